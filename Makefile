@@ -1,0 +1,53 @@
+# The two commands of a newcomer are `make demo` and `make test`; `make help` lists the others.
+SWIFT ?= swift
+export SWIFT_BACKTRACE ?= enable=no
+
+.PHONY: help demo build test lint interop bench fuzz fuzz-replay install clean
+
+help:
+	@echo 'make demo      build the light lab and play the story of the phone that would not register'
+	@echo 'make test      build and run all tests'
+	@echo 'make build     build bin pinhole (release)'
+	@echo 'make lint      formatting, purity, fuzz corpora'
+	@echo 'make interop   real programs against pinhole, in network namespaces (root)'
+	@echo 'make bench     side-by-side measurements'
+	@echo 'make fuzz      five minutes of libFuzzer for each parser (FUZZ_SECONDS=n)'
+	@echo 'make install   put pinhole into PREFIX/bin (default /usr/local)'
+
+demo:
+	@scripts/require swift
+	$(SWIFT) build -c release --product pinhole-lab
+	@echo
+	@$$($(SWIFT) build -c release --show-bin-path)/pinhole-lab
+
+build:
+	@scripts/require swift libsqlite3-dev
+	$(SWIFT) build -c release --product pinhole
+
+test:
+	@scripts/require swift libsqlite3-dev
+	$(SWIFT) test
+
+lint:
+	@scripts/lint
+
+interop: build
+	@scripts/require sip-tester sipsak baresip-core kamailio tshark nftables coturn iproute2 python3
+	@scripts/interop
+
+bench: build
+	@scripts/bench
+
+fuzz:
+	@scripts/fuzz run
+
+fuzz-replay:
+	@scripts/fuzz replay
+
+PREFIX ?= /usr/local
+install: build
+	install -D -m 0755 $$($(SWIFT) build -c release --show-bin-path)/pinhole $(DESTDIR)$(PREFIX)/bin/pinhole
+
+clean:
+	$(SWIFT) package clean
+	rm -rf Benchmarks/.build Fuzz/.build

@@ -1,0 +1,93 @@
+/// The deadlines of many children, earliest first: a binary heap with a place index, so that setting, moving and
+/// cancelling are O(log n) and nothing is ever scanned.
+///
+/// Equal deadlines come out in the order in which they were set, which keeps runs reproducible.
+public struct DeadlineQueue<Key: Hashable & Sendable>: Sendable {
+    private struct Entry: Sendable {
+        var at: Instant
+        var order: UInt64
+        var key: Key
+
+        func isBefore(_ other: Entry) -> Bool {
+            at != other.at ? at < other.at : order < other.order
+        }
+    }
+
+    private var heap: [Entry] = []
+    private var places: [Key: Int] = [:]
+    private var orders: UInt64 = 0
+
+    public init() {}
+
+    public var isEmpty: Bool { heap.isEmpty }
+    public var count: Int { heap.count }
+    public var nextDeadline: Instant? { heap.first?.at }
+
+    public subscript(key: Key) -> Instant? { places[key].map { heap[$0].at } }
+
+    /// Sets, moves or (with nil) cancels the deadline of `key`.
+    public mutating func set(_ key: Key, to deadline: Instant?) {
+        guard let deadline else {
+            if let place = places[key] { remove(at: place) }
+            return
+        }
+        if let place = places[key] {
+            guard heap[place].at != deadline else { return }
+            orders += 1
+            heap[place].at = deadline
+            heap[place].order = orders
+            siftDown(siftUp(place))
+        } else {
+            orders += 1
+            heap.append(Entry(at: deadline, order: orders, key: key))
+            places[key] = heap.count - 1
+            _ = siftUp(heap.count - 1)
+        }
+    }
+
+    /// Takes out the earliest key whose deadline is not after `now`.
+    public mutating func popDue(at now: Instant) -> Key? {
+        guard let first = heap.first, first.at <= now else { return nil }
+        remove(at: 0)
+        return first.key
+    }
+
+    private mutating func remove(at place: Int) {
+        places[heap[place].key] = nil
+        let last = heap.removeLast()
+        guard place < heap.count else { return }
+        heap[place] = last
+        places[last.key] = place
+        siftDown(siftUp(place))
+    }
+
+    private mutating func siftUp(_ start: Int) -> Int {
+        var place = start
+        while place > 0 {
+            let parent = (place - 1) / 2
+            guard heap[place].isBefore(heap[parent]) else { break }
+            exchange(place, parent)
+            place = parent
+        }
+        return place
+    }
+
+    private mutating func siftDown(_ start: Int) {
+        var place = start
+        while true {
+            var least = place
+            for child in [2 * place + 1, 2 * place + 2] where child < heap.count && heap[child].isBefore(heap[least]) {
+                least = child
+            }
+            guard least != place else { return }
+            exchange(place, least)
+            place = least
+        }
+    }
+
+    private mutating func exchange(_ a: Int, _ b: Int) {
+        heap.swapAt(a, b)
+        places[heap[a].key] = a
+        places[heap[b].key] = b
+    }
+}
