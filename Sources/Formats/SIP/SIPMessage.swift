@@ -1,0 +1,145 @@
+/// A request or a response (RFC 3261 7), parsed once into ranges over its bytes; header values are parsed when asked for.
+///
+/// Nothing is lost: `bytes` are those that came in. Offsets of errors and ranges of texts count in `bytes`.
+public struct SIPMessage: Sendable, Hashable, CustomStringConvertible {
+    /// The first line.
+    public enum StartLine: Hashable, Sendable {
+        /// The Request-URI as written; `requestURI` takes it apart.
+        case request(SIPMethod, SIPText)
+        case response(status: Int, reason: SIPText)
+    }
+
+    /// Where one field stands; the number of its name, 0 for unknown ones and `Field.broken` for lines that are no fields.
+    struct Field: Sendable {
+        var name: UInt32
+        var nameEnd: UInt32
+        var value: UInt32
+        var valueEnd: UInt32
+        var id: UInt8
+
+        static let broken: UInt8 = 255
+    }
+
+    /// As they came in.
+    public let bytes: [UInt8]
+    /// The same with the line ends of folds made spaces, which keeps all offsets.
+    let text: [UInt8]
+    let fields: [Field]
+    /// Method and Request-URI, or status and reason.
+    public let startLine: StartLine
+    /// The version as written, `SIP/2.0`.
+    public let version: SIPText
+    /// Where the empty line begins.
+    let headerEnd: Int
+    /// The place of the body in `bytes`: as long as Content-Length says, or up to the end where there is none.
+    public let bodyRange: Range<Int>
+    /// As written; nil where absent or malformed.
+    public let contentLength: Int?
+    /// The first fault of form found while the message was taken apart; nil for a message that `init(parsing:)` accepts.
+    public let flaw: SIPParseError?
+
+    /// One datagram or one message cut from a stream. Bytes behind the body that Content-Length announces are left alone.
+    ///
+    /// Throws for every fault of form in start line, field lines and Content-Length. Header values are not looked at.
+    public init(parsing bytes: [UInt8], limits: SIPLimits = .default) throws(SIPParseError) {
+        let message = try SIPMessage(salvaging: bytes, limits: limits)
+        if let flaw = message.flaw { throw flaw }
+        self = message
+    }
+
+    /// The same, but a faulty message that can still be answered is kept with its first fault in `flaw`, so that an element
+    /// can send a 400 (RFC 3261 16.3). Throws where not even an answer is possible.
+    public init(salvaging bytes: [UInt8], limits: SIPLimits = .default) throws(SIPParseError) {
+        let parts = try SIPMessageParts(bytes, limits)
+        self.bytes = bytes
+        text = parts.text
+        fields = parts.fields
+        startLine = parts.startLine
+        version = parts.version
+        headerEnd = parts.headerEnd
+        bodyRange = parts.body
+        contentLength = parts.contentLength
+        flaw = parts.flaw
+    }
+
+    public var isRequest: Bool { if case .request = startLine { true } else { false } }
+
+    /// Of a request its own, of a response that in CSeq; nil where a response has no readable CSeq.
+    public var method: SIPMethod? {
+        switch startLine {
+        case .request(let method, _): method
+        case .response: (try? cseq)?.method
+        }
+    }
+
+    /// Nil for a request.
+    public var statusCode: Int? { if case .response(let status, _) = startLine { status } else { nil } }
+
+    /// The reason phrase of a response, nil for a request.
+    public var reason: SIPText? { if case .response(_, let reason) = startLine { reason } else { nil } }
+
+    /// The Request-URI as written, nil for a response.
+    public var requestURIText: SIPText? { if case .request(_, let uri) = startLine { uri } else { nil } }
+
+    /// The Request-URI taken apart. Throws its fault, or `.startLine` for a response.
+    public func requestURI() throws(SIPParseError) -> SIPURIReference {
+        guard case .request(_, let uri) = startLine else { throw SIPParseError(.startLine, at: 0) }
+        return try SIPURIReference(parsing: uri)
+    }
+
+    public var headers: SIPHeaders { SIPHeaders(message: self) }
+
+    /// The first field of that name.
+    public func first(_ name: HeaderName) -> SIPHeader? {
+        guard let index = index(of: name) else { return nil }
+        return headers[index]
+    }
+
+    /// All fields of that name, in order. One field may hold several values: see `values(of:)`.
+    public func all(_ name: HeaderName) -> [SIPHeader] {
+        fields.indices.compactMap { matches($0, name) ? headers[$0] : nil }
+    }
+
+    /// The values of all fields of that name, commas outside of quotes and angle brackets taken as separators
+    /// (RFC 3261 7.3.1). Not for Authorization, WWW-Authenticate and their likes, nor for Date.
+    public func values(of name: HeaderName) -> [SIPText] { all(name).flatMap { $0.value.commaSeparated } }
+
+    public func contains(_ name: HeaderName) -> Bool { index(of: name) != nil }
+
+    public var body: ArraySlice<UInt8> { bytes[bodyRange] }
+
+    /// How many of `bytes` belong to the message.
+    public var length: Int { bodyRange.upperBound }
+
+    public var description: String { String(decoding: bytes, as: UTF8.self) }
+
+    public static func == (a: SIPMessage, b: SIPMessage) -> Bool { a.bytes == b.bytes }
+
+    public func hash(into hasher: inout Hasher) { SIPText(bytes).hash(into: &hasher) }
+
+    /// The whole line of a field, its line end included.
+    func line(_ index: Int) -> Range<Int> {
+        Int(fields[index].name)..<(index + 1 < fields.count ? Int(fields[index + 1].name) : headerEnd)
+    }
+
+    func index(of name: HeaderName) -> Int? {
+        guard name.id > 0 else { return fields.indices.first { matches($0, name) } }
+        return index(ofID: name.id)
+    }
+
+    @inline(__always)
+    func index(ofID id: UInt8) -> Int? {
+        for index in fields.indices where fields[index].id == id { return index }
+        return nil
+    }
+
+    private func matches(_ index: Int, _ name: HeaderName) -> Bool {
+        let field = fields[index]
+        guard field.id == name.id else { return false }
+        return name.id > 0
+            || name.text.equalsCaseless(SIPText(unchecked: text, Int(field.name), Int(field.nameEnd)))
+    }
+
+    @inline(__always)
+    func value(of field: Field) -> SIPText { SIPText(unchecked: text, Int(field.value), Int(field.valueEnd)) }
+}

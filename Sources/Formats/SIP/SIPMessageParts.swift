@@ -1,0 +1,199 @@
+/// What taking a message apart gives: the work behind `SIPMessage.init`.
+struct SIPMessageParts {
+    var text: [UInt8]
+    var fields: [SIPMessage.Field]
+    var startLine: SIPMessage.StartLine
+    var version: SIPText
+    var headerEnd: Int
+    var body: Range<Int>
+    var contentLength: Int?
+    var flaw: SIPParseError?
+
+    init(_ bytes: [UInt8], _ limits: SIPLimits) throws(SIPParseError) {
+        guard bytes.count <= min(limits.messageBytes, Int(Int32.max)) else {
+            throw SIPParseError(.messageTooLarge, at: limits.messageBytes)
+        }
+        var scan = FieldScan(limits: limits)
+        var fields: [SIPMessage.Field] = []
+        fields.reserveCapacity(24)
+        let start: (SIPMessage.StartLine, SIPText) = try SIPText(bytes).withCursor {
+            (cursor) throws(SIPParseError) -> (SIPMessage.StartLine, SIPText) in
+            // RFC 3261 7.5: line ends before the start line are ignored.
+            while cursor.peek == 0x0D, cursor.peek(1) == 0x0A { cursor.at &+= 2 }
+            guard !cursor.isAtEnd else { throw SIPParseError(.empty, at: cursor.at) }
+            let start = try scan.startLine(&cursor)
+            try scan.fields(&cursor, into: &fields)
+            return start
+        }
+        text = bytes
+        for place in scan.folds {
+            text[place] = 0x20
+            text[place + 1] = 0x20
+        }
+        self.fields = fields
+        (startLine, version) = start
+        headerEnd = scan.headerEnd
+        let bodyStart = min(headerEnd + 2, bytes.count)
+        body = bodyStart..<bytes.count
+        flaw = scan.flaw
+        readContentLength()
+    }
+
+    /// RFC 3261 18.3: bytes beyond Content-Length are no part of the message; too few are an error.
+    private mutating func readContentLength() {
+        var isFirst = true
+        for field in fields where field.id == HeaderName.contentLength.id {
+            let value = SIPText(unchecked: text, Int(field.value), Int(field.valueEnd))
+            guard isFirst else {
+                note(.repeated(.contentLength), at: Int(field.name))
+                contentLength = nil
+                return
+            }
+            isFirst = false
+            guard let length = value.saturatedDecimal else {
+                note(.number, at: Int(field.value))
+                continue
+            }
+            contentLength = Int(length)
+            guard Int(length) <= body.count else {
+                note(.bodyTruncated, at: body.upperBound)
+                continue
+            }
+            body = body.lowerBound..<(body.lowerBound + Int(length))
+        }
+    }
+
+    private mutating func note(_ reason: SIPParseError.Reason, at offset: Int) {
+        if flaw == nil { flaw = SIPParseError(reason, at: offset) }
+    }
+}
+
+/// Finds the lines of a message.
+struct FieldScan {
+    let limits: SIPLimits
+    /// The CR of every fold.
+    var folds: [Int] = []
+    var headerEnd = 0
+    var flaw: SIPParseError?
+
+    init(limits: SIPLimits) { self.limits = limits }
+
+    private mutating func note(_ reason: SIPParseError.Reason, at offset: Int) {
+        if flaw == nil { flaw = SIPParseError(reason, at: offset) }
+    }
+
+    /// Leaves the cursor behind the line's end.
+    mutating func startLine(_ cursor: inout Cursor) throws(SIPParseError) -> (SIPMessage.StartLine, SIPText) {
+        let start = cursor.at
+        let lineEnd = cursor.placeOfLineEnd()
+        guard lineEnd &- start <= limits.headerBytes else { throw SIPParseError(.headerTooLarge, at: start) }
+        guard lineEnd &+ 1 < cursor.end, cursor.base[lineEnd] == 0x0D, cursor.base[lineEnd &+ 1] == 0x0A else {
+            throw SIPParseError(lineEnd &+ 1 >= cursor.end ? .headerTruncated : .lineEnd, at: lineEnd)
+        }
+        defer { cursor.at = lineEnd &+ 2 }
+        var line = Cursor(owner: cursor.owner, base: cursor.base, at: start, end: lineEnd)
+        if lineEnd &- start >= 4, line.matches(start, start &+ 4, "SIP/") { return try statusLine(&line) }
+        line.skip(.token)
+        let method = line.text(start, line.at)
+        guard line.at > start else { throw SIPParseError(.startLine, at: start) }
+        guard line.peek == 0x20 else { throw SIPParseError(line.isAtEnd ? .startLine : .method, at: line.at) }
+        line.at &+= 1
+        let uriStart = line.at
+        var end = lineEnd
+        while end > uriStart, ByteSet.whitespace.contains(line.base[end &- 1]) { end &-= 1 }
+        if end < lineEnd { note(.startLineSpacing, at: end) }
+        var versionStart = end
+        while versionStart > uriStart, !ByteSet.whitespace.contains(line.base[versionStart &- 1]) { versionStart &-= 1 }
+        guard versionStart > uriStart else { throw SIPParseError(.startLine, at: versionStart) }
+        guard isVersion(line, versionStart, end) else { throw SIPParseError(.version, at: versionStart) }
+        let uriEnd = versionStart &- 1
+        guard uriEnd > uriStart else { throw SIPParseError(.startLine, at: uriStart) }
+        for place in uriStart..<uriEnd where ByteSet.whitespace.contains(line.base[place]) {
+            note(.startLineSpacing, at: place)
+            break
+        }
+        if line.base[uriEnd] != 0x20 { note(.startLineSpacing, at: uriEnd) }
+        return (.request(SIPMethod(method), line.text(uriStart, uriEnd)), line.text(versionStart, end))
+    }
+
+    private mutating func statusLine(_ line: inout Cursor) throws(SIPParseError) -> (SIPMessage.StartLine, SIPText) {
+        let start = line.at
+        while !line.isAtEnd, line.peek != 0x20 { line.at &+= 1 }
+        let versionEnd = line.at
+        guard isVersion(line, start, versionEnd) else { throw SIPParseError(.version, at: start) }
+        guard line.skip(0x20) else { throw SIPParseError(.startLine, at: line.at) }
+        let code = line.at
+        line.skip(.digit)
+        guard line.at &- code == 3, let status = line.text(code, line.at).decimal, status >= 100, status <= 699 else {
+            throw SIPParseError(.statusCode, at: code)
+        }
+        // The space is due even before an empty reason; devices that leave it out are understood all the same.
+        guard line.isAtEnd || line.skip(0x20) else { throw SIPParseError(.statusCode, at: line.at) }
+        if !line.matches(start, versionEnd, "SIP/2.0") { note(.unsupportedVersion, at: start) }
+        return (.response(status: Int(status), reason: line.text(line.at, line.end)), line.text(start, versionEnd))
+    }
+
+    /// `SIP/` digits `.` digits.
+    private func isVersion(_ line: Cursor, _ start: Int, _ end: Int) -> Bool {
+        guard end &- start >= 7, line.matches(start, start &+ 4, "SIP/") else { return false }
+        var version = Cursor(owner: line.owner, base: line.base, at: start &+ 4, end: end)
+        let major = version.at
+        version.skip(.digit)
+        guard version.at > major, version.skip(UInt8(ascii: ".")) else { return false }
+        let minor = version.at
+        version.skip(.digit)
+        return version.at > minor && version.isAtEnd
+    }
+
+    /// Field lines up to the empty line.
+    mutating func fields(_ cursor: inout Cursor, into fields: inout [SIPMessage.Field]) throws(SIPParseError) {
+        let names = HeaderNameTable.shared
+        while true {
+            let start = cursor.at
+            guard start < cursor.end else {
+                // Whole lines, but no empty one behind them: answerable.
+                note(.headerTruncated, at: start)
+                headerEnd = start
+                return
+            }
+            if cursor.base[start] == 0x0D {
+                guard cursor.peek(1) == 0x0A else { throw SIPParseError(.lineEnd, at: start) }
+                headerEnd = start
+                return
+            }
+            guard fields.count < limits.headers else { throw SIPParseError(.tooManyHeaders, at: start) }
+            let name = cursor.fieldName(names)
+            let valueStart = name == nil ? start : cursor.at
+            let lineEnd = try endOfField(&cursor, start)
+            var from = valueStart
+            var to = lineEnd
+            while from < to, cursor.base[from] <= 0x20, isBlank(cursor.base[from]) { from &+= 1 }
+            while to > from, cursor.base[to &- 1] <= 0x20, isBlank(cursor.base[to &- 1]) { to &-= 1 }
+            if name == nil { note(.headerLine, at: cursor.endOfToken(from: start)) }
+            fields.append(
+                SIPMessage.Field(
+                    name: UInt32(truncatingIfNeeded: start), nameEnd: UInt32(truncatingIfNeeded: name?.end ?? start),
+                    value: UInt32(truncatingIfNeeded: from), valueEnd: UInt32(truncatingIfNeeded: to),
+                    id: name?.id ?? SIPMessage.Field.broken))
+        }
+    }
+
+    @inline(__always)
+    private func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0D || byte == 0x0A }
+
+    /// Where the line end of a field stands, folds skipped; leaves the cursor behind it.
+    @inline(__always)
+    private mutating func endOfField(_ cursor: inout Cursor, _ start: Int) throws(SIPParseError) -> Int {
+        while true {
+            let lineEnd = cursor.placeOfLineEnd()
+            guard lineEnd &- start <= limits.headerBytes else { throw SIPParseError(.headerTooLarge, at: start) }
+            guard lineEnd &+ 1 < cursor.end else { throw SIPParseError(.headerTruncated, at: cursor.end) }
+            guard cursor.base[lineEnd] == 0x0D, cursor.base[lineEnd &+ 1] == 0x0A else {
+                throw SIPParseError(.lineEnd, at: lineEnd)
+            }
+            cursor.at = lineEnd &+ 2
+            guard cursor.peek == 0x20 || cursor.peek == 0x09 else { return lineEnd }
+            folds.append(lineEnd)
+        }
+    }
+}
