@@ -1,0 +1,38 @@
+import Base
+
+/// A pcap file in the making: nanosecond times, link type raw IP (101), as pure bytes.
+public struct PcapWriter: Sendable {
+    /// The file so far, header included.
+    public private(set) var bytes: [UInt8]
+    /// Packets left out because the file had reached `cap`.
+    public private(set) var left: UInt64 = 0
+    public private(set) var count = 0
+    /// Octets the file may grow to.
+    public let cap: Int
+
+    public init(cap: Int = 256 << 20) {
+        self.cap = cap
+        bytes = []
+        bytes.append(bigEndian: UInt32(0xa1b2_3c4d))
+        bytes.append(bigEndian: UInt32(2 << 16 | 4))
+        bytes.append(bigEndian: UInt64(0))
+        bytes.append(bigEndian: PcapFile.mostRecordOctets)
+        bytes.append(bigEndian: LinkType.raw.rawValue)
+    }
+
+    /// Appends one IP packet. Times outside 1970...2106 are clamped: the format has 32 bits for seconds.
+    public mutating func append(_ packet: [UInt8], at now: Instant) {
+        guard bytes.count + 16 + packet.count <= cap else {
+            left += 1
+            return
+        }
+        let seconds = now.unixSeconds
+        let fraction = now.nanoseconds - seconds * 1_000_000_000
+        bytes.append(bigEndian: UInt32(clamping: seconds))
+        bytes.append(bigEndian: UInt32(clamping: fraction))
+        bytes.append(bigEndian: UInt32(packet.count))
+        bytes.append(bigEndian: UInt32(packet.count))
+        bytes.append(contentsOf: packet)
+        count += 1
+    }
+}
