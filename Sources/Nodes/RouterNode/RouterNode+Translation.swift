@@ -1,0 +1,273 @@
+import ALG
+import Base
+import NAT
+import Packet
+
+/// Packets that cross the NAT, and what the SIP helper makes of their payloads.
+extension RouterNode {
+    // MARK: Outbound
+
+    mutating func sendTranslated(_ bytes: [UInt8], _ now: Instant) {
+        guard let packet = try? IPPacket(bytes) else { return }
+        let via = chooseMapping(bytes, packet, now)
+        guard let verdict = translator?.outbound(bytes, via: via, at: now) else { return }
+        collectTraces()
+        switch verdict {
+        case .forward(let translated, let id):
+            pass(translated, original: bytes, packet, .outbound, id, now)
+        case .hairpin(let translated, _, _):
+            forward(translated, on: .lan, quoting: bytes)
+        case .dropped(let reason):
+            traces.note(.dropped(.nat(reason), .lan))
+        case .icmp(let answer, let reason):
+            traces.note(.dropped(.nat(reason), .lan))
+            outputs.append(.packet(.lan, answer))
+        case .held:
+            break
+        }
+    }
+
+    /// The mapping a datagram has to leave by, where the helper wants another than the NAT would take.
+    private mutating func chooseMapping(_ bytes: [UInt8], _ packet: IPPacket, _ now: Instant) -> MappingID? {
+        guard isALGOn, case .udp(let udp) = packet.transport, packet.fragment == nil else { return nil }
+        let inside = Endpoint(packet.source, udp.source)
+        let remote = Endpoint(packet.destination, udp.destination)
+        guard running.isSIP(udp.destination) else {
+            keepAnnouncedPort(inside, remote, now)
+            return ordinaryMapping(inside, remote, now)
+        }
+        let payload = Array(bytes[udp.payload])
+        // Each turn that finds its mapping gone takes one from the helper's list, so this ends.
+        while true {
+            switch gateway.mapping(for: payload, from: inside, at: now) {
+            case .ordinary:
+                return nil
+            case .reuse(let external):
+                if let mapping = translator?.mapping(atExternal: external, .udp), mapping.internal == inside {
+                    return mapping.id
+                }
+                gateway.lost(external)
+            case .fresh(let slot, let idle):
+                let mapping = try? translator?.open(.udp, for: inside, remote: remote, at: now)
+                if let mapping { _ = translator?.setIdle(of: mapping.id, to: running.sipTimeout ?? idle, at: now) }
+                gateway.assigned(slot, to: mapping?.external, at: now)
+                return mapping?.id
+            }
+        }
+    }
+
+    /// For traffic that is not SIP: never one of the mappings that SIP has for itself.
+    private mutating func ordinaryMapping(_ inside: Endpoint, _ remote: Endpoint, _ now: Instant) -> MappingID? {
+        let own = gateway.slotEndpoints(of: inside)
+        guard !own.isEmpty, let translator, let usual = translator.mapping(for: inside, .udp, remote: remote),
+            own.contains(usual.external)
+        else { return nil }
+        if let other = translator.mappings(of: inside, .udp).first(where: { !own.contains($0.external) }) { return other.id }
+        return try? self.translator?.open(.udp, for: inside, remote: remote, at: now).id
+    }
+
+    /// Media towards someone else than the pinhole's peer leave by the announced port too: a pinhole takes no port from the host it is for.
+    private mutating func keepAnnouncedPort(_ inside: Endpoint, _ remote: Endpoint, _ now: Instant) {
+        guard gateway.hasPinholes, translator?.mapping(for: inside, .udp, remote: remote) == nil,
+            let pinhole = gateway.mediaPinhole(to: inside), pinhole.external.port == inside.port, pinhole.from != remote.address
+        else { return }
+        let expectation = Expectation(
+            .udp, from: .endpoint(remote), to: pinhole.external, for: inside, expires: now + .seconds(1), purpose: .media,
+            owner: pinhole.id)
+        _ = try? translator?.expect(expectation, at: now)
+    }
+
+    // MARK: Inbound
+
+    mutating func receiveTranslated(_ bytes: [UInt8], _ now: Instant) {
+        guard let packet = try? IPPacket(bytes), let verdict = translator?.inbound(bytes, at: now) else { return }
+        collectTraces()
+        switch verdict {
+        case .forward(let translated, let id):
+            guard packet.timeToLive > 1 else {
+                refuse(.timeToLive, .timeExceeded(quoting: bytes), bytes, packet, .wan)
+                return
+            }
+            pass(translated, original: bytes, packet, .inbound, id, now)
+        case .hairpin:
+            break
+        case .dropped(let reason):
+            traces.note(.dropped(.nat(reason), .wan))
+        case .icmp(let answer, let reason):
+            traces.note(.dropped(.nat(reason), .wan))
+            outputs.append(.packet(.wan, answer))
+        case .held:
+            break
+        }
+    }
+
+    // MARK: The helper
+
+    /// A translated packet: through the helper, if it is SIP, and on.
+    private mutating func pass(
+        _ translated: [UInt8], original: [UInt8], _ before: IPPacket, _ direction: ALGDirection, _ id: MappingID, _ now: Instant
+    ) {
+        let out: RouterInterface = direction == .outbound ? .wan : .lan
+        guard isALGOn, before.fragment == nil, let flow = flow(before, original, translated, direction) else {
+            forward(translated, on: out, quoting: original)
+            return
+        }
+        noteExpected(flow, id, now)
+        guard running.isSIP(flow.remote.port) || gateway.isFollowing(flow) else {
+            forward(translated, on: out, quoting: original)
+            return
+        }
+        if let idle = running.sipTimeout ?? settings.alg.signallingIdle, translator?.mapping(id)?.idle != idle {
+            _ = translator?.setIdle(of: id, to: idle, at: now)
+        }
+        guard let after = try? IPPacket(translated) else { return }
+        switch after.transport {
+        case .udp(let udp): passDatagram(translated, udp, original, flow, direction, now)
+        case .tcp(let tcp): passSegment(translated, tcp, original, flow, direction, now)
+        case .icmp, .other, .laterFragment: forward(translated, on: out, quoting: original)
+        }
+        collectTraces()
+    }
+
+    private func flow(
+        _ before: IPPacket, _ original: [UInt8], _ translated: [UInt8], _ direction: ALGDirection
+    ) -> ALGFlow? {
+        guard let ports = before.ports(original), let after = try? IPPacket(translated), let newPorts = after.ports(translated)
+        else {
+            return nil
+        }
+        let transport: SIPTransport = before.protocolNumber == .tcp ? .tcp : .udp
+        switch direction {
+        case .outbound:
+            return ALGFlow(
+                transport, inside: Endpoint(before.source, ports.source), mapped: Endpoint(after.source, newPorts.source),
+                remote: Endpoint(before.destination, ports.destination))
+        case .inbound:
+            return ALGFlow(
+                transport, inside: Endpoint(after.destination, newPorts.destination),
+                mapped: Endpoint(before.destination, ports.destination), remote: Endpoint(before.source, ports.source))
+        }
+    }
+
+    /// The first packet through a pinhole: the helper learns that it was used, and follows signalling that came through it.
+    private mutating func noteExpected(_ flow: ALGFlow, _ id: MappingID, _ now: Instant) {
+        guard !pinholeExpectations.isEmpty, case .expectation(let expectation) = translator?.mapping(id)?.origin,
+            let number = pinholeExpectations.first(where: { $0.value == expectation })?.key,
+            let pinhole = gateway.openPinholes.first(where: { $0.id == number })
+        else { return }
+        if pinhole.purpose == .signalling {
+            if !gateway.isFollowing(flow) { gateway.expected(flow, at: now) }
+        } else {
+            pinholeExpectations[number] = nil
+            gateway.used(pinhole)
+        }
+    }
+
+    private mutating func passDatagram(
+        _ bytes: [UInt8], _ udp: UDPHeader, _ original: [UInt8], _ flow: ALGFlow, _ direction: ALGDirection, _ now: Instant
+    ) {
+        let out: RouterInterface = direction == .outbound ? .wan : .lan
+        switch readPayload(Array(bytes[udp.payload]), direction, flow, now) {
+        case .drop(let reason):
+            traces.note(.dropped(.alg(reason), out.other))
+        case .pass(let passage):
+            forward(rebuilt(bytes, udp, passage, direction), on: out, quoting: original)
+        case .hold(let passage, let until):
+            var packet = rebuilt(bytes, udp, passage, direction)
+            guard held.count < settings.limits.heldPackets else {
+                traces.note(.dropped(.holdLimit, out.other))
+                forward(packet, on: out, quoting: original)
+                return
+            }
+            guard var parsed = try? IPPacket(packet), parsed.decrementTimeToLive(in: &packet) else { return }
+            held.add(HeldPackets.Packet(interface: out, bytes: packet, since: now), until: until)
+        }
+    }
+
+    private mutating func readPayload(
+        _ payload: [UInt8], _ direction: ALGDirection, _ flow: ALGFlow, _ now: Instant
+    ) -> ALGVerdict {
+        // A copy to look things up in while the helper changes; it shares its storage.
+        let nat = translator
+        return gateway.process(payload, direction, on: flow, at: now) { transport, external, inside in
+            guard let taken = nat?.mapping(atExternal: external, transport == .udp ? .udp : .tcp) else { return false }
+            // Another port of the same host is no obstacle: its own packets find their mapping first.
+            return taken.internal.address != inside.address
+        }
+    }
+
+    private func rebuilt(_ bytes: [UInt8], _ udp: UDPHeader, _ passage: ALGPassage, _ direction: ALGDirection) -> [UInt8] {
+        var bytes = bytes
+        if !passage.rewrites.isEmpty { replacePayload(udp.payload, with: passage.bytes, in: &bytes) }
+        if let destination = passage.destination, var packet = try? IPPacket(bytes) {
+            packet.rewrite(.destination, to: destination, in: &bytes)
+        }
+        return bytes
+    }
+
+    private mutating func passSegment(
+        _ bytes: [UInt8], _ tcp: TCPHeader, _ original: [UInt8], _ flow: ALGFlow, _ direction: ALGDirection, _ now: Instant
+    ) {
+        let out: RouterInterface = direction == .outbound ? .wan : .lan
+        var bytes = bytes
+        if tcp.flags.contains(.syn), !tcp.flags.contains(.ack) { shifts.forget(flow) }
+        var isChanged = shifts.apply(flow, direction, tcp, to: &bytes, now: now)
+        if !tcp.payload.isEmpty, !tcp.flags.contains(.syn) {
+            switch readPayload(Array(bytes[tcp.payload]), direction, flow, now) {
+            case .drop(let reason):
+                traces.note(.dropped(.alg(reason), out.other))
+                return
+            case .pass(let passage), .hold(let passage, _):
+                // Streams are never held: what follows would overtake.
+                if !passage.rewrites.isEmpty {
+                    let difference = passage.bytes.count - tcp.payload.count
+                    replacePayload(tcp.payload, with: passage.bytes, in: &bytes)
+                    if difference != 0 { shifts.grow(flow, direction, by: difference, at: tcp.sequence, now: now) }
+                    isChanged = true
+                }
+            }
+        }
+        if isChanged, var packet = try? IPPacket(bytes) { packet.refreshTransportChecksum(in: &bytes) }
+        if tcp.flags.contains(.rst) { shifts.forget(flow) }
+        forward(bytes, on: out, quoting: original)
+    }
+
+    // MARK: The helper's wishes
+
+    mutating func carryOut(_ request: ALGRequest, _ now: Instant) {
+        switch request {
+        case .open(let pinhole):
+            if let known = pinholeExpectations[pinhole.id] {
+                _ = translator?.setExpiry(of: known, to: pinhole.until)
+                return
+            }
+            let expectation = Expectation(
+                pinhole.transport == .tcp ? .tcp : .udp, from: pinhole.from.map { .address($0) } ?? .any, to: pinhole.external,
+                for: pinhole.inside, expires: pinhole.until, isPermanent: pinhole.purpose == .signalling,
+                purpose: pinhole.purpose == .signalling ? .signalling : .media,
+                // Where its port had to move, what the host sends still leaves by the port it has, as on Linux.
+                appliesOutbound: pinhole.external.port == pinhole.inside.port, owner: pinhole.id)
+            if let id = try? translator?.expect(expectation, at: now) { pinholeExpectations[pinhole.id] = id }
+        case .close(let pinhole):
+            if let id = pinholeExpectations.removeValue(forKey: pinhole.id) { _ = translator?.cancel(id) }
+        }
+    }
+}
+
+/// Puts another payload into a whole UDP or TCP packet over IPv4; lengths and checksums follow.
+func replacePayload(_ range: Range<Int>, with payload: [UInt8], in bytes: inout [UInt8]) {
+    guard let packet = try? IPPacket(bytes), case .v4(let header) = packet.header else { return }
+    let length = bytes.count - range.count + payload.count
+    guard let total = UInt16(exactly: length) else { return }
+    bytes.replaceSubrange(range, with: payload)
+    let sumAt = header.range.lowerBound + IPv4Header.Offset.checksum
+    let lengthAt = header.range.lowerBound + IPv4Header.Offset.totalLength
+    let sum = InternetChecksum.update(bytes.uint16(at: sumAt), from: bytes.uint16(at: lengthAt), to: total)
+    bytes.replace(at: sumAt, bigEndian: sum)
+    bytes.replace(at: lengthAt, bigEndian: total)
+    if case .udp(let udp) = packet.transport {
+        bytes.replace(
+            at: udp.range.lowerBound + UDPHeader.Offset.length, bigEndian: UInt16(truncatingIfNeeded: payload.count + 8))
+    }
+    if var packet = try? IPPacket(bytes) { packet.refreshTransportChecksum(in: &bytes) }
+}

@@ -1,0 +1,38 @@
+public import ALG
+public import NAT
+import Base
+
+/// What a router noticed: its own doings, its NAT's and its SIP helper's.
+public enum RouterTrace: Hashable, Sendable {
+    case nat(NATTrace)
+    case alg(ALGTrace)
+    /// A packet that went no further.
+    case dropped(RouterDropReason, RouterInterface)
+    /// The SIP helper's hold is over and the packet went on.
+    case released(heldFor: Duration)
+    case rebooting(until: Instant, heldPacketsLost: Int)
+    case up
+    case algSwitched(isOn: Bool)
+    case command(String)
+}
+
+/// Why a router itself did not forward a packet.
+public enum RouterDropReason: Hashable, Sendable {
+    /// Not a whole IP packet; byte offset of the trouble.
+    case malformed(offset: Int)
+    case down
+    case timeToLive
+    /// Larger than the way out allows, and not to be fragmented.
+    case tooBig(mtu: Int)
+    case noRoute
+    /// For the router itself, which does not speak that.
+    case notSpoken
+    /// An address that may not cross a router: link-local, multicast, broadcast, loopback.
+    case unroutable
+    /// The held packets' table is full: it went on at once.
+    case holdLimit
+    /// The SIP helper.
+    case alg(ALGDropReason)
+    /// The NAT.
+    case nat(NATDropReason)
+}
