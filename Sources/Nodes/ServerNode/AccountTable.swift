@@ -1,0 +1,45 @@
+import Base
+import SIP
+import SIPStack
+
+/// The accounts in memory, by digest user name and by address of record.
+struct AccountTable: Sendable {
+    struct Entry: Sendable {
+        var user: SIPText
+        /// Lower case; nil: every domain of ours.
+        var domain: SIPText?
+        var secret: DigestSecret
+    }
+
+    private var byUsername: [SIPText: Entry] = [:]
+    private var users: [SIPText: [SIPText?]] = [:]
+
+    init() {}
+
+    /// Accounts of other realms are left out: they could never prove themselves.
+    init(_ accounts: [Account], realm: String) {
+        byUsername.reserveCapacity(accounts.count)
+        users.reserveCapacity(accounts.count)
+        for account in accounts where account.realm == realm {
+            let domain = account.domain.map { SIPText($0).lowercased }
+            let user = SIPText(account.user)
+            byUsername[SIPText(account.username)] = Entry(user: user, domain: domain, secret: account.secret)
+            users[user, default: []].append(domain)
+        }
+    }
+
+    var count: Int { byUsername.count }
+
+    subscript(username: SIPText) -> Entry? { byUsername[username] }
+
+    /// Whether somebody owns this address of record.
+    func owns(user: SIPText, domain: SIPText) -> Bool {
+        users[user]?.contains { $0 == nil || $0 == domain } ?? false
+    }
+}
+
+extension AccountTable.Entry {
+    func mayRegister(user: SIPText, domain: SIPText) -> Bool {
+        self.user == user && (self.domain == nil || self.domain == domain)
+    }
+}

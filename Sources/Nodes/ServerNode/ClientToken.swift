@@ -1,0 +1,53 @@
+import Base
+import SIP
+
+/// The branch of a request we send: what it is for, whom it went to, and a number nobody outside can guess.
+///
+/// `z9hG4bK`, a letter, the place in eight hexadecimal digits, the number in eight: so that a keepalive's answer is found without a
+/// transaction being kept.
+struct ClientToken: Hashable, Sendable {
+    enum Purpose: UInt8, Sendable {
+        case keepalive = 0x6b  // k
+        case probe = 0x70  // p
+    }
+
+    var purpose: Purpose
+    var place: UInt32
+    var number: UInt32
+
+    private static let cookie: StaticString = "z9hG4bK"
+
+    init(_ purpose: Purpose, place: UInt32, number: UInt32) {
+        self.purpose = purpose
+        self.place = place
+        self.number = number
+    }
+
+    init?(branch: SIPText) {
+        guard branch.count == 24, branch.part(0..<7).equalsCaseless(literal: "z9hG4bK"),
+            let purpose = branch[7].flatMap(Purpose.init(rawValue:))
+        else { return nil }
+        func number(_ start: Int) -> UInt32? {
+            var value: UInt32 = 0
+            for index in start..<(start + 8) {
+                guard let digit = branch[index].flatMap(hexDigit) else { return nil }
+                value = value << 4 | UInt32(digit)
+            }
+            return value
+        }
+        guard let place = number(8), let random = number(16) else { return nil }
+        self.init(purpose, place: place, number: random)
+    }
+
+    func appendBranch(to bytes: inout [UInt8]) {
+        bytes.append(static: Self.cookie)
+        appendCore(to: &bytes)
+    }
+
+    /// Without the cookie: for tags and Call-IDs.
+    func appendCore(to bytes: inout [UInt8]) {
+        bytes.append(purpose.rawValue)
+        bytes.append(hex: UInt64(place), digits: 8)
+        bytes.append(hex: UInt64(number), digits: 8)
+    }
+}

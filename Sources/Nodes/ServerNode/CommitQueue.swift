@@ -1,0 +1,59 @@
+import Base
+
+/// Changes of the registrar whose commit is awaited, in order, each with what it takes to undo it and the reply it holds back.
+struct CommitQueue: Sendable {
+    /// A 200 that leaves once its change is durable.
+    struct HeldReply: Sendable {
+        var flow: FlowID
+        var bytes: [UInt8]
+        var bindings: Int
+        /// Kept to answer 500 with.
+        var request: ServerRequest
+    }
+
+    struct Pending: Sendable {
+        var sequence: UInt64
+        var aor: AddressOfRecord
+        /// What to put back should the commit fail; nil: nothing.
+        var former: [LocationTable.Location]?
+        /// nil where nobody waits: a binding expired.
+        var reply: HeldReply?
+    }
+
+    private var pending: [Pending] = []
+    private var head = 0
+    private(set) var lastSequence: UInt64 = 0
+
+    var count: Int { pending.count - head }
+
+    mutating func nextSequence() -> UInt64 {
+        lastSequence &+= 1
+        return lastSequence
+    }
+
+    mutating func append(_ change: Pending) { pending.append(change) }
+
+    /// Takes the oldest out, if its sequence is not after `sequence`.
+    mutating func popFirst(through sequence: UInt64) -> Pending? {
+        guard head < pending.count, pending[head].sequence <= sequence else { return nil }
+        let first = pending[head]
+        pending[head].former = nil
+        pending[head].reply = nil
+        head += 1
+        if head >= 256, head >= pending.count - head {
+            pending.removeFirst(head)
+            head = 0
+        } else if head == pending.count {
+            pending.removeAll(keepingCapacity: true)
+            head = 0
+        }
+        return first
+    }
+
+    /// Takes the newest out, if its sequence is not before `sequence`: changes are undone in the reverse order.
+    mutating func popLast(from sequence: UInt64) -> Pending? {
+        guard head < pending.count, let last = pending.last, last.sequence >= sequence else { return nil }
+        pending.removeLast()
+        return last
+    }
+}

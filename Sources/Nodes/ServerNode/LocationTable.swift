@@ -1,0 +1,112 @@
+import Base
+
+/// The location service: address of record -> bindings (RFC 3261 10.1), with one deadline an address of record.
+///
+/// Records keep their slot while they have bindings, so that deadlines and keepalive tokens can name them by a small number.
+struct LocationTable: Sendable {
+    /// A binding and what is under way to keep its flow alive.
+    struct Location: Sendable {
+        var binding: Binding
+        var keepalive: KeepaliveState = .off
+    }
+
+    struct Record: Sendable {
+        var aor: AddressOfRecord
+        var locations: [Location]
+    }
+
+    private var records: [Record?] = []
+    private var free: [UInt32] = []
+    private var slots: [AddressOfRecord: UInt32] = [:]
+    private var deadlines = DeadlineQueue<UInt32>()
+    /// Bindings in all.
+    private(set) var count = 0
+
+    var nextDeadline: Instant? { deadlines.nextDeadline }
+    var aorCount: Int { slots.count }
+
+    func slot(of aor: AddressOfRecord) -> UInt32? { slots[aor] }
+
+    func record(_ slot: UInt32) -> Record? { Int(slot) < records.count ? records[Int(slot)] : nil }
+
+    func locations(of aor: AddressOfRecord) -> [Location] {
+        guard let slot = slots[aor], let record = records[Int(slot)] else { return [] }
+        return record.locations
+    }
+
+    /// Every record, in no particular order.
+    var all: some Sequence<Record> { records.lazy.compactMap { $0 } }
+
+    /// Puts `locations` in place of what `aor` had, and returns its slot; an address of record left without bindings is forgotten.
+    @discardableResult
+    mutating func replace(_ aor: AddressOfRecord, with locations: [Location]) -> UInt32? {
+        if let slot = slots[aor] {
+            let index = Int(slot)
+            count += locations.count - (records[index]?.locations.count ?? 0)
+            if locations.isEmpty {
+                records[index] = nil
+                slots[aor] = nil
+                free.append(slot)
+                deadlines.set(slot, to: nil)
+                return nil
+            }
+            records[index]?.locations = locations
+            reschedule(slot)
+            return slot
+        }
+        guard !locations.isEmpty else { return nil }
+        let slot: UInt32
+        if let reused = free.popLast() {
+            slot = reused
+            records[Int(slot)] = Record(aor: aor, locations: locations)
+        } else {
+            slot = UInt32(truncatingIfNeeded: records.count)
+            records.append(Record(aor: aor, locations: locations))
+        }
+        slots[aor] = slot
+        count += locations.count
+        reschedule(slot)
+        return slot
+    }
+
+    /// Changes one location in place; `reschedule` when its deadline moved.
+    mutating func change<Result>(_ slot: UInt32, _ index: Int, _ body: (inout Location) -> Result) -> Result? {
+        guard Int(slot) < records.count, let count = records[Int(slot)]?.locations.count, index < count else { return nil }
+        return body(&records[Int(slot)]!.locations[index])
+    }
+
+    /// The slot of the earliest record that has something due.
+    mutating func popDue(at now: Instant) -> UInt32? { deadlines.popDue(at: now) }
+
+    mutating func reschedule(_ slot: UInt32) {
+        guard let record = record(slot) else { return }
+        var next: Instant?
+        for location in record.locations {
+            var due = location.binding.expires
+            if let keepalive = location.keepalive.deadline { due = min(due, keepalive) }
+            next = next.map { min($0, due) } ?? due
+        }
+        deadlines.set(slot, to: next)
+    }
+}
+
+/// Where the keepalive of one flow stands.
+enum KeepaliveState: Hashable, Sendable {
+    /// None is sent: a stream, or keepalives are switched off.
+    case off
+    /// The next one leaves at `until`; `misses` went unanswered before it.
+    case waiting(until: Instant, misses: UInt16)
+    /// An OPTIONS is out. `misses` went unanswered before it.
+    case asked(token: UInt32, at: Instant, until: Instant, misses: UInt16)
+    /// The flow is dead; tried again at `until`, nil never.
+    case dead(until: Instant?)
+
+    var deadline: Instant? {
+        switch self {
+        case .off: nil
+        case .waiting(let until, _): until
+        case .asked(_, _, let until, _): until
+        case .dead(let until): until
+        }
+    }
+}

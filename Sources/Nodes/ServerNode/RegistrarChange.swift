@@ -1,0 +1,26 @@
+import Base
+
+/// What storage has to make durable before a REGISTER is answered: the whole truth about one address of record.
+///
+/// Applying a change twice does no harm; applying them in order of their sequence gives the registrar's table.
+public struct RegistrarChange: Hashable, Sendable {
+    public var aor: AddressOfRecord
+    /// Every binding of `aor` from now on; empty: none are left.
+    public var bindings: [Binding]
+
+    public init(aor: AddressOfRecord, bindings: [Binding]) {
+        self.aor = aor
+        self.bindings = bindings
+    }
+}
+
+/// A binding with its address of record, as storage hands it back after a restart.
+public struct StoredBinding: Hashable, Sendable {
+    public var aor: AddressOfRecord
+    public var binding: Binding
+
+    public init(aor: AddressOfRecord, binding: Binding) {
+        self.aor = aor
+        self.binding = binding
+    }
+}

@@ -1,0 +1,163 @@
+import Base
+import SIP
+
+/// What an authenticated REGISTER asks for, read and checked, before it meets the bindings there are (RFC 3261 10.3 steps 5 to 7).
+struct Registration: Sendable {
+    enum Wish: Sendable {
+        /// No Contact: only tell.
+        case fetch
+        /// `Contact: *` with `Expires: 0`.
+        case removeAll
+        case update([Contact])
+    }
+
+    /// One Contact value.
+    struct Contact: Sendable {
+        var uri: SIPURIReference
+        var uriText: SIPText
+        /// As echoed: `expires` and `q` left out.
+        var parameters: [UInt8]
+        /// Seconds asked for.
+        var expires: UInt32
+        var q: UInt16
+        var instance: SIPText
+        /// 0: the phone does not use outbound, or has not said so.
+        var regID: UInt32
+    }
+
+    var aor: AddressOfRecord
+    var callID: SIPText
+    var cseq: UInt32
+    var wish: Wish
+    var path: [UInt8]
+    var userAgent: SIPText
+    var flow: FlowID
+    var verdict: PathVerdict
+
+    /// Whether a contact of it is kept by instance and flow rather than by its URI (RFC 5626 6).
+    var usesOutbound: Bool {
+        switch wish {
+        case .fetch, .removeAll: false
+        case .update(let contacts): contacts.contains { $0.regID != 0 && $0.expires > 0 }
+        }
+    }
+}
+
+/// The registrar's rules: what a registration makes of an address of record's bindings. All of it or nothing.
+struct RegistrarRules: Sendable {
+    enum Ruling: Sendable {
+        case granted([LocationTable.Location], [Event])
+        case refused(ServerTrace.Refusal)
+    }
+
+    enum Event: Sendable {
+        case bound(Binding, ServerTrace.BindingEvent)
+        case unbound(Binding, ServerTrace.UnbindingReason)
+    }
+
+    var expiry: ServerSettings.Expiry
+    var contactsPerAOR: Int
+    var replacesMovedContacts: Bool
+    /// chan_sip: the newest contact wins, CSeq is not compared.
+    var keepsNewestOnly: Bool
+
+    func rule(_ registration: Registration, over current: [LocationTable.Location], at now: Instant) -> Ruling {
+        switch registration.wish {
+        case .fetch: return .granted(current, [])
+        case .removeAll: return removeAll(registration, current)
+        case .update(let contacts): return update(registration, contacts, current, now)
+        }
+    }
+
+    private func removeAll(_ registration: Registration, _ current: [LocationTable.Location]) -> Ruling {
+        for location in current {
+            if let refusal = outOfOrder(registration, location.binding) { return .refused(refusal) }
+        }
+        return .granted([], current.map { .unbound($0.binding, .removedAll) })
+    }
+
+    private func update(
+        _ registration: Registration, _ contacts: [Registration.Contact], _ current: [LocationTable.Location], _ now: Instant
+    ) -> Ruling {
+        var locations = current
+        var events: [Event] = []
+        for contact in contacts {
+            if contact.expires > 0, contact.expires < expiry.shortest, contact.expires < 3600 {
+                return .refused(.tooBrief(requested: contact.expires, shortest: expiry.shortest))
+            }
+            let place = locations.firstIndex { isSame(contact, $0.binding) }
+            if let place, let refusal = outOfOrder(registration, locations[place].binding) { return .refused(refusal) }
+            guard contact.expires > 0 else {
+                if let place { events.append(.unbound(locations.remove(at: place).binding, .removed)) }
+                continue
+            }
+            guard let binding = binding(registration, contact, now) else { return .refused(.badContact) }
+            if let place {
+                let former = locations[place].binding
+                locations[place].binding = binding
+                events.append(.bound(binding, refreshEvent(former, binding)))
+            } else if let moved = movedPlace(registration, contact, contacts.count, locations) {
+                let former = locations[moved].binding
+                guard former.cseq < registration.cseq else {
+                    return .refused(.outOfOrder(had: former.cseq, got: registration.cseq))
+                }
+                locations[moved] = LocationTable.Location(binding: binding)
+                events.append(.bound(binding, .replaced(former: SIPText(former.contact))))
+            } else {
+                locations.append(LocationTable.Location(binding: binding))
+                events.append(.bound(binding, .added))
+            }
+        }
+        while locations.count > contactsPerAOR {
+            guard keepsNewestOnly else { return .refused(.tooManyContacts(locations.count)) }
+            events.append(.unbound(locations.removeFirst().binding, .evicted))
+        }
+        return .granted(locations, events)
+    }
+
+    private func binding(_ registration: Registration, _ contact: Registration.Contact, _ now: Instant) -> Binding? {
+        Binding(
+            contact: contact.uriText.bytes, parameters: contact.parameters, callID: registration.callID.bytes,
+            instance: contact.instance.bytes, path: registration.path, userAgent: registration.userAgent.bytes.prefix(128),
+            cseq: registration.cseq, regID: contact.regID, q: contact.q,
+            expires: now + .seconds(Int64(min(contact.expires, expiry.longest))), updated: now, flow: registration.flow,
+            verdict: registration.verdict)
+    }
+
+    private func outOfOrder(_ registration: Registration, _ binding: Binding) -> ServerTrace.Refusal? {
+        guard !keepsNewestOnly, registration.cseq <= binding.cseq, registration.callID.bytes == binding.callID else { return nil }
+        return .outOfOrder(had: binding.cseq, got: registration.cseq)
+    }
+
+    /// RFC 5626 6: instance and reg-id where the phone uses outbound; otherwise the URI (RFC 3261 10.3 step 7).
+    private func isSame(_ contact: Registration.Contact, _ binding: Binding) -> Bool {
+        if contact.regID != 0 || binding.regID != 0 {
+            return contact.regID == binding.regID && contact.instance.bytes == binding.instance
+        }
+        if contact.uriText.bytes == binding.contact { return true }
+        guard let bound = try? SIPURIReference(parsing: SIPText(binding.contact)) else { return false }
+        return contact.uri.isEquivalent(to: bound)
+    }
+
+    private func refreshEvent(_ former: Binding, _ binding: Binding) -> ServerTrace.BindingEvent {
+        if former.flow != binding.flow { return .flowChanged(from: former.flow) }
+        return .refreshed
+    }
+
+    /// The contact that this one is, moved to another host or port by a NAT or an ALG: same Call-ID and user, and each the only one.
+    private func movedPlace(
+        _ registration: Registration, _ contact: Registration.Contact, _ contacts: Int, _ locations: [LocationTable.Location]
+    ) -> Int? {
+        guard replacesMovedContacts, contacts == 1, contact.regID == 0, case .sip(let uri) = contact.uri else { return nil }
+        var found: Int?
+        for (place, location) in locations.enumerated() where location.binding.callID == registration.callID.bytes {
+            guard found == nil, location.binding.regID == 0 else { return nil }
+            found = place
+        }
+        guard let found, case .sip(let bound)? = try? SIPURIReference(parsing: SIPText(locations[found].binding.contact)),
+            bound.user == uri.user, bound.scheme == uri.scheme,
+            bound.host != uri.host || bound.port != uri.port
+        else { return nil }
+        return found
+    }
+}

@@ -1,0 +1,91 @@
+import Base
+
+/// The final responses of the last 32 seconds, so that a retransmitted request draws the same bytes and has no second effect
+/// (RFC 3261 17.2.2, states Trying and Completed, timer J).
+///
+/// A request that drew a challenge is not kept: the challenge is made anew, the same, without memory.
+/// All entries live equally long, so the oldest is always the first to go; full, it goes early.
+struct ReplyBook: Sendable {
+    /// 64 bits of a keyed hash over what identifies a transaction (RFC 3261 17.2.3).
+    typealias Key = UInt64
+
+    enum State: Hashable, Sendable {
+        /// No answer yet: its commit is awaited.
+        case trying
+        case completed(flow: FlowID, bytes: [UInt8])
+    }
+
+    private struct Entry: Sendable {
+        var state: State
+        /// The same request by another way has another transaction key and this one in common (RFC 3261 8.2.2.2).
+        var mergeKey: Key
+        var order: UInt64
+    }
+
+    private var entries: [Key: Entry] = [:]
+    private var merges: [Key: Key] = [:]
+    private var queue = Outbox<(key: Key, order: UInt64, until: Instant)>()
+    private var first: (key: Key, order: UInt64, until: Instant)?
+    private var orders: UInt64 = 0
+    private let cap: Int
+    private let lifetime: Duration
+    private(set) var evicted: UInt64 = 0
+
+    init(cap: Int, lifetime: Duration = .seconds(32)) {
+        self.cap = max(cap, 1)
+        self.lifetime = lifetime
+    }
+
+    var count: Int { entries.count }
+
+    subscript(key: Key) -> State? { entries[key]?.state }
+
+    /// The transaction that has the same From tag, Call-ID and CSeq as a request, if it came by another way.
+    func merged(_ mergeKey: Key, apartFrom key: Key) -> Bool {
+        guard let other = merges[mergeKey] else { return false }
+        return other != key
+    }
+
+    /// A request got past authentication: from now on it is processed once only.
+    mutating func open(_ key: Key, mergeKey: Key, at now: Instant) {
+        forget(at: now)
+        if entries.count >= cap, let oldest = pop() {
+            remove(oldest.key, order: oldest.order)
+            evicted &+= 1
+        }
+        orders &+= 1
+        entries[key] = Entry(state: .trying, mergeKey: mergeKey, order: orders)
+        merges[mergeKey] = key
+        queue.append((key, orders, now + lifetime))
+    }
+
+    /// Its final response. What was not opened, or is forgotten, is let be.
+    mutating func complete(_ key: Key, on flow: FlowID, _ bytes: [UInt8]) {
+        guard let place = entries.index(forKey: key) else { return }
+        entries.values[place].state = .completed(flow: flow, bytes: bytes)
+    }
+
+    mutating func forget(at now: Instant) {
+        while let next = peek(), next.until <= now {
+            first = nil
+            remove(next.key, order: next.order)
+        }
+    }
+
+    private mutating func remove(_ key: Key, order: UInt64) {
+        guard let entry = entries[key], entry.order == order else { return }
+        entries[key] = nil
+        if merges[entry.mergeKey] == key { merges[entry.mergeKey] = nil }
+    }
+
+    private mutating func peek() -> (key: Key, order: UInt64, until: Instant)? {
+        if first == nil { first = queue.next() }
+        return first
+    }
+
+    private mutating func pop() -> (key: Key, order: UInt64, until: Instant)? {
+        let next = peek()
+        first = nil
+        return next
+    }
+}

@@ -1,0 +1,262 @@
+import Base
+import SIP
+
+/// Puts responses together (RFC 3261 8.2.6, 18.2.1): the request's Via, From, To, Call-ID and CSeq, then what the server has to say.
+struct ReplyWriter: Sendable {
+    /// A response under construction.
+    struct Reply: Sendable {
+        var status: Int
+        /// nil: the usual phrase.
+        var reason: String?
+        /// Whole lines.
+        var lines: [UInt8] = []
+
+        init(_ status: Int, reason: String? = nil) {
+            self.status = status
+            self.reason = reason
+        }
+
+        mutating func add(_ name: StaticString, _ value: some Collection<UInt8>) {
+            lines.append(static: name)
+            lines.append(static: ": ")
+            lines.append(contentsOf: value)
+            lines.append(static: "\r\n")
+        }
+
+        mutating func add(_ name: StaticString, number: UInt32) {
+            lines.append(static: name)
+            lines.append(static: ": ")
+            lines.append(decimal: UInt64(number))
+            lines.append(static: "\r\n")
+        }
+    }
+
+    /// What the server can do beyond the basics.
+    static let supported = "path, outbound"
+    static let allow = "REGISTER, OPTIONS, INVITE, ACK, CANCEL, BYE"
+
+    /// `Server: ...` and, for chan_sip, all it always says.
+    private let serverLines: [UInt8]
+    private let serviceRouteLines: [UInt8]
+    private let isChanSIP: Bool
+    private let forcesRport: Bool
+    private var date: [UInt8] = []
+    private var dateSecond: Int64 = .min
+
+    init(_ settings: ServerSettings) {
+        isChanSIP = settings.profile == .chanSIP
+        forcesRport = isChanSIP && settings.natHandling
+        let software = Array(settings.software.utf8).map { $0 < 0x20 ? 0x20 : $0 }
+        switch settings.profile {
+        case .pinhole:
+            serverLines = software.isEmpty ? [] : Array("Server: ".utf8) + software + Array("\r\n".utf8)
+        case .chanSIP:
+            serverLines =
+                Array("User-Agent: ".utf8) + software
+                + Array("\r\nAllow: INVITE, ACK, CANCEL, OPTIONS, BYE, REFER, SUBSCRIBE, NOTIFY\r\nSupported: replaces\r\n".utf8)
+        }
+        serviceRouteLines = settings.serviceRoutes.flatMap { Array("Service-Route: \($0)\r\n".utf8) }
+    }
+
+    func addServiceRoutes(to reply: inout Reply) { reply.lines.append(contentsOf: serviceRouteLines) }
+
+    /// `Date` (RFC 3261 20.17), made once a second.
+    mutating func addDate(_ now: Instant, to reply: inout Reply) {
+        if now.unixSeconds != dateSecond {
+            dateSecond = now.unixSeconds
+            date = sipDate(now)
+        }
+        reply.add("Date", date)
+    }
+
+    /// What of a request its response repeats. Texts are the values of the fields as they stand.
+    struct Echo: Sendable {
+        /// The topmost Via taken apart; nil where it cannot be read.
+        var via: Via?
+        var vias: [SIPText] = []
+        var from: SIPText?
+        var to: SIPText?
+        var callID: SIPText?
+        var cseq: SIPText?
+        var hasToTag = false
+
+        init() {}
+
+        /// Of a message that may be malformed.
+        init(_ message: SIPMessage) {
+            via = try? message.topVia
+            vias = message.all(.via).map(\.value)
+            from = message.first(.from)?.value
+            to = message.first(.to)?.value
+            callID = message.first(.callID)?.value
+            cseq = message.first(.cseq)?.value
+            hasToTag = (try? message.to)?.tag != nil
+        }
+    }
+
+    /// The response as bytes. `toTag` goes into To where there is none.
+    func bytes(_ reply: Reply, to echo: Echo, source: Endpoint, toTag: UInt64) -> [UInt8] {
+        var out: [UInt8] = []
+        out.reserveCapacity(640 + reply.lines.count)
+        out.append(static: "SIP/2.0 ")
+        out.append(decimal: UInt64(clamping: reply.status))
+        out.append(0x20)
+        if let reason = reply.reason {
+            for byte in reason.utf8 { out.append(byte < 0x20 ? 0x20 : byte) }
+        } else {
+            out.append(static: SIPStatus.phrase(reply.status))
+        }
+        for (index, value) in echo.vias.enumerated() {
+            out.append(static: "\r\nVia: ")
+            if index == 0, let via = echo.via {
+                appendMarked(via, source: source, to: &out)
+                // Further values in the same field.
+                out.append(contentsOf: value.bytes[via.written.range.upperBound..<value.range.upperBound])
+            } else {
+                out.append(value)
+            }
+        }
+        if let from = echo.from {
+            out.append(static: "\r\nFrom: ")
+            out.append(from)
+        }
+        if let to = echo.to {
+            out.append(static: "\r\nTo: ")
+            out.append(to)
+            if reply.status != 100, !echo.hasToTag {
+                out.append(static: isChanSIP ? ";tag=as" : ";tag=")
+                out.append(hex: toTag, digits: isChanSIP ? 8 : 16)
+            }
+        }
+        if let callID = echo.callID {
+            out.append(static: "\r\nCall-ID: ")
+            out.append(callID)
+        }
+        if let cseq = echo.cseq {
+            out.append(static: "\r\nCSeq: ")
+            out.append(cseq)
+        }
+        out.append(static: "\r\n")
+        out.append(contentsOf: serverLines)
+        out.append(contentsOf: reply.lines)
+        out.append(static: "Content-Length: 0\r\n\r\n")
+        return out
+    }
+
+    /// The topmost Via with `received` and `rport` filled in (RFC 3261 18.2.1, RFC 3581 4). A `received` or `rport` value that came with
+    /// the request is not ours and is left out.
+    private func appendMarked(_ via: Via, source: Endpoint, to out: inout [UInt8]) {
+        let written = via.written
+        let parameters = via.parameters.text
+        let headEnd = parameters.isEmpty ? written.count : parameters.range.lowerBound - written.range.lowerBound
+        out.append(written.part(0..<headEnd))
+        var asksPort = forcesRport
+        for parameter in via.parameters {
+            if parameter.name.equalsCaseless(literal: "received") { continue }
+            if parameter.name.equalsCaseless(literal: "rport") {
+                asksPort = true
+                continue
+            }
+            out.append(UInt8(ascii: ";"))
+            out.append(parameter.name)
+            if let value = parameter.value {
+                out.append(UInt8(ascii: "="))
+                out.append(value)
+            }
+        }
+        // RFC 3581 4: whoever asks for the port gets the address as well.
+        if asksPort || via.host.address != source.address {
+            out.append(static: ";received=")
+            out.append(address: source.address)
+        }
+        if asksPort {
+            out.append(static: ";rport=")
+            out.append(decimal: UInt64(source.port))
+        }
+    }
+}
+
+/// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 3261 20.17).
+func sipDate(_ instant: Instant) -> [UInt8] {
+    let seconds = instant.unixSeconds
+    var days = seconds / 86_400
+    var rest = seconds % 86_400
+    if rest < 0 {
+        rest += 86_400
+        days -= 1
+    }
+    // Days since 0000-03-01, in eras of 400 years.
+    let shifted = days + 719_468
+    let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
+    let dayOfEra = shifted - era * 146_097
+    let yearOfEra = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+    let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+    let shiftedMonth = (5 * dayOfYear + 2) / 153
+    let day = dayOfYear - (153 * shiftedMonth + 2) / 5 + 1
+    let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
+    let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+    let weekday = Int(((days % 7) + 11) % 7)
+    let weekdays: [StaticString] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
+    let months: [StaticString] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+    var out: [UInt8] = []
+    func two(_ value: Int64) {
+        out.append(0x30 + UInt8(truncatingIfNeeded: value / 10))
+        out.append(0x30 + UInt8(truncatingIfNeeded: value % 10))
+    }
+    out.append(static: weekdays[weekday])
+    out.append(static: ", ")
+    two(day)
+    out.append(0x20)
+    out.append(static: months[Int(month) - 1])
+    out.append(0x20)
+    out.append(decimal: UInt64(clamping: year))
+    out.append(0x20)
+    two(rest / 3600)
+    out.append(UInt8(ascii: ":"))
+    two(rest / 60 % 60)
+    out.append(UInt8(ascii: ":"))
+    two(rest % 60)
+    out.append(static: " GMT")
+    return out
+}
+
+extension [UInt8] {
+    mutating func append(static text: StaticString) {
+        text.withUTF8Buffer { append(contentsOf: $0) }
+    }
+
+    mutating func append(hex value: UInt64, digits: Int) {
+        var shift = UInt64(digits &* 4)
+        while shift > 0 {
+            shift &-= 4
+            append(lowerHexDigits[Int(truncatingIfNeeded: value >> shift) & 15])
+        }
+    }
+
+    /// As text, without brackets.
+    mutating func append(address: IPAddress) {
+        switch address {
+        case .v4(let v4):
+            let (a, b, c, d) = v4.octets
+            append(decimal: UInt64(a))
+            append(UInt8(ascii: "."))
+            append(decimal: UInt64(b))
+            append(UInt8(ascii: "."))
+            append(decimal: UInt64(c))
+            append(UInt8(ascii: "."))
+            append(decimal: UInt64(d))
+        case .v6: append(contentsOf: address.description.utf8)
+        }
+    }
+
+    /// `address:port`, IPv6 in brackets.
+    mutating func append(endpoint: Endpoint) {
+        if endpoint.address.isIPv6 {
+            append(contentsOf: endpoint.description.utf8)
+        } else {
+            append(address: endpoint.address)
+            append(UInt8(ascii: ":"))
+            append(decimal: UInt64(endpoint.port))
+        }
+    }
+}

@@ -1,0 +1,59 @@
+import Base
+
+/// The caps of a server's tables and of what strangers may cause. A full table refuses, counts and traces; it never grows.
+public struct ServerLimits: Hashable, Sendable {
+    /// So many a second, and at most so many at once.
+    public struct Rate: Hashable, Sendable {
+        public var perSecond: UInt32
+        public var burst: UInt32
+
+        public init(perSecond: UInt32, burst: UInt32) {
+            self.perSecond = perSecond
+            self.burst = burst
+        }
+    }
+
+    /// Longest SIP message taken, in bytes: longer requests get 513, longer responses are dropped.
+    public var messageBytes = 16_384
+    /// Bindings in all; beyond it 503.
+    public var bindings = 2_000_000
+    /// Contacts of one AOR; beyond it 403. For chan_sip a new contact takes the place of the oldest.
+    public var contactsPerAOR = 10
+    /// Contact header values in one REGISTER; beyond it 403.
+    public var contactsPerRequest = 16
+    /// REGISTERs that wait for their commit; beyond it 503.
+    public var pendingCommits = 100_000
+    /// Server transactions remembered to absorb retransmissions; the oldest give way.
+    public var serverTransactions = 100_000
+    /// Client transactions (probes) at once; beyond it a probe fails at once.
+    public var clientTransactions = 10_000
+    /// Call-IDs whose attempts are remembered for diagnosis; the oldest give way.
+    public var attempts = 4_096
+    /// Sources whose rates are tracked. When full the table starts over; what was tracked last stays known for one more round.
+    public var sources = 65_536
+    /// Messages of one source (IPv4 address, IPv6 /64); beyond it they are dropped unread. nil: no limit.
+    public var messagesPerSource: Rate? = Rate(perSecond: 1_000, burst: 4_000)
+    /// Replies to requests nobody has vouched for, 401s foremost, of one source, so that we amplify nobody's flood. A challenge that
+    /// is answered rightly is given back. nil: no limit.
+    public var unprovedRepliesPerSource: Rate? = Rate(perSecond: 50, burst: 200)
+    /// The same for all sources together. nil: no limit.
+    public var unprovedReplies: Rate? = Rate(perSecond: 50_000, burst: 100_000)
+    /// Proved bad passwords of one source; beyond it its requests with credentials are dropped. Stale answers never count.
+    public var badPasswordsPerSource: Rate? = Rate(perSecond: 2, burst: 60)
+    /// Keepalives a second for all flows together; those beyond it go out later.
+    public var keepalives = Rate(perSecond: 20_000, burst: 2_000)
+    /// Nonces of a dialog chan_sip keeps track of, and replay windows of proved nonces; the oldest give way.
+    public var nonces = 100_000
+
+    public init() {}
+
+    /// No limit on rates: for benchmarks and trusted networks. The tables keep their caps.
+    public static var trusted: ServerLimits {
+        var limits = ServerLimits()
+        limits.messagesPerSource = nil
+        limits.unprovedRepliesPerSource = nil
+        limits.unprovedReplies = nil
+        limits.badPasswordsPerSource = nil
+        return limits
+    }
+}

@@ -1,0 +1,116 @@
+import Base
+import SIP
+import SIPStack
+
+/// Who asks: challenges and what comes back (RFC 3261 22).
+extension ServerNode {
+    /// The account that proved itself, or nil where the request is answered already: challenged, refused or dropped.
+    mutating func authenticate(_ request: inout ServerRequest, at now: Instant) -> AccountTable.Entry? {
+        let subject = DigestSubject(
+            method: request.method.text.bytes, uri: request.uriText.bytes, body: request.message.body,
+            callID: request.callID.bytes,
+            sequence: request.cseq)
+        let attempt = authenticator.attempt(request.message.all(.authorization).map(\.value.bytes))
+        guard attempt != .none else {
+            let verdict = authenticator.judge(attempt, of: subject, secret: nil, at: now)
+            let bare = request.attempt.map { attempts.countBare($0, cseq: request.cseq) } ?? 1
+            note(&request, request.method == .register ? .registerWithoutCredentials(attempt: bare) : .request(request.method))
+            challenge(&request, subject, after: verdict, at: now)
+            return nil
+        }
+        guard sources.admitsCredentials(of: request.flow.remote.address, at: now) else {
+            note(&request, .request(request.method))
+            drop(request.flow, .badPasswordsOfSource)
+            return nil
+        }
+        let credentials = attempt.credentials
+        let username = credentials.map { SIPText($0.accountName) } ?? SIPText()
+        let account = accounts[username]
+        let verdict = authenticator.judge(attempt, of: subject, secret: account?.secret, at: now)
+        let nonce = credentials.map { SIPText($0.nonce) } ?? SIPText()
+        let place = request.attempt.flatMap { attempts.match($0, nonce: nonce) }
+        note(&request, place.map { .answers($0, verdict) } ?? .credentials(verdict))
+        traces.note(
+            .authentication(
+                .init(
+                    flow: request.flow, username: username, from: request.message.first(.from)?.value ?? SIPText(),
+                    callID: request.callID, cseq: request.cseq, nonce: nonce, challenge: place, verdict: verdict,
+                    isChanSIP: settings.profile == .chanSIP)))
+        request.isProved = verdict.provesPassword
+        switch verdict {
+        case .accepted:
+            tally.accepted &+= 1
+            sources.vouch(for: request.flow.remote.address)
+            if let place = request.attempt { attempts.succeed(place) }
+            return account
+        case .absent: challenge(&request, subject, after: verdict, at: now)
+        case .stale:
+            tally.stale &+= 1
+            challenge(&request, subject, after: verdict, at: now)
+        case .replayed:
+            tally.replayed &+= 1
+            challenge(&request, subject, after: verdict, at: now)
+        case .wrongPassword(let failure):
+            tally.wrongPassword &+= 1
+            sources.countBadPassword(of: request.flow.remote.address, at: now)
+            if settings.profile == .chanSIP, failure.nonce == .valid {
+                answer(&request, ReplyWriter.Reply(403, reason: "Forbidden (Bad auth)"), .refusal(status: 403), at: now)
+            } else {
+                challenge(&request, subject, after: verdict, at: now)
+            }
+        case .mangled(let mangling):
+            tally.mangled &+= 1
+            refuseMangled(&request, mangling, subject, verdict, at: now)
+        }
+        return nil
+    }
+
+    /// Only what a box on the way, or the phone's own mistake, can explain is told; anything that would tell a known user from an unknown
+    /// one without the password looks like a wrong password.
+    private mutating func refuseMangled(
+        _ request: inout ServerRequest, _ mangling: DigestMangling, _ subject: DigestSubject, _ verdict: DigestVerdict,
+        at now: Instant
+    ) {
+        switch mangling {
+        case .malformed(let error):
+            let reason = "Bad Request (credentials: \(error.reason) at byte \(error.offset))"
+            refuse(&request, ReplyWriter.Reply(400, reason: reason), .credentials, at: now)
+        case .requestURI, .digestURI, .qop:
+            refuse(&request, ReplyWriter.Reply(400, reason: "Bad Request (\(mangling.text))"), .credentials, at: now)
+        case .realm, .algorithmNotOffered, .qopNotOffered:
+            challenge(&request, subject, after: verdict, at: now)
+        }
+    }
+
+    private mutating func challenge(
+        _ request: inout ServerRequest, _ subject: DigestSubject, after verdict: DigestVerdict, at now: Instant
+    ) {
+        let challenges = authenticator.challenges(for: subject, after: verdict, at: now)
+        var reply = ReplyWriter.Reply(401)
+        for challenge in challenges {
+            if settings.profile == .chanSIP {
+                var value = Array("Digest algorithm=MD5, realm=\"".utf8)
+                value += challenge.realm
+                value += "\", nonce=\"".utf8
+                value += challenge.nonce
+                value += (challenge.isStale ? "\", stale=true" : "\"").utf8
+                reply.add("WWW-Authenticate", value)
+            } else {
+                reply.add("WWW-Authenticate", challenge.bytes)
+            }
+        }
+        tally.challenges &+= 1
+        let nonce = SIPText(challenges.first?.nonce ?? [])
+        var ordinal = 1
+        var outstanding = 1
+        if let place = request.attempt {
+            (ordinal, outstanding) = attempts.challenge(place, nonce: nonce, cseq: request.cseq, at: now)
+        }
+        traces.note(
+            .challenged(
+                .init(
+                    flow: request.flow, callID: request.callID, cseq: request.cseq, nonce: nonce, outstanding: outstanding,
+                    isStale: verdict.isStale)))
+        answer(&request, reply, verdict.isStale ? .staleChallenge(ordinal: ordinal) : .challenge(ordinal: ordinal), at: now)
+    }
+}

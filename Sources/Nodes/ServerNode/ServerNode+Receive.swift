@@ -1,0 +1,289 @@
+import Base
+import SIP
+import SIPStack
+import STUN
+import STUNStack
+
+/// What arrives: told apart by content, SIP checked and handed on.
+extension ServerNode {
+    mutating func received(_ bytes: [UInt8], on flow: FlowID, at now: Instant) {
+        tally.received &+= 1
+        tally.receivedBytes &+= UInt64(bytes.count)
+        guard let first = bytes.first else { return drop(flow, .empty) }
+        if let reason = sources.admit(flow.remote.address, at: now) { return drop(flow, reason) }
+        if first < 4 { return receivedSTUN(bytes, on: flow) }
+        if first == 0x0d || first == 0x0a, bytes.allSatisfy({ $0 == 0x0d || $0 == 0x0a }) {
+            return receivedLineEnds(bytes, on: flow)
+        }
+        let message: SIPMessage
+        do throws(SIPParseError) {
+            message = try SIPMessage(salvaging: bytes)
+        } catch {
+            return drop(flow, looksLikeSIP(bytes) ? .unanswerable : .junk, error)
+        }
+        switch message.startLine {
+        case .request(let method, let uri): receivedRequest(message, method, uri, on: flow, at: now)
+        case .response(let status, _): receivedResponse(message, status, on: flow, at: now)
+        }
+    }
+
+    private mutating func receivedSTUN(_ bytes: [UInt8], on flow: FlowID) {
+        guard isSTUN(bytes) else { return drop(flow, .junk) }
+        guard settings.answersSTUN else { return drop(flow, .stunOff) }
+        guard let answer = stun.answer(bytes, from: flow.remote, to: flow.local) else { return drop(flow, .malformedSTUN) }
+        tally.stunRequests &+= 1
+        tally.sent &+= 1
+        tally.sentBytes &+= UInt64(answer.bytes.count)
+        traces.note(.stunAnswered(flow))
+        var way = flow
+        way.local = answer.local
+        way.remote = answer.remote
+        outbox.append(.send(on: way, answer.bytes))
+    }
+
+    /// RFC 5626 4.4.1: over a stream a double CRLF asks for a single one. Over UDP it asks for nothing.
+    private mutating func receivedLineEnds(_ bytes: [UInt8], on flow: FlowID) {
+        guard flow.transport.isReliable else { return drop(flow, .crlfOverUDP) }
+        guard bytes.count >= 4 else { return }
+        tally.streamPings &+= 1
+        tally.sent &+= 1
+        tally.sentBytes &+= 2
+        outbox.append(.send(on: flow, [0x0d, 0x0a]))
+    }
+
+    private func looksLikeSIP(_ bytes: [UInt8]) -> Bool {
+        let line = bytes.prefix(2_048).prefix { $0 != 0x0d && $0 != 0x0a }
+        let mark = Array("SIP/".utf8)
+        guard line.count >= mark.count else { return false }
+        return line.indices.dropLast(mark.count - 1).contains { line[$0..<($0 + mark.count)].elementsEqual(mark) }
+    }
+
+    private mutating func receivedResponse(_ message: SIPMessage, _ status: Int, on flow: FlowID, at now: Instant) {
+        tally.responses &+= 1
+        guard message.bytes.count <= settings.limits.messageBytes else { return drop(flow, .oversizeResponse) }
+        if let flaw = message.flaw { return drop(flow, .malformedResponse, flaw) }
+        let via: Via
+        do throws(SIPParseError) { via = try message.topVia } catch { return drop(flow, .malformedResponse, error) }
+        guard let branch = via.branch else { return drop(flow, .strayResponse) }
+        if let token = ClientToken(branch: branch) {
+            switch token.purpose {
+            case .keepalive: if keepaliveAnswered(token, message, status, on: flow, at: now) { return }
+            case .probe: if probeAnswered(token, message, status, on: flow, at: now) { return }
+            }
+        }
+        traces.note(.received(flow, message, meaning: .response(status: status)))
+        drop(flow, .strayResponse)
+    }
+
+    // MARK: Requests
+
+    private mutating func receivedRequest(
+        _ message: SIPMessage, _ method: SIPMethod, _ uri: SIPText, on flow: FlowID, at now: Instant
+    ) {
+        tally.requests &+= 1
+        let request: ServerRequest
+        do throws(SIPParseError) {
+            request = try self.request(message, method, uri, on: flow)
+        } catch {
+            return refuseMalformed(message, method, error, on: flow, at: now)
+        }
+        admit(request, at: now)
+    }
+
+    /// Reads what identifies a request, once. Throws for what makes it malformed (RFC 3261 8.1.1, 8.2, 20).
+    private func request(
+        _ message: SIPMessage, _ method: SIPMethod, _ uri: SIPText, on flow: FlowID
+    ) throws(SIPParseError) -> ServerRequest {
+        let via = try message.topVia
+        if let flaw = message.flaw { throw flaw }
+        var echo = ReplyWriter.Echo()
+        var seen: UInt8 = 0
+        for header in message.headers {
+            let bit: UInt8
+            switch header.name.id {
+            case HeaderID.via:
+                echo.vias.append(header.value)
+                continue
+            case HeaderID.from:
+                bit = 1
+                echo.from = header.value
+            case HeaderID.to:
+                bit = 2
+                echo.to = header.value
+            case HeaderID.callID:
+                bit = 4
+                echo.callID = header.value
+            case HeaderID.cseq:
+                bit = 8
+                echo.cseq = header.value
+            case HeaderID.maxForwards: bit = 16
+            case HeaderID.expires: bit = 32
+            default: continue
+            }
+            guard seen & bit == 0 else { throw SIPParseError(.repeated(header.name), at: header.line.lowerBound) }
+            seen |= bit
+        }
+        let from = try message.from
+        let to = try message.to
+        let callID = try message.callID
+        let cseq = try message.cseq
+        guard cseq.method == method else { throw SIPParseError(.methodMismatch, at: echo.cseq?.range.lowerBound ?? 0) }
+        var vias = echo.vias.count
+        if let first = echo.vias.first, first.count > via.written.count { vias += 1 }
+        echo.via = via
+        echo.hasToTag = to.tag != nil
+        var request = ServerRequest(
+            ServerRequest.Parts(
+                message: message, flow: flow, method: method, uriText: uri, via: via, viaCount: vias,
+                fromTag: from.tag ?? SIPText(),
+                to: to, callID: callID, cseq: cseq.number, echo: echo))
+        request.key = transactionKey(request)
+        return request
+    }
+
+    /// Past form: version, retransmission, hops, loops, extensions; then by method.
+    private mutating func admit(_ incoming: ServerRequest, at now: Instant) {
+        var request = incoming
+        let message = request.message
+        if request.method == .ack {
+            note(&request, .request(.ack))
+            return drop(request.flow, .strayACK)
+        }
+        guard message.version.equalsCaseless(literal: "SIP/2.0") else { return refuse(&request, 505, .version, at: now) }
+        if let state = replies[request.key] { return retransmitted(request, state) }
+        guard message.bytes.count <= settings.limits.messageBytes else {
+            return refuse(&request, 513, .tooLarge(bytes: message.bytes.count), at: now)
+        }
+        do throws(SIPParseError) {
+            if let hops = try message.maxForwards, hops == 0 { return refuse(&request, 483, .maxForwards, at: now) }
+        } catch {
+            return refuse(&request, 400, .malformed(error), at: now)
+        }
+        if isLooped(request) { return refuse(&request, 482, .loop, at: now) }
+        if !request.hasToTag, request.method != .cancel, replies.merged(mergeKey(request), apartFrom: request.key) {
+            return refuse(&request, 482, .merged, at: now)
+        }
+        if request.method != .cancel, let refusal = unsupportedExtension(message) {
+            var reply = ReplyWriter.Reply(refusal.status)
+            for name in refusal.names { reply.add("Unsupported", name.bytes) }
+            return refuse(&request, reply, refusal.refusal, at: now)
+        }
+        let uri: SIPURIReference
+        do throws(SIPParseError) {
+            uri = try message.requestURI()
+        } catch {
+            return refuse(&request, 400, .malformed(error), at: now)
+        }
+        guard case .sip(let target) = uri else { return refuse(&request, 416, .scheme, at: now) }
+        if let encoding = message.first(.contentEncoding), !encoding.value.isEmpty,
+            !encoding.value.equalsCaseless(literal: "identity")
+        {
+            var reply = ReplyWriter.Reply(415)
+            reply.add("Accept-Encoding", "identity".utf8)
+            return refuse(&request, reply, .encoding, at: now)
+        }
+        dispatch(&request, target, at: now)
+    }
+
+    /// By method. What calls will need (INVITE, CANCEL, BYE and so on) meets `answerCall`.
+    private mutating func dispatch(_ request: inout ServerRequest, _ target: SIPURI, at now: Instant) {
+        switch request.method {
+        case .register: register(&request, target, at: now)
+        case .options: answerOptions(&request, target, at: now)
+        case .invite, .bye, .cancel: answerCall(&request, target, at: now)
+        case .prack, .update, .info, .message, .subscribe, .notify, .refer, .publish:
+            var reply = ReplyWriter.Reply(405)
+            reply.add("Allow", ReplyWriter.allow.utf8)
+            refuse(&request, reply, .method(request.method), at: now)
+        default:
+            var reply = ReplyWriter.Reply(501)
+            reply.add("Allow", ReplyWriter.allow.utf8)
+            refuse(&request, reply, .method(request.method), at: now)
+        }
+    }
+
+    private mutating func retransmitted(_ request: ServerRequest, _ state: ReplyBook.State) {
+        var request = request
+        tally.retransmissionsAbsorbed &+= 1
+        note(&request, .retransmission)
+        switch state {
+        case .trying: break
+        case .completed(let flow, let bytes): send(bytes, on: flow, .retransmission)
+        }
+    }
+
+    // MARK: Checks
+
+    /// A request that went through us before: one of its Vias is ours (RFC 3261 16.3, 8.2.2.2). As all requests we send begin here,
+    /// our own sent-by is enough.
+    private func isLooped(_ request: ServerRequest) -> Bool {
+        func isOurs(_ via: Via) -> Bool {
+            guard let sentBy = via.sentBy else { return false }
+            return sentBy == request.flow.local && request.flow.remote != request.flow.local
+        }
+        if isOurs(request.via) { return true }
+        guard request.viaCount > 1, let vias = try? request.message.vias else { return false }
+        return vias.contains(where: isOurs)
+    }
+
+    /// RFC 3261 8.2.2.3 and, as calls will pass through, 16.3 step 5.
+    private func unsupportedExtension(_ message: SIPMessage) -> (status: Int, names: [SIPText], refusal: ServerTrace.Refusal)? {
+        guard message.contains(.require) || message.contains(.proxyRequire) else { return nil }
+        do throws(SIPParseError) {
+            let names = try (message.require + message.proxyRequire).filter {
+                !$0.equalsCaseless(literal: "path") && !$0.equalsCaseless(literal: "outbound")
+            }
+            return names.isEmpty ? nil : (420, names, .extensions(names))
+        } catch {
+            return (400, [], .malformed(error))
+        }
+    }
+
+    // MARK: Keys
+
+    /// RFC 3261 17.2.3. Without the magic cookie (RFC 2543) all that a retransmission keeps goes in. chan_sip knows its dialogs by Call-ID
+    /// and CSeq alone.
+    private func transactionKey(_ request: ServerRequest) -> ReplyBook.Key {
+        var hash = KeyedHash(key: hashKey)
+        if settings.profile == .pinhole, request.via.hasUniqueBranch, let branch = request.via.branch {
+            hash.combine(branch.bytes)
+            hash.combine(UInt64(request.via.port ?? 0))
+            switch request.via.host {
+            case .ipv4(let v4): hash.combine(UInt64(v4.bits))
+            case .ipv6(let v6):
+                hash.combine(v6.high)
+                hash.combine(v6.low)
+            case .name(let name): hash.combine(name.bytes)
+            }
+        } else {
+            hash.combine(request.uriText.bytes)
+            hash.combine(request.callID.bytes)
+            hash.combine(request.fromTag.bytes)
+            hash.combine(UInt64(request.cseq))
+        }
+        // A CANCEL has its INVITE's key.
+        hash.combine(request.method == .cancel ? SIPMethod.invite.text.bytes : request.method.text.bytes)
+        return hash.finish()
+    }
+
+    /// RFC 3261 8.2.2.2.
+    func mergeKey(_ request: ServerRequest) -> ReplyBook.Key {
+        var hash = KeyedHash(key: (hashKey.1, hashKey.0))
+        hash.combine(request.callID.bytes)
+        hash.combine(request.fromTag.bytes)
+        hash.combine(UInt64(request.cseq))
+        hash.combine(request.method.text.bytes)
+        return hash.finish()
+    }
+}
+
+/// Numbers of the names that are looked for in every request.
+private enum HeaderID {
+    static let via = HeaderName.via.id
+    static let from = HeaderName.from.id
+    static let to = HeaderName.to.id
+    static let callID = HeaderName.callID.id
+    static let cseq = HeaderName.cseq.id
+    static let maxForwards = HeaderName.maxForwards.id
+    static let expires = HeaderName.expires.id
+}

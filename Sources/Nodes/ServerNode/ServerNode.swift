@@ -1,0 +1,175 @@
+import Base
+import SIP
+import SIPStack
+import STUN
+import STUNStack
+
+/// A SIP server: registrar (RFC 3261 10), digest authentication (RFC 7616), outbound flows (RFC 5626), keepalive towards the phones,
+/// STUN on the SIP port (RFC 8489, RFC 5626 8).
+///
+/// The driver hands it every message with the flow it came by and sends what it says over the flow it names.
+public struct ServerNode: Machine {
+    public enum Input: Sendable {
+        /// UDP: one datagram's payload. Streams: one whole message, or the keepalive `\r\n\r\n` by itself.
+        case received(on: FlowID, [UInt8])
+        /// A connection is gone; its bindings cannot be reached until their phones register again.
+        case closed(FlowID)
+        /// Every change up to this sequence is durable.
+        case persisted(through: UInt64)
+        /// No change from this sequence on became durable: they are taken back and their requests answered 500.
+        case persistFailed(from: UInt64, reason: String)
+        /// The accounts there are from now on; bindings of accounts that went away stay until they expire.
+        case accounts([Account])
+        /// Bindings of an earlier life, before the first message.
+        case restore([StoredBinding])
+        /// Send OPTIONS to every binding of an address of record; ends in `.probed`.
+        case probe(aor: AddressOfRecord)
+    }
+
+    public enum Output: Sendable {
+        /// Leaves from `FlowID.local`.
+        case send(on: FlowID, [UInt8])
+        /// Store this, then say `.persisted(through:)`. Sequences rise by one.
+        case persist(sequence: UInt64, RegistrarChange)
+        /// One outcome for each binding there was; none if nobody is registered.
+        case probed(aor: AddressOfRecord, [ProbeOutcome])
+    }
+
+    public typealias Trace = ServerTrace
+
+    public let settings: ServerSettings
+    /// Switched off, traces cost nothing.
+    public var traces: TraceBox<ServerTrace>
+
+    var tally = ServerCounters()
+    var outbox = Outbox<Output>()
+    var accounts = AccountTable()
+    var domains: DomainTable
+    var locations = LocationTable()
+    var authenticator: DigestAuthenticator
+    var replies: ReplyBook
+    var attempts: AttemptBook
+    var sources: SourceGuard
+    var commits = CommitQueue()
+    var probes: ProbeTable
+    var stun: STUNServer
+    var entropy: Entropy
+    var writer: ReplyWriter
+    var keepaliveGauge = SourceGuard.Gauge()
+    /// Where keepalives that have to wait stand in line.
+    var keepaliveLine = SourceGuard.Gauge()
+    /// Which records have bindings over which connection.
+    var streams: [FlowID: Set<UInt32>] = [:]
+    /// Keys tags, transactions and tokens.
+    let hashKey: (UInt64, UInt64)
+    let rules: RegistrarRules
+
+    /// `entropy`: the node's own; the lab's makes its runs repeat to the byte.
+    public init(settings: ServerSettings = ServerSettings(), entropy: Entropy, traces: TraceBox<ServerTrace> = TraceBox()) {
+        var entropy = entropy
+        self.settings = settings
+        self.traces = traces
+        hashKey = (entropy.next(), entropy.next())
+        let key = NonceKey(id: 1, secret: settings.nonceKey ?? entropy.bytes(32))
+        let limits = settings.limits
+        let nonces: DigestAuthenticator.Nonces
+        let digest: DigestAuthenticator.Settings
+        switch settings.profile {
+        case .pinhole:
+            digest = .init(realm: settings.realm, algorithms: settings.algorithms)
+            nonces = .stateless(
+                NonceIssuer(keys: [key], settings: .init(lifetime: settings.nonceLifetime)),
+                counts: CountWindow(cap: max(limits.nonces, 1)))
+        case .chanSIP:
+            digest = .init(realm: settings.realm, algorithms: [.md5], qop: [], checksURI: false)
+            nonces = .onePerDialog(
+                SingleNonceBook(
+                    settings: .init(rechallenge: settings.chanSIPRechallenge, cap: max(limits.nonces, 1)), entropy: entropy.fork()
+                ))
+        }
+        authenticator = DigestAuthenticator(settings: digest, nonces: nonces, entropy: &entropy, traces: TraceBox(isOn: false))
+        domains = DomainTable(settings)
+        replies = ReplyBook(cap: limits.serverTransactions)
+        attempts = AttemptBook(cap: limits.attempts, lifetime: settings.nonceLifetime)
+        sources = SourceGuard(limits: limits)
+        probes = ProbeTable(cap: limits.clientTransactions)
+        stun = STUNServer(STUNServerSettings(software: settings.software))
+        writer = ReplyWriter(settings)
+        rules = RegistrarRules(
+            expiry: settings.expiry, contactsPerAOR: max(limits.contactsPerAOR, 1),
+            replacesMovedContacts: settings.replacesMovedContacts, keepsNewestOnly: settings.profile == .chanSIP)
+        self.entropy = entropy
+    }
+
+    // MARK: Machine
+
+    public var nextDeadline: Instant? {
+        guard let a = locations.nextDeadline else { return probes.nextDeadline }
+        return probes.nextDeadline.map { min(a, $0) } ?? a
+    }
+
+    public mutating func receive(_ input: Input, at now: Instant) {
+        switch input {
+        case .received(let flow, let bytes): received(bytes, on: flow, at: now)
+        case .closed(let flow): closed(flow)
+        case .persisted(let sequence): persisted(through: sequence)
+        case .persistFailed(let sequence, let reason): persistFailed(from: sequence, reason, at: now)
+        case .accounts(let list): accounts = AccountTable(list, realm: settings.realm)
+        case .restore(let stored): restore(stored, at: now)
+        case .probe(let aor): probe(aor, at: now)
+        }
+    }
+
+    public mutating func advance(to now: Instant) {
+        while let slot = locations.popDue(at: now) { attend(slot, at: now) }
+        while let due = probes.popDue(at: now) { retry(due, at: now) }
+    }
+
+    public mutating func nextOutput() -> Output? { outbox.next() }
+
+    public mutating func nextTrace() -> ServerTrace? { traces.next() }
+
+    // MARK: Queries
+
+    /// How often each thing happened since the server started.
+    public var counters: ServerCounters {
+        var counters = tally
+        counters.transactionsEvicted = replies.evicted
+        counters.attemptsEvicted = attempts.evicted
+        counters.sourceTablesTurned = sources.turns
+        return counters
+    }
+
+    /// Bindings in all.
+    public var bindingCount: Int { locations.count }
+
+    /// Changes whose commit is awaited.
+    public var pendingCommits: Int { commits.count }
+
+    /// What became of credentials, each outcome apart.
+    public var digestCounts: DigestCounts { authenticator.counts }
+
+    /// What `.probe` would reach and a call would ring.
+    public func bindings(of aor: AddressOfRecord) -> [Binding] { locations.locations(of: aor).map(\.binding) }
+
+    /// Everything that is registered, in no particular order.
+    public func allBindings() -> [StoredBinding] {
+        locations.all.flatMap { record in record.locations.map { StoredBinding(aor: record.aor, binding: $0.binding) } }
+    }
+
+    // MARK: Sending
+
+    mutating func send(_ bytes: [UInt8], on flow: FlowID, _ meaning: ServerTrace.Meaning) {
+        tally.sent &+= 1
+        tally.sentBytes &+= UInt64(bytes.count)
+        if traces.isOn, let message = try? SIPMessage(parsing: bytes) {
+            traces.note(.sent(flow, message, meaning: meaning))
+        }
+        outbox.append(.send(on: flow, bytes))
+    }
+
+    mutating func drop(_ flow: FlowID, _ reason: DropReason, _ error: SIPParseError? = nil) {
+        tally.dropped(reason)
+        traces.note(.dropped(flow, reason, error: error))
+    }
+}

@@ -1,0 +1,60 @@
+import Base
+import SIP
+
+/// A request whose identifying headers could be read, with where it came from, and how far it has come.
+struct ServerRequest: Sendable {
+    /// What was read of it, once. A class, so that handing the request on costs one reference instead of one for each text.
+    final class Parts: Sendable {
+        let message: SIPMessage
+        let flow: FlowID
+        let method: SIPMethod
+        let uriText: SIPText
+        let via: Via
+        let viaCount: Int
+        let fromTag: SIPText
+        let to: NameAddress
+        let callID: SIPText
+        let cseq: UInt32
+        let echo: ReplyWriter.Echo
+
+        init(
+            message: SIPMessage, flow: FlowID, method: SIPMethod, uriText: SIPText, via: Via, viaCount: Int, fromTag: SIPText,
+            to: NameAddress, callID: SIPText, cseq: UInt32, echo: ReplyWriter.Echo
+        ) {
+            self.message = message
+            self.flow = flow
+            self.method = method
+            self.uriText = uriText
+            self.via = via
+            self.viaCount = viaCount
+            self.fromTag = fromTag
+            self.to = to
+            self.callID = callID
+            self.cseq = cseq
+            self.echo = echo
+        }
+    }
+
+    let parts: Parts
+    /// Identifies its server transaction (RFC 3261 17.2.3).
+    var key: ReplyBook.Key = 0
+    /// Its `.received` trace is out.
+    var isNoted = false
+    /// Whoever sent it has shown to know a password.
+    var isProved = false
+    /// Its place in the attempt book, for REGISTERs.
+    var attempt: Int?
+
+    init(_ parts: Parts) { self.parts = parts }
+
+    var message: SIPMessage { parts.message }
+    var flow: FlowID { parts.flow }
+    var method: SIPMethod { parts.method }
+    var uriText: SIPText { parts.uriText }
+    var via: Via { parts.via }
+    var viaCount: Int { parts.viaCount }
+    var fromTag: SIPText { parts.fromTag }
+    var hasToTag: Bool { parts.echo.hasToTag }
+    var callID: SIPText { parts.callID }
+    var cseq: UInt32 { parts.cseq }
+}

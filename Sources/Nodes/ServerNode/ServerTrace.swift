@@ -1,0 +1,154 @@
+import Base
+import SIP
+import SIPStack
+
+/// What the server noticed, one fact each, in the order it happened; `explanation` is the line a person reads.
+public enum ServerTrace: Sendable {
+    /// A message as it arrived, before anything was decided.
+    case received(FlowID, SIPMessage, meaning: Meaning)
+    /// A message as it left.
+    case sent(FlowID, SIPMessage, meaning: Meaning)
+    /// A REGISTER without credentials, or with unusable ones, was answered 401.
+    case challenged(Challenged)
+    case authentication(Authentication)
+    case bound(AddressOfRecord, Binding, BindingEvent)
+    case unbound(AddressOfRecord, Binding, UnbindingReason)
+    /// The phone stopped answering over its flow; the binding stays until it expires but nothing is sent to it.
+    case flowDead(AddressOfRecord, Binding, unanswered: Int)
+    /// It answers again.
+    case flowRevived(AddressOfRecord, Binding)
+    case keepalive(AddressOfRecord, FlowID, KeepaliveEvent)
+    case probed(AddressOfRecord, ProbeOutcome)
+    /// A request was refused with a status other than a challenge.
+    case refused(FlowID, status: Int, Refusal)
+    /// A message was thrown away without an answer. `error` says what and where for malformed ones.
+    case dropped(FlowID, DropReason, error: SIPParseError?)
+    /// Changes whose commit failed were taken back and answered 500.
+    case commitFailed(from: UInt64, reason: String, requests: Int)
+    case restored(bindings: Int, unreachable: Int, refused: Int)
+    /// A STUN request was answered on the SIP port.
+    case stunAnswered(FlowID)
+    case notice(Notice)
+
+    /// What a message is for, as far as the server can tell.
+    public enum Meaning: Hashable, Sendable {
+        case request(SIPMethod)
+        case registerWithoutCredentials(attempt: Int)
+        /// Which of the challenges outstanding on its Call-ID it answers, and what became of it.
+        case answers(ChallengePlace, DigestVerdict)
+        /// Credentials over a nonce that is none of those remembered for its Call-ID: reused, or of an earlier life.
+        case credentials(DigestVerdict)
+        case retransmission
+        case response(status: Int)
+        case challenge(ordinal: Int)
+        case staleChallenge(ordinal: Int)
+        case registered(bindings: Int)
+        case refusal(status: Int)
+        case keepalive
+        case keepaliveAnswer
+        case probe
+        case probeAnswer
+    }
+
+    public struct Challenged: Hashable, Sendable {
+        public var flow: FlowID
+        public var callID: SIPText
+        public var cseq: UInt32
+        public var nonce: SIPText
+        /// How many challenges, this one included, the Call-ID has outstanding.
+        public var outstanding: Int
+        public var isStale: Bool
+    }
+
+    /// Credentials were judged.
+    public struct Authentication: Hashable, Sendable {
+        public var flow: FlowID
+        /// As sent; empty where it cannot be read.
+        public var username: SIPText
+        /// The From header, by which chan_sip names the peer in its log.
+        public var from: SIPText
+        public var callID: SIPText
+        public var cseq: UInt32
+        public var nonce: SIPText
+        /// Which of the challenges outstanding on its Call-ID was answered, and of how many; nil where it is none that is remembered.
+        public var challenge: ChallengePlace?
+        public var verdict: DigestVerdict
+        /// Whether the server follows chan_sip's rules, and speaks in its words.
+        public var isChanSIP: Bool
+    }
+
+    /// `index` of `count` outstanding challenges, from 1, the oldest first.
+    public struct ChallengePlace: Hashable, Sendable {
+        public var index: Int
+        public var count: Int
+    }
+
+    public enum BindingEvent: Hashable, Sendable {
+        case added, refreshed
+        /// It took the place of another contact of the same phone (its instance, or the same Call-ID under another port).
+        case replaced(former: SIPText)
+        /// The same contact now comes by another flow.
+        case flowChanged(from: FlowID)
+    }
+
+    public enum UnbindingReason: Hashable, Sendable {
+        case removed, removedAll, expired, replaced, evicted
+        case commitFailed
+    }
+
+    public enum KeepaliveEvent: Hashable, Sendable {
+        case answered(status: Int, after: Duration)
+        case unanswered(inARow: Int)
+    }
+
+    /// Why a request was refused.
+    public enum Refusal: Error, Hashable, Sendable {
+        case malformed(SIPParseError)
+        case tooLarge(bytes: Int)
+        case version
+        case scheme
+        case maxForwards
+        case loop
+        case merged
+        case extensions([SIPText])
+        case method(SIPMethod)
+        case encoding
+        case foreignDomain(SIPText)
+        case notTheirs(AddressOfRecord, username: SIPText)
+        case unknownAOR
+        case nobodyRegistered
+        case noCallsYet
+        case wildcard
+        case badContact
+        case outOfOrder(had: UInt32, got: UInt32)
+        case tooBrief(requested: UInt32, shortest: UInt32)
+        case tooManyContacts(Int)
+        case tablesFull
+        case commitFailed
+        case manyFlows
+        case firstHopLacksOutbound
+        case noTransaction
+        case credentials
+    }
+
+    /// Something worth knowing that stopped nothing.
+    public enum Notice: Hashable, Sendable {
+        /// What the way did to this phone, told when it changes.
+        case path(AddressOfRecord, PathVerdict, FlowID)
+        /// A Call-ID came from several ports in turn: (when, port).
+        case portJumps(callID: SIPText, [PortSeen])
+        /// A reply larger than fits one packet without fragmentation went out over UDP.
+        case largeReply(FlowID, bytes: Int)
+        case tableFull(String)
+    }
+
+    public struct PortSeen: Hashable, Sendable {
+        public var at: Instant
+        public var endpoint: Endpoint
+
+        public init(at: Instant, endpoint: Endpoint) {
+            self.at = at
+            self.endpoint = endpoint
+        }
+    }
+}

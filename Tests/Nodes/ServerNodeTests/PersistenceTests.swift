@@ -1,0 +1,144 @@
+import Base
+import SIP
+import ServerNode
+import Testing
+
+@Suite("Durability: the 200 leaves after the commit")
+struct PersistenceTests {
+    static var settings: ServerSettings {
+        var settings = ServerSettings()
+        settings.isPersistent = true
+        return settings
+    }
+
+    /// Challenge and answer; what was sent because of the answer.
+    private func answer(_ h: Harness, _ request: Register = Register(), password: String = "secret") throws -> [(
+        flow: FlowID, bytes: [UInt8]
+    )] {
+        let challenge = try h.ask(request.text)
+        return h.receive(request.answering(challenge, password: password).text)
+    }
+
+    private func statuses(_ sent: [(flow: FlowID, bytes: [UInt8])]) -> [Int?] {
+        sent.map { (try? SIPMessage(parsing: $0.bytes))?.statusCode }
+    }
+
+    @Test("Held until .persisted, then sent once")
+    func held() throws {
+        let h = Harness(Self.settings)
+        #expect(try answer(h).isEmpty)
+        #expect(h.changes.map(\.sequence) == [1])
+        #expect(h.changes[0].change.aor.description == "alice@pinhole")
+        #expect(h.changes[0].change.bindings == h.alice)
+        #expect(h.server.pendingCommits == 1)
+        #expect(statuses(h.input(.persisted(through: 1))) == [200])
+        #expect(h.input(.persisted(through: 1)).isEmpty)
+        #expect(h.server.pendingCommits == 0)
+    }
+
+    @Test("A retransmission while the commit is awaited is absorbed; afterwards it draws the same 200")
+    func retransmission() throws {
+        let h = Harness(Self.settings)
+        let challenge = try h.ask(Register().text)
+        let text = Register().answering(challenge).text
+        #expect(h.receive(text).isEmpty)
+        #expect(h.receive(text).isEmpty)
+        #expect(h.changes.count == 1)
+        let ok = h.input(.persisted(through: 1))
+        #expect(h.receive(text).map(\.bytes) == ok.map(\.bytes))
+    }
+
+    @Test("Answers leave in the order of their sequences, several by one commit")
+    func order() throws {
+        let h = Harness(Self.settings)
+        _ = try answer(h)
+        _ = try answer(h, Register(user: "bob", callID: "b", contact: "<sip:bob@10.0.0.1>"), password: "word")
+        _ = try answer(h, Register(cseq: 3, expires: "600"))
+        #expect(h.changes.map(\.sequence) == [1, 2, 3])
+        let sent = h.input(.persisted(through: 2))
+        #expect(try sent.map { try SIPMessage(parsing: $0.bytes).callID.string } == ["c1@192.168.1.10", "b"])
+        #expect(statuses(h.input(.persisted(through: 9))) == [200])
+    }
+
+    @Test("RFC 3261 10.3 step 7: a failed commit is 500 and takes everything from it on back, in the reverse order")
+    func failure() throws {
+        let h = Harness(Self.settings)
+        _ = try answer(h)
+        h.input(.persisted(through: 1))
+        let before = h.alice
+        _ = try answer(h, Register(cseq: 3, expires: "600"))
+        _ = try answer(h, Register(cseq: 5, contact: "<sip:alice@192.168.1.99>", fromTag: "f2"))
+        _ = try answer(h, Register(user: "bob", callID: "b", contact: "<sip:bob@10.0.0.1>"), password: "word")
+        #expect(h.server.bindingCount == 2)
+        #expect(statuses(h.input(.persistFailed(from: 2, reason: "disk full"))) == [500, 500, 500])
+        #expect(h.alice == before)
+        #expect(h.server.bindingCount == 1)
+        #expect(h.server.counters.commitsFailed == 3)
+        #expect(h.lastTexts.contains("the commit of change 2 failed (disk full): 3 requests are answered 500, as if never made"))
+        // The next attempt is a change of its own.
+        _ = try answer(h, Register(cseq: 7, expires: "600"))
+        #expect(h.changes.last?.sequence == 5)
+        #expect(statuses(h.input(.persisted(through: 5))) == [200])
+    }
+
+    @Test("A fetch changes nothing and is answered at once")
+    func fetch() throws {
+        let h = Harness(Self.settings)
+        #expect(statuses(try answer(h, Register(contact: nil))) == [200])
+        #expect(h.changes.isEmpty)
+    }
+
+    @Test("More awaited commits than allowed: 503")
+    func cap() throws {
+        var settings = Self.settings
+        settings.limits.pendingCommits = 1
+        let h = Harness(settings)
+        _ = try answer(h)
+        #expect(statuses(try answer(h, Register(user: "bob", callID: "b"), password: "word")) == [503])
+    }
+
+    @Test("An expiry is stored as well; its failure brings nothing back")
+    func expiry() throws {
+        let h = Harness(Self.settings)
+        _ = try answer(h, Register(expires: "60"))
+        h.input(.persisted(through: 1))
+        h.advance(.seconds(60))
+        #expect(h.changes.last?.change.bindings == [])
+        h.input(.persistFailed(from: 2, reason: "disk full"))
+        #expect(h.alice.isEmpty)
+        #expect(h.server.nextDeadline == nil)
+    }
+
+    @Test("After a restart UDP bindings live and are kept alive; those on streams wait for their phone; expired ones are deleted")
+    func restore() throws {
+        let h = Harness(Self.settings)
+        _ = try answer(h)
+        h.input(.persisted(through: 1))
+        let tcp = Harness.flow(Harness.phone, .tcp)
+        let challenge = try h.ask(Register(callID: "t").text, on: tcp)
+        h.receive(Register(callID: "t", contact: "<sip:alice@10.0.0.2;transport=tcp>").answering(challenge).text, on: tcp)
+        h.input(.persisted(through: 2))
+        var stored = h.server.allBindings()
+        #expect(stored.count == 2)
+        var old = stored[0]
+        old.aor = AddressOfRecord("bob@pinhole")!
+        old.binding.expires = h.now
+        stored.append(old)
+
+        let after = Harness(Self.settings)
+        after.input(.restore(stored))
+        #expect(after.alice.map(\.reach) == [.reachable, .connectionLost])
+        #expect(after.changes.map(\.change) == [RegistrarChange(aor: old.aor, bindings: [])])
+        #expect(
+            after.lastTexts.last == "restored 2 bindings, 1 of them unreachable until their phones register again; 1 had expired")
+        // Within one interval the UDP phone is asked, the lost connection is not.
+        let kept = after.advance(.seconds(25))
+        #expect(!kept.isEmpty && kept.allSatisfy { $0.flow.transport == .udp })
+        after.input(.probe(aor: AddressOfRecord("alice@pinhole")!))
+        #expect(after.probed.isEmpty)
+        after.advance(.seconds(32))
+        #expect(after.probed[0].outcomes.map(\.result) == [.timedOut, .unreachable])
+        // The binding still orders REGISTERs after the restart.
+        #expect(after.alice[0].cseq == 2)
+    }
+}
