@@ -1,0 +1,270 @@
+import Base
+
+import SIP
+import SIPStack
+import STUN
+import STUNStack
+
+/// A SIP phone's signalling: it looks up its registrar, registers, stays registered, and says what it sees (RFC 3261 10.2, 5626, 3581).
+///
+/// Drive it like any machine. It sends from the endpoints in `localEndpoints`; the edge binds a socket for each.
+public struct PhoneNode: Machine {
+    public enum Input: Hashable, Sendable {
+        /// Switches the phone on; ignored while it is on.
+        case start
+        /// Signs off: REGISTER with Expires 0, then `.stopped` (at once where nothing is registered, after 4 s at the latest).
+        case stop
+        /// `destination` is the local endpoint it arrived at.
+        case received(Datagram)
+        /// ICMP reported that nobody listens there.
+        case unreachable(Endpoint)
+        /// The machine has other addresses now; they replace the SIP sockets.
+        case addressChanged([Endpoint])
+    }
+
+    public enum Output: Hashable, Sendable {
+        /// `source` is one of `localEndpoints`.
+        case send(Datagram)
+        /// Sent whenever it differs from the last.
+        case status(PhoneStatus)
+        case stopped
+    }
+
+    /// What was counted since the phone was made.
+    public struct Counters: Hashable, Sendable {
+        public var registersSent: UInt64 = 0
+        public var retransmissions: UInt64 = 0
+        public var challengesSeen: UInt64 = 0
+        public var registrations: UInt64 = 0
+        public var keepalivesSent: UInt64 = 0
+        public var requestsAnswered: UInt64 = 0
+        public var dropped: UInt64 = 0
+    }
+
+    enum Registration: Sendable {
+        case modern(ModernRegistration)
+        case seed(SeedRegistration)
+    }
+
+    /// What this phone lets others ask of it, as in Allow.
+    static let allowedMethods = "INVITE, ACK, CANCEL, OPTIONS, BYE"
+
+    public private(set) var settings: PhoneSettings
+    public private(set) var status = PhoneStatus(.starting)
+    public internal(set) var counters = Counters()
+    /// Whether traces are kept; nobody listening costs nothing.
+    public var tracing: Bool {
+        get { traces.isOn }
+        set { traces.isOn = newValue }
+    }
+
+    private(set) var isOn = false
+    /// Why the settings cannot work; nil where they can.
+    let misconfiguration: String?
+    let registrar: ServerAddress?
+    let proxy: ServerAddress?
+    let transactionTimers: TransactionTimers
+    var registration: Registration
+    var composer: RegisterComposer?
+    var digest: DigestClient
+    var proxyDigest: DigestClient
+    var requests = OutgoingRequests()
+    var incoming = IncomingRequests()
+    var stun: STUNQueries
+    var lookups: NameLookups
+    var optionsCSeq: UInt32 = 0
+    var entropy: Entropy
+    var outbox = Outbox<Output>()
+    var traces = TraceBox<PhoneTrace>()
+
+    public init(settings: PhoneSettings, entropy seed: Entropy) {
+        var entropy = seed
+        self.settings = settings
+        let registrar = ServerAddress(settings.identity.registrar)
+        let proxy = settings.identity.outboundProxy.flatMap { ServerAddress($0) }
+        misconfiguration = Self.misconfiguration(settings, registrar, proxy)
+        self.registrar = registrar
+        self.proxy = proxy
+        let dnsPort = settings.dnsPort ?? UInt16(49_152 + entropy.next() % 16_000)
+        let timers = settings.timers
+        let t1 = max(timers.t1, .milliseconds(1))
+        transactionTimers = TransactionTimers(t1: t1, t2: max(timers.t2, t1), t4: max(timers.t4, .zero))
+        let local = settings.locals.first ?? Endpoint(.v4(.any), 5060)
+        registration =
+            switch settings.behaviour {
+            case .modern: .modern(ModernRegistration(settings: settings, local: local, entropy: entropy.fork()))
+            case .seed: .seed(SeedRegistration(settings: settings, local: local))
+            }
+        let name = settings.identity.authUser ?? settings.identity.user
+        digest = DigestClient(username: name, password: .text(settings.identity.password), entropy: entropy.fork())
+        proxyDigest = DigestClient(username: name, password: .text(settings.identity.password), entropy: entropy.fork())
+        stun = STUNQueries(isClassic: settings.behaviour == .seed, t1: t1, entropy: entropy.fork())
+        lookups = NameLookups(servers: settings.dnsServers, locals: settings.locals, port: dnsPort, entropy: entropy.fork())
+        if let registrar, misconfiguration == nil {
+            composer = RegisterComposer(settings: settings, registrar: registrar, proxy: proxy, entropy: &entropy)
+        }
+        self.entropy = entropy
+    }
+
+    /// Where the phone sends from: the SIP sockets, the audio port where STUN is asked about it, and the ports of DNS queries.
+    public var localEndpoints: [Endpoint] {
+        var endpoints = settings.locals
+        if settings.behaviour == .seed, settings.stunServer != nil {
+            endpoints += settings.locals.map { Endpoint($0.address, settings.rtpPort) }
+        }
+        for local in settings.locals where settings.dnsServers.contains(where: { $0.address.isIPv6 == local.address.isIPv6 }) {
+            endpoints += lookups.ports.map { Endpoint(local.address, $0) }
+        }
+        return endpoints
+    }
+
+    // MARK: Machine
+
+    public var nextDeadline: Instant? {
+        guard isOn else { return incoming.nextDeadline }
+        return [registration.nextDeadline, requests.nextDeadline, incoming.nextDeadline, stun.nextDeadline, lookups.nextDeadline]
+            .compactMap { $0 }.min()
+    }
+
+    public mutating func receive(_ input: Input, at now: Instant) {
+        switch input {
+        case .start: start(at: now)
+        case .stop: stop(at: now)
+        case .received(let datagram): receive(datagram, at: now)
+        case .unreachable(let endpoint): unreachable(endpoint, at: now)
+        case .addressChanged(let locals): addressChanged(to: locals, at: now)
+        }
+        settle(at: now)
+    }
+
+    public mutating func advance(to now: Instant) {
+        while let repeated = incoming.due(at: now) { outbox.append(.send(repeated)) }
+        guard isOn else { return }
+        while let event = requests.due(at: now) {
+            switch event {
+            case .retransmit(let request):
+                counters.retransmissions += 1
+                note(request, .retransmits(method: request.purpose.method, cseq: request.purpose.cseq))
+                outbox.append(.send(Datagram(from: request.local, to: request.remote, request.bytes)))
+            case .timedOut(let purpose):
+                failed(purpose, isUnreachable: false, at: now)
+                settle(at: now)
+            }
+        }
+        stun.advance(to: now)
+        lookups.advance(to: now)
+        settle(at: now)
+        registration.advance(to: now)
+        settle(at: now)
+    }
+
+    public mutating func nextOutput() -> Output? { outbox.next() }
+    public mutating func nextTrace() -> PhoneTrace? { traces.next() }
+
+    // MARK: Commands
+
+    private mutating func start(at now: Instant) {
+        guard !isOn else { return }
+        guard misconfiguration == nil else {
+            show(PhoneStatus(.misconfigured(misconfiguration ?? "")))
+            return
+        }
+        isOn = true
+        registration.start(at: now)
+    }
+
+    private mutating func stop(at now: Instant) {
+        guard isOn else {
+            outbox.append(.stopped)
+            return
+        }
+        registration.stop(at: now)
+    }
+
+    private mutating func addressChanged(to locals: [Endpoint], at now: Instant) {
+        guard !locals.isEmpty, locals != settings.locals else { return }
+        settings.locals = locals
+        stun.cancelAll()
+        lookups.addressChanged(to: locals, at: now)
+        registration.addressChanged(to: locals, at: now)
+    }
+
+    private mutating func unreachable(_ endpoint: Endpoint, at now: Instant) {
+        guard isOn else { return }
+        for purpose in requests.fail(to: endpoint) { failed(purpose, isUnreachable: true, at: now) }
+        settle(at: now)
+        stun.unreachable(endpoint, at: now)
+        lookups.unreachable(endpoint, at: now)
+        settle(at: now)
+        registration.unreachable(endpoint, at: now)
+    }
+
+    mutating func failed(_ purpose: OutgoingRequests.Purpose, isUnreachable: Bool, at now: Instant) {
+        switch purpose {
+        case .register(let cseq, _): registration.noAnswer(to: cseq, isUnreachable: isUnreachable, at: now)
+        case .keepalive: if isUnreachable { registration.keepaliveInterrupted() } else { registration.keepaliveFailed(at: now) }
+        }
+    }
+
+    // MARK: Following up
+
+    /// Carries out what the parts have decided, until none has anything left to say.
+    private mutating func settle(at now: Instant) {
+        var isQuiet = false
+        while !isQuiet {
+            isQuiet = true
+            while let action = registration.nextAction() {
+                isQuiet = false
+                perform(action, at: now)
+            }
+            while let event = stun.nextEvent() {
+                isQuiet = false
+                take(event, at: now)
+            }
+            while let event = lookups.nextEvent() {
+                isQuiet = false
+                take(event, at: now)
+            }
+        }
+    }
+
+    mutating func turnOff(at now: Instant) {
+        isOn = false
+        requests.abandon { _ in true }
+        stun.cancelAll()
+        lookups.cancelAll(at: now)
+        outbox.append(.stopped)
+    }
+
+    mutating func show(_ new: PhoneStatus) {
+        guard new != status else { return }
+        status = new
+        outbox.append(.status(new))
+    }
+
+    mutating func note(_ request: OutgoingRequests.Request, _ meaning: SIPMeaning) {
+        traces.note(
+            .sent(PhoneTrace.Message(bytes: request.bytes, local: request.local, remote: request.remote, meaning: meaning)))
+    }
+
+    private static func misconfiguration(_ settings: PhoneSettings, _ registrar: ServerAddress?, _ proxy: ServerAddress?)
+        -> String?
+    {
+        let identity = settings.identity
+        if identity.user.isEmpty { return "The user name is empty." }
+        if registrar == nil { return "The registrar '\(identity.registrar)' is neither a name, an address nor a SIP URI." }
+        if let text = identity.outboundProxy, proxy == nil {
+            return "The outbound proxy '\(text)' is neither a name, an address nor a SIP URI."
+        }
+        if settings.locals.isEmpty { return "The phone has no local address." }
+        if settings.locals.contains(where: { $0.port == 0 }) {
+            return "A local SIP port is 0; it must be the port that is bound."
+        }
+        if settings.transport != .udp { return "This phone speaks SIP over UDP only, not \(settings.transport.viaToken)." }
+        if let wanted = (proxy ?? registrar)?.transport, wanted != .udp {
+            return "The server asks for \(wanted.viaToken); this phone speaks SIP over UDP only."
+        }
+        if settings.expires == 0 { return "An expiry of 0 seconds would never register." }
+        return nil
+    }
+}

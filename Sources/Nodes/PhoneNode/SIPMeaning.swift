@@ -1,0 +1,72 @@
+import Base
+
+/// What one SIP message meant to the phone, in the moment it crossed the socket.
+public enum SIPMeaning: Hashable, Sendable {
+    // Sent.
+    case registersWithoutCredentials(cseq: UInt32, RegisterCause)
+    /// Credentials over a nonce of an earlier success, sent unasked (RFC 7616 3.6).
+    case registersWithKnownNonce(cseq: UInt32, nonce: String, RegisterCause)
+    /// `number`: which of the challenges of this attempt, counted from 1; `of`: how many have arrived.
+    case answersChallenge(cseq: UInt32, number: Int, of: Int, nonce: String)
+    case deregisters(cseq: UInt32, nonce: String?)
+    case keepaliveOptions(cseq: UInt32)
+    case retransmits(method: String, cseq: UInt32)
+    case answers(code: Int, method: String)
+
+    // Received.
+    case challenge(cseq: UInt32, number: Int, nonce: String)
+    /// `stale=true`: the digest was right, the nonce too old.
+    case staleChallenge(cseq: UInt32, number: Int, nonce: String)
+    /// A challenge after credentials over the newest nonce, without `stale`.
+    case credentialsRefused(cseq: UInt32)
+    /// The seed's phone answers one challenge an attempt: this is a later one.
+    case challengeIgnored(cseq: UInt32, number: Int, nonce: String)
+    /// A challenge nothing can be answered to.
+    case challengeUnsupported(cseq: UInt32)
+    case registered(cseq: UInt32, expires: UInt32, seenAs: Endpoint?)
+    case deregistered(cseq: UInt32)
+    case tooBrief(cseq: UInt32, minimum: UInt32?)
+    case refused(cseq: UInt32, code: Int, retryAfter: UInt32?)
+    case provisional(cseq: UInt32, code: Int)
+    case keepaliveAnswered(code: Int, seenAs: Endpoint?)
+    /// A response that belongs to no request of ours that still waits: late, repeated or forged.
+    case strayResponse(code: Int)
+    case request(method: String)
+    case repeatedRequest(method: String)
+    case malformed(reason: String)
+
+    public var text: String {
+        switch self {
+        case .registersWithoutCredentials(let cseq, let cause): "REGISTER \(cseq) without credentials: \(cause.text)"
+        case .registersWithKnownNonce(let cseq, let nonce, let cause):
+            "REGISTER \(cseq) with the known nonce \(nonce): \(cause.text)"
+        case .answersChallenge(let cseq, let number, let of, let nonce):
+            "REGISTER \(cseq) answers challenge \(number) of \(of), nonce \(nonce)"
+        case .deregisters(let cseq, let nonce): "REGISTER \(cseq) removes the binding" + (nonce.map { ", nonce \($0)" } ?? "")
+        case .keepaliveOptions(let cseq): "OPTIONS \(cseq) keeps the path open"
+        case .retransmits(let method, let cseq): "\(method) \(cseq) once more: no answer yet"
+        case .answers(let code, let method): "answers \(method) with \(code)"
+        case .challenge(let cseq, let number, let nonce): "401 to REGISTER \(cseq): challenge \(number), nonce \(nonce)"
+        case .staleChallenge(let cseq, let number, let nonce):
+            "401 to REGISTER \(cseq): password right but nonce stale; challenge \(number), nonce \(nonce)"
+        case .credentialsRefused(let cseq): "REGISTER \(cseq): credentials refused"
+        case .challengeIgnored(let cseq, let number, let nonce):
+            "401 to REGISTER \(cseq): challenge \(number), nonce \(nonce), ignored: this attempt has answered one already"
+        case .challengeUnsupported(let cseq): "REGISTER \(cseq): the challenge offers nothing this phone can answer"
+        case .registered(let cseq, let expires, let seen):
+            "REGISTER \(cseq) accepted for \(expires) s" + (seen.map { "; the registrar sees us as \($0)" } ?? "")
+        case .deregistered(let cseq): "REGISTER \(cseq) accepted: the binding is gone"
+        case .tooBrief(let cseq, let minimum):
+            "REGISTER \(cseq): interval too brief" + (minimum.map { ", at least \($0) s" } ?? "")
+        case .refused(let cseq, let code, let after):
+            "REGISTER \(cseq) refused with \(code)" + (after.map { ", try again in \($0) s" } ?? "")
+        case .provisional(let cseq, let code): "\(code) to REGISTER \(cseq): in progress"
+        case .keepaliveAnswered(let code, let seen):
+            "\(code): the path is open" + (seen.map { "; the registrar sees us as \($0)" } ?? "")
+        case .strayResponse(let code): "\(code) answers nothing that still waits; ignored"
+        case .request(let method): "\(method) for this phone"
+        case .repeatedRequest(let method): "\(method) again; the same answer"
+        case .malformed(let reason): "not understood: \(reason)"
+        }
+    }
+}
