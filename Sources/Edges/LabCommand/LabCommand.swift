@@ -1,0 +1,134 @@
+import ArgumentParser
+import Base
+import Configuration
+import Foundation
+import Lab
+import Report
+
+/// `pinhole lab` and `pinhole-lab`: server, phone and router on a virtual network, in virtual time.
+public struct LabCommand: AsyncParsableCommand {
+    public static let configuration = CommandConfiguration(
+        commandName: "lab",
+        abstract: "Server, phones and routers on a virtual network in virtual time: the same code as for real.",
+        subcommands: [StoryCommand.self, MatrixCommand.self, RunCommand.self, DemoCommand.self],
+        defaultSubcommand: StoryCommand.self)
+
+    public init() {}
+}
+
+/// What every laboratory command takes.
+struct LabOptions: ParsableArguments {
+    @Flag(help: "Plain text, whatever the terminal can show.") var noColor = false
+    @Flag(help: "For machines.") var json = false
+    @Option(help: ArgumentHelp("Write a capture of each link there, for tshark or Wireshark.", valueName: "dir"))
+    var pcap: String?
+
+    var style: ReportStyle { Terminal.style(noColor: noColor) }
+
+    /// Writes captures as `DIR/PREFIX-LINK.pcap`; says how many.
+    func write(_ captures: [(link: String, pcap: [UInt8])], prefix: String) throws {
+        guard let pcap else { return }
+        let folder = URL(fileURLWithPath: pcap, isDirectory: true)
+        do {
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            for capture in captures {
+                let name = "\(prefix)-\(capture.link).pcap".map { $0 == "/" || $0 == " " ? "_" : $0 }
+                try Data(capture.pcap).write(to: folder.appendingPathComponent(String(name)))
+            }
+        } catch {
+            throw ValidationError("The captures could not be written to \(pcap): \(error.localizedDescription)")
+        }
+    }
+}
+
+struct StoryCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "story", abstract: "The phone of 2007 that would not register, and three ways it goes.")
+
+    @OptionGroup var options: LabOptions
+    @Option(help: "Another seed draws other tags, nonces and jitter.") var seed: UInt64 = 2007
+    @Option(help: "Only this act, 1 to 3.") var act: Int?
+    @Flag(help: "Show the server's console as well: every message, and what it means.") var sipDebug = false
+
+    func run() throws {
+        let story = Story(seed: seed, isRecorded: options.pcap != nil)
+        let chapters: [Story.Chapter]
+        if let act {
+            guard let act = Story.Act(rawValue: act) else { throw ValidationError("There are acts 1 to 3, found \(act).") }
+            chapters = [story.play(act)]
+        } else {
+            chapters = story.play()
+        }
+        for chapter in chapters { try options.write(chapter.world.captures, prefix: "act\(chapter.act.rawValue)") }
+        if options.json {
+            print(StoryJSON(chapters).value.prettyText)
+            return
+        }
+        var shown = StoryReport.Options()
+        shown.showsMessages = sipDebug
+        print(StoryReport(chapters, shown).text(options.style), terminator: "")
+    }
+}
+
+struct MatrixCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "matrix",
+        abstract: "288 ways to put a phone behind a router, one simulated hour each: registered, reachable, flapping, and why.")
+
+    @OptionGroup var options: LabOptions
+    @Option(help: "The same seed gives the same bytes.") var seed: UInt64 = 2007
+
+    func run() throws {
+        let matrix = Matrix(seed: seed)
+        var results: [MatrixResult] = []
+        for (index, cell) in MatrixCell.all.enumerated() {
+            results.append(matrix.run(cell))
+            Terminal.progress("matrix", index + 1, of: MatrixCell.all.count)
+            if options.pcap != nil { try options.write(matrix.captures(cell), prefix: "cell\(index)") }
+        }
+        let report = MatrixReport(matrix, results)
+        print(options.json ? report.json.prettyText : report.text(options.style))
+    }
+}
+
+struct RunCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run", abstract: "A scenario of your own; the exit status says whether its expectations were met.")
+
+    @Argument(help: "YAML file; see docs/scenarios.md.") var file: String
+    @OptionGroup var options: LabOptions
+    @Option(help: "Instead of the scenario's own seed.") var seed: UInt64?
+    @Flag(help: "Show the ladder.") var ladder = false
+
+    func run() throws {
+        guard let text = FileManager.default.contents(atPath: file) else {
+            throw ValidationError("\(file) cannot be read; check the name and its permissions.")
+        }
+        let scenario = try Scenario(try YAMLFile.parse(String(decoding: text, as: UTF8.self), name: file))
+        let result = scenario.run(seed: seed, isRecorded: options.pcap != nil)
+        try options.write(result.world.captures, prefix: result.name)
+        let report = ScenarioReport(result)
+        print(options.json ? report.json.prettyText : report.text(options.style, showsLadder: ladder), terminator: options.json ? "\n" : "")
+        if !result.isSuccess { throw ExitCode(1) }
+    }
+}
+
+struct DemoCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "demo", abstract: "The story, then the matrix.")
+
+    @Flag(help: "Plain text, whatever the terminal can show.") var noColor = false
+
+    func run() throws {
+        let style = Terminal.style(noColor: noColor)
+        var shown = StoryReport.Options()
+        shown.showsMessages = true
+        print(StoryReport(Story().play(), shown).text(style))
+        var results: [MatrixResult] = []
+        let matrix = Matrix()
+        for (index, cell) in MatrixCell.all.enumerated() {
+            results.append(matrix.run(cell))
+            Terminal.progress("matrix", index + 1, of: MatrixCell.all.count)
+        }
+        print(MatrixReport(matrix, results).text(style))
+    }
+}
