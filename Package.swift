@@ -25,7 +25,13 @@ let package = Package(
         .executable(name: "pinhole", targets: ["pinhole"]),
         // The lab alone: no NIO, no database, nothing to install. What `make demo` builds.
         .executable(name: "pinhole-lab", targets: ["pinhole-lab"]),
-        .library(name: "PinholeCore", targets: ["SIP", "STUN", "DNS", "Packet", "SIPStack", "STUNStack", "DNSClient", "NAT", "ALG"]),
+        // The protocol machines for other programs, for the benchmarks and the fuzzers. They do not see the outside world either.
+        .library(
+            name: "PinholeCore",
+            targets: [
+                "Base", "SIP", "STUN", "DNS", "Packet", "Capture", "SIPStack", "STUNStack", "DNSClient", "NAT", "ALG", "ServerNode",
+                "PhoneNode", "RouterNode",
+            ]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
@@ -46,13 +52,13 @@ let package = Package(
         room("STUNStack", "Machines/STUNStack", ["Base", "STUN", crypto]),
         room("DNSClient", "Machines/DNSClient", ["Base", "DNS"]),
         room("NAT", "Machines/NAT", ["Base", "Packet"]),
-        room("ALG", "Machines/ALG", ["Base", "SIP"]),
+        room("ALG", "Machines/ALG", ["Base"]),
 
         room("VirtualNetwork", "VirtualNetwork", ["Base", "Packet", "Capture"]),
 
         room("ServerNode", "Nodes/ServerNode", ["Base", "SIP", "SIPStack", "STUN", "STUNStack"]),
         room("PhoneNode", "Nodes/PhoneNode", ["Base", "SIP", "SIPStack", "STUN", "STUNStack", "DNS", "DNSClient"]),
-        room("RouterNode", "Nodes/RouterNode", ["Base", "Packet", "SIP", "NAT", "ALG"]),
+        room("RouterNode", "Nodes/RouterNode", ["Base", "Packet", "NAT", "ALG"]),
 
         room(
             "Lab", "Lab",
@@ -62,7 +68,10 @@ let package = Package(
             ]),
         room(
             "Report", "Report",
-            ["Base", "SIP", "STUN", "Packet", "NAT", "ALG", "SIPStack", "ServerNode", "PhoneNode", "RouterNode", "Lab"]),
+            [
+                "Base", "SIP", "STUN", "Packet", "NAT", "ALG", "SIPStack", "ServerNode", "PhoneNode", "RouterNode", "VirtualNetwork",
+                "Lab",
+            ]),
 
         room("Configuration", "Edges/Configuration", ["Base", .product(name: "Yams", package: "Yams")]),
         room("LabCommand", "Edges/LabCommand", ["Base", "Lab", "Report", "Configuration", arguments]),
@@ -72,15 +81,44 @@ let package = Package(
             "Storage", "Edges/Storage",
             ["Base", "SIP", "SIPStack", "ServerNode", .product(name: "GRDB", package: "GRDB.swift")]),
 
+        room("PhoneEdge", "Edges/Phone", ["Base", "PhoneNode", "LinuxEdge"]),
         room("Serve", "Edges/Serve", ["Base", "SIPStack", "STUNStack", "ServerNode", "LinuxEdge", "Storage"]),
 
         .executableTarget(
             name: "pinhole",
             dependencies: [
                 "Base", "SIP", "SIPStack", "DNSClient", "ServerNode", "PhoneNode", "Report", "Configuration", "LinuxEdge",
-                "Storage", "Serve", "LabCommand", arguments,
+                "Storage", "Serve", "PhoneEdge", "LabCommand", arguments,
             ],
             path: "Sources/pinhole", swiftSettings: settings),
         .executableTarget(name: "pinhole-lab", dependencies: ["LabCommand"], path: "Sources/pinhole-lab", swiftSettings: settings),
+
+        tests("Base", "Base", ["Base"]),
+        tests("SIP", "Formats/SIP", ["Base", "SIP"]),
+        tests("STUN", "Formats/STUN", ["Base", "STUN"]),
+        tests("DNS", "Formats/DNS", ["Base", "DNS"]),
+        tests("Packet", "Formats/Packet", ["Base", "Packet"]),
+        tests("Capture", "Formats/Capture", ["Base", "Packet", "Capture"]),
+        tests("SIPStack", "Machines/SIPStack", ["Base", "SIP", "SIPStack", crypto]),
+        tests("STUNStack", "Machines/STUNStack", ["Base", "STUN", "STUNStack"]),
+        tests("DNSClient", "Machines/DNSClient", ["Base", "DNS", "DNSClient"]),
+        tests("NAT", "Machines/NAT", ["Base", "Packet", "NAT"]),
+        tests("ALG", "Machines/ALG", ["Base", "SIP", "Packet", "Capture", "ALG"]),
+        tests("VirtualNetwork", "VirtualNetwork", ["Base", "Packet", "Capture", "VirtualNetwork"]),
+        tests("ServerNode", "Nodes/ServerNode", ["Base", "SIP", "SIPStack", "STUN", "STUNStack", "ServerNode"]),
+        tests("PhoneNode", "Nodes/PhoneNode", ["Base", "SIP", "SIPStack", "STUN", "STUNStack", "DNS", "DNSClient", "PhoneNode"]),
+        tests("RouterNode", "Nodes/RouterNode", ["Base", "Packet", "Capture", "SIP", "NAT", "ALG", "RouterNode"]),
+        tests(
+            "Lab", "Lab",
+            [
+                "Base", "SIP", "SIPStack", "STUN", "STUNStack", "DNS", "DNSClient", "Packet", "Capture", "NAT", "ALG",
+                "VirtualNetwork", "ServerNode", "PhoneNode", "RouterNode", "Lab",
+            ]),
+        tests("Report", "Report", ["Base", "SIP", "SIPStack", "ServerNode", "PhoneNode", "Lab", "Report"]),
+        tests("Configuration", "Edges/Configuration", ["Base", "Configuration"]),
+        tests("Storage", "Edges/Storage", ["Base", "SIPStack", "ServerNode", "Storage"]),
+        tests(
+            "Serve", "Edges/Serve",
+            ["Base", "SIPStack", "ServerNode", "PhoneNode", "LinuxEdge", "Storage", "Serve", "PhoneEdge", "Configuration"]),
     ]
 )

@@ -1,0 +1,171 @@
+import Base
+import Foundation
+import LinuxEdge
+import STUNStack
+import ServerNode
+import Storage
+import Synchronization
+
+/// Why a server could not start, with the cure.
+public struct ServeError: Error, Sendable, CustomStringConvertible {
+    public var description: String
+}
+
+/// A server on real sockets: one thread for signalling, one for STUN, one for storage.
+public final class PinholeServer: Sendable {
+    private let settings: ServeSettings
+    private let database: PinholeDatabase?
+    private let wantsTraces: Bool
+    private let log: @Sendable (Instant, ServeEvent) -> Void
+    private let stopping = Atomic(false)
+    private let signallingWake: WakeSignal
+    private let stunWake: WakeSignal
+
+    /// Opens the database. `log` is called on the server's threads; without `wantsTraces` it hears of troubles only.
+    public init(
+        _ settings: ServeSettings, wantsTraces: Bool = true, log: @escaping @Sendable (Instant, ServeEvent) -> Void
+    ) throws {
+        self.settings = settings
+        self.wantsTraces = wantsTraces
+        self.log = log
+        database = try settings.database.map { path throws(StorageError) in
+            try PinholeDatabase(path: path, durability: settings.durability ?? .process)
+        }
+        signallingWake = try WakeSignal()
+        stunWake = try WakeSignal()
+    }
+
+    /// Ends `run`; safe from any thread.
+    public func stop() {
+        stopping.store(true, ordering: .releasing)
+        signallingWake.signal()
+        stunWake.signal()
+    }
+
+    /// Serves until `stop`. Throws what kept it from starting. Blocks; call it on a thread that may block.
+    public func run() throws {
+        let clock = RealTime()
+        let sockets = try open(settings.listen, "SIP over UDP", skippingAbsentFamilies: settings.listensByDefault, clock)
+        let stunSockets = settings.stun.isOn ? try openSTUN(clock) : []
+        var node = try makeNode(clock)
+        if let database, settings.server.isPersistent {
+            let stored = try database.bindings(aliveAt: clock.now)
+            node.receive(.restore(stored), at: clock.now)
+            log(clock.now, .restored(stored.count))
+        }
+        let reports = Mailbox<StorageThread.Report>(waking: signallingWake)
+        let storage = database.map { StorageThread($0, reportingTo: reports) }
+        storage?.start()
+        let stunEnded = DispatchSemaphore(value: stunSockets.isEmpty ? 1 : 0)
+        if !stunSockets.isEmpty { startSTUN(stunSockets, clock, ended: stunEnded) }
+        let driver = SignallingDriver(node, storage: storage, reports: reports, log: log)
+        let loop = try DatagramLoop(sockets: sockets, wake: signallingWake, clock: clock)
+        defer {
+            stop()
+            storage?.stop()
+            stunEnded.wait()
+            log(clock.now, .stopped(driver.counters))
+        }
+        try loop.run(driver, until: stopping)
+    }
+
+    private func makeNode(_ clock: RealTime) throws -> ServerNode {
+        var entropy = Entropy.system()
+        var server = settings.server
+        if server.nonceKey == nil, let database { server.nonceKey = try database.nonceKey(drawnFrom: &entropy) }
+        var node = ServerNode(settings: server, entropy: entropy, traces: TraceBox(isOn: wantsTraces))
+        if let database {
+            let accounts = try database.accounts()
+            node.receive(.accounts(accounts), at: clock.now)
+            log(clock.now, .accounts(accounts.count))
+        }
+        return node
+    }
+
+    private func startSTUN(_ sockets: [UDPSocket], _ clock: RealTime, ended: DispatchSemaphore) {
+        let settings = stunSettings
+        let (wake, log) = (stunWake, log)
+        Thread.detachNewThread { [self] in
+            defer { ended.signal() }
+            do {
+                let loop = try DatagramLoop(sockets: sockets, wake: wake, clock: clock)
+                try loop.run(STUNDriver(settings), until: stopping)
+            } catch {
+                log(clock.now, .trouble("the STUN service ended: \(error)"))
+            }
+        }
+    }
+
+    private var stunSettings: STUNServerSettings {
+        var result = STUNServerSettings(software: settings.server.software)
+        if let alternate = settings.stun.alternate, let primary = settings.stun.address {
+            let pair = STUNAlternate(primary: Endpoint(primary, settings.stun.port), alternate: alternate)
+            if alternate.address.isIPv6 { result.alternateIPv6 = pair } else { result.alternateIPv4 = pair }
+        }
+        return result
+    }
+
+    private func openSTUN(_ clock: RealTime) throws(ServeError) -> [UDPSocket] {
+        var endpoints = settings.listen.map { Endpoint($0.address, settings.stun.port) }
+        if let address = settings.stun.address,
+            !endpoints.contains(where: { $0.address.isUnspecified && $0.address.isIPv6 == address.isIPv6 })
+        {
+            endpoints.append(Endpoint(address, settings.stun.port))
+        }
+        if let alternate = settings.stun.alternate {
+            let listensEverywhere = endpoints.contains {
+                $0.address.isUnspecified && $0.address.isIPv6 == alternate.address.isIPv6
+            }
+            if listensEverywhere {
+                let any = alternate.address.isIPv6 ? IPAddress.v6(.any) : .v4(.any)
+                endpoints.append(Endpoint(any, alternate.port))
+            } else if let primary = settings.stun.address {
+                endpoints.append(Endpoint(primary, alternate.port))
+                endpoints.append(Endpoint(alternate.address, settings.stun.port))
+                endpoints.append(alternate)
+            }
+        }
+        var distinct: [Endpoint] = []
+        for endpoint in endpoints where !distinct.contains(endpoint) { distinct.append(endpoint) }
+        return try open(distinct, "STUN", skippingAbsentFamilies: settings.listensByDefault, clock)
+    }
+
+    private func open(
+        _ endpoints: [Endpoint], _ service: String, skippingAbsentFamilies: Bool, _ clock: RealTime
+    ) throws(ServeError) -> [UDPSocket] {
+        var sockets: [UDPSocket] = []
+        for endpoint in endpoints {
+            do {
+                let socket = try UDPSocket(endpoint)
+                log(clock.now, .listening(service, socket.local))
+                sockets.append(socket)
+            } catch {
+                if skippingAbsentFamilies, error.code == EAFNOSUPPORT || error.code == EADDRNOTAVAIL {
+                    log(clock.now, .notListening(endpoint, error))
+                    continue
+                }
+                throw ServeError(description: Self.explain(error, service, endpoint))
+            }
+        }
+        guard !sockets.isEmpty else { throw ServeError(description: "\(service): none of the addresses could be opened") }
+        return sockets
+    }
+
+    private static func explain(_ error: SystemError, _ service: String, _ endpoint: Endpoint) -> String {
+        let option = service == "STUN" ? "--stun-port PORT (or --no-stun)" : "--listen \(endpoint.address.uriHost):PORT"
+        switch error.code {
+        case EADDRINUSE:
+            return "\(service): port \(endpoint.port) on \(endpoint.address) is taken by another program. "
+                + "See which with: ss -ulpn 'sport = :\(endpoint.port)'; stop it, or choose another port with \(option)."
+        case EACCES:
+            return
+                "\(service): the system does not let you open port \(endpoint.port). Ports below 1024 need root or CAP_NET_BIND_SERVICE; "
+                + "choose another with \(option)."
+        case EADDRNOTAVAIL:
+            return "\(service): \(endpoint.address) is not an address of this machine. See them with: ip address; "
+                + "behind a 1:1 NAT listen on the private address and name the public one under advertise:."
+        default:
+            return "\(service): \(endpoint) cannot be opened: \(error)"
+        }
+    }
+}

@@ -1,0 +1,108 @@
+import Base
+import Foundation
+import GRDB
+import SIPStack
+import ServerNode
+
+/// Why storage could not do what was asked, in words for a person.
+public struct StorageError: Error, Hashable, Sendable, CustomStringConvertible {
+    public var description: String
+
+    public init(_ description: String) { self.description = description }
+}
+
+/// What one pinhole server keeps on disk: accounts (as digest hashes, never passwords), bindings, and the nonce key. SQLite.
+///
+/// Safe to share between a running server and the `pinhole account` command: write-ahead logging, one short
+/// transaction a call.
+public final class PinholeDatabase: Sendable {
+    /// When a commit counts as done.
+    public enum Durability: String, Sendable, CaseIterable {
+        /// Survives the death of the process (WAL, synchronous NORMAL).
+        case process
+        /// Survives a power cut too: every group of commits is synced (synchronous FULL).
+        case power
+    }
+
+    let queue: DatabaseQueue
+    public let path: String
+
+    /// Opens or creates the file and brings its tables up to date. Throws what is wrong with the path, and the cure.
+    public init(path: String, durability: Durability = .process) throws(StorageError) {
+        self.path = path
+        var configuration = GRDB.Configuration()
+        configuration.busyMode = .timeout(5)
+        configuration.prepareDatabase { database in
+            try database.execute(sql: "PRAGMA journal_mode = WAL")
+            try database.execute(sql: "PRAGMA synchronous = \(durability == .power ? "FULL" : "NORMAL")")
+        }
+        do {
+            let folder = (path as NSString).deletingLastPathComponent
+            if !folder.isEmpty {
+                try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            }
+            let isNew = !FileManager.default.fileExists(atPath: path)
+            queue = try DatabaseQueue(path: path, configuration: configuration)
+            if isNew {
+                // Digest hashes are as good as passwords to whoever wants to register: nobody else may read them.
+                try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
+            }
+            try Self.migrator.migrate(queue)
+        } catch {
+            throw StorageError(
+                "cannot open the database \(path): \(error.localizedDescription). "
+                    + "Check that the folder can be written, or name another file (database: in the configuration, or --database)."
+            )
+        }
+    }
+
+    private static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("accounts, bindings, keys") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE account (
+                        username TEXT NOT NULL, realm TEXT NOT NULL, user TEXT NOT NULL, domain TEXT,
+                        ha1_md5 TEXT NOT NULL, ha1_sha256 TEXT NOT NULL, ha1_sha512_256 TEXT NOT NULL,
+                        PRIMARY KEY (username, realm)
+                    ) STRICT, WITHOUT ROWID;
+                    CREATE TABLE binding (
+                        aor TEXT NOT NULL, place INTEGER NOT NULL, contact TEXT NOT NULL, parameters TEXT NOT NULL,
+                        call_id TEXT NOT NULL, cseq INTEGER NOT NULL, instance TEXT NOT NULL, reg_id INTEGER NOT NULL,
+                        path TEXT NOT NULL, user_agent TEXT NOT NULL, q INTEGER NOT NULL,
+                        expires INTEGER NOT NULL, updated INTEGER NOT NULL,
+                        transport TEXT NOT NULL, local TEXT NOT NULL, remote TEXT NOT NULL, connection INTEGER NOT NULL,
+                        verdict INTEGER NOT NULL, dead_since INTEGER,
+                        PRIMARY KEY (aor, place)
+                    ) STRICT, WITHOUT ROWID;
+                    CREATE TABLE secret (name TEXT NOT NULL PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
+                    """)
+        }
+        return migrator
+    }
+
+    func doing<T>(_ what: String, _ body: () throws -> T) throws(StorageError) -> T {
+        do {
+            return try body()
+        } catch {
+            throw StorageError("\(what) in \(path): \(error.localizedDescription)")
+        }
+    }
+
+    /// A number that changes whenever another connection changed the file.
+    public func changeMark() throws(StorageError) -> Int {
+        try doing("reading") { try queue.read { try Int.fetchOne($0, sql: "PRAGMA data_version") ?? 0 } }
+    }
+
+    /// The key nonces are made with: drawn from `entropy` at first use, the same ever after.
+    public func nonceKey(drawnFrom entropy: inout Entropy) throws(StorageError) -> [UInt8] {
+        let fresh = entropy.bytes(32)
+        return try doing("keeping the nonce key") {
+            try queue.write { database in
+                try database.execute(sql: "INSERT OR IGNORE INTO secret VALUES ('nonce', ?)", arguments: [Data(fresh)])
+                let kept = try Data.fetchOne(database, sql: "SELECT value FROM secret WHERE name = 'nonce'")
+                return kept.map { [UInt8]($0) } ?? fresh
+            }
+        }
+    }
+}

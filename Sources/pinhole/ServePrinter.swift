@@ -1,0 +1,68 @@
+import Base
+import Foundation
+import LabCommand
+import Report
+import Serve
+import ServerNode
+
+/// What `pinhole serve` prints: one line a fact, and with `--sip-debug` every message.
+final class ServePrinter: Sendable {
+    private let debug: SIPDebugView
+    private let showsSIP: Bool
+    private let isQuiet: Bool
+
+    init(showsSIP: Bool, isQuiet: Bool, natHandling: Bool) {
+        self.showsSIP = showsSIP
+        self.isQuiet = isQuiet
+        debug = SIPDebugView(Terminal.style(), natHandling: natHandling)
+    }
+
+    /// True where nothing but errors is shown: the server then need not collect traces at all.
+    var wantsTraces: Bool { showsSIP || !isQuiet }
+
+    /// Called on the server's threads; a line is one write.
+    func print(_ event: ServeEvent, at now: Instant) {
+        switch event {
+        case .server(let trace):
+            if showsSIP {
+                if let text = debug.text(trace, at: now) { write(text) }
+            } else if !isQuiet, Self.isWorthALine(trace) {
+                line(trace.text, now)
+            }
+        case .listening(let service, let endpoint): line("\(service): listening on \(endpoint)", now)
+        case .notListening(let endpoint, let error): line("not listening on \(endpoint): \(error)", now)
+        case .accounts(0):
+            line("no accounts yet, so nobody can register; add one with: pinhole account add 100", now)
+        case .accounts(let count): line("\(count) account\(count == 1 ? "" : "s")", now)
+        case .restored(0): break
+        case .restored(let count): line("\(count) binding\(count == 1 ? "" : "s") restored from storage", now)
+        case .sendFailed(let destination, let error): line("could not send to \(destination): \(error)", now)
+        case .trouble(let text): write("\(CalendarTime(now)) error: \(text)\n", to: .standardError)
+        case .stopped(let counters):
+            line(
+                "stopped: \(counters.received) messages in, \(counters.sent) out, \(counters.accepted) authenticated, "
+                    + "\(counters.stale) stale, \(counters.wrongPassword) wrong passwords, \(counters.mangled) mangled", now)
+        }
+    }
+
+    /// Message by message belongs into the debug view; the plain log tells what came of them.
+    private static func isWorthALine(_ trace: ServerTrace) -> Bool {
+        switch trace {
+        case .received, .sent, .challenged, .stunAnswered, .keepalive, .restored: false
+        case .authentication(let authentication):
+            switch authentication.verdict {
+            case .accepted, .absent: false
+            case .stale, .replayed, .wrongPassword, .mangled: true
+            }
+        case .bound(_, _, .refreshed): false
+        case .bound, .unbound, .flowDead, .flowRevived, .probed, .refused, .dropped, .commitFailed, .notice: true
+        }
+    }
+
+    private func line(_ text: String, _ now: Instant) {
+        guard !isQuiet else { return }
+        write("\(CalendarTime(now)) \(text)\n")
+    }
+
+    private func write(_ text: String, to file: FileHandle = .standardOutput) { file.write(Data(text.utf8)) }
+}

@@ -1,0 +1,88 @@
+import Base
+import Configuration
+import SIPStack
+import Serve
+import Testing
+
+@Suite("Settings of the server")
+struct ServeSettingsTests {
+    func read(_ text: String, environment: [String: String] = [:]) throws -> ServeSettings {
+        var root = try YAMLFile.parse(text, name: "pinhole.yaml")
+        try ServeSettings.overlay(environment: environment, on: &root)
+        return try ServeSettings(root)
+    }
+
+    @Test("Zero configuration: both families, port 5060, STUN on 3478, nothing stored unless a file is named")
+    func defaults() throws {
+        let settings = try read("")
+        #expect(settings.listen.map(\.description) == ["0.0.0.0:5060", "[::]:5060"])
+        #expect(settings.listensByDefault)
+        #expect(settings.stun.isOn && settings.stun.port == 3478)
+        #expect(settings.server.realm == "pinhole")
+        #expect(settings.server.algorithms == [.sha256, .md5])
+        #expect(!settings.server.isPersistent)
+    }
+
+    @Test("A whole file is understood")
+    func whole() throws {
+        let settings = try read(
+            """
+            listen: [192.0.2.10:5062, "[2001:db8::10]:5062"]
+            realm: lab.test
+            domains: [Lab.Test]
+            database: /tmp/x.db
+            durability: power
+            stun: {port: 3480, address: 192.0.2.10, alternate: "192.0.2.11:3481"}
+            registrar: {shortest: 30s, usual: 2m, longest: 1h, contacts: 3}
+            keepalive: {interval: off, failures: 5}
+            digest: {algorithms: [MD5, SHA-512-256], nonce-lifetime: 1m}
+            advertise:
+              - {network: 10.0.0.0/8, host: pbx.lan, port: 5070}
+            """)
+        #expect(settings.listen.map(\.port) == [5062, 5062])
+        #expect(settings.server.domains == ["lab.test"])
+        #expect(settings.server.isPersistent && settings.durability == .power)
+        #expect(settings.stun.alternate?.description == "192.0.2.11:3481")
+        #expect(settings.server.expiry.usual == 120)
+        #expect(settings.server.limits.contactsPerAOR == 3)
+        #expect(settings.server.keepalive.interval == nil)
+        #expect(settings.server.algorithms == [.sha512256, .md5])
+        #expect(settings.server.advertised.map(\.host) == ["pbx.lan"])
+    }
+
+    @Test("Durability none keeps the accounts' database and stores no binding")
+    func memoryOnly() throws {
+        let settings = try read("database: /tmp/x.db\ndurability: none\n")
+        #expect(settings.database == "/tmp/x.db")
+        #expect(!settings.server.isPersistent)
+    }
+
+    @Test("The environment lies over the file; a PINHOLE_ name that means nothing is a mistake")
+    func environment() throws {
+        let settings = try read(
+            "realm: a\n", environment: ["PINHOLE_REALM": "b", "PINHOLE_STUN_PORT": "99", "PINHOLE_LISTEN": "127.0.0.1:1,127.0.0.1:2"])
+        #expect(settings.server.realm == "b")
+        #expect(settings.stun.port == 99)
+        #expect(settings.listen.map(\.port) == [1, 2])
+        let error = #expect(throws: ConfigError.self) { try read("", environment: ["PINHOLE_REALMS": "x"]) }
+        #expect(error?.description.hasPrefix("environment variable PINHOLE_REALMS: no setting has this name. Known: ") == true)
+    }
+
+    @Test(
+        "A mistake is reported with line, key and what was expected",
+        arguments: [
+            ("realm: a\nprot: 5060\n", "pinhole.yaml:2:1: prot: unknown key. Did you mean port?"),
+            ("port: many\n", "pinhole.yaml:1:7: port: expected a port from 0 to 65535, found \"many\""),
+            ("listen: [nowhere]\n", "pinhole.yaml:1:10: listen[0]: expected an address and port such as 0.0.0.0:5060"),
+            ("keepalive:\n  interval: 10ms\n", "pinhole.yaml:2:13: keepalive.interval: expected at least 1s, or off"),
+            ("digest:\n  algorithms: [SHA-1]\n", "pinhole.yaml:2:16: digest.algorithms[0]: expected MD5, SHA-256 or SHA-512-256"),
+            ("registrar: {usual: 1m, shortest: 2m}\n", "pinhole.yaml:1:20: registrar.usual: expected shortest <= usual <= longest"),
+            ("stun: {alternate: \"192.0.2.11:3479\"}\n", "pinhole.yaml:1:19: stun.alternate: needs stun.address as well"),
+            ("advertise: [{host: x}]\n", "pinhole.yaml:1:13: advertise[0].network: is missing"),
+            ("realm: 'a\"b'\n", "pinhole.yaml:1:8: realm: expected a realm without quotes"),
+        ])
+    func mistakes(text: String, beginning: String) {
+        let error = #expect(throws: ConfigError.self) { try read(text) }
+        #expect(error?.description.hasPrefix(beginning) == true, "\(error?.description ?? "nothing")")
+    }
+}

@@ -1,0 +1,97 @@
+import Base
+import Foundation
+import SIPStack
+import ServerNode
+import Storage
+import Testing
+
+@Suite("The database")
+struct PinholeDatabaseTests {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("pinhole-test-\(UUID().uuidString)")
+    var path: String { folder.appendingPathComponent("a/b.db").path }
+
+    func binding(_ contact: String, port: UInt16, expires: Int64, reach: Binding.Reach = .reachable) throws -> Binding {
+        let flow = FlowID(
+            .udp, local: Endpoint(.v4(IPv4Address(203, 0, 113, 10)), 5060),
+            remote: Endpoint(.v6(try #require(IPv6Address("2001:db8::7"))), port))
+        return try #require(
+            Binding(
+                contact: contact.utf8, parameters: ";+sip.instance=\"<urn:x>\"".utf8, callID: "c@h".utf8,
+                instance: "<urn:x>".utf8,
+                path: "<sip:p;lr>".utf8, userAgent: "phone/1".utf8, cseq: 7, regID: 1, q: 500, expires: Instant(seconds: expires),
+                updated: Instant(seconds: 1), flow: flow, verdict: [.translated, .portJumped], reach: reach))
+    }
+
+    @Test("An account survives reopening, as hashes for each algorithm, never in clear; only the owner may read the file")
+    func accounts() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let account = Account(username: "100", realm: "lab.test", password: "secret100", domain: "lab.test")
+        try PinholeDatabase(path: path).add(account)
+        #expect(try PinholeDatabase(path: path).accounts() == [account])
+        for suffix in ["", "-wal"] {
+            guard let raw = FileManager.default.contents(atPath: path + suffix) else { continue }
+            #expect(raw.range(of: Data("secret100".utf8)) == nil)
+        }
+        let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+        #expect(mode == 0o600)
+    }
+
+    @Test("Adding twice, changing or removing a stranger is refused in words that name the cure")
+    func accountMistakes() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let database = try PinholeDatabase(path: path)
+        let account = Account(username: "100", realm: "r", password: "a")
+        try database.add(account)
+        let twice = #expect(throws: StorageError.self) { try database.add(account) }
+        #expect(twice?.description.contains("pinhole account passwd 100") == true)
+        #expect(throws: StorageError("there is no account 7 in realm r; see: pinhole account list")) {
+            try database.removeAccount("7", realm: "r")
+        }
+        try database.replaceSecrets(of: Account(username: "100", realm: "r", password: "b"))
+        #expect(try database.accounts() == [Account(username: "100", realm: "r", password: "b")])
+        try database.removeAccount("100", realm: "r")
+        #expect(try database.accounts().isEmpty)
+    }
+
+    @Test("A change replaces every binding of its address of record; what expired is not handed back")
+    func bindings() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let database = try PinholeDatabase(path: path)
+        let aor = AddressOfRecord(user: "100", domain: "lab.test")
+        let (one, two) = (try binding("sip:100@h:1", port: 1, expires: 100), try binding("sip:100@h:2", port: 2, expires: 50))
+        let dead = try binding("sip:100@h:3", port: 3, expires: 90, reach: .flowDead(since: Instant(seconds: 3)))
+        try database.apply([RegistrarChange(aor: aor, bindings: [one, two, dead])])
+        #expect(try database.allBindings().map(\.binding) == [one, two, dead])
+        #expect(try PinholeDatabase(path: path).bindings(aliveAt: Instant(seconds: 60)).map(\.binding) == [one, dead])
+        try database.apply([RegistrarChange(aor: aor, bindings: [dead])])
+        #expect(try database.allBindings() == [StoredBinding(aor: aor, binding: dead)])
+        try database.apply([RegistrarChange(aor: aor, bindings: [])])
+        #expect(try database.allBindings().isEmpty)
+    }
+
+    @Test("The nonce key is drawn once")
+    func nonceKey() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        var entropy = Entropy(labSeed: 1)
+        let first = try PinholeDatabase(path: path).nonceKey(drawnFrom: &entropy)
+        #expect(try PinholeDatabase(path: path).nonceKey(drawnFrom: &entropy) == first)
+        #expect(first.count == 32)
+    }
+
+    @Test("Another connection's change is noticed")
+    func changeMark() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let (server, command) = (try PinholeDatabase(path: path), try PinholeDatabase(path: path))
+        let before = try server.changeMark()
+        #expect(try server.changeMark() == before)
+        try command.add(Account(username: "1", realm: "r", password: "p"))
+        #expect(try server.changeMark() != before)
+    }
+
+    @Test("A path that cannot be used is reported with the cure")
+    func badPath() {
+        let error = #expect(throws: StorageError.self) { try PinholeDatabase(path: "/dev/null/x.db") }
+        #expect(error?.description.hasPrefix("cannot open the database /dev/null/x.db: ") == true)
+        #expect(error?.description.contains("--database") == true)
+    }
+}
