@@ -18,7 +18,7 @@ demo:
 	@scripts/require swift
 	$(SWIFT) build -c release --product pinhole-lab
 	@echo
-	@$$($(SWIFT) build -c release --show-bin-path)/pinhole-lab
+	@$$($(SWIFT) build -c release --show-bin-path)/pinhole-lab demo
 
 build:
 	@scripts/require swift libsqlite3-dev
