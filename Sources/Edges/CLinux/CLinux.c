@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/errqueue.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,7 +152,7 @@ void pl_batch_address(pl_batch *batch, unsigned slot, size_t length, const pl_ad
     }
 }
 
-int pl_udp_open(const pl_address *local, bool sharePort, int receiveBuffer, pl_address *bound) {
+int pl_udp_open(const pl_address *local, bool sharePort, bool hearErrors, int receiveBuffer, pl_address *bound) {
     int family = local->family == 6 ? AF_INET6 : AF_INET;
     int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return -errno;
@@ -161,6 +162,10 @@ int pl_udp_open(const pl_address *local, bool sharePort, int receiveBuffer, pl_a
         // The forced form passes the system's limit where we may; the plain form takes what it gives.
         if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &receiveBuffer, sizeof receiveBuffer) < 0)
             setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receiveBuffer, sizeof receiveBuffer);
+    }
+    if (hearErrors) {
+        if (family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &one, sizeof one);
+        else setsockopt(fd, IPPROTO_IP, IP_RECVERR, &one, sizeof one);
     }
     int failed = 0;
     if (family == AF_INET6) {
@@ -186,6 +191,33 @@ int pl_udp_open(const pl_address *local, bool sharePort, int receiveBuffer, pl_a
     return fd;
 }
 
+int pl_udp_error(int fd, pl_address *destination) {
+    struct sockaddr_storage name;
+    memset(&name, 0, sizeof name);
+    uint8_t byte;
+    struct iovec vector = {&byte, 1};
+    _Alignas(struct cmsghdr) uint8_t control[512];
+    struct msghdr header;
+    memset(&header, 0, sizeof header);
+    header.msg_name = &name;
+    header.msg_namelen = sizeof name;
+    header.msg_iov = &vector;
+    header.msg_iovlen = 1;
+    header.msg_control = control;
+    header.msg_controllen = sizeof control;
+    if (recvmsg(fd, &header, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return 0;
+    *destination = from_sockaddr(&name);
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(&header); c; c = CMSG_NXTHDR(&header, c)) {
+        bool isError = (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR)
+            || (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR);
+        if (!isError) continue;
+        struct sock_extended_err error;
+        memcpy(&error, CMSG_DATA(c), sizeof error);
+        return error.ee_errno ? (int)error.ee_errno : EIO;
+    }
+    return EIO;
+}
+
 int pl_udp_receive(int fd, pl_batch *batch) {
     for (unsigned slot = 0; slot < batch->slots; slot++) {
         struct msghdr *header = &batch->headers[slot].msg_hdr;
@@ -206,9 +238,11 @@ int pl_udp_receive(int fd, pl_batch *batch) {
 
 int pl_udp_send(int fd, pl_batch *batch, unsigned from, unsigned to) {
     int count;
+    int tries = 0;
     do {
         count = sendmmsg(fd, batch->headers + from, to - from, 0);
-    } while (count < 0 && errno == EINTR);
+        // An ICMP error about an earlier datagram is reported once, by whatever call comes next: this one is innocent.
+    } while (count < 0 && (errno == EINTR || ((errno == ECONNREFUSED || errno == EHOSTUNREACH) && tries++ < 2)));
     return count < 0 ? -errno : count;
 }
 

@@ -11,7 +11,7 @@ public protocol DatagramDriver: AnyObject {
     func advance(to now: Instant)
     /// What is to be sent; a source with an unspecified address leaves the choice to the kernel.
     func nextDatagram() -> Datagram?
-    /// The kernel refused a datagram (no route, firewall, full buffer).
+    /// The kernel refused a datagram (no route, firewall, full buffer), or ICMP reported that one did not arrive.
     func sendFailed(to destination: Endpoint, _ error: SystemError)
     /// After each round: everything received so far is dealt with and sent.
     func roundEnded(at now: Instant)
@@ -86,6 +86,7 @@ public final class DatagramLoop {
     }
 
     private func receive(on socket: UDPSocket, _ driver: any DatagramDriver, at now: Instant) {
+        if socket.hearsErrors { hearErrors(of: socket, driver) }
         let count = pl_udp_receive(socket.descriptor, incoming)
         guard count > 0 else { return }
         for slot in 0..<UInt32(count) {
@@ -100,6 +101,16 @@ public final class DatagramLoop {
             driver.received(payload, from: source, to: Endpoint(to, socket.local.port), at: now)
             // Answers leave while the batch is worked on: the first peer does not wait for the last.
             if slot & 15 == 15 { drain(driver) }
+        }
+    }
+
+    private func hearErrors(of socket: UDPSocket, _ driver: any DatagramDriver) {
+        for _ in 0..<64 {
+            var destination = pl_address()
+            let code = pl_udp_error(socket.descriptor, &destination)
+            guard code != 0 else { return }
+            guard let endpoint = Endpoint(destination) else { continue }
+            driver.sendFailed(to: endpoint, SystemError(code: code, doing: "ICMP about what \(socket.local) sent"))
         }
     }
 

@@ -23,7 +23,7 @@ public final class PinholePhone: Sendable {
     public func run(_ show: @escaping (Instant, PhoneEvent) -> Void) throws(SystemError) {
         let node = PhoneNode(settings: settings, entropy: .system())
         var sockets: [UDPSocket] = []
-        for endpoint in node.localEndpoints { sockets.append(try UDPSocket(endpoint)) }
+        for endpoint in node.localEndpoints { sockets.append(try UDPSocket(endpoint, hearsErrors: true)) }
         let driver = PhoneDriver(node, commands: commands, stopping: { [self] in finish() }, show: show)
         commands.post(.start)
         let loop = try DatagramLoop(sockets: sockets, wake: wake, clock: RealTime())

@@ -56,8 +56,9 @@ public final class PinholeServer: Sendable {
         let reports = Mailbox<StorageThread.Report>(waking: signallingWake)
         let storage = database.map { StorageThread($0, reportingTo: reports) }
         storage?.start()
-        let stunEnded = DispatchSemaphore(value: stunSockets.isEmpty ? 1 : 0)
-        if !stunSockets.isEmpty { startSTUN(stunSockets, clock, ended: stunEnded) }
+        // A semaphore must not die below the value it was made with, so "nothing to wait for" is a signal, not a value.
+        let stunEnded = DispatchSemaphore(value: 0)
+        if stunSockets.isEmpty { stunEnded.signal() } else { startSTUN(stunSockets, clock, ended: stunEnded) }
         let driver = SignallingDriver(node, storage: storage, reports: reports, log: log)
         let loop = try DatagramLoop(sockets: sockets, wake: signallingWake, clock: clock)
         defer {

@@ -28,7 +28,8 @@ public struct ServeSettings: Sendable {
     public var server = ServerSettings()
     public var showsSIP = false
 
-    public init() {}
+    /// MD5 alone is offered unless told otherwise: many phones give up at a challenge that names any other algorithm.
+    public init() { server.algorithms = [.md5] }
 
     public static func everywhere(port: UInt16) -> [Endpoint] {
         [Endpoint(.v4(.any), port), Endpoint(.v6(.any), port)]
@@ -183,13 +184,18 @@ public struct ServeSettings: Sendable {
         let algorithms = try reader.values("algorithms", expected: "MD5, SHA-256 or SHA-512-256") {
             DigestAlgorithm(token: Array($0.utf8)[...])
         }
-        if !algorithms.isEmpty { server.algorithms = algorithms.sorted { $0.hash > $1.hash } }
+        if !algorithms.isEmpty { server.algorithms = algorithms }
         server.nonceLifetime = try reader.duration("nonce-lifetime") ?? server.nonceLifetime
         try reader.finish()
     }
 
     private mutating func readLimits(_ reader: inout ConfigReader) throws(ConfigError) {
-        if try reader.bool("trusted") == true { server.limits = .trusted }
+        if try reader.bool("trusted") == true {
+            server.limits.messagesPerSource = nil
+            server.limits.unprovedRepliesPerSource = nil
+            server.limits.unprovedReplies = nil
+            server.limits.badPasswordsPerSource = nil
+        }
         if let bindings = try reader.integer("bindings", in: 1...100_000_000) { server.limits.bindings = bindings }
         if let rate = try reader.integer("messages-per-second", in: 1...10_000_000) {
             server.limits.messagesPerSource = .init(perSecond: UInt32(rate), burst: UInt32(rate) * 4)

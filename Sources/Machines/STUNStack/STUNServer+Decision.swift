@@ -68,6 +68,8 @@ extension STUNServer {
         } else {
             answer.addXORMapped(remote)
             if let alternate, let other = alternate.changed(local, address: true, port: true) {
+                // RFC 5780 6.1 wants the plain address too: the two differ where something in between rewrites addresses it finds.
+                answer.add(.mappedAddress, remote)
                 answer.add(.responseOrigin, alternate.advertised(origin))
                 answer.add(.otherAddress, alternate.advertised(other))
             }

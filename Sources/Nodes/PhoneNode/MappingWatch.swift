@@ -2,8 +2,11 @@ import Base
 
 /// What STUN and the registrar report about the SIP socket's address, and the judgement when that is worth a REGISTER.
 ///
-/// The registrar's word counts, as it is the one that sends to us. STUN's counts until the registrar has spoken, and as
-/// a hint that something moved. A change is followed once; what alternates is not chased.
+/// Three observers are told apart: the STUN server, the registrar's STUN answers on its SIP port, and `received`/`rport` in
+/// its SIP responses. What one of them says is compared with what that one said before: that two see different addresses,
+/// today as yesterday, is no change. The registrar's SIP responses count, as it is the registrar that sends to us, unless
+/// they name our own address while STUN sees a public one: then an ALG wrote that in, and they say nothing of the path.
+/// A change is followed once; what alternates is not chased.
 struct MappingWatch: Hashable, Sendable {
     enum Verdict: Hashable, Sendable {
         case unchanged
@@ -33,39 +36,78 @@ struct MappingWatch: Hashable, Sendable {
     private(set) var local: Endpoint
     /// What the next Contact says.
     private(set) var contact: Endpoint
-    private(set) var stun: Endpoint?
+    /// `received` and `rport` of the registrar's latest SIP response.
     private(set) var registrar: Endpoint?
     private(set) var isSettledOnRegistrar = false
+    private var server = STUNView()
+    private var sipPort = STUNView()
+    private var hasRegistered = false
     private var pause = MappingWatch.firstPause
     private var freeFrom: Instant?
-    /// The registrar's view when a STUN surprise last made us register; if it is the same afterwards, STUN sees another mapping.
-    private var beforeSTUNSurprise: Endpoint?
+    private var surprise: Surprise?
+
+    /// A STUN surprise that made us register, and the registrar's view before it; if that is the same afterwards, STUN sees
+    /// another mapping.
+    private struct Surprise: Hashable, Sendable {
+        var source: STUNSource
+        var registrar: Endpoint
+    }
 
     init(local: Endpoint) {
         self.local = local
         contact = local
     }
 
+    /// As the STUN server sees us.
+    var stun: Endpoint? { server.seen }
+
     var status: PhoneStatus.Mapping {
-        PhoneStatus.Mapping(local: local, stun: stun, registrar: registrar, settledOnRegistrar: isSettledOnRegistrar)
+        PhoneStatus.Mapping(
+            local: local, stun: server.seen, registrar: registrar ?? sipPort.seen, registrarSTUN: sipPort.seen,
+            settledOnRegistrar: isSettledOnRegistrar)
     }
+
+    /// An ALG writes our own address into the responses: STUN knows better.
+    var isDisguised: Bool {
+        guard registrar == local, let other = sipPort.seen ?? server.seen else { return false }
+        return other != local
+    }
+
+    private static let disguise = "that is what an ALG writes into the responses; the path itself has not moved"
 
     mutating func registrarSaw(_ seen: Endpoint, on occasion: Occasion, at now: Instant) -> Verdict {
         let former = contact
         let formerView = registrar
         registrar = seen
-        contact = seen
-        let stoodStill = beforeSTUNSurprise == seen && stun != seen
-        beforeSTUNSurprise = nil
-        if stoodStill { isSettledOnRegistrar = true }
+        let stoodStill = surprise.map { $0.registrar == seen && self[$0.source].seen != seen } ?? false
+        if stoodStill, let source = surprise?.source {
+            self[source].isMisleading = true
+            isSettledOnRegistrar = true
+        }
+        surprise = nil
+        // Before the first binding the private address is adopted all the same: an ALG that writes it also translates it.
+        let keepsContact: Bool
         switch occasion {
-        case .challenge: return seen == former ? .unchanged : .noted
+        case .challenge: keepsContact = isDisguised && hasRegistered
+        case .success, .keepalive: keepsContact = isDisguised
+        }
+        if !keepsContact { contact = seen }
+        switch occasion {
+        case .challenge:
+            if keepsContact, seen != contact, seen != formerView { return .keep(contact, because: Self.disguise) }
+            return contact == former ? .unchanged : .noted
         case .success(let gave, let followsMapping):
+            hasRegistered = true
             // STUN led us astray: back at once, which cannot repeat itself as STUN is not heeded any more.
             if stoodStill, gave != seen { return .follow(from: gave, to: seen) }
-            return registered(with: gave, followsMapping: followsMapping, at: now)
+            let verdict = registered(with: gave, followsMapping: followsMapping, at: now)
+            if verdict == .unchanged, keepsContact, seen != gave, seen != formerView {
+                return .keep(gave, because: Self.disguise)
+            }
+            return verdict
         case .keepalive(let bound):
             guard seen != bound else { return .unchanged }
+            if keepsContact { return seen == formerView ? .unchanged : .keep(contact, because: Self.disguise) }
             if formerView != nil, let freeFrom, now < freeFrom { isSettledOnRegistrar = true }
             return spend(from: bound, to: seen, at: now)
         }
@@ -73,6 +115,7 @@ struct MappingWatch: Hashable, Sendable {
 
     /// The binding stands with the Contact `gave`; says whether what is known by now differs from it.
     mutating func registered(with gave: Endpoint, followsMapping: Bool, at now: Instant) -> Verdict {
+        hasRegistered = true
         guard contact != gave else { return .unchanged }
         guard followsMapping else { return spend(from: gave, to: contact, at: now) }
         isSettledOnRegistrar = registrar != nil
@@ -80,19 +123,58 @@ struct MappingWatch: Hashable, Sendable {
     }
 
     /// `bound`: the Contact of the binding that stands; nil while none does or a REGISTER is in flight.
-    mutating func stunSaw(_ seen: Endpoint, bound: Endpoint?, at now: Instant) -> Verdict {
-        let previous = stun
-        stun = seen
-        guard previous != seen, seen != contact else { return .unchanged }
-        if isSettledOnRegistrar { return .keep(contact, because: "the registrar's view is the one that counts here") }
-        if registrar != nil, previous == nil { return .keep(contact, because: "the registrar's view is the one that counts") }
+    mutating func stunSaw(_ seen: Endpoint, by source: STUNSource, bound: Endpoint?, at now: Instant) -> Verdict {
+        let former = self[source]
+        // Behind a disguise no response can tell what STUN has just told: left to its next answer.
+        if isDisguised, bound == nil, former.seen != nil { return .unchanged }
+        self[source].note(seen)
+        guard former.seen != seen, seen != contact else { return .unchanged }
+        if isDisguised { return disguisedSTUNSaw(seen, by: source, former: former, bound: bound, at: now) }
+        if former.isMisleading || isSettledOnRegistrar && source == .server {
+            return .keep(contact, because: "the registrar's view is the one that counts here")
+        }
+        if registrar != nil, former.seen == nil, source == .server {
+            return .keep(contact, because: "the registrar's view is the one that counts")
+        }
         // Where STUN and the registrar agreed so far, STUN's news hold for the registrar too; otherwise its next response tells.
-        let agreed = registrar == nil || registrar == previous
+        let agreed = registrar == nil || registrar == former.seen || registrar == seen
         if agreed { contact = seen }
         guard let bound else { return .noted }
-        if agreed, seen == bound { return .unchanged }
-        beforeSTUNSurprise = registrar
+        if seen == bound { return .unchanged }
+        surprise = registrar.map { Surprise(source: source, registrar: $0) }
         return spend(from: bound, to: seen, at: now)
+    }
+
+    /// The registrar's STUN answers are not to be had any more.
+    mutating func registrarSTUNEnds() { sipPort = STUNView() }
+
+    /// The server has to learn of a new path, but no response will confirm it: only a view that stood still before is believed.
+    private mutating func disguisedSTUNSaw(
+        _ seen: Endpoint, by source: STUNSource, former: STUNView, bound: Endpoint?, at now: Instant
+    ) -> Verdict {
+        guard let bound, let previous = former.seen else { return .keep(contact, because: "an ALG translates it on the way") }
+        if source == .server, sipPort.seen != nil {
+            return .keep(contact, because: "the registrar's own STUN answers tell of SIP's path")
+        }
+        guard former.isSteady else { return .keep(contact, because: "that view moves by itself") }
+        self[source].isBelieved()
+        if contact == previous { contact = seen }
+        return spend(from: bound, to: seen, at: now)
+    }
+
+    private subscript(source: STUNSource) -> STUNView {
+        get {
+            switch source {
+            case .server: server
+            case .registrar: sipPort
+            }
+        }
+        set {
+            switch source {
+            case .server: server = newValue
+            case .registrar: sipPort = newValue
+            }
+        }
     }
 
     private mutating func spend(from former: Endpoint, to seen: Endpoint, at now: Instant) -> Verdict {

@@ -195,7 +195,7 @@ struct ModernRegistration: Sendable {
         case .registered(let binding): bound = binding.contact
         case .off, .resolving, .discovering, .registering, .refreshing, .waiting, .deregistering: bound = nil
         }
-        heed(watch.stunSaw(mapped, bound: bound, at: now), seen: mapped, by: .stun, at: now)
+        heed(watch.stunSaw(mapped, by: .server, bound: bound, at: now), seen: mapped, by: .stun, at: now)
         switch state {
         case .discovering(let targets, _): attempt(.start, targets, place: 0, at: now)
         case .off, .resolving, .registering, .registered, .refreshing, .waiting, .deregistering: publish()
@@ -207,6 +207,19 @@ struct ModernRegistration: Sendable {
         if case .discovering(let targets, _) = state { attempt(.start, targets, place: 0, at: now) }
     }
 
+    /// The registrar answered a STUN keepalive on its SIP port.
+    mutating func keepaliveMapped(_ mapped: Endpoint, at now: Instant) {
+        keepalive.answered()
+        switch state {
+        case .registered(let binding):
+            let verdict = watch.stunSaw(mapped, by: .registrar, bound: binding.contact, at: now)
+            heed(verdict, seen: mapped, by: .registrar, at: now)
+            publish()
+        case .off, .resolving, .discovering, .registering, .refreshing, .waiting, .deregistering: break
+        }
+    }
+
+    /// The registrar answered an OPTIONS keepalive, or refused a STUN one (then `seenAs` is nil).
     mutating func keepaliveAnswered(seenAs: Endpoint?, at now: Instant) {
         keepalive.answered()
         guard let seenAs else { return }
@@ -228,7 +241,9 @@ struct ModernRegistration: Sendable {
             return
         }
         switch keepalive.failed(at: now) {
-        case .fallBack(let kind, let because): outbox.append(.decided(.keepaliveFallsBack(to: kind, because: because)))
+        case .fallBack(let kind, let because):
+            watch.registrarSTUNEnds()
+            outbox.append(.decided(.keepaliveFallsBack(to: kind, because: because)))
         case .flowIsDead:
             guard case .registered(let binding) = state else { return }
             outbox.append(.decided(.flowFailed(binding.target, because: "keepalives are not answered any more")))
@@ -258,7 +273,7 @@ struct ModernRegistration: Sendable {
                 var settled = binding
                 (settled.followAt, settled.followCause) = (nil, nil)
                 state = .registered(settled)
-                guard watch.contact != binding.contact else { break }
+                guard watch.contact != binding.contact || watch.isDisguised else { break }
                 watch.follows(at: now)
                 attempt(cause, binding.targets, place: binding.place, at: now)
             }
@@ -382,7 +397,11 @@ struct ModernRegistration: Sendable {
         let registration: PhoneStatus.Registration
         switch state {
         case .off: registration = .deregistered
-        case .resolving: registration = .resolving(name: settings.identity.outboundProxy ?? settings.identity.registrar)
+        case .resolving:
+            let name = settings.identity.outboundProxy ?? settings.identity.registrar
+            // Nothing is looked up: the next step comes at once.
+            if ServerAddress(name)?.literal != nil { return }
+            registration = .resolving(name: name)
         case .discovering: registration = .starting
         case .registering(let attempt): registration = .registering(at: attempt.target)
         case .registered(let binding), .refreshing(let binding, _):

@@ -36,6 +36,10 @@ extension PhoneNode.Registration {
 
     mutating func stunSilent(at now: Instant) { change({ $0.stunSilent(at: now) }, { _ in }) }
 
+    mutating func keepaliveMapped(_ mapped: Endpoint, at now: Instant) {
+        change({ $0.keepaliveMapped(mapped, at: now) }, { _ in })
+    }
+
     mutating func keepaliveAnswered(seenAs: Endpoint?, at now: Instant) {
         change({ $0.keepaliveAnswered(seenAs: seenAs, at: now) }, { _ in })
     }
@@ -171,7 +175,7 @@ extension PhoneNode {
             switch purpose {
             case .sip: registration.stunSaw(mapped, of: local, at: now)
             case .rtp: break
-            case .keepalive: registration.keepaliveAnswered(seenAs: mapped, at: now)
+            case .keepalive: registration.keepaliveMapped(mapped, at: now)
             }
         case .silent(let purpose, let server):
             traces.note(.stunSilent(purpose, server: server))

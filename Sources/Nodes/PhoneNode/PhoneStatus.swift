@@ -41,17 +41,22 @@ public struct PhoneStatus: Hashable, Sendable {
         public var local: Endpoint?
         /// As the STUN server saw it (RFC 8489).
         public var stun: Endpoint?
-        /// As the registrar saw it: `received` and `rport` of its responses (RFC 3581), or its STUN answer on the SIP port.
+        /// As the registrar saw it: `received` and `rport` of its responses (RFC 3581), or its STUN answer on the SIP port
+        /// where they do not say.
         public var registrar: Endpoint?
+        /// As the registrar's STUN answers on the SIP port saw it, which no SIP ALG touches; nil where it gives none.
+        public var registrarSTUN: Endpoint?
         /// The observations alternate; the phone keeps to what the registrar says and does not chase them.
         public var settledOnRegistrar: Bool
 
         public init(
-            local: Endpoint? = nil, stun: Endpoint? = nil, registrar: Endpoint? = nil, settledOnRegistrar: Bool = false
+            local: Endpoint? = nil, stun: Endpoint? = nil, registrar: Endpoint? = nil, registrarSTUN: Endpoint? = nil,
+            settledOnRegistrar: Bool = false
         ) {
             self.local = local
             self.stun = stun
             self.registrar = registrar
+            self.registrarSTUN = registrarSTUN
             self.settledOnRegistrar = settledOnRegistrar
         }
     }
@@ -144,13 +149,22 @@ public struct PhoneStatus: Hashable, Sendable {
 }
 
 extension PhoneStatus.Mapping {
-    /// What it tells when the STUN server and the registrar see different addresses; nil while they agree or one is silent.
+    /// What it tells when STUN and the registrar's SIP responses show different addresses; nil while they agree or one is
+    /// silent. The STUN server is named where it disagrees, else the registrar's own STUN answers.
     public var disagreement: String? {
-        guard let stun, let registrar, stun != registrar else { return nil }
+        guard let registrar else { return nil }
+        let observer: String
+        if let stun, stun != registrar {
+            observer = "STUN says \(stun)"
+        } else if let registrarSTUN, registrarSTUN != registrar {
+            observer = "STUN on the registrar's SIP port says \(registrarSTUN)"
+        } else {
+            return nil
+        }
         let cause =
             registrar == local
             ? "something between rewrites SIP (a SIP ALG)"
             : "something between treats SIP apart (a SIP ALG, or a NAT that maps each destination for itself)"
-        return "STUN says \(stun), the registrar sees \(registrar): \(cause)"
+        return "\(observer), the registrar sees \(registrar): \(cause)"
     }
 }

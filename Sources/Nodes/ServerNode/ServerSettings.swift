@@ -100,6 +100,7 @@ public struct ServerSettings: Sendable {
         settings.realm = "asterisk"
         settings.algorithms = [.md5]
         settings.software = "Asterisk PBX"
+        settings.answersSTUN = false
         settings.keepalive.interval = nil
         settings.expiry.usual = 120
         settings.expiry.longest = 3600

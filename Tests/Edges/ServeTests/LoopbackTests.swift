@@ -119,3 +119,21 @@ struct LoopbackTests {
                 + "ss -ulpn 'sport = :\(taken.local.port)'; stop it, or choose another port with --listen 127.0.0.1:PORT.")
     }
 }
+
+@Suite("A phone and a closed port", .timeLimit(.minutes(1)))
+struct ClosedPortTests {
+    @Test("ICMP port unreachable is heard: the panel says so at once instead of after 32 s", arguments: ["127.0.0.1", "[::1]"])
+    func unreachable(address: String) throws {
+        let closed = try UDPSocket(try #require(Endpoint("\(address):0"))).local
+        let free = try UDPSocket(try #require(Endpoint("\(address):0"))).local
+        let identity = PhoneSettings.Identity(user: "1", password: "x", registrar: "\(address):\(closed.port)")
+        let phone = try PinholePhone(PhoneSettings(identity: identity, locals: [free]))
+        var unreachable: Endpoint?
+        try phone.run { _, event in
+            guard case .status(let status) = event, status.isFailure else { return }
+            if case .unreachable(let endpoint, _) = status.registration { unreachable = endpoint }
+            phone.stop()
+        }
+        #expect(unreachable == Endpoint("\(address):\(closed.port)"))
+    }
+}

@@ -19,7 +19,7 @@ struct ServeSettingsTests {
         #expect(settings.listensByDefault)
         #expect(settings.stun.isOn && settings.stun.port == 3478)
         #expect(settings.server.realm == "pinhole")
-        #expect(settings.server.algorithms == [.sha256, .md5])
+        #expect(settings.server.algorithms == [.md5])
         #expect(!settings.server.isPersistent)
     }
 
@@ -35,7 +35,7 @@ struct ServeSettingsTests {
             stun: {port: 3480, address: 192.0.2.10, alternate: "192.0.2.11:3481"}
             registrar: {shortest: 30s, usual: 2m, longest: 1h, contacts: 3}
             keepalive: {interval: off, failures: 5}
-            digest: {algorithms: [MD5, SHA-512-256], nonce-lifetime: 1m}
+            digest: {algorithms: [SHA-512-256, MD5], nonce-lifetime: 1m}
             advertise:
               - {network: 10.0.0.0/8, host: pbx.lan, port: 5070}
             """)
@@ -48,6 +48,15 @@ struct ServeSettingsTests {
         #expect(settings.server.keepalive.interval == nil)
         #expect(settings.server.algorithms == [.sha512256, .md5])
         #expect(settings.server.advertised.map(\.host) == ["pbx.lan"])
+    }
+
+    @Test("Trusted lifts the rates and leaves the other limits as they were set, whatever the order")
+    func trusted() throws {
+        let settings = try read("limits: {trusted: yes, bindings: 7}\nregistrar: {contacts: 100}\n")
+        #expect(settings.server.limits.messagesPerSource == nil)
+        #expect(settings.server.limits.unprovedReplies == nil)
+        #expect(settings.server.limits.contactsPerAOR == 100)
+        #expect(settings.server.limits.bindings == 7)
     }
 
     @Test("Durability none keeps the accounts' database and stores no binding")

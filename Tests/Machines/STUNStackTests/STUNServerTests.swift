@@ -70,6 +70,9 @@ import Testing
             #expect(answer.local == expected && answer.remote == Self.client)
             #expect(message.originEndpoint == expected)
             #expect(message.otherEndpoint == Endpoint(otherAddress, otherPort))
+            // RFC 5780 6.1: both addresses, the plain and the disguised one.
+            #expect(try message.attribute(.mappedAddress) == .mappedAddress(Self.client))
+            #expect(message.reflexiveEndpoint == Self.client)
         }
     }
 

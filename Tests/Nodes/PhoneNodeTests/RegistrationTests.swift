@@ -26,7 +26,7 @@ struct RegistrationTests {
         #expect(world.registers.map(\.cseq) == [1, 2])
         #expect(world.registers[0].authorization == nil)
         #expect(world.registers[1].nonce == "nonce1")
-        #expect(world.statuses.map(\.status.panel) == ["Looking up the server", "Registering", "Registered"])
+        #expect(world.statuses.map(\.status.panel) == ["Registering", "Registered"])
         #expect(world.statuses.last?.at == .milliseconds(80))
         let mapped = Endpoint(World.publicAddress, 45_060)
         #expect(

@@ -32,7 +32,10 @@ pl_address pl_batch_local(const pl_batch *batch, unsigned slot);
 void pl_batch_address(pl_batch *batch, unsigned slot, size_t length, const pl_address *destination, const pl_address *source);
 
 /// A bound, non-blocking UDP socket with packet information on. Returns the descriptor or -errno. `bound` gets the real port.
-int pl_udp_open(const pl_address *local, bool sharePort, int receiveBuffer, pl_address *bound);
+/// `hearErrors`: ICMP errors about what it sent are kept for `pl_udp_error`.
+int pl_udp_open(const pl_address *local, bool sharePort, bool hearErrors, int receiveBuffer, pl_address *bound);
+/// The next ICMP error the socket heard: its errno, with whom the datagram was meant for; 0 when there is none.
+int pl_udp_error(int fd, pl_address *destination);
 /// Receives up to a batch. Returns how many, 0 when none waits, or -errno.
 int pl_udp_receive(int fd, pl_batch *batch);
 /// Sends slots `from`..<`to`. Returns how many left, or -errno of the first that did not.

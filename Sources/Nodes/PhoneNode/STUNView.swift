@@ -1,0 +1,33 @@
+import Base
+
+/// Who answers STUN requests that leave from the SIP socket.
+enum STUNSource: Hashable, Sendable {
+    case server
+    /// The registrar, on its SIP port (RFC 5626 4.4.2).
+    case registrar
+}
+
+/// What one STUN observer says of the SIP socket, and how far it is believed.
+struct STUNView: Hashable, Sendable {
+    /// After so many equal answers in a row any view counts as steady.
+    static let mostRequired = 64
+
+    private(set) var seen: Endpoint?
+    /// It once reported a change that the registrar did not see: its mapping is not SIP's.
+    var isMisleading = false
+    /// Equal answers in a row.
+    private var sightings = 0
+    /// How many equal answers make it steady; more each time a change was believed.
+    private var required = 1
+
+    /// It said the same for long enough that a change means something.
+    var isSteady: Bool { sightings >= required }
+
+    mutating func note(_ endpoint: Endpoint) {
+        sightings = seen == endpoint ? min(sightings + 1, Self.mostRequired) : 1
+        seen = endpoint
+    }
+
+    /// A change it reported was followed unconfirmed; the next one has to be the better founded.
+    mutating func isBelieved() { required = min(required * 2, Self.mostRequired) }
+}

@@ -1,0 +1,151 @@
+"""The programs under test and around it, each as a few words of Python."""
+
+import json
+import os
+import random
+import re
+import signal
+import socket
+
+from harness import HERE, PINHOLE, expect, expect_equal, template
+
+PASSWORD = "secret100"
+REALM = "interop.test"
+# SIPp 3.6, sipsak 0.9.8 and baresip 1.0 know no other algorithm and give up where SHA-256 is offered first (RFC 8760 2.4).
+MD5_ONLY = "digest.algorithms=MD5"
+
+
+def host(address):
+    return f"[{address}]" if ":" in address else address
+
+
+def free_port(address="127.0.0.1"):
+    """A UDP port of this machine nobody uses right now."""
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind((address, 0))
+        return probe.getsockname()[1]
+
+
+def short_port():
+    """One of four digits: sipsak cuts the fifth off the port in the URIs it writes."""
+    while True:
+        port = random.randrange(6000, 9999)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+
+
+class Server:
+    """`pinhole serve` with a database and accounts of its own."""
+
+    def __init__(self, shop, address="127.0.0.1", port=None, ns=None, users=("100",), settings=(), extra=("--no-stun",), trusted=True):
+        self.shop, self.ns, self.address = shop, ns, address
+        self.port = port or free_port(address)
+        self.database = shop.path("pinhole.db")
+        self.common = ["--database", self.database, "--realm", REALM]
+        self.settings, self.extra = [*(["limits.trusted=yes"] if trusted else []), *settings], list(extra)
+        for user in users:
+            self.add_account(user)
+        self.process = None
+        self.start()
+
+    @property
+    def place(self):
+        return f"{host(self.address)}:{self.port}"
+
+    def add_account(self, user):
+        status, text = self.shop.run("account", [PINHOLE, "account", "add", user, "--password", PASSWORD, *self.common])
+        expect(status == 0 and f"Added {user}" in text, f"account {user} to be added", text)
+
+    def start(self):
+        settings = [word for setting in self.settings for word in ("--set", setting)]
+        self.process = self.shop.start(
+            "serve", [PINHOLE, "serve", "--listen", self.place, *self.common, "--sip-debug", *settings, *self.extra], self.ns)
+        self.process.wait_for(rf"SIP over UDP: listening on {re.escape(self.place)}", what="the server to listen")
+        if "--no-stun" not in self.extra:
+            self.process.wait_for("STUN: listening on")
+        return self
+
+    def kill(self):
+        self.process.popen.kill()
+        expect_equal(self.process.wait(), -signal.SIGKILL, "status of the killed server")
+
+    def bindings(self):
+        status, text = self.shop.run("bindings", [PINHOLE, "bindings", "--json", *self.common])
+        expect_equal(status, 0, "exit status of pinhole bindings")
+        return json.loads(text)["bindings"]
+
+    def only_binding(self):
+        found = self.bindings()
+        expect(len(found) == 1, "exactly one binding", found)
+        return found[0]
+
+    @property
+    def text(self):
+        return self.process.text()
+
+    def received(self, start_line):
+        """Every message read whose first line matches, as the server saw it."""
+        blocks = re.findall(r"<--- SIP read from (UDP:\S+) --->\n(.*?)<------------->\n", self.text, re.S)
+        return [(peer, message) for peer, message in blocks if re.match(start_line, message)]
+
+
+def header(message, name):
+    found = re.search(rf"^{name}\s*:\s*(.*?)\r?$", message, re.M | re.I)
+    return found.group(1) if found else None
+
+
+def sipp(shop, scenario, target, *, local, port, user="100", password=PASSWORD, calls=1, rate=10, ns=None, extra=(), timeout=20):
+    """Starts SIPp with a scenario of ours; messages go to sipp-messages.trace."""
+    arguments = [
+        "sipp", target, "-sf", os.path.join(HERE, scenario), "-i", local, "-p", port, "-s", user, "-au", user, "-ap", password,
+        "-m", calls, "-r", rate, "-nostdin", "-timeout", f"{timeout}s", "-timeout_error", "-trace_err", "-error_file", shop.path("sipp-errors.trace"),
+        "-trace_msg", "-message_file", shop.path("sipp-messages.trace"), *extra]
+    return shop.start("sipp", arguments, ns)
+
+
+def sipp_trace(shop):
+    with open(shop.path("sipp-messages.trace")) as file:
+        return file.read()
+
+
+def baresip(shop, user, server, *, local, ns=None, password=PASSWORD, regint=60, extra=()):
+    """Starts baresip with one account; it signs off when it gets SIGTERM."""
+    folder = shop.path("baresip")
+    os.makedirs(folder, exist_ok=True)
+    template("baresip/config", os.path.join(folder, "config"), LISTEN=local)
+    template("baresip/accounts", os.path.join(folder, "accounts"), USER=user, SERVER=server, PASSWORD=password, REGINT=regint)
+    open(os.path.join(folder, "contacts"), "w").close()
+    return shop.start("baresip", ["baresip", "-f", folder, "-s", *extra], ns, HOME=folder)
+
+
+def phone(shop, identity, *arguments, ns=None, password=PASSWORD):
+    return shop.start("phone", [PINHOLE, "phone", f"sip:{identity}", "--password", password, "--sip-debug", *arguments], ns)
+
+
+def panels(text):
+    """The status panels a phone printed, each as a dictionary of its rows."""
+    found = []
+    for box in re.findall(r"^\+- .*?-\+\n(.*?)^\+-+\+$", text, re.M | re.S):
+        rows, last = {}, None
+        for line in box.splitlines():
+            label, value = re.match(r"\| (.{1,18}?)(?:  +| *$)(.*?)\s*\|?$", line).groups() if line[2:3] != " " else ("", line[1:-1])
+            if label.strip():
+                last = label.strip()
+                rows[last] = value.strip()
+            elif last:
+                rows[last] += " " + value.strip()
+        found.append(rows)
+    return found
+
+
+def kamailio(shop, address, port, *, ns=None, longest=60):
+    config = template(
+        "kamailio.cfg", shop.path("kamailio.cfg"), LISTEN=f"{host(address)}:{port}", REALM=REALM, PASSWORD=PASSWORD, LONGEST=longest)
+    process = shop.start(
+        "kamailio", ["kamailio", "-f", config, "-DD", "-E", "-m", 16, "-M", 4, "-Y", shop.folder, "-P", shop.path("kamailio.pid")], ns)
+    process.wait_for(r"interop: ready", what="Kamailio to start")
+    return process
