@@ -29,7 +29,8 @@ let package = Package(
         .library(
             name: "PinholeCore",
             targets: [
-                "Base", "SIP", "STUN", "DNS", "Packet", "Capture", "SIPStack", "STUNStack", "DNSClient", "NAT", "ALG", "ServerNode",
+                "Base", "SIP", "STUN", "DNS", "Packet", "Capture", "SIPStack", "STUNStack", "DNSClient", "NAT", "ALG",
+                "ServerNode",
                 "PhoneNode", "RouterNode",
             ]),
     ],
@@ -69,7 +70,8 @@ let package = Package(
         room(
             "Report", "Report",
             [
-                "Base", "SIP", "STUN", "Packet", "NAT", "ALG", "SIPStack", "ServerNode", "PhoneNode", "RouterNode", "VirtualNetwork",
+                "Base", "SIP", "STUN", "Packet", "NAT", "ALG", "SIPStack", "ServerNode", "PhoneNode", "RouterNode",
+                "VirtualNetwork",
                 "Lab",
             ]),
 
@@ -91,7 +93,8 @@ let package = Package(
                 "Storage", "Serve", "PhoneEdge", "LabCommand", arguments,
             ],
             path: "Sources/pinhole", swiftSettings: settings),
-        .executableTarget(name: "pinhole-lab", dependencies: ["LabCommand"], path: "Sources/pinhole-lab", swiftSettings: settings),
+        .executableTarget(
+            name: "pinhole-lab", dependencies: ["LabCommand"], path: "Sources/pinhole-lab", swiftSettings: settings),
 
         tests("Base", "Base", ["Base"]),
         tests("SIP", "Formats/SIP", ["Base", "SIP"]),

@@ -6,7 +6,7 @@ import signal
 import time
 
 from harness import Failure, check, expect, expect_equal, until
-from programs import MD5_ONLY, PASSWORD, Server, baresip, free_port, header, short_port, sipp, sipp_trace
+from programs import BOTH_ALGORITHMS, MD5_ONLY, PASSWORD, Server, baresip, free_port, header, short_port, sipp, sipp_trace
 from rawsip import RawPhone, Registration
 
 
@@ -165,7 +165,7 @@ def without_own_values(response, registration):
 @check("unknown-user-looks-like-wrong-password")
 def unknown_user(shop):
     """Bytes tell nobody which users exist. Rows: an MD5 and a SHA-256 answer."""
-    server = Server(shop)
+    server = Server(shop, settings=[BOTH_ALGORITHMS])
     for algorithm in ("MD5", "SHA-256"):
         seen = {}
         for user in ("100", "999"):
@@ -236,7 +236,7 @@ def listed(server):
 @check("sha-256-registers")
 def sha256_registers(shop):
     """No program here speaks SHA-256, so a plain socket does; a wrong answer afterwards must not pass either."""
-    server = Server(shop)
+    server = Server(shop, settings=[BOTH_ALGORITHMS])
     with RawPhone("127.0.0.1", server.port) as phone:
         contact = f"sip:100@{phone.place}"
         response = phone.register(Registration(phone, "100", contact), algorithm="SHA-256")

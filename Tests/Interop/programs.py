@@ -13,6 +13,7 @@ PASSWORD = "secret100"
 REALM = "interop.test"
 # SIPp 3.6, sipsak 0.9.8 and baresip 1.0 know no other algorithm and give up where SHA-256 is offered first (RFC 8760 2.4).
 MD5_ONLY = "digest.algorithms=MD5"
+BOTH_ALGORITHMS = "digest.algorithms=SHA-256,MD5"
 
 
 def host(address):

@@ -108,7 +108,9 @@ struct RunCommand: ParsableCommand {
         let result = scenario.run(seed: seed, isRecorded: options.pcap != nil)
         try options.write(result.world.captures, prefix: result.name)
         let report = ScenarioReport(result)
-        print(options.json ? report.json.prettyText : report.text(options.style, showsLadder: ladder), terminator: options.json ? "\n" : "")
+        print(
+            options.json ? report.json.prettyText : report.text(options.style, showsLadder: ladder),
+            terminator: options.json ? "\n" : "")
         if !result.isSuccess { throw ExitCode(1) }
     }
 }

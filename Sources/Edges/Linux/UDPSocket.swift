@@ -14,7 +14,9 @@ public final class UDPSocket: @unchecked Sendable {
     /// reports that a datagram could not be delivered.
     ///
     /// Throws the kernel's reason; an occupied port is EADDRINUSE.
-    public init(_ local: Endpoint, sharePort: Bool = false, hearsErrors: Bool = false, receiveBuffer: Int = 4 << 20) throws(SystemError) {
+    public init(_ local: Endpoint, sharePort: Bool = false, hearsErrors: Bool = false, receiveBuffer: Int = 4 << 20)
+        throws(SystemError)
+    {
         var wanted = local.kernelAddress()
         var bound = pl_address()
         let result = pl_udp_open(&wanted, sharePort, hearsErrors, Int32(clamping: receiveBuffer), &bound)

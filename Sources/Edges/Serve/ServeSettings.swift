@@ -92,7 +92,9 @@ public struct ServeSettings: Sendable {
         }
         try readServer(&reader)
         if let text = try reader.string("database") { database = ["no", "none", "off"].contains(text) ? nil : text }
-        let durabilities: KeyValuePairs<String, PinholeDatabase.Durability?> = ["process": .process, "power": .power, "none": nil]
+        let durabilities: KeyValuePairs<String, PinholeDatabase.Durability?> = [
+            "process": .process, "power": .power, "none": nil,
+        ]
         if let chosen = try reader.choice("durability", durabilities) { durability = chosen }
         showsSIP = try reader.bool("sip-debug") ?? showsSIP
         if var section = try reader.section("stun") { try readSTUN(&section) }

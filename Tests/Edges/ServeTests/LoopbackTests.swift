@@ -62,7 +62,9 @@ struct LoopbackTests {
         func tell(_ port: UInt16) { listener.withLock { $0 }?(port) }
     }
 
-    @Test("A phone registers over IPv4 and IPv6, its binding is on disk, and signing off removes it", arguments: ["127.0.0.1", "[::1]"])
+    @Test(
+        "A phone registers over IPv4 and IPv6, its binding is on disk, and signing off removes it",
+        arguments: ["127.0.0.1", "[::1]"])
     func registers(address: String) throws {
         let fixture = try Fixture(address: address)
         defer { fixture.stop() }

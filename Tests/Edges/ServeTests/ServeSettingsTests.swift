@@ -69,7 +69,8 @@ struct ServeSettingsTests {
     @Test("The environment lies over the file; a PINHOLE_ name that means nothing is a mistake")
     func environment() throws {
         let settings = try read(
-            "realm: a\n", environment: ["PINHOLE_REALM": "b", "PINHOLE_STUN_PORT": "99", "PINHOLE_LISTEN": "127.0.0.1:1,127.0.0.1:2"])
+            "realm: a\n",
+            environment: ["PINHOLE_REALM": "b", "PINHOLE_STUN_PORT": "99", "PINHOLE_LISTEN": "127.0.0.1:1,127.0.0.1:2"])
         #expect(settings.server.realm == "b")
         #expect(settings.stun.port == 99)
         #expect(settings.listen.map(\.port) == [1, 2])
@@ -85,7 +86,10 @@ struct ServeSettingsTests {
             ("listen: [nowhere]\n", "pinhole.yaml:1:10: listen[0]: expected an address and port such as 0.0.0.0:5060"),
             ("keepalive:\n  interval: 10ms\n", "pinhole.yaml:2:13: keepalive.interval: expected at least 1s, or off"),
             ("digest:\n  algorithms: [SHA-1]\n", "pinhole.yaml:2:16: digest.algorithms[0]: expected MD5, SHA-256 or SHA-512-256"),
-            ("registrar: {usual: 1m, shortest: 2m}\n", "pinhole.yaml:1:20: registrar.usual: expected shortest <= usual <= longest"),
+            (
+                "registrar: {usual: 1m, shortest: 2m}\n",
+                "pinhole.yaml:1:20: registrar.usual: expected shortest <= usual <= longest"
+            ),
             ("stun: {alternate: \"192.0.2.11:3479\"}\n", "pinhole.yaml:1:19: stun.alternate: needs stun.address as well"),
             ("advertise: [{host: x}]\n", "pinhole.yaml:1:13: advertise[0].network: is missing"),
             ("realm: 'a\"b'\n", "pinhole.yaml:1:8: realm: expected a realm without quotes"),
