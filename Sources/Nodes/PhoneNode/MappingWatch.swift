@@ -116,6 +116,8 @@ struct MappingWatch: Hashable, Sendable {
     /// The binding stands with the Contact `gave`; says whether what is known by now differs from it.
     mutating func registered(with gave: Endpoint, followsMapping: Bool, at now: Instant) -> Verdict {
         hasRegistered = true
+        server.isTold()
+        sipPort.isTold()
         guard contact != gave else { return .unchanged }
         guard followsMapping else { return spend(from: gave, to: contact, at: now) }
         isSettledOnRegistrar = registrar != nil
@@ -128,8 +130,8 @@ struct MappingWatch: Hashable, Sendable {
         // Behind a disguise no response can tell what STUN has just told: left to its next answer.
         if isDisguised, bound == nil, former.seen != nil { return .unchanged }
         self[source].note(seen)
-        guard former.seen != seen, seen != contact else { return .unchanged }
         if isDisguised { return disguisedSTUNSaw(seen, by: source, former: former, bound: bound, at: now) }
+        guard former.seen != seen, seen != contact else { return .unchanged }
         if former.isMisleading || isSettledOnRegistrar && source == .server {
             return .keep(contact, because: "the registrar's view is the one that counts here")
         }
@@ -148,17 +150,25 @@ struct MappingWatch: Hashable, Sendable {
     /// The registrar's STUN answers are not to be had any more.
     mutating func registrarSTUNEnds() { sipPort = STUNView() }
 
-    /// The server has to learn of a new path, but no response will confirm it: only a view that stood still before is believed.
+    /// The server has to learn of a new path, but no response will confirm it: only a view that stood still, before or since,
+    /// is believed.
     private mutating func disguisedSTUNSaw(
         _ seen: Endpoint, by source: STUNSource, former: STUNView, bound: Endpoint?, at now: Instant
     ) -> Verdict {
-        guard let bound, let previous = former.seen else { return .keep(contact, because: "an ALG translates it on the way") }
-        if source == .server, sipPort.seen != nil {
-            return .keep(contact, because: "the registrar's own STUN answers tell of SIP's path")
+        guard let bound, let told = former.told else {
+            self[source].isTold()
+            return seen == contact ? .unchanged : .keep(contact, because: "an ALG translates it on the way")
         }
-        guard former.isSteady else { return .keep(contact, because: "that view moves by itself") }
+        guard seen != told else { return .unchanged }
+        let isNews = former.seen != seen
+        if source == .server, sipPort.seen != nil {
+            return isNews ? .keep(contact, because: "the registrar's own STUN answers tell of SIP's path") : .unchanged
+        }
+        guard former.isSteady || self[source].isSteady else {
+            return isNews ? .keep(contact, because: "that view moves by itself") : .unchanged
+        }
         self[source].isBelieved()
-        if contact == previous { contact = seen }
+        if contact == told { contact = seen }
         return spend(from: bound, to: seen, at: now)
     }
 

@@ -13,6 +13,8 @@ struct STUNView: Hashable, Sendable {
     static let mostRequired = 64
 
     private(set) var seen: Endpoint?
+    /// What it said when a REGISTER last went the same way; nil before it said anything.
+    private(set) var told: Endpoint?
     /// It once reported a change that the registrar did not see: its mapping is not SIP's.
     var isMisleading = false
     /// Equal answers in a row.
@@ -28,6 +30,12 @@ struct STUNView: Hashable, Sendable {
         seen = endpoint
     }
 
-    /// A change it reported was followed unconfirmed; the next one has to be the better founded.
-    mutating func isBelieved() { required = min(required * 2, Self.mostRequired) }
+    /// The registrar knows the path as it is seen now.
+    mutating func isTold() { told = seen }
+
+    /// A change it reported is followed unconfirmed; the next one has to be the better founded.
+    mutating func isBelieved() {
+        told = seen
+        required = min(required * 2, Self.mostRequired)
+    }
 }

@@ -291,7 +291,11 @@ struct SeedRegistration: Sendable {
         let registration: PhoneStatus.Registration
         switch state {
         case .off: registration = .deregistered
-        case .resolving: registration = .resolving(name: settings.identity.registrar)
+        case .resolving:
+            let name = settings.identity.outboundProxy ?? settings.identity.registrar
+            // Nothing is looked up: the next step comes at once.
+            if ServerAddress(name)?.literal != nil { return }
+            registration = .resolving(name: name)
         case .registering: registration = target.map { .registering(at: $0) } ?? .starting
         case .registered(let binding):
             registration = target.map { .registered(until: binding.until, contact: binding.contact, at: $0) } ?? .starting
