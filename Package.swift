@@ -81,7 +81,10 @@ let package = Package(
         room("LinuxEdge", "Edges/Linux", ["Base", "CLinux"]),
         room(
             "Storage", "Edges/Storage",
-            ["Base", "SIP", "SIPStack", "ServerNode", .product(name: "GRDB", package: "GRDB.swift")]),
+            [
+                "Base", "SIP", "SIPStack", "ServerNode", .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ]),
 
         room("PhoneEdge", "Edges/Phone", ["Base", "PhoneNode", "LinuxEdge"]),
         room("Serve", "Edges/Serve", ["Base", "SIPStack", "STUNStack", "ServerNode", "LinuxEdge", "Storage"]),

@@ -99,8 +99,6 @@ public final class DatagramLoop {
             let to = Endpoint(pl_batch_local(incoming, slot))?.address ?? socket.local.address
             let payload = UnsafeRawBufferPointer(start: pl_batch_payload(incoming, slot), count: pl_batch_length(incoming, slot))
             driver.received(payload, from: source, to: Endpoint(to, socket.local.port), at: now)
-            // Answers leave while the batch is worked on: the first peer does not wait for the last.
-            if slot & 15 == 15 { drain(driver) }
         }
     }
 

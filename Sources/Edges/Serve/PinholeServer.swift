@@ -47,6 +47,8 @@ public final class PinholeServer: Sendable {
         let clock = RealTime()
         let sockets = try open(settings.listen, "SIP over UDP", skippingAbsentFamilies: settings.listensByDefault, clock)
         let stunSockets = settings.stun.isOn ? try openSTUN(clock) : []
+        // Before the accounts are read, so that one added meanwhile is noticed.
+        let mark = try database?.changeMark() ?? 0
         var node = try makeNode(clock)
         if let database, settings.server.isPersistent {
             let stored = try database.bindings(aliveAt: clock.now)
@@ -54,7 +56,7 @@ public final class PinholeServer: Sendable {
             log(clock.now, .restored(stored.count))
         }
         let reports = Mailbox<StorageThread.Report>(waking: signallingWake)
-        let storage = database.map { StorageThread($0, reportingTo: reports) }
+        let storage = database.map { StorageThread($0, since: mark, reportingTo: reports) }
         storage?.start()
         // A semaphore must not die below the value it was made with, so "nothing to wait for" is a signal, not a value.
         let stunEnded = DispatchSemaphore(value: 0)

@@ -22,12 +22,15 @@ final class StorageThread: Sendable {
 
     private let database: PinholeDatabase
     private let reports: Mailbox<Report>
+    /// The file's state when the accounts were read: what came later is news.
+    private let initialMark: Int
     private let work = Mutex(Work())
     private let signal = DispatchSemaphore(value: 0)
     private let ended = DispatchSemaphore(value: 0)
 
-    init(_ database: PinholeDatabase, reportingTo reports: Mailbox<Report>) {
+    init(_ database: PinholeDatabase, since mark: Int, reportingTo reports: Mailbox<Report>) {
         self.database = database
+        initialMark = mark
         self.reports = reports
     }
 
@@ -52,10 +55,12 @@ final class StorageThread: Sendable {
     }
 
     private func run() {
-        var mark = try? database.changeMark()
+        var mark = initialMark
         while true {
             // A second's patience: how soon an account added by the command line can register.
             _ = signal.wait(timeout: .now() + 1)
+            // Busy: a millisecond's patience makes one commit of what would be several, and costs no phone a retransmission.
+            if work.withLock({ $0.changes.count > 8 && !$0.isStopping }) { usleep(1_000) }
             let (changes, isStopping) = work.withLock { work in
                 defer { work.changes = [] }
                 return (work.changes, work.isStopping)

@@ -6,30 +6,24 @@ import ServerNode
 extension PinholeDatabase {
     /// Makes changes durable, all or none of them, in one commit.
     public func apply(_ changes: [RegistrarChange]) throws(StorageError) {
-        try doing("storing bindings") {
-            try queue.write { database in
-                let insert = try database.cachedStatement(
-                    sql: "INSERT OR REPLACE INTO binding VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
-                let cut = try database.cachedStatement(sql: "DELETE FROM binding WHERE aor = ? AND place >= ?")
-                for change in changes {
-                    let aor = change.aor.description
-                    for (place, binding) in change.bindings.enumerated() {
-                        insert.setUncheckedArguments(Self.row(aor, place, binding))
-                        try insert.execute()
-                    }
-                    cut.setUncheckedArguments([aor, change.bindings.count])
-                    try cut.execute()
-                }
-            }
-        }
+        try doing("storing bindings") { try queue.write { try Self.write(changes, to: $0) } }
     }
 
     /// Every stored binding whose time has not run out at `now`; the others are removed.
     public func bindings(aliveAt now: Instant) throws(StorageError) -> [StoredBinding] {
         try doing("reading bindings") {
             try queue.write { database in
-                try database.execute(sql: "DELETE FROM binding WHERE expires <= ?", arguments: [now.nanoseconds])
-                return try Self.read(database)
+                let all = try Self.read(database)
+                let alive = all.filter { $0.binding.expires > now }
+                let byName = Dictionary(grouping: alive, by: \.aor)
+                // Whoever lost a binding is written anew: places count from 0 without gaps, as `formerCount` takes for granted.
+                var changes: [RegistrarChange] = []
+                for aor in Set(all.filter { $0.binding.expires <= now }.map(\.aor)) {
+                    let left = byName[aor, default: []].map(\.binding)
+                    changes.append(RegistrarChange(aor: aor, bindings: left, formerCount: left.count + 1))
+                }
+                try Self.write(changes, to: database)
+                return alive
             }
         }
     }
@@ -48,21 +42,47 @@ extension PinholeDatabase {
         return result
     }
 
-    private static func text(_ bytes: ArraySlice<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }
-
-    static func row(_ aor: String, _ place: Int, _ binding: Binding) -> StatementArguments {
-        let deadSince: Int64? =
-            switch binding.reach {
-            case .flowDead(let since): since.nanoseconds
-            case .reachable, .connectionLost: nil
+    private static func write(_ changes: [RegistrarChange], to database: Database) throws {
+        let insert = try database.cachedStatement(
+            sql: "INSERT OR REPLACE INTO binding VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        let cut = try database.cachedStatement(sql: "DELETE FROM binding WHERE aor = ? AND place >= ?")
+        for change in changes {
+            for (place, binding) in change.bindings.enumerated() {
+                try write(binding, of: change.aor, place, with: insert)
             }
-        return [
-            aor, place, text(binding.contact), text(binding.parameters), text(binding.callID), Int64(binding.cseq),
-            text(binding.instance), Int64(binding.regID), text(binding.path), text(binding.userAgent), Int64(binding.q),
-            binding.expires.nanoseconds, binding.updated.nanoseconds, binding.flow.transport.viaToken,
-            binding.flow.local.description, binding.flow.remote.description, Int64(bitPattern: binding.flow.connection),
-            Int64(binding.verdict.rawValue), deadSince,
-        ]
+            guard change.formerCount > change.bindings.count else { continue }
+            var row = RowWriter(cut)
+            row.bind(change.aor.bytes[...])
+            row.bind(Int64(change.bindings.count))
+            try row.run()
+        }
+    }
+
+    private static func write(_ binding: Binding, of aor: AddressOfRecord, _ place: Int, with insert: Statement) throws {
+        var row = RowWriter(insert)
+        row.bind(aor.bytes[...])
+        row.bind(Int64(place))
+        row.bind(binding.contact)
+        row.bind(binding.parameters)
+        row.bind(binding.callID)
+        row.bind(Int64(binding.cseq))
+        row.bind(binding.instance)
+        row.bind(Int64(binding.regID))
+        row.bind(binding.path)
+        row.bind(binding.userAgent)
+        row.bind(Int64(binding.q))
+        row.bind(binding.expires.nanoseconds)
+        row.bind(binding.updated.nanoseconds)
+        row.bind(Array(binding.flow.transport.viaToken.utf8)[...])
+        row.bind(binding.flow.local)
+        row.bind(binding.flow.remote)
+        row.bind(Int64(bitPattern: binding.flow.connection))
+        row.bind(Int64(binding.verdict.rawValue))
+        switch binding.reach {
+        case .flowDead(let since): row.bind(since.nanoseconds)
+        case .reachable, .connectionLost: row.bind(nil)
+        }
+        try row.run()
     }
 
     private static func stored(_ row: Row) -> StoredBinding? {

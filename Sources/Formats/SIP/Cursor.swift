@@ -25,7 +25,12 @@ struct Cursor {
 
     @inline(__always)
     mutating func skip(_ set: ByteSet) {
-        while at < end, set.contains(base[at]) { at &+= 1 }
+        // Places of its own, lest every step be written back to memory.
+        var place = at
+        let limit = end
+        let base = base
+        while place < limit, set.contains(base[place]) { place &+= 1 }
+        at = place
     }
 
     @inline(__always)
@@ -94,6 +99,17 @@ struct Cursor {
         let start = at
         // Registered names are told by their letters: only the others need a look at each.
         var stop = start
+        while stop &+ 8 <= end {
+            // A byte up to the space, or a colon; bytes above 0x7F are looked at below.
+            let w = word(stop)
+            let low = (w &- 0x2121_2121_2121_2121) & ~w & 0x8080_8080_8080_8080
+            let hits = low | zeroBytes(w ^ 0x3A3A_3A3A_3A3A_3A3A)
+            if hits != 0 {
+                stop &+= hits.trailingZeroBitCount >> 3
+                break
+            }
+            stop &+= 8
+        }
         while stop < end, base[stop] > 0x20, base[stop] != UInt8(ascii: ":") { stop &+= 1 }
         guard stop > start else { return nil }
         var colon = stop

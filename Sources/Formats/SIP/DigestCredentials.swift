@@ -6,78 +6,79 @@ public enum SIPCredentials: Hashable, Sendable {
     /// Another scheme, with what follows it as written.
     case other(scheme: SIPText, SIPText)
 
-    public var digest: DigestCredentials? { if case .digest(let digest) = self { digest } else { nil } }
+    @inlinable public var digest: DigestCredentials? { if case .digest(let digest) = self { digest } else { nil } }
 }
 
 /// The answer to a Digest challenge (RFC 7616 3.4).
 ///
 /// Quoted values stand without their quotes, backslashes kept: the form that goes into the hash. See `withoutBackslashes`.
 public struct DigestCredentials: Hashable, Sendable {
-    private var storage = SharedBytes()
-    private var places = Places()
+    @usableFromInline var storage = SharedBytes()
+    @usableFromInline var places = Places()
 
     /// Where each value stands in `storage`.
+    @usableFromInline
     struct Places: Sendable {
-        var username = TextSpan()
-        var usernameStar = TextSpan()
-        var realm = TextSpan()
-        var nonce = TextSpan()
-        var uri = TextSpan()
-        var response = TextSpan()
-        var algorithm = TextSpan()
-        var cnonce = TextSpan()
-        var opaque = TextSpan()
-        var qop = TextSpan()
-        var nonceCountText = TextSpan()
-        var written = TextSpan()
+        @usableFromInline var username = TextSpan()
+        @usableFromInline var usernameStar = TextSpan()
+        @usableFromInline var realm = TextSpan()
+        @usableFromInline var nonce = TextSpan()
+        @usableFromInline var uri = TextSpan()
+        @usableFromInline var response = TextSpan()
+        @usableFromInline var algorithm = TextSpan()
+        @usableFromInline var cnonce = TextSpan()
+        @usableFromInline var opaque = TextSpan()
+        @usableFromInline var qop = TextSpan()
+        @usableFromInline var nonceCountText = TextSpan()
+        @usableFromInline var written = TextSpan()
     }
 
     public var username: SIPText? {
-        get { storage.text(places.username) }
+        @inlinable get { storage.text(places.username) }
         set { places.username = storage.keep(newValue) }
     }
     /// `username*` (RFC 5987) as written.
     public var usernameStar: SIPText? {
-        get { storage.text(places.usernameStar) }
+        @inlinable get { storage.text(places.usernameStar) }
         set { places.usernameStar = storage.keep(newValue) }
     }
     public var realm: SIPText? {
-        get { storage.text(places.realm) }
+        @inlinable get { storage.text(places.realm) }
         set { places.realm = storage.keep(newValue) }
     }
     public var nonce: SIPText? {
-        get { storage.text(places.nonce) }
+        @inlinable get { storage.text(places.nonce) }
         set { places.nonce = storage.keep(newValue) }
     }
     public var uri: SIPText? {
-        get { storage.text(places.uri) }
+        @inlinable get { storage.text(places.uri) }
         set { places.uri = storage.keep(newValue) }
     }
     /// The digest in hexadecimal.
     public var response: SIPText? {
-        get { storage.text(places.response) }
+        @inlinable get { storage.text(places.response) }
         set { places.response = storage.keep(newValue) }
     }
     /// As written; nil stands for MD5.
     public var algorithm: SIPText? {
-        get { storage.text(places.algorithm) }
+        @inlinable get { storage.text(places.algorithm) }
         set { places.algorithm = storage.keep(newValue) }
     }
     public var cnonce: SIPText? {
-        get { storage.text(places.cnonce) }
+        @inlinable get { storage.text(places.cnonce) }
         set { places.cnonce = storage.keep(newValue) }
     }
     public var opaque: SIPText? {
-        get { storage.text(places.opaque) }
+        @inlinable get { storage.text(places.opaque) }
         set { places.opaque = storage.keep(newValue) }
     }
     public var qop: SIPText? {
-        get { storage.text(places.qop) }
+        @inlinable get { storage.text(places.qop) }
         set { places.qop = storage.keep(newValue) }
     }
     /// `nc` as written: the hash is taken over this text.
     public var nonceCountText: SIPText? {
-        get { storage.text(places.nonceCountText) }
+        @inlinable get { storage.text(places.nonceCountText) }
         set { places.nonceCountText = storage.keep(newValue) }
     }
     /// `userhash=true`: the user name is a hash (RFC 7616 3.4.4).
@@ -207,25 +208,28 @@ extension Cursor {
     mutating func authenticationParameters(
         _ body: (Cursor, _ name: Range<Int>, _ value: Range<Int>) throws(SIPParseError) -> Void
     ) throws(SIPParseError) {
+        // A copy that lives in registers.
+        var cursor = self
         repeat {
-            let start = at
-            skip(.token)
-            let name = start..<at
-            guard !name.isEmpty, skipSeparator(UInt8(ascii: "=")) else { throw SIPParseError(.parameter, at: start) }
-            var from = at
+            let start = cursor.at
+            cursor.skip(.token)
+            let name = start..<cursor.at
+            guard !name.isEmpty, cursor.skipSeparator(UInt8(ascii: "=")) else { throw SIPParseError(.parameter, at: start) }
+            var from = cursor.at
             var to: Int
-            if peek == UInt8(ascii: "\"") {
-                guard skipQuotedString() else { throw SIPParseError(.quote, at: from) }
+            if cursor.peek == UInt8(ascii: "\"") {
+                guard cursor.skipQuotedString() else { throw SIPParseError(.quote, at: from) }
                 from &+= 1
-                to = at &- 1
+                to = cursor.at &- 1
             } else {
-                skip(.parameterValue)
-                to = at
+                cursor.skip(.parameterValue)
+                to = cursor.at
                 guard to > from else { throw SIPParseError(.parameter, at: from) }
             }
-            try body(self, name, from..<to)
-        } while skipSeparator(UInt8(ascii: ","))
-        guard isAtEnd else { throw SIPParseError(.unexpected, at: at) }
+            try body(cursor, name, from..<to)
+        } while cursor.skipSeparator(UInt8(ascii: ","))
+        guard cursor.isAtEnd else { throw SIPParseError(.unexpected, at: cursor.at) }
+        at = cursor.at
     }
 }
 

@@ -1,14 +1,16 @@
 /// `name-addr` or `addr-spec` with header parameters: the stuff of From, To, Contact, Route, Path, Refer-To (RFC 3261 20.10).
 public struct NameAddress: Hashable, Sendable, CustomStringConvertible {
-    private var storage: SharedBytes
-    private var displayNamePlace: TextSpan
-    private var uriPlace: TextSpan
-    private var parametersPlace: TextSpan
+    @usableFromInline var storage: SharedBytes
+    @usableFromInline var displayNamePlace: TextSpan
+    @usableFromInline var uriPlace: TextSpan
+    @usableFromInline var parametersPlace: TextSpan
+    /// Nil for parameters that no parser walked.
+    private var known: AddressParameterPlaces?
     public var uri: SIPURIReference
 
     /// As written, quotes included; nil where there is none.
     public var displayName: SIPText? {
-        get { storage.text(displayNamePlace) }
+        @inlinable get { storage.text(displayNamePlace) }
         set { displayNamePlace = storage.keep(newValue) }
     }
     /// The URI as written in the message; for values made by hand the same as `uri.text`.
@@ -16,7 +18,10 @@ public struct NameAddress: Hashable, Sendable, CustomStringConvertible {
     /// Header parameters, those behind the closing angle bracket.
     public var parameters: SIPParameters {
         get { storage.parameters(parametersPlace) }
-        set { parametersPlace = storage.keep(newValue) }
+        set {
+            known = nil
+            parametersPlace = storage.keep(newValue)
+        }
     }
 
     public init(displayName: SIPText? = nil, _ uri: SIPURIReference, parameters: SIPParameters = SIPParameters()) {
@@ -43,12 +48,16 @@ public struct NameAddress: Hashable, Sendable, CustomStringConvertible {
     }
 
     @inline(__always)
-    init(in bytes: [UInt8], displayName: TextSpan, uri: SIPURIReference, uriText: TextSpan, parameters: TextSpan) {
+    init(
+        in bytes: [UInt8], displayName: TextSpan, uri: SIPURIReference, uriText: TextSpan, parameters: TextSpan,
+        known: AddressParameterPlaces
+    ) {
         storage = SharedBytes(bytes)
         displayNamePlace = displayName
         self.uri = uri
         uriPlace = uriText
         parametersPlace = parameters
+        self.known = known
     }
 
     public static func == (a: NameAddress, b: NameAddress) -> Bool {
@@ -63,7 +72,7 @@ public struct NameAddress: Hashable, Sendable, CustomStringConvertible {
 
     /// Of From and To; setting nil takes it out.
     public var tag: SIPText? {
-        get { parameters["tag"] }
+        get { parameter(known?.tag, "tag") }
         set {
             if let newValue { parameters.set("tag", newValue) } else { parameters.remove("tag") }
         }
@@ -71,18 +80,25 @@ public struct NameAddress: Hashable, Sendable, CustomStringConvertible {
 
     /// Of a Contact, in seconds; nil where it is absent or no number, which counts as absent (RFC 3261 10.3). Numbers too
     /// large for 32 bits count as the largest.
-    public var expires: UInt32? { parameters["expires"].flatMap(\.saturatedDecimal) }
+    public var expires: UInt32? { parameter(known?.expires, "expires")?.saturatedDecimal }
 
     /// Of a Contact, in thousandths; nil where it is absent, which counts as 1000.
-    public var q: Int? { parameters["q"].flatMap(\.thousandths) }
+    public var q: Int? { parameter(known?.q, "q")?.thousandths }
 
     /// `+sip.instance` without its quotes (RFC 5626 4.1): `<urn:uuid:...>`.
-    public var instanceID: SIPText? { parameters["+sip.instance"]?.unquoted }
+    public var instanceID: SIPText? { parameter(known?.instance, "+sip.instance")?.unquoted }
 
     /// `reg-id` (RFC 5626 4.2): 1 to 2^31 - 1.
     public var regID: UInt32? {
-        guard let value = parameters["reg-id"]?.decimal, value > 0, value < 1 << 31 else { return nil }
+        guard let value = parameter(known?.regID, "reg-id")?.decimal, value > 0, value < 1 << 31 else { return nil }
         return value
+    }
+
+    /// The value of a parameter of which the parser noted the place, or that has to be looked for.
+    @inline(__always)
+    private func parameter(_ place: ParameterPlace?, _ name: StaticString) -> SIPText? {
+        guard let place else { return parameters[name] }
+        return storage.text(place.value)
     }
 
     /// The URI in angle brackets, always: that is right in every place.
@@ -172,8 +188,10 @@ extension Cursor {
         let uriText = TextSpan(at, close)
         let uri = try uri(upTo: close)
         at = close &+ 1
+        var known = AddressParameterPlaces()
+        let parameters = try headerParameters(&known)
         return NameAddress(
-            in: owner, displayName: displayName, uri: uri, uriText: uriText, parameters: try headerParameters())
+            in: owner, displayName: displayName, uri: uri, uriText: uriText, parameters: parameters, known: known)
     }
 
     /// `addr-spec`: without brackets, every parameter belongs to the header, and a URI with `?` or a comma is wrong.
@@ -185,9 +203,11 @@ extension Cursor {
         at = start
         let uri = try uri(upTo: close)
         at = close
+        var known = AddressParameterPlaces()
+        let parameters = try headerParameters(&known)
         return NameAddress(
-            in: owner, displayName: TextSpan(), uri: uri, uriText: TextSpan(start, close),
-            parameters: try headerParameters())
+            in: owner, displayName: TextSpan(), uri: uri, uriText: TextSpan(start, close), parameters: parameters,
+            known: known)
     }
 
     @inline(__always)
@@ -200,35 +220,44 @@ extension Cursor {
 
     /// `*( SEMI generic-param )`, up to a comma or the end.
     @inline(__always)
-    mutating func headerParameters() throws(SIPParseError) -> TextSpan {
+    mutating func headerParameters(_ record: inout some ParameterRecord) throws(SIPParseError) -> TextSpan {
+        // A copy that lives in registers.
+        var cursor = self
         var start = -1
-        var last = at
+        var last = cursor.at
         while true {
-            var next = at
-            while next < end, base[next] == 0x20 || base[next] == 0x09 { next &+= 1 }
-            guard next < end, base[next] == UInt8(ascii: ";") else {
-                at = next
+            var next = cursor.at
+            while next < cursor.end, cursor.base[next] == 0x20 || cursor.base[next] == 0x09 { next &+= 1 }
+            guard next < cursor.end, cursor.base[next] == UInt8(ascii: ";") else {
+                cursor.at = next
                 break
             }
             if start < 0 { start = next }
-            at = next &+ 1
-            skipWhitespace()
-            let name = at
-            skip(.token)
-            guard at > name else { throw SIPParseError(.parameter, at: name) }
-            last = at
-            if skipSeparator(UInt8(ascii: "=")) {
-                let value = at
-                if peek == UInt8(ascii: "\"") {
-                    guard skipQuotedString() else { throw SIPParseError(.quote, at: value) }
+            cursor.at = next &+ 1
+            cursor.skipWhitespace()
+            let name = cursor.at
+            cursor.skip(.token)
+            guard cursor.at > name else { throw SIPParseError(.parameter, at: name) }
+            let nameEnd = cursor.at
+            last = cursor.at
+            if cursor.skipSeparator(UInt8(ascii: "=")) {
+                let value = cursor.at
+                if cursor.peek == UInt8(ascii: "\"") {
+                    guard cursor.skipQuotedString() else { throw SIPParseError(.quote, at: value) }
                 } else {
-                    skip(.parameterValue)
-                    guard at > value else { throw SIPParseError(.parameter, at: value) }
+                    cursor.skip(.parameterValue)
+                    guard cursor.at > value else { throw SIPParseError(.parameter, at: value) }
                 }
-                last = at
+                last = cursor.at
+                record.note(cursor, name..<nameEnd, TextSpan(value, cursor.at))
+            } else {
+                record.note(cursor, name..<nameEnd, nil)
             }
         }
-        guard at == end || base[at] == UInt8(ascii: ",") else { throw SIPParseError(.unexpected, at: at) }
+        guard cursor.at == cursor.end || cursor.base[cursor.at] == UInt8(ascii: ",") else {
+            throw SIPParseError(.unexpected, at: cursor.at)
+        }
+        at = cursor.at
         return start < 0 ? TextSpan() : TextSpan(start, last)
     }
 }

@@ -30,7 +30,8 @@ extension Cursor {
         cursor.skip(.token)
         let subtypeEnd = cursor.at
         guard subtypeEnd > subtype else { throw SIPParseError(.token, at: subtype) }
-        let parameters = SharedBytes(cursor.owner).parameters(try cursor.headerParameters())
+        var record = NoParameterRecord()
+        let parameters = SharedBytes(cursor.owner).parameters(try cursor.headerParameters(&record))
         guard cursor.isAtEnd else { throw SIPParseError(.unexpected, at: cursor.at) }
         return SIPMediaType(
             cursor.text(start, typeEnd), cursor.text(subtype, subtypeEnd), parameters: parameters)

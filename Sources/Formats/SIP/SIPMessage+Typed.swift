@@ -119,9 +119,9 @@ extension SIPMessage {
         get throws(SIPParseError) { try optional(.contentType, Cursor.mediaType) }
     }
 
-    public var userAgent: SIPText? { first(.userAgent)?.value }
+    public var userAgent: SIPText? { index(ofID: HeaderName.userAgent.id).map { value(of: fields[$0]) } }
 
-    public var server: SIPText? { first(.server)?.value }
+    public var server: SIPText? { index(ofID: HeaderName.server.id).map { value(of: fields[$0]) } }
 }
 
 extension SIPMessage {
@@ -156,6 +156,7 @@ extension SIPMessage {
     private func each<Value>(
         _ name: HeaderName, _ parse: (inout Cursor) throws(SIPParseError) -> Value
     ) throws(SIPParseError) -> [Value] {
+        guard contains(id: name.id) else { return [] }
         var result: [Value] = []
         for field in fields where field.id == name.id { result.append(try value(of: field).withCursor(parse)) }
         return result
@@ -166,6 +167,7 @@ extension SIPMessage {
     private func list<Value>(
         _ name: HeaderName, _ parse: (inout Cursor) throws(SIPParseError) -> Value
     ) throws(SIPParseError) -> [Value] {
+        guard contains(id: name.id) else { return [] }
         var result: [Value] = []
         for field in fields where field.id == name.id {
             try value(of: field).withCursor { (cursor) throws(SIPParseError) -> Void in
@@ -186,6 +188,7 @@ extension SIPMessage {
     public func tokens(_ name: HeaderName) throws(SIPParseError) -> [SIPText] {
         guard name.id > 0, index(ofID: name.id) != nil else { return [] }
         var result: [SIPText] = []
+        result.reserveCapacity(8)
         for field in fields where field.id == name.id && field.value < field.valueEnd {
             try value(of: field).withCursor { (cursor) throws(SIPParseError) -> Void in
                 repeat {

@@ -25,6 +25,8 @@ public struct SIPMessage: Sendable, Hashable, CustomStringConvertible {
     /// The same with the line ends of folds made spaces, which keeps all offsets.
     let text: [UInt8]
     let fields: [Field]
+    /// Bit `id & 63` is set for every name in `fields`: most questions after absent ones end here.
+    private let namesPresent: UInt64
     /// Method and Request-URI, or status and reason.
     public let startLine: StartLine
     /// The version as written, `SIP/2.0`.
@@ -54,6 +56,7 @@ public struct SIPMessage: Sendable, Hashable, CustomStringConvertible {
         self.bytes = bytes
         text = parts.text
         fields = parts.fields
+        namesPresent = parts.namesPresent
         startLine = parts.startLine
         version = parts.version
         headerEnd = parts.headerEnd
@@ -106,7 +109,7 @@ public struct SIPMessage: Sendable, Hashable, CustomStringConvertible {
 
     public func contains(_ name: HeaderName) -> Bool { index(of: name) != nil }
 
-    public var body: ArraySlice<UInt8> { bytes[bodyRange] }
+    @inlinable public var body: ArraySlice<UInt8> { bytes[bodyRange] }
 
     /// How many of `bytes` belong to the message.
     public var length: Int { bodyRange.upperBound }
@@ -129,9 +132,14 @@ public struct SIPMessage: Sendable, Hashable, CustomStringConvertible {
 
     @inline(__always)
     func index(ofID id: UInt8) -> Int? {
+        guard contains(id: id) else { return nil }
         for index in fields.indices where fields[index].id == id { return index }
         return nil
     }
+
+    /// False only where no field of that name stands.
+    @inline(__always)
+    func contains(id: UInt8) -> Bool { namesPresent >> UInt64(id & 63) & 1 == 1 }
 
     private func matches(_ index: Int, _ name: HeaderName) -> Bool {
         let field = fields[index]

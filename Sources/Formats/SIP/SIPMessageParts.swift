@@ -2,6 +2,7 @@
 struct SIPMessageParts {
     var text: [UInt8]
     var fields: [SIPMessage.Field]
+    var namesPresent: UInt64
     var startLine: SIPMessage.StartLine
     var version: SIPText
     var headerEnd: Int
@@ -22,7 +23,7 @@ struct SIPMessageParts {
             while cursor.peek == 0x0D, cursor.peek(1) == 0x0A { cursor.at &+= 2 }
             guard !cursor.isAtEnd else { throw SIPParseError(.empty, at: cursor.at) }
             let start = try scan.startLine(&cursor)
-            try scan.fields(&cursor, into: &fields)
+            try scan.fields(cursor, into: &fields)
             return start
         }
         text = bytes
@@ -31,6 +32,7 @@ struct SIPMessageParts {
             text[place + 1] = 0x20
         }
         self.fields = fields
+        namesPresent = scan.namesPresent
         (startLine, version) = start
         headerEnd = scan.headerEnd
         let bodyStart = min(headerEnd + 2, bytes.count)
@@ -74,6 +76,7 @@ struct FieldScan {
     /// The CR of every fold.
     var folds: [Int] = []
     var headerEnd = 0
+    var namesPresent: UInt64 = 0
     var flaw: SIPParseError?
 
     init(limits: SIPLimits) { self.limits = limits }
@@ -146,8 +149,10 @@ struct FieldScan {
     }
 
     /// Field lines up to the empty line.
-    mutating func fields(_ cursor: inout Cursor, into fields: inout [SIPMessage.Field]) throws(SIPParseError) {
+    mutating func fields(_ cursor: Cursor, into fields: inout [SIPMessage.Field]) throws(SIPParseError) {
         let names = HeaderNameTable.shared
+        // A copy that lives in registers; nobody reads on behind the fields.
+        var cursor = cursor
         while true {
             let start = cursor.at
             guard start < cursor.end else {
@@ -170,11 +175,13 @@ struct FieldScan {
             while from < to, cursor.base[from] <= 0x20, isBlank(cursor.base[from]) { from &+= 1 }
             while to > from, cursor.base[to &- 1] <= 0x20, isBlank(cursor.base[to &- 1]) { to &-= 1 }
             if name == nil { note(.headerLine, at: cursor.endOfToken(from: start)) }
+            let id = name?.id ?? SIPMessage.Field.broken
+            namesPresent |= 1 << UInt64(id & 63)
             fields.append(
                 SIPMessage.Field(
                     name: UInt32(truncatingIfNeeded: start), nameEnd: UInt32(truncatingIfNeeded: name?.end ?? start),
                     value: UInt32(truncatingIfNeeded: from), valueEnd: UInt32(truncatingIfNeeded: to),
-                    id: name?.id ?? SIPMessage.Field.broken))
+                    id: id))
         }
     }
 

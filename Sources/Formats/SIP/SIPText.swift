@@ -81,7 +81,7 @@ public struct SIPText: Sendable, Hashable, Comparable, ExpressibleByStringInterp
 
     /// Every `\x` replaced by `x` (RFC 3261 25.1 quoted-pair).
     public var withoutBackslashes: SIPText {
-        guard bytes.contains(UInt8(ascii: "\\")) else { return self }
+        guard reading({ $0.place(of: UInt8(ascii: "\\")) }) != nil else { return self }
         var plain: [UInt8] = []
         var isEscaped = false
         for byte in bytes {

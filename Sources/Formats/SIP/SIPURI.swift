@@ -8,26 +8,26 @@ public struct SIPURI: Hashable, Sendable, CustomStringConvertible {
     public enum Scheme: Hashable, Sendable { case sip, sips }
 
     public var scheme: Scheme
-    private var storage: SharedBytes
-    private var userPlace: TextSpan
-    private var passwordPlace: TextSpan
-    private var hostPlace: HostPlace
+    @usableFromInline var storage: SharedBytes
+    @usableFromInline var userPlace: TextSpan
+    @usableFromInline var passwordPlace: TextSpan
+    @usableFromInline var hostPlace: HostPlace
     /// Nil where none is written, which differs from writing the default (RFC 3261 19.1.4).
     public var port: UInt16?
-    private var parametersPlace: TextSpan
-    private var headersPlace: TextSpan
+    @usableFromInline var parametersPlace: TextSpan
+    @usableFromInline var headersPlace: TextSpan
 
     /// As written, escapes kept.
     public var user: SIPText? {
-        get { storage.text(userPlace) }
+        @inlinable get { storage.text(userPlace) }
         set { userPlace = storage.keep(newValue) }
     }
     public var password: SIPText? {
-        get { storage.text(passwordPlace) }
+        @inlinable get { storage.text(passwordPlace) }
         set { passwordPlace = storage.keep(newValue) }
     }
     public var host: SIPHost {
-        get { storage.host(hostPlace) }
+        @inlinable get { storage.host(hostPlace) }
         set { hostPlace = storage.keep(newValue) }
     }
     public var parameters: SIPParameters {
@@ -36,7 +36,7 @@ public struct SIPURI: Hashable, Sendable, CustomStringConvertible {
     }
     /// Behind the question mark, without it, as written.
     public var headers: SIPText? {
-        get { storage.text(headersPlace) }
+        @inlinable get { storage.text(headersPlace) }
         set { headersPlace = storage.keep(newValue) }
     }
 

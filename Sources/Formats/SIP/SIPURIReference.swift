@@ -13,7 +13,7 @@ public enum SIPURIReference: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// The SIP or SIPS URI, nil for others.
-    public var sip: SIPURI? { if case .sip(let uri) = self { uri } else { nil } }
+    @inlinable public var sip: SIPURI? { if case .sip(let uri) = self { uri } else { nil } }
 
     /// As written, without the colon.
     public var scheme: SIPText {

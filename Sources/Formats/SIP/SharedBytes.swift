@@ -1,9 +1,10 @@
 import Base
 
 /// A range in shared bytes, or none.
+@usableFromInline
 struct TextSpan: Sendable {
-    var lower: UInt32 = .max
-    var upper: UInt32 = .max
+    @usableFromInline var lower: UInt32 = .max
+    @usableFromInline var upper: UInt32 = .max
 
     init() {}
 
@@ -16,21 +17,22 @@ struct TextSpan: Sendable {
         upper = UInt32(truncatingIfNeeded: to)
     }
 
-    @inline(__always) var isPresent: Bool { lower != .max }
+    @inlinable @inline(__always) var isPresent: Bool { lower != .max }
 }
 
 /// The bytes that the texts of one value share: a message's, with what was put in by hand behind them.
 ///
 /// A value made of many texts holds one reference in place of one for each, which halves the cost of reading it.
+@usableFromInline
 struct SharedBytes: Sendable {
-    private(set) var bytes: [UInt8] = []
+    @usableFromInline private(set) var bytes: [UInt8] = []
 
     init() {}
 
     @inline(__always)
     init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-    @inline(__always)
+    @inlinable @inline(__always)
     func text(_ span: TextSpan) -> SIPText? {
         span.isPresent ? SIPText(unchecked: bytes, Int(span.lower), Int(span.upper)) : nil
     }
@@ -51,6 +53,7 @@ struct SharedBytes: Sendable {
         parameters.isEmpty ? TextSpan() : keep(parameters.text)
     }
 
+    @inlinable @inline(__always)
     func host(_ place: HostPlace) -> SIPHost {
         switch place {
         case .ipv4(let v4): .ipv4(v4)
@@ -69,6 +72,7 @@ struct SharedBytes: Sendable {
 }
 
 /// A host whose name is a place in shared bytes.
+@usableFromInline
 enum HostPlace: Sendable {
     case ipv4(IPv4Address)
     case ipv6(IPv6Address)

@@ -9,26 +9,31 @@ public struct Via: Hashable, Sendable, CustomStringConvertible {
         case port(UInt16)
     }
 
-    private var storage: SharedBytes
-    private var transportPlace: TextSpan
-    private var hostPlace: HostPlace
+    @usableFromInline var storage: SharedBytes
+    @usableFromInline var transportPlace: TextSpan
+    @usableFromInline var hostPlace: HostPlace
     public var port: UInt16?
-    private var parametersPlace: TextSpan
-    private var writtenPlace: TextSpan
+    @usableFromInline var parametersPlace: TextSpan
+    @usableFromInline var writtenPlace: TextSpan
+    /// Nil for parameters that no parser walked.
+    private var known: ViaParameterPlaces?
 
     /// As written: `UDP`, `TCP`, ...
     public var transport: SIPText {
-        get { storage.text(transportPlace) ?? SIPText() }
+        @inlinable get { storage.text(transportPlace) ?? SIPText() }
         set { transportPlace = storage.keep(newValue) }
     }
     public var host: SIPHost {
-        get { storage.host(hostPlace) }
+        @inlinable get { storage.host(hostPlace) }
         set { hostPlace = storage.keep(newValue) }
     }
     /// From the first semicolon on.
     public var parameters: SIPParameters {
         get { storage.parameters(parametersPlace) }
-        set { parametersPlace = storage.keep(newValue) }
+        set {
+            known = nil
+            parametersPlace = storage.keep(newValue)
+        }
     }
     /// The value as it stands in the message; empty for values made by hand.
     public var written: SIPText { storage.text(writtenPlace) ?? SIPText() }
@@ -56,7 +61,8 @@ public struct Via: Hashable, Sendable, CustomStringConvertible {
 
     @inline(__always)
     init(
-        in bytes: [UInt8], transport: TextSpan, host: HostPlace, port: UInt16?, parameters: TextSpan, written: TextSpan
+        in bytes: [UInt8], transport: TextSpan, host: HostPlace, port: UInt16?, parameters: TextSpan, written: TextSpan,
+        known: ViaParameterPlaces
     ) {
         storage = SharedBytes(bytes)
         transportPlace = transport
@@ -64,6 +70,7 @@ public struct Via: Hashable, Sendable, CustomStringConvertible {
         self.port = port
         parametersPlace = parameters
         writtenPlace = written
+        self.known = known
     }
 
     /// Equal in all parts; as it was `written` does not count.
@@ -88,7 +95,10 @@ public struct Via: Hashable, Sendable, CustomStringConvertible {
         return nil
     }
 
-    public var branch: SIPText? { parameters["branch"] }
+    public var branch: SIPText? {
+        guard let known else { return parameters["branch"] }
+        return storage.text(known.branch.value)
+    }
 
     /// Whether the branch begins with the magic cookie and goes on, i.e. identifies the transaction (RFC 3261 8.1.1.7).
     public var hasUniqueBranch: Bool {
@@ -98,13 +108,21 @@ public struct Via: Hashable, Sendable, CustomStringConvertible {
 
     /// The address that the request came from, filled in by the next element; nil where absent or no address.
     public var received: IPAddress? {
-        guard let text = parameters["received"], let host = SIPHost(text) ?? SIPHost("[\(text)]") else { return nil }
+        let value = if let known { storage.text(known.received.value) } else { parameters["received"] }
+        guard let text = value, let host = SIPHost(text) ?? SIPHost("[\(text)]") else { return nil }
         return host.address
     }
 
     public var rport: ResponsePort {
-        guard let place = parameters.place(of: "rport") else { return .absent }
-        guard place.value != nil, let value = parameters["rport"]?.decimal, value <= 65_535 else { return .requested }
+        var text: SIPText?
+        if let known {
+            guard known.rport.isThere else { return .absent }
+            text = storage.text(known.rport.value)
+        } else {
+            guard let place = parameters.find("rport") else { return .absent }
+            text = place.value
+        }
+        guard let value = text?.decimal, value <= 65_535 else { return .requested }
         return .port(UInt16(value))
     }
 
@@ -158,9 +176,10 @@ extension Cursor {
         let host = try host()
         let port = try port(spaced: true)
         let bare = at
-        let parameters = try headerParameters()
+        var known = ViaParameterPlaces()
+        let parameters = try headerParameters(&known)
         return Via(
             in: owner, transport: TextSpan(transport, transportEnd), host: host, port: port, parameters: parameters,
-            written: TextSpan(start, parameters.isPresent ? Int(parameters.upper) : bare))
+            written: TextSpan(start, parameters.isPresent ? Int(parameters.upper) : bare), known: known)
     }
 }

@@ -7,10 +7,13 @@ public struct RegistrarChange: Hashable, Sendable {
     public var aor: AddressOfRecord
     /// Every binding of `aor` from now on; empty: none are left.
     public var bindings: [Binding]
+    /// At most so many bindings of `aor` are stored already; `Int.max`: not known.
+    public var formerCount: Int
 
-    public init(aor: AddressOfRecord, bindings: [Binding]) {
+    public init(aor: AddressOfRecord, bindings: [Binding], formerCount: Int = .max) {
         self.aor = aor
         self.bindings = bindings
+        self.formerCount = formerCount
     }
 }
 

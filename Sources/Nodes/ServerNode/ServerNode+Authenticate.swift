@@ -10,8 +10,10 @@ extension ServerNode {
             method: request.method.text.bytes, uri: request.uriText.bytes, body: request.message.body,
             callID: request.callID.bytes,
             sequence: request.cseq)
-        let attempt = authenticator.attempt(request.message.all(.authorization).map(\.value.bytes))
-        guard attempt != .none else {
+        let attempt =
+            request.message.contains(.authorization)
+            ? authenticator.attempt(request.message.all(.authorization).map(\.value.bytes)) : .none
+        if case .none = attempt {
             let verdict = authenticator.judge(attempt, of: subject, secret: nil, at: now)
             let bare = request.attempt.map { attempts.countBare($0, cseq: request.cseq) } ?? 1
             note(&request, request.method == .register ? .registerWithoutCredentials(attempt: bare) : .request(request.method))
@@ -23,18 +25,25 @@ extension ServerNode {
             drop(request.flow, .badPasswordsOfSource)
             return nil
         }
-        let credentials = attempt.credentials
-        let username = credentials.map { SIPText($0.accountName) } ?? SIPText()
+        let username: SIPText
+        let nonce: ArraySlice<UInt8>
+        switch attempt {
+        case .credentials(let credentials):
+            username = SIPText(credentials.accountName)
+            nonce = credentials.nonce
+        case .none, .otherRealm, .malformed:
+            username = SIPText()
+            nonce = []
+        }
         let account = accounts[username]
         let verdict = authenticator.judge(attempt, of: subject, secret: account?.secret, at: now)
-        let nonce = credentials.map { SIPText($0.nonce) } ?? SIPText()
-        let place = request.attempt.flatMap { attempts.match($0, nonce: nonce) }
+        let place = request.attempt.flatMap { attempts.match($0, nonce: attemptKey(nonce)) }
         note(&request, place.map { .answers($0, verdict) } ?? .credentials(verdict))
         traces.note(
             .authentication(
                 .init(
                     flow: request.flow, username: username, from: request.message.first(.from)?.value ?? SIPText(),
-                    callID: request.callID, cseq: request.cseq, nonce: nonce, challenge: place, verdict: verdict,
+                    callID: request.callID, cseq: request.cseq, nonce: SIPText(nonce), challenge: place, verdict: verdict,
                     isChanSIP: settings.profile == .chanSIP)))
         request.isProved = verdict.provesPassword
         switch verdict {
@@ -85,31 +94,41 @@ extension ServerNode {
     private mutating func challenge(
         _ request: inout ServerRequest, _ subject: DigestSubject, after verdict: DigestVerdict, at now: Instant
     ) {
-        let challenges = authenticator.challenges(for: subject, after: verdict, at: now)
         var reply = ReplyWriter.Reply(401)
-        for challenge in challenges {
-            if settings.profile == .chanSIP {
+        let nonce: [UInt8]
+        switch settings.profile {
+        case .pinhole:
+            reply.lines.reserveCapacity(320)
+            nonce = authenticator.writeChallenges(for: subject, after: verdict, at: now) { head, nonce, tail in
+                reply.lines.append(static: "WWW-Authenticate: ")
+                reply.lines.append(contentsOf: head)
+                reply.lines.append(contentsOf: nonce)
+                reply.lines.append(contentsOf: tail)
+                reply.lines.append(static: "\r\n")
+            }
+        case .chanSIP:
+            let challenges = authenticator.challenges(for: subject, after: verdict, at: now)
+            for challenge in challenges {
                 var value = Array("Digest algorithm=MD5, realm=\"".utf8)
                 value += challenge.realm
                 value += "\", nonce=\"".utf8
                 value += challenge.nonce
                 value += (challenge.isStale ? "\", stale=true" : "\"").utf8
                 reply.add("WWW-Authenticate", value)
-            } else {
-                reply.add("WWW-Authenticate", challenge.bytes)
             }
+            nonce = challenges.first?.nonce ?? []
         }
         tally.challenges &+= 1
-        let nonce = SIPText(challenges.first?.nonce ?? [])
         var ordinal = 1
         var outstanding = 1
         if let place = request.attempt {
-            (ordinal, outstanding) = attempts.challenge(place, nonce: nonce, cseq: request.cseq, at: now)
+            (ordinal, outstanding) = attempts.challenge(place, nonce: attemptKey(nonce[...]), at: now)
         }
         traces.note(
             .challenged(
                 .init(
-                    flow: request.flow, callID: request.callID, cseq: request.cseq, nonce: nonce, outstanding: outstanding,
+                    flow: request.flow, callID: request.callID, cseq: request.cseq, nonce: SIPText(nonce),
+                    outstanding: outstanding,
                     isStale: verdict.isStale)))
         answer(&request, reply, verdict.isStale ? .staleChallenge(ordinal: ordinal) : .challenge(ordinal: ordinal), at: now)
     }

@@ -266,6 +266,13 @@ extension ServerNode {
         return hash.finish()
     }
 
+    /// What the attempt book knows a Call-ID or a nonce by.
+    func attemptKey(_ text: ArraySlice<UInt8>) -> AttemptBook.Key {
+        var hash = KeyedHash(key: hashKey)
+        hash.combine(text)
+        return hash.finish()
+    }
+
     /// RFC 3261 8.2.2.2.
     func mergeKey(_ request: ServerRequest) -> ReplyBook.Key {
         var hash = KeyedHash(key: (hashKey.1, hashKey.0))

@@ -7,7 +7,7 @@ extension ServerNode {
     mutating func register(_ incoming: inout ServerRequest, _ target: SIPURI, at now: Instant) {
         var request = incoming
         defer { incoming = request }
-        let (place, jumps) = attempts.arrive(request.callID, from: request.flow.remote, at: now)
+        let (place, jumps) = attempts.arrive(attemptKey(request.callID.bytes), from: request.flow.remote, at: now)
         request.attempt = place
         if !jumps.isEmpty { traces.note(.notice(.portJumps(callID: request.callID, attempts.seen(place)))) }
         // Step 1.
@@ -113,7 +113,10 @@ extension ServerNode {
             .init(
                 sequence: sequence, aor: registration.aor, former: former,
                 reply: .init(flow: way, bytes: bytes(reply, to: request), bindings: granted.count, request: request)))
-        outbox.append(.persist(sequence: sequence, RegistrarChange(aor: registration.aor, bindings: granted.map(\.binding))))
+        let formerCount = isStorageBehind ? Int.max : former.count
+        let bindings = granted.map(\.binding)
+        outbox.append(
+            .persist(sequence: sequence, RegistrarChange(aor: registration.aor, bindings: bindings, formerCount: formerCount)))
     }
 
     private mutating func success(
@@ -166,7 +169,11 @@ extension ServerNode {
         var failed: [CommitQueue.HeldReply] = []
         while let undone = commits.popLast(from: sequence) {
             tally.commitsFailed &+= 1
-            if let former = undone.former { locations.replace(undone.aor, with: former) }
+            if let former = undone.former {
+                locations.replace(undone.aor, with: former)
+            } else {
+                isStorageBehind = true
+            }
             if let reply = undone.reply { failed.append(reply) }
         }
         traces.note(.commitFailed(from: sequence, reason: reason, requests: failed.count))

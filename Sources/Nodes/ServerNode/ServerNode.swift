@@ -51,6 +51,8 @@ public struct ServerNode: Machine {
     var attempts: AttemptBook
     var sources: SourceGuard
     var commits = CommitQueue()
+    /// An expiry could not be stored: from then on nobody knows how many bindings storage holds.
+    var isStorageBehind = false
     var probes: ProbeTable
     var stun: STUNServer
     var entropy: Entropy

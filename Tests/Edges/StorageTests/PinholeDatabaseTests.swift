@@ -60,13 +60,31 @@ struct PinholeDatabaseTests {
         let aor = AddressOfRecord(user: "100", domain: "lab.test")
         let (one, two) = (try binding("sip:100@h:1", port: 1, expires: 100), try binding("sip:100@h:2", port: 2, expires: 50))
         let dead = try binding("sip:100@h:3", port: 3, expires: 90, reach: .flowDead(since: Instant(seconds: 3)))
-        try database.apply([RegistrarChange(aor: aor, bindings: [one, two, dead])])
+        try database.apply([RegistrarChange(aor: aor, bindings: [one, two, dead], formerCount: 0)])
         #expect(try database.allBindings().map(\.binding) == [one, two, dead])
         #expect(try PinholeDatabase(path: path).bindings(aliveAt: Instant(seconds: 60)).map(\.binding) == [one, dead])
-        try database.apply([RegistrarChange(aor: aor, bindings: [dead])])
+        try database.apply([RegistrarChange(aor: aor, bindings: [dead], formerCount: 3)])
         #expect(try database.allBindings() == [StoredBinding(aor: aor, binding: dead)])
-        try database.apply([RegistrarChange(aor: aor, bindings: [])])
+        try database.apply([RegistrarChange(aor: aor, bindings: [], formerCount: 1)])
         #expect(try database.allBindings().isEmpty)
+    }
+
+    @Test(
+        "IPv4 endpoints, empty texts and every digit survive being written as bytes",
+        arguments: [1, 9, 10, 99, 100, 5060, 65_535] as [UInt16])
+    func rows(port: UInt16) throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let database = try PinholeDatabase(path: path)
+        let local = Endpoint(.v4(IPv4Address(10, 0, 200, 9)), port)
+        let flow = FlowID(.udp, local: local, remote: Endpoint(.v4(IPv4Address(255, 1, 20, 0)), port))
+        let binding = try #require(
+            Binding(
+                contact: "sip:a@b".utf8, parameters: "".utf8, callID: "c".utf8, instance: "".utf8, path: "".utf8,
+                userAgent: "é".utf8,
+                cseq: .max, expires: Instant(seconds: 9), updated: Instant(seconds: 1), flow: flow))
+        let aor = AddressOfRecord(user: "a", domain: "b")
+        try database.apply([RegistrarChange(aor: aor, bindings: [binding])])
+        #expect(try database.allBindings() == [StoredBinding(aor: aor, binding: binding)])
     }
 
     @Test("The nonce key is drawn once")

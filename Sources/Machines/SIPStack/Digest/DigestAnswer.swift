@@ -28,19 +28,24 @@ public struct DigestAnswer: Hashable, Sendable {
     /// Reads a header field value.
     public init(parsing value: ArraySlice<UInt8>) throws(DigestSyntaxError) {
         var parameters = try AuthParameters(value)
-        var fields = InlineArray<12, ArraySlice<UInt8>?>(repeating: nil)
+        // Places instead of slices: nothing is counted while reading. -1: absent.
+        var places = InlineArray<12, (start: Int, end: Int)>(repeating: (-1, -1))
         while let (name, text) = try parameters.next() {
             guard let field = Field(name) else { continue }
-            guard fields[field.rawValue] == nil else {
+            guard places[field.rawValue].start < 0 else {
                 throw DigestSyntaxError(.repeated(String(decoding: name, as: UTF8.self)), offset: parameters.offset(of: name))
             }
-            fields[field.rawValue] = text
+            places[field.rawValue] = (text.startIndex, text.endIndex)
+        }
+        func optional(_ field: Field) -> ArraySlice<UInt8>? {
+            let place = places[field.rawValue]
+            return place.start < 0 ? nil : value[place.start..<place.end]
         }
         func required(_ field: Field) throws(DigestSyntaxError) -> ArraySlice<UInt8> {
-            guard let text = fields[field.rawValue] else { throw DigestSyntaxError(.missing("\(field)"), offset: value.count) }
+            guard let text = optional(field) else { throw DigestSyntaxError(.missing("\(field)"), offset: value.count) }
             return text
         }
-        if let token = fields[Field.algorithm.rawValue] {
+        if let token = optional(.algorithm) {
             guard let known = DigestAlgorithm(token: token) else {
                 throw DigestSyntaxError(.unknownAlgorithm, offset: parameters.offset(of: token))
             }
@@ -48,7 +53,7 @@ public struct DigestAnswer: Hashable, Sendable {
         } else {
             algorithm = .md5
         }
-        if fields[Field.username.rawValue] == nil, let extended = fields[Field.usernameStar.rawValue] {
+        if optional(.username) == nil, let extended = optional(.usernameStar) {
             guard let name = decodedExtended(extended) else {
                 throw DigestSyntaxError(.malformedParameter, offset: parameters.offset(of: extended))
             }
@@ -64,7 +69,7 @@ public struct DigestAnswer: Hashable, Sendable {
             throw DigestSyntaxError(.malformedResponse, offset: parameters.offset(of: text))
         }
         self.response = response
-        if let token = fields[Field.qop.rawValue] {
+        if let token = optional(.qop) {
             guard let qop = DigestQOP(token: token) else {
                 throw DigestSyntaxError(.unknownQOP, offset: parameters.offset(of: token))
             }
@@ -79,8 +84,8 @@ public struct DigestAnswer: Hashable, Sendable {
             guard !algorithm.isSession else { throw DigestSyntaxError(.missing("qop"), offset: value.count) }
             protection = .legacy
         }
-        opaque = fields[Field.opaque.rawValue]
-        isUserHashed = fields[Field.userhash.rawValue].map { equalsIgnoringCase($0, "true") } ?? false
+        opaque = optional(.opaque)
+        isUserHashed = optional(.userhash).map { equalsIgnoringCase($0, "true") } ?? false
     }
 
     /// The user name with its backslashes taken out: the key of the account, unless `isUserHashed`.

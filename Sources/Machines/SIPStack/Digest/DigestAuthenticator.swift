@@ -67,6 +67,9 @@ public struct DigestAuthenticator: Sendable {
     package private(set) var digestsComputed: UInt64 = 0
 
     private let realm: [UInt8]
+    /// What stands around the nonce in each challenge, by algorithm in the order offered.
+    private let frames: [(head: [UInt8], tail: [UInt8])]
+    private let staleFrames: [(head: [UInt8], tail: [UInt8])]
     private var issuer: NonceIssuer?
     private var window: CountWindow
     private var book: SingleNonceBook?
@@ -76,6 +79,8 @@ public struct DigestAuthenticator: Sendable {
         self.settings = settings
         self.traces = traces
         realm = DigestOffer(realm: settings.realm, nonce: []).realm
+        frames = Self.offers(settings, nonce: [], isStale: false).map(\.frame)
+        staleFrames = Self.offers(settings, nonce: [], isStale: true).map(\.frame)
         nobody = DigestSecret(unknowable: &entropy)
         switch nonces {
         case .stateless(let issuer, let counts):
@@ -110,44 +115,35 @@ public struct DigestAuthenticator: Sendable {
         _ attempt: Attempt, of subject: DigestSubject, secret: DigestSecret?, at now: Instant
     ) -> DigestVerdict {
         let verdict: DigestVerdict
-        var shown: DigestAnswer?
         switch attempt {
         case .none: verdict = .absent
         case .malformed(let error): verdict = .mangled(.malformed(error))
         case .otherRealm(let credentials):
-            shown = credentials
             switch status(of: credentials.nonce, subject, at: now) {
             case .foreign: verdict = .absent
             case .valid, .expired, .superseded, .spent: verdict = .mangled(.realm(found: Array(credentials.realm)))
             }
         case .credentials(let credentials):
-            shown = credentials
             verdict = judge(credentials, subject, secret, at: now)
         }
         counts.add(verdict)
-        traces.note(
-            DigestTrace(
-                verdict: verdict, callID: Array(subject.callID), sequence: subject.sequence,
-                username: shown.map { Array($0.username) } ?? [], nonce: shown.map { Array($0.nonce) } ?? []))
+        traces.note(Self.trace(verdict, of: attempt, subject))
         return verdict
     }
 
     /// What to challenge with after `verdict`: one challenge for each algorithm, in order of preference.
     public mutating func challenges(for subject: DigestSubject, after verdict: DigestVerdict, at now: Instant) -> [DigestOffer] {
-        counts.challenges &+= 1
-        let nonce: [UInt8]
-        if let issuer {
-            nonce = issuer.issue(callID: subject.callID, sequence: subject.sequence, at: now)
-        } else if verdict.isStale {
-            nonce = book?.reissue(callID: subject.callID, at: now) ?? []
-        } else {
-            nonce = book?.issue(callID: subject.callID, at: now) ?? []
-        }
-        return settings.algorithms.map { algorithm in
-            DigestOffer(
-                realm: settings.realm, nonce: nonce, algorithm: algorithm, qop: settings.qop, opaque: settings.opaque,
-                isStale: verdict.isStale, offersUserHash: settings.offersUserHash)
-        }
+        Self.offers(settings, nonce: issueNonce(subject, after: verdict, at: now), isStale: verdict.isStale)
+    }
+
+    /// The same challenges as header lines: `write` is given each value in three parts, the second being the nonce, which is returned.
+    public mutating func writeChallenges(
+        for subject: DigestSubject, after verdict: DigestVerdict, at now: Instant,
+        _ write: (_ head: [UInt8], _ nonce: [UInt8], _ tail: [UInt8]) -> Void
+    ) -> [UInt8] {
+        let nonce = issueNonce(subject, after: verdict, at: now)
+        for frame in verdict.isStale ? staleFrames : frames { write(frame.head, nonce, frame.tail) }
+        return nonce
     }
 
     /// Issues nonces with `key` from now on (stateless nonces only).
@@ -160,6 +156,32 @@ public struct DigestAuthenticator: Sendable {
     }
 
     // MARK: Details
+
+    private static func offers(_ settings: Settings, nonce: [UInt8], isStale: Bool) -> [DigestOffer] {
+        settings.algorithms.map { algorithm in
+            DigestOffer(
+                realm: settings.realm, nonce: nonce, algorithm: algorithm, qop: settings.qop, opaque: settings.opaque,
+                isStale: isStale, offersUserHash: settings.offersUserHash)
+        }
+    }
+
+    private static func trace(_ verdict: DigestVerdict, of attempt: Attempt, _ subject: DigestSubject) -> DigestTrace {
+        let shown: DigestAnswer? =
+            switch attempt {
+            case .credentials(let credentials), .otherRealm(let credentials): credentials
+            case .none, .malformed: nil
+            }
+        return DigestTrace(
+            verdict: verdict, callID: Array(subject.callID), sequence: subject.sequence,
+            username: shown.map { Array($0.username) } ?? [], nonce: shown.map { Array($0.nonce) } ?? [])
+    }
+
+    private mutating func issueNonce(_ subject: DigestSubject, after verdict: DigestVerdict, at now: Instant) -> [UInt8] {
+        counts.challenges &+= 1
+        if let issuer { return issuer.issue(callID: subject.callID, sequence: subject.sequence, at: now) }
+        if verdict.isStale { return book?.reissue(callID: subject.callID, at: now) ?? [] }
+        return book?.issue(callID: subject.callID, at: now) ?? []
+    }
 
     private mutating func status(of nonce: ArraySlice<UInt8>, _ subject: DigestSubject, at now: Instant) -> NonceStatus {
         status(of: nonce, callID: subject.callID, at: now)

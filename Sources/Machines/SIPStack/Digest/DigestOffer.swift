@@ -78,12 +78,17 @@ public struct DigestOffer: Hashable, Sendable {
 
     /// The header field value.
     public var bytes: [UInt8] {
+        let (head, tail) = frame
+        return head + nonce + tail
+    }
+
+    /// The header field value up to the nonce, and what follows it.
+    var frame: (head: [UInt8], tail: [UInt8]) {
+        var head: [UInt8] = []
+        head += "Digest realm=\"".utf8
+        head += realm
+        head += "\", nonce=\"".utf8
         var result: [UInt8] = []
-        result.reserveCapacity(128 + realm.count + nonce.count)
-        result += "Digest realm=\"".utf8
-        result += realm
-        result += "\", nonce=\"".utf8
-        result += nonce
         result.append(UInt8(ascii: "\""))
         if isAlgorithmStated {
             result += ", algorithm=".utf8
@@ -104,6 +109,6 @@ public struct DigestOffer: Hashable, Sendable {
         }
         if isStale { result += ", stale=true".utf8 }
         if offersUserHash { result += ", userhash=true".utf8 }
-        return result
+        return (head, result)
     }
 }

@@ -95,16 +95,39 @@ extension DigestHash {
     }
 }
 
-extension HMAC<SHA256> {
-    /// The authentication code of what `fill` appends, from a copy of this keyed state.
-    func code(capacity: Int, _ fill: (inout HashInput) -> Void) -> HashValue {
-        withUnsafeTemporaryAllocation(byteCount: capacity, alignment: 8) { buffer in
-            var input = HashInput(buffer)
-            fill(&input)
-            var keyed = self
-            keyed.update(data: UnsafeRawBufferPointer(rebasing: buffer[..<input.count]))
-            return keyed.finalize().withUnsafeBytes(longValue)
+/// A key for HMAC with SHA-256 (RFC 2104), padded to the hash's block and held inline: a code costs two hashes and no other work.
+struct MessageKey: Sendable {
+    private var words = InlineArray<8, UInt64>(repeating: 0)
+
+    init(_ secret: [UInt8]) {
+        if secret.count > 64 {
+            let hash = DigestHash.sha256.hash(secret[...])
+            words[0] = hash.words.0
+            words[1] = hash.words.1
+            words[2] = hash.words.2
+            words[3] = hash.words.3
+        } else {
+            for (place, octet) in secret.enumerated() { words[place >> 3] |= UInt64(octet) << UInt64(56 - (place & 7) * 8) }
         }
+    }
+
+    /// The authentication code of what `fill` appends; `capacity` is an upper bound of its size.
+    func code(capacity: Int, _ fill: (inout HashInput) -> Void) -> HashValue {
+        let inner = DigestHash.sha256.hash(capacity: 64 + capacity) { input in
+            append(0x3636_3636_3636_3636, to: &input)
+            fill(&input)
+        }
+        return DigestHash.sha256.hash(capacity: 96) { input in
+            append(0x5c5c_5c5c_5c5c_5c5c, to: &input)
+            input.append(bigEndian: inner.words.0)
+            input.append(bigEndian: inner.words.1)
+            input.append(bigEndian: inner.words.2)
+            input.append(bigEndian: inner.words.3)
+        }
+    }
+
+    private func append(_ pad: UInt64, to input: inout HashInput) {
+        for place in 0..<8 { input.append(bigEndian: words[place] ^ pad) }
     }
 }
 

@@ -23,6 +23,19 @@ struct NonceIssuerTests {
                 callID: bytes("c1"), sequence: 1, at: start) != nonce)
     }
 
+    @Test(
+        "RFC 2104: the code is HMAC-SHA-256, for keys of up to a block and longer ones, so that all versions take each other's nonces"
+    )
+    func code() {
+        let long = NonceKey(id: 7, secret: [UInt8](repeating: 1, count: 80))
+        #expect(
+            issuer().issue(callID: bytes("c1"), sequence: 1, at: start)
+                == Array(bytes("075f5e1000ed8a6d55a669b46f78dde114b20419eaab95")))
+        #expect(
+            issuer([long]).issue(callID: bytes("c1"), sequence: 1, at: start)
+                == Array(bytes("075f5e10004a54acfcfb78c7f18c56651d6f118c1391ab")))
+    }
+
     @Test("A nonce lives its lifetime, 300 s, wherever in its 16 s it was made, and no longer than 316 s")
     func lifetime() {
         let issuer = issuer()
