@@ -26,7 +26,7 @@ build:
 
 test:
 	@scripts/require swift libsqlite3-dev
-	$(SWIFT) test
+	$(SWIFT) test --disable-xctest
 
 lint:
 	@scripts/lint
