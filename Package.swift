@@ -37,6 +37,9 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-certificates.git", from: "1.21.1"),
         .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
         .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
     ],
@@ -45,6 +48,8 @@ let package = Package(
 
         room("SIP", "Formats/SIP", ["Base"]),
         room("STUN", "Formats/STUN", ["Base"]),
+        room("RTP", "Formats/RTP", ["Base"]),
+        room("SDP", "Formats/SDP", ["Base", "RTP"]),
         room("DNS", "Formats/DNS", ["Base"]),
         room("Packet", "Formats/Packet", ["Base"]),
         room("Capture", "Formats/Capture", ["Base", "Packet"]),
@@ -54,11 +59,20 @@ let package = Package(
         room("DNSClient", "Machines/DNSClient", ["Base", "DNS"]),
         room("NAT", "Machines/NAT", ["Base", "Packet"]),
         room("ALG", "Machines/ALG", ["Base"]),
+        room("Codecs", "Machines/Codecs", ["Base", "RTP"]),
+        room("MediaControl", "Machines/MediaControl", ["Base", "RTP"]),
+        room("Relay", "Machines/Relay", ["Base", "RTP", "STUN", "STUNStack", "MediaControl"]),
 
         room("VirtualNetwork", "VirtualNetwork", ["Base", "Packet", "Capture"]),
 
-        room("ServerNode", "Nodes/ServerNode", ["Base", "SIP", "SIPStack", "STUN", "STUNStack"]),
-        room("PhoneNode", "Nodes/PhoneNode", ["Base", "SIP", "SIPStack", "STUN", "STUNStack", "DNS", "DNSClient"]),
+        room(
+            "ServerNode", "Nodes/ServerNode",
+            ["Base", "SIP", "SIPStack", "STUN", "STUNStack", "RTP", "SDP", "MediaControl"]),
+        room(
+            "PhoneNode", "Nodes/PhoneNode",
+            [
+                "Base", "SIP", "SIPStack", "STUN", "STUNStack", "DNS", "DNSClient", "RTP", "SDP", "MediaControl", "Codecs",
+            ]),
         room("RouterNode", "Nodes/RouterNode", ["Base", "Packet", "NAT", "ALG"]),
 
         room(
@@ -67,16 +81,22 @@ let package = Package(
                 "Base", "SIP", "SIPStack", "STUN", "STUNStack", "DNS", "DNSClient", "Packet", "Capture", "NAT", "ALG",
                 "VirtualNetwork", "ServerNode", "PhoneNode", "RouterNode",
             ]),
+        room("ReportText", "ReportText", ["Base"]),
         room(
             "Report", "Report",
             [
-                "Base", "SIP", "STUN", "Packet", "NAT", "ALG", "SIPStack", "ServerNode", "PhoneNode", "RouterNode",
+                "Base", "ReportText", "SIP", "STUN", "Packet", "NAT", "ALG", "SIPStack", "ServerNode", "PhoneNode", "RouterNode",
                 "VirtualNetwork",
                 "Lab",
             ]),
 
+        room("Analysis", "Analysis", ["Base", "SIP", "Packet", "Capture", "RTP"]),
+        room("TraceAnalysis", "TraceAnalysis", ["Base", "SIP", "Analysis", "ServerNode"]),
+        room("ExplainReport", "ExplainReport", ["Base", "Analysis", "ReportText"]),
+
         room("Configuration", "Edges/Configuration", ["Base", .product(name: "Yams", package: "Yams")]),
-        room("LabCommand", "Edges/LabCommand", ["Base", "Lab", "Report", "Configuration", arguments]),
+        room("TerminalEdge", "Edges/Terminal", ["ReportText"]),
+        room("LabCommand", "Edges/LabCommand", ["Base", "Lab", "Report", "Configuration", "TerminalEdge", arguments]),
         .target(name: "CLinux", path: "Sources/Edges/CLinux"),
         room("LinuxEdge", "Edges/Linux", ["Base", "CLinux"]),
         room(
@@ -87,13 +107,22 @@ let package = Package(
             ]),
 
         room("PhoneEdge", "Edges/Phone", ["Base", "PhoneNode", "LinuxEdge"]),
-        room("Serve", "Edges/Serve", ["Base", "SIPStack", "STUNStack", "ServerNode", "LinuxEdge", "Storage"]),
+        room(
+            "Streams", "Edges/Streams",
+            [
+                "Base", "SIP", crypto, .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOTLS", package: "swift-nio"), .product(name: "NIOWebSocket", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"), .product(name: "X509", package: "swift-certificates"),
+            ]),
+        room(
+            "Serve", "Edges/Serve", ["Base", "SIPStack", "STUNStack", "ServerNode", "LinuxEdge", "Storage", "Streams"]),
 
         .executableTarget(
             name: "pinhole",
             dependencies: [
                 "Base", "SIP", "SIPStack", "DNSClient", "ServerNode", "PhoneNode", "Report", "Configuration", "LinuxEdge",
-                "Storage", "Serve", "PhoneEdge", "LabCommand", arguments,
+                "Storage", "Serve", "PhoneEdge", "TerminalEdge", "LabCommand", arguments,
             ],
             path: "Sources/pinhole", swiftSettings: settings),
         .executableTarget(
@@ -123,6 +152,7 @@ let package = Package(
         tests("Report", "Report", ["Base", "SIP", "SIPStack", "ServerNode", "PhoneNode", "Lab", "Report"]),
         tests("Configuration", "Edges/Configuration", ["Base", "Configuration"]),
         tests("Storage", "Edges/Storage", ["Base", "SIPStack", "ServerNode", "Storage"]),
+        tests("Streams", "Edges/Streams", ["Base", "SIP", "Streams"]),
         tests(
             "Serve", "Edges/Serve",
             ["Base", "SIPStack", "ServerNode", "PhoneNode", "LinuxEdge", "Storage", "Serve", "PhoneEdge", "Configuration"]),

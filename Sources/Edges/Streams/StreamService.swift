@@ -1,0 +1,240 @@
+import Base
+import Foundation
+import NIOCore
+import NIOPosix
+import NIOSSL
+import SIP
+import Synchronization
+
+/// Why something could not be listened on.
+public struct StreamError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// errno, where the system refused; 0 otherwise.
+    public var code: Int32
+    public var description: String
+}
+
+/// SIP over TCP, TLS and WebSocket on real sockets: listens and connects, cuts messages, and hands them over through an inbox.
+///
+/// Every method may be called from any thread. Messages go out in the order in which they were given.
+public final class StreamService: Sendable {
+    /// A flow without our own address, which a connecting node may not know.
+    private struct Key: Hashable, Sendable {
+        var transport: SIPTransport
+        var remote: Endpoint
+        var connection: UInt64
+
+        init(_ flow: FlowID) {
+            transport = flow.transport
+            remote = flow.remote
+            connection = flow.connection
+        }
+    }
+
+    private struct State: Sendable {
+        var connections: [Key: StreamConnection] = [:]
+        var perAddress: [IPAddress: Int] = [:]
+        var listeners: [any Channel] = []
+        var lastNumber: UInt64 = 0
+        var counters = StreamCounters()
+        var isStopped = false
+    }
+
+    public let settings: StreamSettings
+    let inbox: StreamInbox
+    private let group: MultiThreadedEventLoopGroup
+    private let state = Mutex(State())
+
+    public init(settings: StreamSettings = StreamSettings(), inbox: StreamInbox) {
+        self.settings = settings
+        self.inbox = inbox
+        state.withLock { $0.lastNumber = settings.firstConnection &- 1 }
+        group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, settings.threads))
+    }
+
+    // MARK: Listening
+
+    /// Accepts connections on `endpoint`; port 0 takes any free one. Returns the endpoint as bound. `identity` is for TLS and WSS.
+    ///
+    /// Throws the system's reason; an occupied port is EADDRINUSE.
+    public func listen(_ transport: SIPTransport, at endpoint: Endpoint, identity: TLSIdentity? = nil) throws(StreamError) -> Endpoint {
+        precondition(transport.isReliable, "streams do not carry UDP")
+        do {
+            let context = try transport.isSecure ? identity.map { try NIOSSLContext(configuration: $0.serverConfiguration) } : nil
+            guard !transport.isSecure || context != nil else {
+                throw StreamError(code: 0, description: "\(transport.viaToken) needs a certificate")
+            }
+            var bootstrap = ServerBootstrap(group: group)
+                .serverChannelOption(.backlog, value: 1_024)
+                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+                .childChannelOption(.socketOption(.so_keepalive), value: 1)
+                .childChannelOption(Self.userTimeout, value: Int(clamping: settings.unacknowledgedFor.wholeMilliseconds))
+                .childChannelInitializer { [self] channel in
+                    channel.eventLoop.makeCompletedFuture { try self.accept(channel, transport, context) }
+                }
+            if endpoint.address.isIPv6 {
+                bootstrap = bootstrap.serverChannelOption(
+                    ChannelOptions.Types.SocketOption(level: .ipv6, name: .ipv6_v6only), value: 1)
+            }
+            let channel = try bootstrap.bind(to: endpoint.socketAddress()).wait()
+            let isStopped = state.withLock { state in
+                state.listeners.append(channel)
+                return state.isStopped
+            }
+            if isStopped { channel.close(promise: nil) }
+            return channel.localAddress.flatMap(Endpoint.init) ?? endpoint
+        } catch let error as StreamError {
+            throw error
+        } catch let error as IOError {
+            throw StreamError(code: error.errnoCode, description: error.description)
+        } catch {
+            throw StreamError(code: 0, description: "\(error)")
+        }
+    }
+
+    private static let userTimeout = ChannelOptions.Types.SocketOption(level: .tcp, name: .init(rawValue: TCP_USER_TIMEOUT))
+
+    private func accept(_ channel: any Channel, _ transport: SIPTransport, _ context: NIOSSLContext?) throws {
+        guard let remote = channel.remoteAddress.flatMap(Endpoint.init), let local = channel.localAddress.flatMap(Endpoint.init)
+        else { return channel.close(promise: nil) }
+        let number = state.withLock { state -> UInt64? in
+            guard !state.isStopped else { return nil }
+            guard state.connections.count < settings.connections else {
+                state.counters.refusedFull &+= 1
+                return nil
+            }
+            guard state.perAddress[remote.address, default: 0] < settings.connectionsPerAddress else {
+                state.counters.refusedAddress &+= 1
+                return nil
+            }
+            state.counters.accepted &+= 1
+            state.lastNumber &+= 1
+            return state.lastNumber
+        }
+        guard let number else { return channel.close(promise: nil) }
+        let flow = FlowID(transport, local: local, remote: remote, connection: number)
+        let connection = StreamConnection(flow, channel, isAccepted: true, service: self)
+        remember(connection)
+        let pipeline = channel.pipeline.syncOperations
+        if let context { try pipeline.addHandler(NIOSSLServerHandler(context: context)) }
+        switch transport {
+        case .tcp, .tls: try pipeline.addHandler(ByteStreamHandler(connection, framer: StreamFramer(limits: settings.limits)))
+        case .ws, .wss: try connection.awaitWebSocket(limits: settings.limits)
+        case .udp: break
+        }
+    }
+
+    // MARK: Connecting
+
+    /// What an outgoing connection hands over.
+    public enum Framing: Sendable {
+        /// Whole SIP messages.
+        case messages
+        /// Bytes as they come, for a node that frames by itself.
+        case raw
+    }
+
+    /// Connects to `flow.remote`; ends in `.opened` or `.closed`. `flow.connection` is the caller's own number. A specified
+    /// `flow.local` address is bound to, any port.
+    ///
+    /// `serverName` is what the certificate must be valid for, and SNI (RFC 5922); nil: the address connected to.
+    public func connect(
+        _ flow: FlowID, framing: Framing = .messages, serverName: String? = nil, trust: TLSTrust = .system
+    ) {
+        precondition(flow.transport == .tcp || flow.transport == .tls, "outgoing streams are TCP and TLS")
+        let isTaken = state.withLock { $0.isStopped || $0.connections[Key(flow)] != nil }
+        guard !isTaken else { return inbox.postAlways(.closed(flow, .unreachable("the flow is in use"))) }
+        do {
+            let context = flow.transport == .tls ? try NIOSSLContext(configuration: trust.configuration) : nil
+            let name = serverName.flatMap { IPAddress($0) == nil ? $0 : nil }
+            var bootstrap = ClientBootstrap(group: group)
+                .connectTimeout(.nanoseconds(settings.connectWithin.wholeNanoseconds))
+                .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+                .channelOption(.socketOption(.so_keepalive), value: 1)
+                .channelOption(Self.userTimeout, value: Int(clamping: settings.unacknowledgedFor.wholeMilliseconds))
+                .channelInitializer { [self] channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        let connection = StreamConnection(flow, channel, isAccepted: false, service: self)
+                        remember(connection)
+                        let pipeline = channel.pipeline.syncOperations
+                        if let context { try pipeline.addHandler(NIOSSLClientHandler(context: context, serverHostname: name)) }
+                        let framer = framing == .messages ? StreamFramer(limits: settings.limits) : nil
+                        let wanted = trust == .anyone ? nil : name
+                        try pipeline.addHandler(ByteStreamHandler(connection, framer: framer, serverName: wanted))
+                    }
+                }
+            if !flow.local.address.isUnspecified {
+                bootstrap = bootstrap.bind(to: try Endpoint(flow.local.address, 0).socketAddress())
+            }
+            bootstrap.connect(to: try flow.remote.socketAddress()).whenFailure { [self] (error: any Error) in
+                let reason = StreamCloseReason.unreachable((error as? IOError)?.description ?? "\(error)")
+                guard let connection = state.withLock({ $0.connections[Key(flow)] }) else { return }
+                connection.channel.eventLoop.execute {
+                    connection.failed(reason)
+                    connection.ended()
+                }
+            }
+        } catch {
+            inbox.postAlways(.closed(flow, .tls("\(error)")))
+        }
+    }
+
+    // MARK: Sending, closing
+
+    /// Sends a whole message. False: the connection is gone.
+    @discardableResult
+    public func send(_ bytes: [UInt8], on flow: FlowID) -> Bool {
+        let connection = state.withLock { state in
+            let connection = state.connections[Key(flow)]
+            if connection == nil { state.counters.unsendable &+= 1 }
+            return connection
+        }
+        connection?.send(bytes)
+        return connection != nil
+    }
+
+    /// Closes a connection; `.closed(_, .local)` follows.
+    public func close(_ flow: FlowID) {
+        state.withLock { $0.connections[Key(flow)] }?.close(.local)
+    }
+
+    /// Stops listening and closes everything. Blocks until it has; nothing works afterwards.
+    public func stop() {
+        let (listeners, connections) = state.withLock { state in
+            state.isStopped = true
+            defer { state.listeners = [] }
+            return (state.listeners, Array(state.connections.values))
+        }
+        for listener in listeners { listener.close(promise: nil) }
+        for connection in connections { connection.close(.local) }
+        try? group.syncShutdownGracefully()
+    }
+
+    // MARK: Looking
+
+    public var counters: StreamCounters { state.withLock { $0.counters } }
+
+    /// Connections there are, handshakes included.
+    public var connectionCount: Int { state.withLock { $0.connections.count } }
+
+    // MARK: From connections
+
+    func count(_ change: @Sendable (inout StreamCounters) -> Void) { state.withLock { change(&$0.counters) } }
+
+    private func remember(_ connection: StreamConnection) {
+        state.withLock { state in
+            state.connections[Key(connection.flow)] = connection
+            guard connection.isAccepted else { return }
+            state.perAddress[connection.flow.remote.address, default: 0] += 1
+        }
+    }
+
+    func forget(_ connection: StreamConnection) {
+        state.withLock { state in
+            guard state.connections.removeValue(forKey: Key(connection.flow)) != nil, connection.isAccepted else { return }
+            let address = connection.flow.remote.address
+            let left = state.perAddress[address, default: 1] - 1
+            state.perAddress[address] = left > 0 ? left : nil
+        }
+    }
+}
