@@ -139,6 +139,7 @@ let package = Package(
         tests("DNSClient", "Machines/DNSClient", ["Base", "DNS", "DNSClient"]),
         tests("NAT", "Machines/NAT", ["Base", "Packet", "NAT"]),
         tests("ALG", "Machines/ALG", ["Base", "SIP", "Packet", "Capture", "ALG"]),
+        tests("Codecs", "Machines/Codecs", ["Base", "RTP", "Codecs"]),
         tests("VirtualNetwork", "VirtualNetwork", ["Base", "Packet", "Capture", "VirtualNetwork"]),
         tests("ServerNode", "Nodes/ServerNode", ["Base", "SIP", "SIPStack", "STUN", "STUNStack", "ServerNode"]),
         tests("PhoneNode", "Nodes/PhoneNode", ["Base", "SIP", "SIPStack", "STUN", "STUNStack", "DNS", "DNSClient", "PhoneNode"]),
