@@ -58,12 +58,13 @@ let package = Package(
         room("STUNStack", "Machines/STUNStack", ["Base", "STUN", crypto]),
         room("DNSClient", "Machines/DNSClient", ["Base", "DNS"]),
         room("NAT", "Machines/NAT", ["Base", "Packet"]),
+        room("TCP", "Machines/TCP", ["Base", "Packet"]),
         room("ALG", "Machines/ALG", ["Base"]),
         room("Codecs", "Machines/Codecs", ["Base", "RTP"]),
         room("MediaControl", "Machines/MediaControl", ["Base", "RTP"]),
         room("Relay", "Machines/Relay", ["Base", "RTP", "STUN", "STUNStack", "MediaControl"]),
 
-        room("VirtualNetwork", "VirtualNetwork", ["Base", "Packet", "Capture"]),
+        room("VirtualNetwork", "VirtualNetwork", ["Base", "Packet", "Capture", "TCP"]),
 
         room(
             "ServerNode", "Nodes/ServerNode",
@@ -138,9 +139,10 @@ let package = Package(
         tests("STUNStack", "Machines/STUNStack", ["Base", "STUN", "STUNStack"]),
         tests("DNSClient", "Machines/DNSClient", ["Base", "DNS", "DNSClient"]),
         tests("NAT", "Machines/NAT", ["Base", "Packet", "NAT"]),
+        tests("TCP", "Machines/TCP", ["Base", "Packet", "TCP"]),
         tests("ALG", "Machines/ALG", ["Base", "SIP", "Packet", "Capture", "ALG"]),
         tests("Codecs", "Machines/Codecs", ["Base", "RTP", "Codecs"]),
-        tests("VirtualNetwork", "VirtualNetwork", ["Base", "Packet", "Capture", "VirtualNetwork"]),
+        tests("VirtualNetwork", "VirtualNetwork", ["Base", "Packet", "Capture", "TCP", "VirtualNetwork"]),
         tests("ServerNode", "Nodes/ServerNode", ["Base", "SIP", "SIPStack", "STUN", "STUNStack", "ServerNode"]),
         tests("PhoneNode", "Nodes/PhoneNode", ["Base", "SIP", "SIPStack", "STUN", "STUNStack", "DNS", "DNSClient", "PhoneNode"]),
         tests("RouterNode", "Nodes/RouterNode", ["Base", "Packet", "Capture", "SIP", "NAT", "ALG", "RouterNode"]),

@@ -1,10 +1,12 @@
 import Base
 import Packet
+import TCP
 
-/// A host's IP layer with UDP on top: datagrams become packets, cut to size where they must, and packets become datagrams.
+/// A host's IP layer with UDP and TCP on top: datagrams and segments become packets, datagrams cut to size where they must, and
+/// packets become datagrams and streams.
 ///
-/// A datagram for a port nobody has opened draws Port Unreachable (RFC 1122 4.1.3.1), a ping its answer; ICMP errors about our
-/// own datagrams come out as `.unreachable`. It learns path MTUs (RFC 1191, 8201).
+/// A datagram for a port nobody has opened draws Port Unreachable (RFC 1122 4.1.3.1), a segment a RST, a ping its answer; ICMP
+/// errors about our own datagrams come out as `.unreachable`. It learns path MTUs (RFC 1191, 8201).
 public struct HostStack: Machine {
     public enum Input: Sendable {
         /// A source address of 0.0.0.0 or :: is replaced by ours.
@@ -13,6 +15,8 @@ public struct HostStack: Machine {
         /// A port of ours that somebody listens on; on all our addresses.
         case open(UInt16)
         case close(UInt16)
+        /// TCP. `.connect` from 0.0.0.0 or :: takes the address of ours that leads there.
+        case stream(TCPCommand)
         /// Other addresses than before.
         case addresses([HostAddress])
     }
@@ -22,6 +26,7 @@ public struct HostStack: Machine {
         case datagram(Datagram)
         /// One of our datagrams came to nothing: ICMP said so, or there is no way to `remote`.
         case unreachable(local: Endpoint, remote: Endpoint, Unreachable)
+        case stream(TCPEvent)
     }
 
     public enum Unreachable: Hashable, Sendable {
@@ -40,6 +45,7 @@ public struct HostStack: Machine {
         case dropped(Drop)
         case portUnreachableSent(Endpoint, from: Endpoint)
         case pathMTU(IPAddress, Int)
+        case tcp(TCPTrace)
     }
 
     public enum Drop: Hashable, Sendable {
@@ -50,8 +56,10 @@ public struct HostStack: Machine {
         case reassemblyTimedOut
         /// Longer than UDP can carry, or of mixed families.
         case unsendable(PacketError)
-        /// A protocol other than UDP and ICMP.
+        /// A protocol other than UDP, TCP and ICMP.
         case protocolUnknown(IPProtocol)
+        /// A segment for which there is no way any more.
+        case noRoute(IPAddress)
     }
 
     /// One of a host's addresses, and what lies on the link besides.
@@ -82,8 +90,11 @@ public struct HostStack: Machine {
     private var identification: UInt32
     private var pathMTUs: [IPAddress: Int] = [:]
     private var reassembler: Reassembler
+    private var tcp: TCPHost
     private var outbox = Outbox<Output>()
-    public var traces = TraceBox<Trace>()
+    public var traces = TraceBox<Trace>() {
+        didSet { if tcp.traces.isOn != traces.isOn { tcp.traces.isOn = traces.isOn } }
+    }
 
     public init(
         _ addresses: [HostAddress], mtu: Int = 1_500, dontFragment: Bool = false,
@@ -96,9 +107,15 @@ public struct HostStack: Machine {
         var entropy = entropy
         identification = UInt32(truncatingIfNeeded: entropy.next())
         reassembler = Reassembler(limits: reassembly)
+        var settings = TCPSettings()
+        settings.mtu = mtu
+        tcp = TCPHost(settings, entropy: entropy)
     }
 
-    public var nextDeadline: Instant? { reassembler.nextDeadline }
+    public var nextDeadline: Instant? {
+        guard let stream = tcp.nextDeadline else { return reassembler.nextDeadline }
+        return reassembler.nextDeadline.map { min($0, stream) } ?? stream
+    }
     public mutating func nextOutput() -> Output? { outbox.next() }
     public mutating func nextTrace() -> Trace? { traces.next() }
 
@@ -108,6 +125,8 @@ public struct HostStack: Machine {
             guard let first = expired.first, let parsed = try? IPPacket(first), ICMPMessage.mayAnswer(parsed) else { continue }
             emit(.reassemblyTimeExceeded(quoting: first), from: parsed.destination, to: parsed.source)
         }
+        tcp.advance(to: now)
+        drainTCP()
     }
 
     public mutating func receive(_ input: Input, at now: Instant) {
@@ -116,6 +135,7 @@ public struct HostStack: Machine {
         case .packet(let packet): take(packet, at: now)
         case .open(let port): open.insert(port)
         case .close(let port): open.remove(port)
+        case .stream(let command): carryOut(command, at: now)
         case .addresses(let addresses): self.addresses = addresses
         }
     }
@@ -163,6 +183,38 @@ public struct HostStack: Machine {
         outbox.append(.packet(packet, nextHop: route.nextHop))
     }
 
+    // MARK: Streams
+
+    private mutating func carryOut(_ command: TCPCommand, at now: Instant) {
+        var command = command
+        if case .connect(let id, var local, let remote) = command {
+            guard let route = route(to: remote.address) else { return outbox.append(.stream(.closed(id, .unreachable))) }
+            if local.address.isUnspecified { local.address = route.own }
+            command = .connect(id, from: local, to: remote)
+        }
+        tcp.receive(.command(command), at: now)
+        drainTCP()
+    }
+
+    private mutating func drainTCP() {
+        while let trace = tcp.nextTrace() { traces.note(.tcp(trace)) }
+        while let output = tcp.nextOutput() {
+            switch output {
+            case .event(let event): outbox.append(.stream(event))
+            case .segment(let segment):
+                guard let route = route(to: segment.destination.address) else {
+                    traces.note(.dropped(.noRoute(segment.destination.address)))
+                    continue
+                }
+                do {
+                    outbox.append(.packet(try segment.packet(), nextHop: route.nextHop))
+                } catch {
+                    traces.note(.dropped(.unsendable(error)))
+                }
+            }
+        }
+    }
+
     // MARK: In
 
     private mutating func take(_ packet: [UInt8], at now: Instant) {
@@ -172,9 +224,9 @@ public struct HostStack: Machine {
                 traces.note(.dropped(.notOurs(parsed.destination)))
                 return
             }
-            guard parsed.fragment != nil else { return try deliver(packet, parsed) }
+            guard parsed.fragment != nil else { return try deliver(packet, parsed, at: now) }
             switch reassembler.receive(packet, parsed, at: now) {
-            case .whole(let whole): try deliver(whole, IPPacket(whole))
+            case .whole(let whole): try deliver(whole, IPPacket(whole), at: now)
             case .waiting: break
             case .dropped(let reason): traces.note(.dropped(.fragment(reason)))
             }
@@ -183,7 +235,7 @@ public struct HostStack: Machine {
         }
     }
 
-    private mutating func deliver(_ packet: [UInt8], _ parsed: IPPacket) throws(PacketError) {
+    private mutating func deliver(_ packet: [UInt8], _ parsed: IPPacket, at now: Instant) throws(PacketError) {
         try parsed.verifyChecksums(packet)
         switch parsed.transport {
         case .udp(let udp):
@@ -196,12 +248,16 @@ public struct HostStack: Machine {
                 return
             }
             outbox.append(.datagram(Datagram(from: remote, to: local, Array(packet[udp.payload]))))
-        case .icmp(let icmp): deliver(icmp, packet, parsed)
-        case .tcp, .other, .laterFragment: traces.note(.dropped(.protocolUnknown(parsed.protocolNumber)))
+        case .icmp(let icmp): deliver(icmp, packet, parsed, at: now)
+        case .tcp:
+            guard let segment = TCPSegment(parsed, in: packet) else { return }
+            tcp.receive(.segment(segment), at: now)
+            drainTCP()
+        case .other, .laterFragment: traces.note(.dropped(.protocolUnknown(parsed.protocolNumber)))
         }
     }
 
-    private mutating func deliver(_ icmp: ICMPHeader, _ packet: [UInt8], _ parsed: IPPacket) {
+    private mutating func deliver(_ icmp: ICMPHeader, _ packet: [UInt8], _ parsed: IPPacket, at now: Instant) {
         let kind: Unreachable
         switch icmp.meaning {
         case .echoRequest:
@@ -215,13 +271,24 @@ public struct HostStack: Machine {
         case .packetTooBig(let mtu): kind = .tooBig(mtu: max(mtu, parsed.source.isIPv6 ? 1_280 : 576))
         case .echoReply, .other: return
         }
-        guard let quoted = try? IPPacket(quotedIn: packet, icmp.payload), quoted.protocolNumber == .udp,
+        guard let quoted = try? IPPacket(quotedIn: packet, icmp.payload),
+            quoted.protocolNumber == .udp || quoted.protocolNumber == .tcp,
             addresses.contains(where: { $0.address == quoted.source }), let ports = quoted.ports(packet)
         else { return }
         if case .tooBig(let mtu) = kind { learn(mtu, to: quoted.destination) }
-        outbox.append(
-            .unreachable(
-                local: Endpoint(quoted.source, ports.source), remote: Endpoint(quoted.destination, ports.destination), kind))
+        let local = Endpoint(quoted.source, ports.source)
+        let remote = Endpoint(quoted.destination, ports.destination)
+        guard quoted.protocolNumber == .tcp else { return outbox.append(.unreachable(local: local, remote: remote, kind)) }
+        let sequenceAt = quoted.payload.lowerBound + TCPHeader.Offset.sequence
+        let sequence = sequenceAt + 4 <= packet.count ? packet.uint32(at: sequenceAt) : nil
+        let meaning: TCPHost.Unreachable
+        switch kind {
+        case .tooBig(let mtu): meaning = .tooBig(mtu: mtu)
+        case .port, .destination, .noRoute: meaning = .destination
+        case .timeExceeded: return
+        }
+        tcp.receive(.unreachable(local: local, remote: remote, sequence: sequence, meaning), at: now)
+        drainTCP()
     }
 
     private mutating func learn(_ mtu: Int, to destination: IPAddress) {
