@@ -63,6 +63,7 @@ let package = Package(
         room("Codecs", "Machines/Codecs", ["Base", "RTP"]),
         room("MediaControl", "Machines/MediaControl", ["Base", "RTP"]),
         room("Relay", "Machines/Relay", ["Base", "RTP", "STUN", "STUNStack", "MediaControl"]),
+        room("MediaPlane", "Machines/MediaPlane", ["Base", "RTP", "MediaControl", "Codecs", "Relay"]),
 
         room("VirtualNetwork", "VirtualNetwork", ["Base", "Packet", "Capture", "TCP"]),
 
@@ -140,6 +141,7 @@ let package = Package(
         tests("DNSClient", "Machines/DNSClient", ["Base", "DNS", "DNSClient"]),
         tests("NAT", "Machines/NAT", ["Base", "Packet", "NAT"]),
         tests("TCP", "Machines/TCP", ["Base", "Packet", "TCP"]),
+        tests("Relay", "Machines/Relay", ["Base", "RTP", "STUN", "STUNStack", "MediaControl", "Relay"]),
         tests("ALG", "Machines/ALG", ["Base", "SIP", "Packet", "Capture", "ALG"]),
         tests("Codecs", "Machines/Codecs", ["Base", "RTP", "Codecs"]),
         tests("VirtualNetwork", "VirtualNetwork", ["Base", "Packet", "Capture", "TCP", "VirtualNetwork"]),
