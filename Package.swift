@@ -146,7 +146,12 @@ let package = Package(
         tests("Codecs", "Machines/Codecs", ["Base", "RTP", "Codecs"]),
         tests("VirtualNetwork", "VirtualNetwork", ["Base", "Packet", "Capture", "TCP", "VirtualNetwork"]),
         tests("ServerNode", "Nodes/ServerNode", ["Base", "SIP", "SIPStack", "STUN", "STUNStack", "ServerNode"]),
-        tests("PhoneNode", "Nodes/PhoneNode", ["Base", "SIP", "SIPStack", "STUN", "STUNStack", "DNS", "DNSClient", "PhoneNode"]),
+        tests(
+            "PhoneNode", "Nodes/PhoneNode",
+            [
+                "Base", "SIP", "SIPStack", "STUN", "STUNStack", "DNS", "DNSClient", "RTP", "SDP", "MediaControl", "Codecs",
+                "PhoneNode",
+            ]),
         tests("RouterNode", "Nodes/RouterNode", ["Base", "Packet", "Capture", "SIP", "NAT", "ALG", "RouterNode"]),
         tests(
             "Lab", "Lab",

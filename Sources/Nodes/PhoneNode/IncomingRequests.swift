@@ -32,8 +32,8 @@ struct IncomingRequests: Sendable {
 
     private struct Entry: Sendable {
         var transaction: Transaction
-        var local: Endpoint
-        var remote: Endpoint
+        /// What the answer goes over.
+        var flow: FlowID
     }
 
     /// Transactions held at once; a request beyond it is dropped, its sender will repeat it.
@@ -46,8 +46,8 @@ struct IncomingRequests: Sendable {
 
     enum Arrival: Sendable {
         case fresh
-        /// To be answered with these bytes once more, to that endpoint; empty where there is nothing to repeat.
-        case copy(response: [UInt8], to: Endpoint)
+        /// To be answered with these bytes once more, over that flow; empty where there is nothing to repeat.
+        case copy(response: [UInt8], over: FlowID)
         case full
     }
 
@@ -63,26 +63,27 @@ struct IncomingRequests: Sendable {
             entry.transaction = .other(transaction)
         }
         entries[key] = entry
-        return .copy(response: actions.contains(.sendResponse) ? entry.transaction.response : [], to: entry.remote)
+        return .copy(response: actions.contains(.sendResponse) ? entry.transaction.response : [], over: entry.flow)
     }
 
     /// Holds the answer, so that copies of the request get it again.
     mutating func answer(
-        _ key: Key, status: Int, _ response: [UInt8], from local: Endpoint, to remote: Endpoint, timers: TransactionTimers,
-        at now: Instant
+        _ key: Key, status: Int, _ response: [UInt8], over flow: FlowID, timers: TransactionTimers, at now: Instant
     ) {
+        let isReliable = flow.transport.isReliable
         let transaction: Transaction
         if key.method == SIPMethod.invite.text {
-            var invite = ServerInviteTransaction(isReliable: false, timers: timers, at: now)
+            var invite = ServerInviteTransaction(isReliable: isReliable, timers: timers, at: now)
             _ = invite.respond(status: status, response, at: now)
             transaction = .invite(invite)
         } else {
-            var other = ServerNonInviteTransaction(isReliable: false, timers: timers, at: now)
+            var other = ServerNonInviteTransaction(isReliable: isReliable, timers: timers, at: now)
             _ = other.respond(status: status, response, at: now)
             transaction = .other(other)
         }
-        entries[key] = Entry(transaction: transaction, local: local, remote: remote)
-        deadlines.set(key, to: transaction.nextDeadline)
+        guard let next = transaction.nextDeadline else { return }
+        entries[key] = Entry(transaction: transaction, flow: flow)
+        deadlines.set(key, to: next)
     }
 
     /// An ACK for the refused INVITE of that branch; false where there is none.
@@ -98,7 +99,7 @@ struct IncomingRequests: Sendable {
     func holds(_ key: Key) -> Bool { entries[key] != nil }
 
     /// One response to repeat, nil when nothing is due.
-    mutating func due(at now: Instant) -> Datagram? {
+    mutating func due(at now: Instant) -> (flow: FlowID, bytes: [UInt8])? {
         while let key = deadlines.popDue(at: now) {
             guard var entry = entries[key] else { continue }
             let actions: TransactionActions
@@ -117,7 +118,7 @@ struct IncomingRequests: Sendable {
             entries[key] = entry
             deadlines.set(key, to: next)
             if actions.contains(.sendResponse) {
-                return Datagram(from: entry.local, to: entry.remote, entry.transaction.response)
+                return (entry.flow, entry.transaction.response)
             }
         }
         return nil

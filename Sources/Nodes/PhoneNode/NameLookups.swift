@@ -7,6 +7,10 @@ struct NameLookups: Sendable {
     enum Purpose: Hashable, Sendable {
         case registrar
         case stun
+        /// The target of a call.
+        case call(PhoneCallID)
+        /// The STUN server, for the audio of calls.
+        case callSTUN
     }
 
     enum Event: Sendable {
@@ -27,6 +31,7 @@ struct NameLookups: Sendable {
 
     let ports: ClosedRange<UInt16>
     private let servers: [Endpoint]
+    private let transport: SIPTransport
     private var resolver: SIPTargetResolver?
     private var asked: [UInt64: Asked] = [:]
     private var asks: UInt64 = 0
@@ -34,7 +39,8 @@ struct NameLookups: Sendable {
     private var events = Outbox<Event>()
 
     /// - Parameter port: the first of `portCount`.
-    init(servers: [Endpoint], locals: [Endpoint], port: UInt16, entropy: Entropy) {
+    init(servers: [Endpoint], locals: [Endpoint], transport: SIPTransport = .udp, port: UInt16, entropy: Entropy) {
+        self.transport = transport
         let first = min(port, .max - Self.portCount + 1)
         ports = first...(first + Self.portCount - 1)
         self.servers = servers
@@ -49,10 +55,12 @@ struct NameLookups: Sendable {
     /// A SIP server by RFC 3263.
     mutating func resolve(_ server: ServerAddress, for purpose: Purpose, at now: Instant) {
         if let address = server.literal {
-            events.append(.found(name: server.host, [Endpoint(address, server.port ?? 5060)], purpose, wasAsked: false))
+            events.append(
+                .found(name: server.host, [Endpoint(address, server.port ?? transport.defaultPort)], purpose, wasAsked: false))
             return
         }
-        ask(SIPTargetQuery(host: server.host, port: server.port, transport: server.transport), purpose, at: now)
+        let wanted = server.transport ?? (transport == .udp ? nil : transport)
+        ask(SIPTargetQuery(host: server.host, port: server.port, transport: wanted), purpose, at: now)
     }
 
     /// A host by its addresses alone.
@@ -134,7 +142,7 @@ struct NameLookups: Sendable {
         dns.otherLocal = locals.first { $0.address.isIPv6 != local.isIPv6 }?.address
         dns.ports = ports
         var settings = SIPTargetResolver.Settings(dns: dns)
-        settings.transports = [.udp]
+        settings.transports = transport == .udp ? [.udp] : [.udp, transport]
         settings.families = SIPTargetResolver.Family.allCases.filter { family in
             locals.contains { $0.address.isIPv6 == (family == .v6) }
         }

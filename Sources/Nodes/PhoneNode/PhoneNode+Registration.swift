@@ -112,9 +112,10 @@ extension PhoneNode {
         let request = OutgoingRequests.Request(
             purpose: .register(cseq: plan.cseq, contact: plan.contact),
             bytes: composer.register(plan, branch: branch, authorization: authorization), local: plan.local, remote: plan.target,
-            transaction: ClientNonInviteTransaction(isReliable: false, timers: transactionTimers, at: now))
+            transaction: ClientNonInviteTransaction(isReliable: settings.transport.isReliable, timers: transactionTimers, at: now)
+        )
         counters.registersSent += 1
-        begin(request, branch, plan.meaning)
+        begin(request, branch, plan.meaning, at: now)
     }
 
     private mutating func keepAlive(_ kind: PhoneSettings.Keepalive, _ target: Endpoint, at now: Instant) {
@@ -124,7 +125,7 @@ extension PhoneNode {
         case .none: break
         case .crlf:
             traces.note(.crlfSent(local: local, remote: target))
-            outbox.append(.send(Datagram(from: local, to: target, Array("\r\n\r\n".utf8))))
+            transmit(Array("\r\n\r\n".utf8), from: local, to: target, at: now)
         case .stun:
             guard !stun.isUnderWay(.keepalive) else { return }
             traces.note(.stunAsked(.keepalive, local: local, server: target))
@@ -136,15 +137,16 @@ extension PhoneNode {
             let request = OutgoingRequests.Request(
                 purpose: .keepalive(cseq: optionsCSeq), bytes: composer.options(cseq: optionsCSeq, sentBy: local, branch: branch),
                 local: local, remote: target,
-                transaction: ClientNonInviteTransaction(isReliable: false, timers: transactionTimers, at: now))
-            begin(request, branch, .keepaliveOptions(cseq: optionsCSeq))
+                transaction: ClientNonInviteTransaction(
+                    isReliable: settings.transport.isReliable, timers: transactionTimers, at: now))
+            begin(request, branch, .keepaliveOptions(cseq: optionsCSeq), at: now)
         }
     }
 
-    private mutating func begin(_ request: OutgoingRequests.Request, _ branch: String, _ meaning: SIPMeaning) {
+    private mutating func begin(_ request: OutgoingRequests.Request, _ branch: String, _ meaning: SIPMeaning, at now: Instant) {
         requests.begin(request, branch: branch)
         note(request, meaning)
-        outbox.append(.send(Datagram(from: request.local, to: request.remote, request.bytes)))
+        transmit(request.bytes, from: request.local, to: request.remote, at: now)
     }
 
     // MARK: STUN and names
@@ -216,12 +218,16 @@ extension PhoneNode {
                 } else {
                     registration.stunSilent(at: now)
                 }
+            case .call(let id): calls?.resolved(id, endpoints, at: now)
+            case .callSTUN: calls?.foundSTUN(endpoints, at: now)
             }
         case .notFound(let name, let reason, let purpose):
             traces.note(.notFound(name: name, reason: reason))
             switch purpose {
             case .registrar: registration.unresolvable(name: name, reason: reason, at: now)
             case .stun: registration.stunSilent(at: now)
+            case .call(let id): calls?.unresolvable(id, reason, at: now)
+            case .callSTUN: calls?.foundSTUN([], at: now)
             }
         }
     }

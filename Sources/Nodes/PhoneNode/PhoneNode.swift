@@ -1,11 +1,13 @@
 import Base
-
+import Codecs
+import MediaControl
 import SIP
 import SIPStack
 import STUN
 import STUNStack
 
-/// A SIP phone's signalling: it looks up its registrar, registers, stays registered, and says what it sees (RFC 3261 10.2, 5626, 3581).
+/// A SIP phone: it looks up its registrar, registers, stays registered, says what it sees (RFC 3261 10.2, 5626, 3581), makes and takes
+/// calls, and carries their audio.
 ///
 /// Drive it like any machine. It sends from the endpoints in `localEndpoints`; the edge binds a socket for each.
 public struct PhoneNode: Machine {
@@ -20,6 +22,36 @@ public struct PhoneNode: Machine {
         case unreachable(Endpoint)
         /// The machine has other addresses now; they replace the SIP sockets.
         case addressChanged([Endpoint])
+
+        case call(CallRequest)
+        /// Answers a call that rings.
+        case answer(PhoneCallID, play: PlaySource)
+        /// Refuses a call that rings, with a status of 400 to 699.
+        case reject(PhoneCallID, status: Int)
+        /// Ends a call, whatever its state: CANCEL, BYE, or 603 to one that rings.
+        case hangUp(PhoneCallID)
+        case hold(PhoneCallID)
+        case resume(PhoneCallID)
+        /// Silence goes out in place of what is played.
+        case mute(PhoneCallID, Bool)
+        /// 0-9, *, #, A-D; others are passed over.
+        case dtmf(PhoneCallID, String)
+        /// Asks the other side to call `to` instead of us (RFC 3515).
+        case transfer(PhoneCallID, to: String)
+        /// Asks the other side to take the place of our call `with` (RFC 3891).
+        case transferAttended(PhoneCallID, with: PhoneCallID)
+        case play(PhoneCallID, PlaySource)
+        /// Mono samples for a call that plays `.microphone`; at most a second waits.
+        case microphone(PhoneCallID, [Int16], rate: Int)
+        /// A short text (RFC 3428) to `to` at our own server; answered by `.textSent`.
+        case sendText(to: String, String)
+
+        /// Answers `.connect`: the connection of that number stands; `local` is now its real address.
+        case connected(FlowID)
+        /// Bytes as they come; the phone finds the messages in them.
+        case receivedStream(on: FlowID, [UInt8])
+        /// The connection is gone, or could not be made.
+        case closed(FlowID, reason: String)
     }
 
     public enum Output: Hashable, Sendable {
@@ -28,6 +60,17 @@ public struct PhoneNode: Machine {
         /// Sent whenever it differs from the last.
         case status(PhoneStatus)
         case stopped
+        case call(PhoneCallID, CallEvent)
+        /// What is heard of a call, 20 ms at a time, mono.
+        case audio(PhoneCallID, [Int16], rate: Int)
+        /// Somebody's short text.
+        case text(from: String, String)
+        /// What became of ours; `code` 0: it was not even sent.
+        case textSent(to: String, code: Int, reason: String)
+        /// Open a connection; the flow's number is the phone's, its local port unknown (0).
+        case connect(FlowID)
+        case sendStream(on: FlowID, [UInt8])
+        case disconnect(FlowID)
     }
 
     /// What was counted since the phone was made.
@@ -39,6 +82,10 @@ public struct PhoneNode: Machine {
         public var keepalivesSent: UInt64 = 0
         public var requestsAnswered: UInt64 = 0
         public var dropped: UInt64 = 0
+        public var callsMade: UInt64 = 0
+        public var callsTaken: UInt64 = 0
+        /// INVITEs turned away because no audio port or place was free.
+        public var callsTurnedAway: UInt64 = 0
     }
 
     enum Registration: Sendable {
@@ -59,6 +106,8 @@ public struct PhoneNode: Machine {
     }
 
     private(set) var isOn = false
+    /// Signed off, but a BYE or CANCEL is still waiting for its answer.
+    var isStopping = false
     /// Why the settings cannot work; nil where they can.
     let misconfiguration: String?
     let registrar: ServerAddress?
@@ -72,12 +121,17 @@ public struct PhoneNode: Machine {
     var incoming = IncomingRequests()
     var stun: STUNQueries
     var lookups: NameLookups
+    var connections: PhoneConnections
+    var calls: CallAgent?
     var optionsCSeq: UInt32 = 0
     var entropy: Entropy
     var outbox = Outbox<Output>()
     var traces = TraceBox<PhoneTrace>()
 
-    public init(settings: PhoneSettings, entropy seed: Entropy) {
+    /// - Parameters:
+    ///   - codecs: what audio can be coded in; the settings choose among them.
+    ///   - srtp: makes SRTP contexts; without it the phone neither offers nor takes encrypted audio.
+    public init(settings: PhoneSettings, entropy seed: Entropy, codecs: CodecRegistry = .g711, srtp: SRTPProvider? = nil) {
         var entropy = seed
         self.settings = settings
         let registrar = ServerAddress(settings.identity.registrar)
@@ -92,16 +146,33 @@ public struct PhoneNode: Machine {
         let local = settings.locals.first ?? Endpoint(.v4(.any), 5060)
         registration =
             switch settings.behaviour {
-            case .modern: .modern(ModernRegistration(settings: settings, local: local, entropy: entropy.fork()))
+            case .modern:
+                .modern(
+                    ModernRegistration(
+                        settings: settings.transport.isReliable ? ModernRegistration.overStream(settings) : settings,
+                        local: local,
+                        entropy: entropy.fork()))
             case .seed: .seed(SeedRegistration(settings: settings, local: local))
             }
         let name = settings.identity.authUser ?? settings.identity.user
         digest = DigestClient(username: name, password: .text(settings.identity.password), entropy: entropy.fork())
         proxyDigest = DigestClient(username: name, password: .text(settings.identity.password), entropy: entropy.fork())
         stun = STUNQueries(isClassic: settings.behaviour == .seed, t1: t1, entropy: entropy.fork())
-        lookups = NameLookups(servers: settings.dnsServers, locals: settings.locals, port: dnsPort, entropy: entropy.fork())
+        lookups = NameLookups(
+            servers: settings.dnsServers, locals: settings.locals, transport: settings.transport, port: dnsPort,
+            entropy: entropy.fork())
         if let registrar, misconfiguration == nil {
             composer = RegisterComposer(settings: settings, registrar: registrar, proxy: proxy, entropy: &entropy)
+        }
+        // Drawn only where it is used, so that older runs repeat to the byte.
+        let isStream = settings.transport.isReliable
+        connections = PhoneConnections(
+            transport: settings.transport, pingInterval: settings.keepalive == .none ? nil : settings.keepaliveInterval,
+            entropy: isStream ? entropy.fork() : entropy)
+        if settings.calls != nil, misconfiguration == nil {
+            calls = CallAgent(
+                settings: settings, registrar: registrar, proxy: proxy, codecs: codecs, srtp: srtp, timers: transactionTimers,
+                entropy: entropy.fork())
         }
         self.entropy = entropy
     }
@@ -115,15 +186,26 @@ public struct PhoneNode: Machine {
         for local in settings.locals where settings.dnsServers.contains(where: { $0.address.isIPv6 == local.address.isIPv6 }) {
             endpoints += lookups.ports.map { Endpoint(local.address, $0) }
         }
+        for port in calls?.ports ?? [] where !endpoints.contains(where: { $0.port == port }) {
+            endpoints += settings.locals.map { Endpoint($0.address, port) }
+        }
         return endpoints
     }
+
+    /// The calls there are, with the last second heard of each.
+    public func heard(of id: PhoneCallID) -> (samples: [Int16], rate: Int)? { calls?.heard(of: id) }
+
+    /// How many calls there are, those that ring included.
+    public var callCount: Int { calls?.count ?? 0 }
 
     // MARK: Machine
 
     public var nextDeadline: Instant? {
         guard isOn else { return incoming.nextDeadline }
-        return [registration.nextDeadline, requests.nextDeadline, incoming.nextDeadline, stun.nextDeadline, lookups.nextDeadline]
-            .compactMap { $0 }.min()
+        return [
+            registration.nextDeadline, requests.nextDeadline, incoming.nextDeadline, stun.nextDeadline, lookups.nextDeadline,
+            connections.nextDeadline, calls?.nextDeadline,
+        ].compactMap { $0 }.min()
     }
 
     public mutating func receive(_ input: Input, at now: Instant) {
@@ -133,19 +215,25 @@ public struct PhoneNode: Machine {
         case .received(let datagram): receive(datagram, at: now)
         case .unreachable(let endpoint): unreachable(endpoint, at: now)
         case .addressChanged(let locals): addressChanged(to: locals, at: now)
+        case .connected(let flow): connections.connected(flow, at: now)
+        case .receivedStream(let flow, let bytes): connections.received(bytes, on: flow, at: now)
+        case .closed(let flow, let reason): connections.closed(flow, reason, at: now)
+        case .call, .answer, .reject, .hangUp, .hold, .resume, .mute, .dtmf, .transfer, .transferAttended, .play, .microphone,
+            .sendText:
+            command(input, at: now)
         }
         settle(at: now)
     }
 
     public mutating func advance(to now: Instant) {
-        while let repeated = incoming.due(at: now) { outbox.append(.send(repeated)) }
+        while let repeated = incoming.due(at: now) { transmit(repeated.bytes, over: repeated.flow, at: now) }
         guard isOn else { return }
         while let event = requests.due(at: now) {
             switch event {
             case .retransmit(let request):
                 counters.retransmissions += 1
                 note(request, .retransmits(method: request.purpose.method, cseq: request.purpose.cseq))
-                outbox.append(.send(Datagram(from: request.local, to: request.remote, request.bytes)))
+                transmit(request.bytes, from: request.local, to: request.remote, at: now)
             case .timedOut(let purpose):
                 failed(purpose, isUnreachable: false, at: now)
                 settle(at: now)
@@ -155,6 +243,9 @@ public struct PhoneNode: Machine {
         lookups.advance(to: now)
         settle(at: now)
         registration.advance(to: now)
+        settle(at: now)
+        connections.advance(to: now)
+        calls?.advance(to: now)
         settle(at: now)
     }
 
@@ -170,7 +261,7 @@ public struct PhoneNode: Machine {
             return
         }
         isOn = true
-        registration.start(at: now)
+        if settings.registers { registration.start(at: now) }
     }
 
     private mutating func stop(at now: Instant) {
@@ -178,7 +269,8 @@ public struct PhoneNode: Machine {
             outbox.append(.stopped)
             return
         }
-        registration.stop(at: now)
+        calls?.hangUpAll(at: now)
+        if settings.registers { registration.stop(at: now) } else { stopUnregistered(at: now) }
     }
 
     private mutating func addressChanged(to locals: [Endpoint], at now: Instant) {
@@ -186,7 +278,11 @@ public struct PhoneNode: Machine {
         settings.locals = locals
         stun.cancelAll()
         lookups.addressChanged(to: locals, at: now)
-        registration.addressChanged(to: locals, at: now)
+        connections.closeAll()
+        if settings.registers { registration.addressChanged(to: locals, at: now) }
+        settle(at: now)
+        let contact = contact
+        calls?.addressChanged(to: locals, contact: contact, at: now)
     }
 
     private mutating func unreachable(_ endpoint: Endpoint, at now: Instant) {
@@ -197,6 +293,7 @@ public struct PhoneNode: Machine {
         lookups.unreachable(endpoint, at: now)
         settle(at: now)
         registration.unreachable(endpoint, at: now)
+        calls?.unreachable(endpoint, at: now)
     }
 
     mutating func failed(_ purpose: OutgoingRequests.Purpose, isUnreachable: Bool, at now: Instant) {
@@ -209,7 +306,7 @@ public struct PhoneNode: Machine {
     // MARK: Following up
 
     /// Carries out what the parts have decided, until none has anything left to say.
-    private mutating func settle(at now: Instant) {
+    mutating func settle(at now: Instant) {
         var isQuiet = false
         while !isQuiet {
             isQuiet = true
@@ -225,11 +322,31 @@ public struct PhoneNode: Machine {
                 isQuiet = false
                 take(event, at: now)
             }
+            while let event = connections.nextEvent() {
+                isQuiet = false
+                take(event, at: now)
+            }
+            let (contact, server) = (contact, serverInUse)
+            calls?.contact = contact
+            calls?.server = server
+            while let action = calls?.nextAction() {
+                isQuiet = false
+                take(action, at: now)
+            }
         }
     }
 
     mutating func turnOff(at now: Instant) {
+        if calls?.hasGoodbyesToSay ?? false {
+            isStopping = true
+            return
+        }
+        isStopping = false
         isOn = false
+        connections.closeAll()
+        while let event = connections.nextEvent() { take(event, at: now) }
+        calls?.dropAll(at: now)
+        while let action = calls?.nextAction() { take(action, at: now) }
         requests.abandon { _ in true }
         stun.cancelAll()
         lookups.cancelAll(at: now)
@@ -260,10 +377,14 @@ public struct PhoneNode: Machine {
         if settings.locals.contains(where: { $0.port == 0 }) {
             return "A local SIP port is 0; it must be the port that is bound."
         }
-        if settings.transport != .udp { return "This phone speaks SIP over UDP only, not \(settings.transport.viaToken)." }
-        if let wanted = (proxy ?? registrar)?.transport, wanted != .udp {
-            return "The server asks for \(wanted.viaToken); this phone speaks SIP over UDP only."
+        switch settings.transport {
+        case .udp, .tcp, .tls: break
+        case .ws, .wss: return "This phone speaks SIP over UDP, TCP and TLS, not \(settings.transport.viaToken)."
         }
+        if let wanted = (proxy ?? registrar)?.transport, wanted != settings.transport {
+            return "The server asks for \(wanted.viaToken); this phone is set to SIP over \(settings.transport.viaToken)."
+        }
+        if let fault = settings.calls.flatMap(CallAgent.misconfiguration) { return fault }
         if settings.expires == 0 { return "An expiry of 0 seconds would never register." }
         return nil
     }

@@ -145,6 +145,10 @@ public struct PhoneSettings: Hashable, Sendable {
     /// The local port of the audio. The seed's phone asks STUN for its mapping too.
     public var rtpPort: UInt16
     public var timers: Timers
+    /// Whether `.start` registers; without it the phone only makes and takes calls, and needs no password.
+    public var registers = true
+    /// nil: the phone registers and answers questions, but makes and takes no calls.
+    public var calls: CallSettings?
 
     public init(
         identity: Identity, behaviour: Behaviour = .modern, locals: [Endpoint], transport: SIPTransport = .udp,
@@ -152,7 +156,7 @@ public struct PhoneSettings: Hashable, Sendable {
         stunServer: STUNServer? = nil, stunInterval: Duration = .seconds(120), keepalive: Keepalive = .stun,
         keepaliveInterval: Duration = .seconds(25), rport: Bool = true,
         instanceID: String? = nil, userAgent: String = "Pinhole", dnsServers: [Endpoint] = [], dnsPort: UInt16? = nil,
-        rtpPort: UInt16 = 16_384, timers: Timers = Timers()
+        rtpPort: UInt16 = 16_384, timers: Timers = Timers(), registers: Bool = true, calls: CallSettings? = nil
     ) {
         self.identity = identity
         self.behaviour = behaviour
@@ -170,6 +174,8 @@ public struct PhoneSettings: Hashable, Sendable {
         self.dnsPort = dnsPort
         self.rtpPort = rtpPort
         self.timers = timers
+        self.registers = registers
+        self.calls = calls
     }
 
     /// The phone of the story: a SNOM 300 of 2007 with STUN switched on.

@@ -9,12 +9,16 @@ public enum PhoneTrace: Hashable, Sendable {
         public var local: Endpoint
         public var remote: Endpoint
         public var meaning: SIPMeaning
+        public var transport: SIPTransport
 
-        public init(bytes: [UInt8], local: Endpoint, remote: Endpoint, meaning: SIPMeaning) {
+        public init(
+            bytes: [UInt8], local: Endpoint, remote: Endpoint, meaning: SIPMeaning, transport: SIPTransport = .udp
+        ) {
             self.bytes = bytes
             self.local = local
             self.remote = remote
             self.meaning = meaning
+            self.transport = transport
         }
     }
 
@@ -60,6 +64,10 @@ public enum PhoneTrace: Hashable, Sendable {
         case sentByChanges(to: Endpoint)
         /// The registrar keeps former Contacts until told otherwise; this REGISTER also removes one.
         case removesFormerContact(Endpoint)
+        /// Something about a call that its messages do not show.
+        case call(PhoneCallID, String)
+        case connects(Endpoint, SIPTransport)
+        case connectionLost(Endpoint, reason: String)
     }
 
     public enum Observer: String, Hashable, Sendable {
@@ -115,6 +123,9 @@ extension PhoneTrace.Decision {
         case .keepaliveFallsBack(let kind, let because): "keepalive falls back to \(kind.rawValue): \(because)"
         case .flowFailed(let target, let because): "the path to \(target) is taken for dead: \(because)"
         case .sentByChanges(let to): "no answer found its way back; Via now names \(to)"
+        case .call(let id, let what): "call \(id): \(what)"
+        case .connects(let to, let transport): "opens a \(transport.viaToken) connection to \(to)"
+        case .connectionLost(let to, let reason): "the connection to \(to) is gone: \(reason)"
         case .removesFormerContact(let contact): "the same REGISTER removes the former Contact \(contact)"
         }
     }

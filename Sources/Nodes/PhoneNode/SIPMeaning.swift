@@ -12,6 +12,8 @@ public enum SIPMeaning: Hashable, Sendable {
     case keepaliveOptions(cseq: UInt32)
     case retransmits(method: String, cseq: UInt32)
     case answers(code: Int, method: String)
+    /// A request of a call; `again` where an answer made it necessary to send it anew.
+    case callRequest(method: String, cseq: UInt32, again: Bool)
 
     // Received.
     case challenge(cseq: UInt32, number: Int, nonce: String)
@@ -31,6 +33,7 @@ public enum SIPMeaning: Hashable, Sendable {
     case keepaliveAnswered(code: Int, seenAs: Endpoint?)
     /// A response that belongs to no request of ours that still waits: late, repeated or forged.
     case strayResponse(code: Int)
+    case callResponse(code: Int, method: String)
     case request(method: String)
     case repeatedRequest(method: String)
     case malformed(reason: String)
@@ -64,6 +67,8 @@ public enum SIPMeaning: Hashable, Sendable {
         case .keepaliveAnswered(let code, let seen):
             "\(code): the path is open" + (seen.map { "; the registrar sees us as \($0)" } ?? "")
         case .strayResponse(let code): "\(code) answers nothing that still waits; ignored"
+        case .callRequest(let method, let cseq, let again): "\(method) \(cseq)\(again ? " once more" : "")"
+        case .callResponse(let code, let method): "\(code) to \(method)"
         case .request(let method): "\(method) for this phone"
         case .repeatedRequest(let method): "\(method) again; the same answer"
         case .malformed(let reason): "not understood: \(reason)"

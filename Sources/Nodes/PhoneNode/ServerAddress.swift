@@ -31,7 +31,7 @@ struct ServerAddress: Hashable, Sendable {
 
     private init(host: String) { self.host = host }
 
-    private init?(_ uri: SIPURI) {
+    init?(_ uri: SIPURI) {
         guard uri.port != 0 else { return nil }
         switch uri.host {
         case .ipv4(let v4): self.init(host: v4.description)

@@ -158,6 +158,8 @@ struct World {
                     at: now + latency)
             case .status(let status): statuses.append((elapsed, status))
             case .stopped: stoppedAt = elapsed
+            // Calls and streams have worlds of their own.
+            case .call, .audio, .text, .textSent, .connect, .sendStream, .disconnect: break
             }
         }
         while let trace = phone.nextTrace() { traces.append((elapsed, trace)) }
