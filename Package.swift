@@ -62,6 +62,7 @@ let package = Package(
         room("ALG", "Machines/ALG", ["Base"]),
         room("Codecs", "Machines/Codecs", ["Base", "RTP"]),
         room("MediaControl", "Machines/MediaControl", ["Base", "RTP"]),
+        room("Conference", "Machines/Conference", ["Base", "RTP", "Codecs", "MediaControl"]),
         room("Relay", "Machines/Relay", ["Base", "RTP", "STUN", "STUNStack", "MediaControl"]),
         room("MediaPlane", "Machines/MediaPlane", ["Base", "RTP", "MediaControl", "Codecs", "Relay"]),
 
@@ -144,6 +145,7 @@ let package = Package(
         tests("Relay", "Machines/Relay", ["Base", "RTP", "STUN", "STUNStack", "MediaControl", "Relay"]),
         tests("ALG", "Machines/ALG", ["Base", "SIP", "Packet", "Capture", "ALG"]),
         tests("Codecs", "Machines/Codecs", ["Base", "RTP", "Codecs"]),
+        tests("Conference", "Machines/Conference", ["Base", "RTP", "Codecs", "MediaControl", "Conference"]),
         tests("VirtualNetwork", "VirtualNetwork", ["Base", "Packet", "Capture", "TCP", "VirtualNetwork"]),
         tests("ServerNode", "Nodes/ServerNode", ["Base", "SIP", "SIPStack", "STUN", "STUNStack", "ServerNode"]),
         tests(

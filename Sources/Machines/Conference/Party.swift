@@ -1,0 +1,84 @@
+import Base
+import Codecs
+import MediaControl
+import RTP
+
+/// One served leg: what it hears and what is heard of it.
+struct Party: Sendable {
+    enum Stage: Sendable {
+        /// No SDP is known: nobody to send to.
+        case waiting(MediaService)
+        /// Nothing is sent.
+        case silent
+        case tone(ToneGenerator)
+        case announcing(Announcement)
+        /// Before the door.
+        case proving(PINEntry)
+        /// The entry was complete, but too many were wrong lately: judged when its turn comes.
+        case held(PINEntry, isRight: Bool)
+        /// `room`: index.
+        case inRoom(room: Int, RoomEntry)
+        /// Hears the last prompt, then is told to hang up.
+        case leaving(MediaEnd)
+        case finished
+    }
+
+    let id: MediaLegID
+    var stage: Stage
+    var remote: MediaRemote?
+    /// Both nil until a codec is agreed.
+    var receiver: SoundReceiver?
+    var sender: SoundSender?
+    var isMuted = false
+    /// `*` was pressed then.
+    var star: Instant?
+    /// What this party alone hears now.
+    var prompt: NotePlayer?
+    /// The rate group and the shared encoder, in a room.
+    var group = 0
+    var shared: Int?
+    /// In the room's current sum.
+    var isSounding = false
+
+    init(_ id: MediaLegID, _ service: MediaService) {
+        self.id = id
+        stage = .waiting(service)
+    }
+
+    var receives: Bool { remote?.receives ?? false }
+    var sends: Bool { remote?.sends ?? false }
+
+    var room: Int? {
+        if case .inRoom(let room, _) = stage { return room }
+        return nil
+    }
+
+    mutating func play(_ prompt: Prompt) {
+        guard let sender else { return }
+        self.prompt = NotePlayer(prompt.notes, sampleRate: sender.sampleRate)
+    }
+
+    /// What SDP agreed. False: there is no codec we know.
+    mutating func agree(
+        _ remote: MediaRemote, _ codecs: CodecRegistry, tick: UInt64, _ entropy: inout Entropy
+    ) -> Bool {
+        self.remote = remote
+        guard let (format, codec) = codecs.choose(among: remote.formats), codec.sampleRate >= 8_000, format.clockRate >= 8_000
+        else {
+            return false
+        }
+        if sender == nil {
+            sender = SoundSender(format, codec, tick: tick, &entropy)
+        } else {
+            sender!.change(to: format, codec, tick: tick)
+        }
+        sender!.takeComfortNoise(among: remote.formats)
+        if receiver?.rate != codec.sampleRate {
+            receiver = SoundReceiver(rate: codec.sampleRate, noiseSeed: entropy.next())
+            prompt = nil
+        }
+        receiver!.accept(remote.formats, codecs)
+        if !remote.sends { receiver!.drop() }
+        return true
+    }
+}
