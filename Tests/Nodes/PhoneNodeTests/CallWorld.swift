@@ -25,6 +25,8 @@ struct CallWorld {
     var latency = Duration.milliseconds(20)
     /// Counted over everything that is sent, from 0; which are lost.
     var drops: Set<Int> = []
+    /// The same, counted over SIP messages alone.
+    var sipDrops: Set<Int> = []
     /// Whether a datagram passes, and as what.
     var wire: (Datagram) -> Datagram? = { $0 }
     private(set) var carried = 0
@@ -121,6 +123,7 @@ struct CallWorld {
         defer { carried += 1 }
         if let message = try? SIPMessage(parsing: datagram.payload) {
             sip.append((elapsed, datagram.source, message))
+            guard !sipDrops.contains(sip.count - 1) else { return }
         } else {
             media.append((elapsed, datagram))
         }

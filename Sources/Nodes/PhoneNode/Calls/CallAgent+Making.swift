@@ -82,7 +82,10 @@ extension CallAgent {
         if lower.hasPrefix("tel:") {
             number = String(decoding: written.utf8.dropFirst(4).prefix { $0 != UInt8(ascii: ";") }, as: UTF8.self)
         }
-        guard let registrar, !number.isEmpty, number.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7f }) else { return nil }
+        // A colon or slash is what other kinds of addresses have.
+        guard let registrar, !number.isEmpty,
+            number.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7f && $0 != UInt8(ascii: ":") && $0 != UInt8(ascii: "/") })
+        else { return nil }
         guard let uri = try? SIPURI(parsing: SIPText("sip:\(RegisterComposer.escapedUser(number))@\(registrar.uriHostPort)"))
         else {
             return nil

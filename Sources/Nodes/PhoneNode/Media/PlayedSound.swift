@@ -54,6 +54,8 @@ struct PlayedSound: Sendable {
             state = .samples(samples, at: at, repeats: repeats)
             return result + [Int16](repeating: 0, count: count - result.count)
         case .microphone(var waiting, let resampler):
+            // Let go of first, so that what waits is changed in place.
+            state = .silence
             let take = min(count, waiting.count)
             let result = Array(waiting[..<take]) + [Int16](repeating: 0, count: count - take)
             waiting.removeFirst(take)
