@@ -1,0 +1,251 @@
+import Base
+import Capture
+import RTP
+
+/// Judges RTP and RTCP against what SIP signalled: one-way and missing audio, quality, sources.
+///
+/// Fed in time order by `Analyzer`; holds state per stream and per call that offers media. Packets are counted as they come,
+/// who they belong to is settled at the end by address and time, so signalling and media need not come in step.
+public struct MediaAnalysis: Sendable {
+    /// A pause in which nothing at all was captured.
+    struct Hole: Sendable {
+        var file: UInt16
+        var from: Int64
+        var to: Int64
+        /// Streams whose numbers went on meanwhile.
+        var streams = 0
+    }
+
+    static let mostCalls = 131_072
+    static let mostFormatLists = 4_096
+    static let mostHoles = 256
+    static let mostRefusals = 1_024
+    static let hole: Int64 = 150_000_000
+
+    var table: RTPStreamTable
+    var calls: ContiguousArray<CallMedia> = []
+    var callOfDialog: [Int: Int] = [:]
+    /// Calls that found no room.
+    var unjudgedCalls = 0
+    var formatLists: [[OfferedMedia.Format]] = [[]]
+    private var formatListIndex: [[OfferedMedia.Format]: UInt16] = [[]: 0]
+    var codecs = CodecNames()
+    /// Who said last that it wants media at an endpoint, by the list of formats it wants.
+    private var expected: [MediaPlace: UInt16] = [:]
+    var holes: [Hole] = []
+    /// By file: when the last media packet came.
+    var lastSeen: [Int64] = []
+    var reports = ReceiverReports()
+    var refusals: [ICMPRecord] = []
+    var refusalFiles: [UInt16] = []
+    var outcomes: [Int: MediaOutcome] = [:]
+
+    public init() { self.init(mostStreams: 16_384) }
+
+    /// `mostStreams`: how many may be sent at once.
+    package init(mostStreams: Int) { table = RTPStreamTable(capacity: mostStreams) }
+
+    /// One UDP payload that looks like RTP or RTCP (`record.content`), in place; the pointer is good during the call only.
+    public mutating func packet(_ record: PayloadRecord, file: UInt16, _ payload: UnsafeRawBufferPointer) {
+        let now = record.time.nanoseconds
+        let place = Int(file)
+        if place < lastSeen.count {
+            let quiet = now &- lastSeen[place]
+            if quiet > Self.hole { open(hole: file, from: lastSeen[place], to: now) }
+            if quiet > 0 { lastSeen[place] = now }
+        } else {
+            while lastSeen.count <= place { lastSeen.append(now) }
+        }
+        guard record.content == .rtp else {
+            if record.content == .rtcp { reports.read(payload, record, file: file) }
+            return
+        }
+        guard payload.count >= 12 else { return }
+        let second = payload[1]
+        let type = second & 0x7f
+        let sequence = UInt16(payload[2]) << 8 | UInt16(payload[3])
+        let timestamp = UInt32(bigEndian: payload.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
+        let key = RTPStreamKey(
+            source: record.source, destination: record.destination, sourcePort: record.sourcePort,
+            destinationPort: record.destinationPort, file: file,
+            ssrc: UInt32(bigEndian: payload.loadUnaligned(fromByteOffset: 8, as: UInt32.self)))
+        let hash = key.mixed
+        let frame = UInt32(truncatingIfNeeded: record.frame)
+        let index: Int
+        if let found = table.find(key, hash) {
+            index = found
+        } else if let opened = open(key, hash, type, timestamp, now, frame) {
+            index = opened
+        } else {
+            return
+        }
+        var isSound = true
+        if type != table.streams[index].payloadType { isSound = turn(index, type, payload) }
+        if !holes.isEmpty { check(index, sequence, now) }
+        table.receive(
+            index, sequence: sequence, timestamp: timestamp, marker: second & 0x80 != 0, isSound: isSound, at: now, frame: frame)
+    }
+
+    /// An ICMP error: of interest where it refuses somebody's audio.
+    public mutating func icmp(_ record: ICMPRecord, file: UInt16) {
+        guard let quoted = record.quoted, quoted.transport == .udp, refusals.count < Self.mostRefusals else { return }
+        // Unreachable, of one kind or the other (RFC 792, RFC 4443).
+        guard record.isIPv6 ? record.type == 1 : record.type == 3 && record.code != 4 else { return }
+        refusals.append(record)
+        refusalFiles.append(file)
+    }
+
+    /// A SIP message with SDP went by, or a call was answered or ended.
+    public mutating func call(_ fact: CallFact) {
+        guard let time = fact.time?.nanoseconds else { return }
+        let index: Int
+        if let known = callOfDialog[fact.dialog] {
+            index = known
+        } else {
+            guard case .description = fact.what else { return }
+            guard calls.count < Self.mostCalls else {
+                unjudgedCalls += 1
+                return
+            }
+            index = calls.count
+            callOfDialog[fact.dialog] = index
+            calls.append(CallMedia(dialog: fact.dialog, file: fact.place.file, began: time))
+        }
+        switch fact.what {
+        case .description(let bytes, _): describe(index, fact, time, bytes)
+        case .answered:
+            if calls[index].answered == CallMedia.unknown {
+                calls[index].answered = time
+                calls[index].answeredPlace = fact.place
+            }
+        case .acknowledged: break
+        case .ended: if calls[index].ended == CallMedia.unknown { calls[index].ended = time }
+        }
+    }
+
+    /// Who of a call's two ends was heard, for `nat.private-sdp`; known once `finish` was called.
+    public func outcome(ofDialog dialog: Int) -> MediaOutcome { outcomes[dialog] ?? .unknown }
+
+    /// Findings about media and the streams seen. Dialog indices are those of the facts.
+    public mutating func finish() -> (findings: [Finding], streams: [StreamSummary]) {
+        table.closeAll()
+        var judge = MediaJudge(self)
+        judge.run()
+        outcomes = judge.outcomes
+        return (judge.findings, judge.streams)
+    }
+
+    // MARK: Packets
+
+    private mutating func open(
+        _ key: RTPStreamKey, _ hash: UInt64, _ type: UInt8, _ timestamp: UInt32, _ now: Int64, _ frame: UInt32
+    ) -> Int? {
+        var stream = RTPStream(key: key, payloadType: type, timestamp: timestamp, at: now, frame: frame)
+        let list = expected[MediaPlace(key.destination, key.destinationPort)] ?? expected[MediaPlace(key.source, key.sourcePort)]
+        let formats = formatLists[Int(list ?? 0)]
+        if let events = formats.first(where: { $0.name.lowercased() == "telephone-event" }) { stream.eventType = events.payloadType }
+        let (rate, codec) = codecs.look(up: type, in: formats)
+        stream.turn(to: type, clockRate: rate, codec: codec)
+        return table.open(key, hash, stream, at: now)
+    }
+
+    /// Another payload type; false for digits and comfort noise.
+    private mutating func turn(_ index: Int, _ type: UInt8, _ payload: UnsafeRawBufferPointer) -> Bool {
+        let header = RTPHeader(payload)
+        if table.with(index, { $0.isAuxiliary(type, payloadCount: header?.payloadCount ?? 0) }) { return false }
+        let key = table.streams[index].key
+        let list = expected[MediaPlace(key.destination, key.destinationPort)] ?? expected[MediaPlace(key.source, key.sourcePort)]
+        let (rate, codec) = codecs.look(up: type, in: formatLists[Int(list ?? 0)])
+        table.with(index) { $0.turn(to: type, clockRate: rate, codec: codec) }
+        return true
+    }
+
+    private mutating func open(hole file: UInt16, from: Int64, to: Int64) {
+        guard holes.count < Self.mostHoles, !table.streams.isEmpty else { return }
+        holes.append(Hole(file: file, from: from, to: to))
+    }
+
+    /// Whether numbers are missing across the last hole.
+    private mutating func check(_ index: Int, _ sequence: UInt16, _ now: Int64) {
+        let hole = holes[holes.count - 1]
+        let last = table.streams[index].last
+        guard last <= hole.from, now >= hole.to, hole.file == table.streams[index].key.file, now &- last < 60_000_000_000 else {
+            return
+        }
+        let ahead = sequence &- UInt16(truncatingIfNeeded: table.streams[index].statistics.highestSequence)
+        guard ahead > 1, ahead < 3_000 else { return }
+        holes[holes.count - 1].streams += 1
+        let number = holes.count - 1
+        table.with(index) { $0.lost(Int(ahead) - 1, inHole: number) }
+    }
+
+    // MARK: Signalling
+
+    private mutating func describe(_ index: Int, _ fact: CallFact, _ time: Int64, _ bytes: [UInt8]) {
+        guard let offered = bytes.withUnsafeBytes({ OfferedMedia($0) }) else { return }
+        let list = number(of: offered.formats)
+        calls[index].note(
+            MediaEvent(
+                time: time, place: fact.place, leg: Int16(clamping: fact.leg), isFromCaller: fact.isFromCaller,
+                flags: offered.flags, direction: offered.direction, address: offered.address, port: offered.port,
+                packetSource: fact.source.map { PackedAddress($0.address) } ?? .unknown,
+                packetSourcePort: fact.source?.port ?? 0,
+                packetDestination: fact.destination.map { PackedAddress($0.address) } ?? .unknown, formats: list))
+        if offered.port > 0 { expected[MediaPlace(offered.address, offered.port)] = list }
+        if offered.video > 0 { expected[MediaPlace(offered.videoAddress, offered.video)] = list }
+        for candidate in offered.candidates where calls[index].candidates.count < 16 {
+            calls[index].candidates.append((candidate.address, candidate.port, fact.isFromCaller))
+            expected[MediaPlace(candidate.address, candidate.port)] = list
+        }
+    }
+
+    private mutating func number(of formats: [OfferedMedia.Format]) -> UInt16 {
+        if let known = formatListIndex[formats] { return known }
+        guard formatLists.count < Self.mostFormatLists else { return 0 }
+        let number = UInt16(formatLists.count)
+        formatLists.append(formats)
+        formatListIndex[formats] = number
+        return number
+    }
+}
+
+/// An endpoint in eighteen octets.
+struct MediaPlace: Hashable, Sendable {
+    var address: PackedAddress
+    var port: UInt16
+
+    init(_ address: PackedAddress, _ port: UInt16) {
+        self.address = address
+        self.port = port
+    }
+
+    static func == (a: MediaPlace, b: MediaPlace) -> Bool {
+        a.address.low == b.address.low && a.port == b.port && a.address.high == b.address.high
+    }
+
+    func hash(into hasher: inout Hasher) {
+        hasher.combine((address.low ^ address.high &* 0xc2b2_ae3d_27d4_eb4f) &* 0xff51_afd7_ed55_8ccd ^ UInt64(port) << 48)
+    }
+}
+
+/// Names of codecs by a small number; 0 is unknown.
+struct CodecNames: Sendable {
+    private(set) var names: [String] = [""]
+    private var numbers: [String: UInt16] = [:]
+
+    mutating func number(_ name: String) -> UInt16 {
+        if let known = numbers[name] { return known }
+        guard names.count < 1_024 else { return 0 }
+        let number = UInt16(names.count)
+        names.append(name)
+        numbers[name] = number
+        return number
+    }
+
+    /// Clock rate and name of a payload type, by signalling, else by RFC 3551; 0 where neither tells.
+    mutating func look(up type: UInt8, in formats: [OfferedMedia.Format]) -> (UInt32, UInt16) {
+        if let format = formats.first(where: { $0.payloadType == type }) { return (format.clockRate, number(format.name)) }
+        guard let format = MediaFormat(staticPayloadType: type) else { return (0, 0) }
+        return (UInt32(format.clockRate), number(format.encoding))
+    }
+}

@@ -1,0 +1,235 @@
+import Base
+import Capture
+
+extension MediaJudge {
+    /// What a leg of a call shows.
+    struct LegVerdict {
+        enum What {
+            case bothWays
+            /// Only the other end was heard, for that long.
+            case oneWay(quiet: StreamSummary.Speaker, seconds: Double)
+            case none(seconds: Double)
+            /// Not to be judged.
+            case unknown
+        }
+
+        var leg: Int16
+        var what: What
+    }
+
+    /// Shorter silences are nobody's fault, nanoseconds.
+    static let patience: Int64 = 3_000_000_000
+    /// A sender known to suppress silence may say nothing for longer.
+    static let patienceWithSuppression: Int64 = 30_000_000_000
+
+    mutating func judgeCalls() {
+        var verdicts: [(call: Int, legs: [LegVerdict])] = []
+        /// By file: calls heard both ways, and calls heard one way.
+        var both: [UInt16: Int] = [:]
+        var single: [UInt16: Int] = [:]
+        for number in media.calls.indices {
+            let call = media.calls[number]
+            let legs = call.legs.map { LegVerdict(leg: $0, what: judge(number, $0)) }
+            verdicts.append((number, legs))
+            var sawOneWay = false
+            var sawBoth = false
+            for leg in legs {
+                switch leg.what {
+                case .bothWays: sawBoth = true
+                case .oneWay: sawOneWay = true
+                case .none, .unknown: break
+                }
+            }
+            if sawOneWay { single[call.file, default: 0] += 1 } else if sawBoth { both[call.file, default: 0] += 1 }
+            outcomes[call.dialog] = outcome(number, legs)
+        }
+        let hasPairs = filesWithBothDirections()
+        var hidden: [UInt16: [Int]] = [:]
+        for (number, legs) in verdicts {
+            let call = media.calls[number]
+            var told = false
+            for leg in legs where !told {
+                if case .oneWay(let quiet, let seconds) = leg.what {
+                    // Every call with one direction only, and no pair of streams anywhere: so the tap sees one leg.
+                    if both[call.file] == nil, !hasPairs.contains(call.file), single[call.file, default: 0] > 1 {
+                        hidden[call.file, default: []].append(number)
+                    } else {
+                        tellOneWay(number, leg.leg, quiet: quiet, seconds: seconds)
+                    }
+                    told = true
+                }
+            }
+            if !told, !legs.isEmpty {
+                var least = Double.infinity
+                for leg in legs {
+                    switch leg.what {
+                    case .none(let seconds): least = min(least, seconds)
+                    case .bothWays, .oneWay: least = -.infinity
+                    case .unknown: break
+                    }
+                }
+                if least.isFinite, least > 0 { tellNone(number, legs, seconds: least) }
+            }
+            judgeSources(number)
+        }
+        for (file, numbers) in hidden.sorted(by: { $0.key < $1.key }) { tellOneLeg(file, numbers) }
+    }
+
+    private func filesWithBothDirections() -> Set<UInt16> {
+        var files = Set<UInt16>()
+        for (flow, indices) in flows where !files.contains(flow.file) {
+            let reverse = flows[Flow(file: flow.file, source: flow.destination, destination: flow.source)] ?? []
+            if indices.contains(where: { a in reverse.contains { overlaps(a, $0) } }) { files.insert(flow.file) }
+        }
+        return files
+    }
+
+    private func outcome(_ number: Int, _ legs: [LegVerdict]) -> MediaOutcome {
+        let heard = (ofCall[number] ?? []).filter { !seen[$0].isMisdirected && seen[$0].stream.statistics.totalReceived >= 10 }
+        let caller = heard.contains { seen[$0].speaker == .caller }
+        let callee = heard.contains { seen[$0].speaker == .callee }
+        for leg in legs { if case .oneWay = leg.what { return .oneWay } }
+        if caller, callee { return .bothWays }
+        for leg in legs { if case .none = leg.what { return .none } }
+        return .unknown
+    }
+
+    // MARK: One leg
+
+    /// Streams of a call that travel on one leg of it.
+    func streams(of number: Int, _ leg: Int16) -> [Int] {
+        let call = media.calls[number]
+        let all = ofCall[number] ?? []
+        guard call.legs.count > 1 else { return all }
+        return all.filter { index in
+            let key = seen[index].stream.key
+            guard seen[index].isSourceKnown || seen[index].isDestinationKnown else { return true }
+            return call.events.contains {
+                $0.leg == leg
+                    && (($0.address == key.source && $0.port == key.sourcePort)
+                        || ($0.address == key.destination && $0.port == key.destinationPort))
+            }
+        }
+    }
+
+    private func judge(_ number: Int, _ leg: Int16) -> LegVerdict.What {
+        let call = media.calls[number]
+        guard call.said(leg, caller: true) != nil, call.said(leg, caller: false) != nil, Int(call.file) < media.lastSeen.count
+        else { return .unknown }
+        guard seen.contains(where: { $0.stream.key.file == call.file }) else { return .unknown }
+        let end = max(media.lastSeen[Int(call.file)], call.events.last?.time ?? 0)
+        // The first packets need a moment, and the last ones are not missed.
+        let periods = call.activePeriods(leg, until: end).compactMap { period -> RTPStream.Activity? in
+            let from = period.from + 300_000_000
+            let to = period.to - 300_000_000
+            return to > from ? RTPStream.Activity(from: from, to: to) : nil
+        }
+        let total = periods.reduce(Int64(0)) { $0 + $1.to - $1.from }
+        let own = streams(of: number, leg)
+        let heard = own.filter { !seen[$0].isMisdirected }
+        if heard.isEmpty {
+            guard total >= Self.patience, isExpectedHere(number, leg) || !own.isEmpty, !isElsewhere(call, leg) else { return .unknown }
+            return .none(seconds: Double(total) / 1e9)
+        }
+        var worst: (StreamSummary.Speaker, Int64)?
+        for quiet in [StreamSummary.Speaker.caller, .callee] {
+            let length = silence(of: quiet, heard, periods)
+            let quietStreams = heard.filter { seen[$0].speaker == quiet }
+            let suppresses =
+                !quietStreams.isEmpty
+                && (quietStreams.contains { isSuppressing(seen[$0].stream) }
+                    || call.said(leg, caller: quiet == .caller)?.flags.contains(.offersComfortNoise) == true)
+            let patience = suppresses ? Self.patienceWithSuppression : Self.patience
+            guard length > patience, length > worst?.1 ?? 0, !isHeardUnseen(by: quiet == .caller ? false : true, call, leg) else {
+                continue
+            }
+            worst = (quiet, length)
+        }
+        if let worst { return .oneWay(quiet: worst.0, seconds: Double(worst.1) / 1e9) }
+        let speakers = Set(heard.compactMap { seen[$0].speaker })
+        return speakers.count == 2 ? .bothWays : .unknown
+    }
+
+    private func isSuppressing(_ stream: RTPStream) -> Bool { stream.spurts > 0 || stream.flags.contains(.sawComfortNoise) }
+
+    /// The longest stretch within the periods in which the other end was heard and this one was not.
+    private func silence(of quiet: StreamSummary.Speaker, _ heard: [Int], _ periods: [RTPStream.Activity]) -> Int64 {
+        let talking = Spans(heard.filter { seen[$0].speaker != quiet }.flatMap { seen[$0].stream.spans })
+        let answering = Spans(heard.filter { seen[$0].speaker == quiet }.flatMap { seen[$0].stream.spans })
+        return talking.clipped(to: periods).longest(without: answering)
+    }
+
+    /// The capture shows the traffic between these hosts: then missing audio means something.
+    private func isExpectedHere(_ number: Int, _ leg: Int16) -> Bool {
+        let call = media.calls[number]
+        guard let caller = call.said(leg, caller: true), let callee = call.said(leg, caller: false) else { return false }
+        func isSignaller(_ event: MediaEvent) -> Bool {
+            event.address == event.packetSource || event.address.isPrivateNetwork != event.packetSource.isPrivateNetwork
+        }
+        if isSignaller(caller), isSignaller(callee) { return true }
+        return seen.contains { other in
+            let key = other.stream.key
+            return key.file == call.file
+                && [caller.address, callee.address].contains { $0 == key.source || $0 == key.destination }
+        }
+    }
+
+    /// A TURN server may carry the packets inside others.
+    private func isElsewhere(_ call: CallMedia, _ leg: Int16) -> Bool {
+        call.events.contains { $0.leg == leg && $0.flags.contains(.hasRelayCandidate) }
+    }
+
+    /// The listener reports on a stream that the capture does not show: the tap sees one direction.
+    private func isHeardUnseen(by caller: Bool, _ call: CallMedia, _ leg: Int16) -> Bool {
+        guard let event = call.said(leg, caller: caller) else { return false }
+        return media.reports.views.contains { key, view in
+            key.file == call.file && view.highest > 0 && view.time >= call.began
+                && (call.ended == CallMedia.unknown || view.time <= call.ended + 3_000_000_000)
+                && (view.reporter == event.address || view.reporter == event.packetSource)
+                && (view.reporterPort == event.port || view.reporterPort == event.port &+ 1)
+                && !seen.contains { $0.stream.key.file == key.file && $0.stream.key.ssrc == key.ssrc }
+        }
+    }
+}
+
+/// Stretches of time in order, without overlaps.
+struct Spans {
+    private(set) var list: [RTPStream.Activity] = []
+
+    init(_ spans: [RTPStream.Activity]) {
+        for span in spans.sorted(by: { $0.from < $1.from }) where span.to >= span.from {
+            if let last = list.last, span.from <= last.to {
+                list[list.count - 1].to = max(last.to, span.to)
+            } else {
+                list.append(span)
+            }
+        }
+    }
+
+    func clipped(to periods: [RTPStream.Activity]) -> Spans {
+        Spans(
+            periods.flatMap { period in
+                list.compactMap { span in
+                    let from = max(span.from, period.from)
+                    let to = min(span.to, period.to)
+                    return to > from ? RTPStream.Activity(from: from, to: to) : nil
+                }
+            })
+    }
+
+    /// The longest part that none of the other's stretches touches.
+    func longest(without other: Spans) -> Int64 {
+        var longest: Int64 = 0
+        for span in list {
+            var from = span.from
+            for gap in other.list where gap.to > from && gap.from < span.to {
+                longest = max(longest, gap.from - from)
+                from = max(from, gap.to)
+            }
+            longest = max(longest, span.to - from)
+        }
+        return longest
+    }
+
+    var total: Int64 { list.reduce(0) { $0 + $1.to - $1.from } }
+}

@@ -1,0 +1,165 @@
+import Base
+import Capture
+
+/// Why audio is missing, as far as the capture shows it.
+struct SilenceCause {
+    var sentence: String
+    var culprit = Culprit.unknown
+    var confidence = Confidence.likely
+    var evidence: [Evidence] = []
+    var remedies: [Remedy] = []
+}
+
+extension MediaJudge {
+    mutating func tellOneWay(_ number: Int, _ leg: Int16, quiet: StreamSummary.Speaker, seconds: Double) {
+        let call = media.calls[number]
+        let listener = other(quiet)
+        let own = streams(of: number, leg)
+        let heard = own.filter { seen[$0].speaker == listener && !seen[$0].isMisdirected }
+        let cause = cause(number, leg, quiet: quiet)
+        let began = own.contains { seen[$0].speaker == quiet && !seen[$0].isMisdirected } ? "stopped being heard" : "was never heard"
+        var finding = Finding(
+            .mediaOneWay, .fault,
+            "Audio went one way: \(named(call, leg, listener)) was heard, \(named(call, leg, quiet)) \(began), for "
+                + "\(Self.tenth(seconds)) s while both wanted to speak and to hear. \(cause.sentence)",
+            details: [
+                "Ruled out: hold (both descriptions say sendrecv then)\(suppressionNote(own, quiet)), and a capture that sees one "
+                    + "direction only."
+            ], culprit: cause.culprit, confidence: cause.confidence, remedies: cause.remedies, subject: subject(call, leg))
+        if !filesWithPairs(call.file) {
+            finding.details[0] = "Ruled out: hold (both descriptions say sendrecv then)\(suppressionNote(own, quiet))."
+            finding.details.append(
+                "No other call in this capture has audio both ways: if it was taken where only one direction passes, nothing is wrong.")
+            if finding.confidence != .proved { finding.confidence = .possible }
+        }
+        for caller in [true, false] {
+            if let event = call.said(leg, caller: caller) {
+                finding.evidence.append(evidence(event, "what \(name(caller ? .caller : .callee)) agreed to"))
+            }
+        }
+        for index in heard.prefix(2) { finding.evidence.append(evidence(streams[index], "\(name(listener)) speaks")) }
+        for index in own.filter({ seen[$0].speaker == quiet }).prefix(2) {
+            finding.evidence.append(
+                evidence(streams[index], seen[index].isMisdirected ? "sent where it cannot arrive" : "the last that \(name(quiet)) was heard"))
+        }
+        finding.evidence += cause.evidence
+        findings.append(finding)
+    }
+
+    private func suppressionNote(_ own: [Int], _ quiet: StreamSummary.Speaker) -> String {
+        own.contains { seen[$0].speaker == quiet } ? ", silence suppression (no pause like it, no comfort noise before)" : ""
+    }
+
+    func filesWithPairs(_ file: UInt16) -> Bool {
+        flows.contains { flow, indices in
+            flow.file == file
+                && (flows[Flow(file: file, source: flow.destination, destination: flow.source)] ?? []).contains { a in
+                    indices.contains { overlaps(a, $0) }
+                }
+        }
+    }
+
+    mutating func tellNone(_ number: Int, _ legs: [LegVerdict], seconds: Double) {
+        let call = media.calls[number]
+        let leg = legs.first { if case .none = $0.what { true } else { false } }?.leg ?? legs[0].leg
+        let ways = [cause(number, leg, quiet: .caller), cause(number, leg, quiet: .callee)]
+        let cause = ways.first { $0.culprit != .unknown || !$0.evidence.isEmpty } ?? ways[0]
+        var finding = Finding(
+            .mediaNone, .fault,
+            "The call between \(named(call, leg, .caller)) and \(named(call, leg, .callee)) was answered and neither end was heard for "
+                + "\(Self.tenth(seconds)) s. \(cause.sentence)",
+            details: [
+                "Ruled out: a capture of signalling alone (it holds the audio of other calls), hold, and refused audio.",
+            ], culprit: cause.culprit, confidence: cause.confidence, remedies: cause.remedies, subject: subject(call, leg))
+        for caller in [true, false] {
+            if let event = call.said(leg, caller: caller) {
+                finding.evidence.append(evidence(event, "what \(name(caller ? .caller : .callee)) agreed to"))
+            }
+        }
+        for index in streams(of: number, leg).prefix(2) { finding.evidence.append(evidence(streams[index], "sent where it cannot arrive")) }
+        finding.evidence += cause.evidence
+        findings.append(finding)
+    }
+
+    /// One note for all calls of which a capture shows a single direction.
+    mutating func tellOneLeg(_ file: UInt16, _ numbers: [Int]) {
+        guard let first = numbers.first else { return }
+        let call = media.calls[first]
+        var finding = Finding(
+            .mediaOneWay, .note,
+            "Of each of the \(numbers.count) calls with audio the capture shows one direction only: it was taken where the other does not pass.",
+            details: ["Whether anybody heard nothing cannot be told from here."], confidence: .likely,
+            remedies: [Remedy(.capture, "Capture at a place that both directions pass: on the phone, the server, or the router between.")],
+            subject: FindingSubject(dialogs: numbers.map { media.calls[$0].dialog }, vantage: Vantage(file)), count: numbers.count)
+        for index in (ofCall[first] ?? []).prefix(2) { finding.evidence.append(evidence(streams[index], "the only direction seen")) }
+        if let leg = call.legs.first, let event = call.said(leg, caller: true) { finding.evidence.append(evidence(event, "")) }
+        findings.append(finding)
+    }
+
+    /// Why `quiet` is not heard by the other end.
+    func cause(_ number: Int, _ leg: Int16, quiet: StreamSummary.Speaker) -> SilenceCause {
+        let call = media.calls[number]
+        let listener = other(quiet)
+        let ends = Culprit.between(named(call, leg, quiet), named(call, leg, listener))
+        guard let target = call.said(leg, caller: listener == .caller) else {
+            return SilenceCause(sentence: "Why does not show.", remedies: Self.generalRemedies)
+        }
+        if let refused = refusals(call, to: target.address, target.port).first {
+            let box = refused.source == target.address ? name(listener) + " (\(refused.source))" : "\(refused.source)"
+            return SilenceCause(
+                sentence: "\(box == "\(refused.source)" ? "The box \(box)" : box) refuses the packets to \(target.endpoint) by ICMP.",
+                culprit: .proved(box), confidence: .proved, evidence: [evidence(refused, call.file, "refuses the audio")],
+                remedies: [
+                    Remedy(
+                        .network,
+                        refused.source == target.address
+                            ? "Make \(name(listener)) listen at \(target.endpoint), the place that its SDP names."
+                            : "Let \(refused.source) pass RTP to \(target.endpoint), or turn off the SIP helper that opens audio for the signalling peer alone."
+                    ),
+                    Self.relay,
+                ])
+        }
+        if let stray = streams(of: number, leg).first(where: { seen[$0].speaker == quiet && seen[$0].isMisdirected }) {
+            return SilenceCause(
+                sentence: "\(name(quiet).capitalizedFirst) sends to \(streams[stray].destination), a private address out of the SDP "
+                    + "of \(name(listener)), which stands behind a NAT.",
+                culprit: ends, confidence: .proved, remedies: Self.privateRemedies)
+        }
+        if target.address.isPrivateNetwork, !target.packetSource.isPrivateNetwork, !target.packetSource.isUnknown {
+            return SilenceCause(
+                sentence: "The SDP of \(name(listener)) asks for audio at \(target.endpoint), a private address that cannot be "
+                    + "reached from outside; its packets come from \(target.packetSource).",
+                culprit: ends, remedies: Self.privateRemedies)
+        }
+        if seen.contains(where: { other in
+            other.call == number && other.speaker == listener && !other.isSourceKnown
+                && other.stream.key.source == target.packetSource && other.stream.key.sourcePort != target.port
+        }) {
+            return SilenceCause(
+                sentence: "The packets of \(name(listener)) come from another port than its SDP names (a NAT), and \(name(quiet)) does "
+                    + "not answer to where they come from.",
+                culprit: ends,
+                remedies: [
+                    Remedy(.server, "Let the relay latch: send to where the packets come from (symmetric RTP, RFC 4961), not to the SDP's port."),
+                    Self.relay,
+                ])
+        }
+        return SilenceCause(
+            sentence: "No packet of \(name(quiet)) reached the place of the capture, so it was lost before, or never sent.", culprit: ends,
+            remedies: Self.generalRemedies)
+    }
+
+    static let relay = Remedy(.server, "Relay the audio on the server (media relay with latching), so that both ends only have to reach the server.")
+    static let privateRemedies = [
+        Remedy(.server, "Treat the phone as behind a NAT: ignore the private address in its SDP, relay the audio and latch on to where it comes from."),
+        Remedy(.phone, "Use ICE or STUN, so that the SDP names an address that can be reached."),
+    ]
+    static let generalRemedies = [
+        Remedy(.network, "Check that firewalls and routers let RTP pass in that direction, and capture once more nearer to the silent end."),
+        relay,
+    ]
+}
+
+extension String {
+    var capitalizedFirst: String { prefix(1).uppercased() + dropFirst() }
+}

@@ -1,0 +1,44 @@
+import Base
+import Capture
+
+extension MediaJudge {
+    /// `media.wrong-source`: audio from a host that no description names and nobody signals from.
+    mutating func judgeSources(_ number: Int) {
+        let call = media.calls[number]
+        var strangers: [Int] = []
+        for index in ofCall[number] ?? [] where !seen[index].isSourceKnown {
+            let source = seen[index].stream.key.source
+            guard seen[index].stream.statistics.totalReceived >= 10, !isOfCall(source, call) else { continue }
+            strangers.append(index)
+        }
+        guard let first = strangers.first else { return }
+        let heard = (ofCall[number] ?? []).filter { !seen[$0].isMisdirected && seen[$0].stream.statistics.totalReceived >= 10 }
+        let works = Set(heard.compactMap { seen[$0].speaker }).count == 2
+        let speaker = seen[first].speaker ?? .callee
+        let leg = call.legs.first ?? 0
+        let said = call.said(leg, caller: speaker == .caller)
+        var finding = Finding(
+            .mediaWrongSource, works ? .note : .risk,
+            "Audio for \(name(other(speaker))) came from \(streams[first].source), which nobody signalled"
+                + (said.map { ": \(name(speaker)) named \($0.endpoint)" } ?? "") + "."
+                + (works ? " It did no harm here: audio went both ways." : " A phone or relay that takes audio only from the signalled address drops it."),
+            details: [
+                "Symmetric RTP through a NAT is ruled out: the address is neither in an SDP or ICE candidate of the call nor that of a "
+                    + "signalling packet. A media server, or a NAT that gives audio another public address, would look like this."
+            ], confidence: .likely,
+            remedies: works
+                ? []
+                : [
+                    Remedy(.server, "Name the address that sends the audio in SDP, or let the relay latch on to it only after the signalled one stayed silent."),
+                    Remedy(.network, "Give SIP and RTP of one phone the same public address (paired pooling, RFC 4787 4.1)."),
+                ], subject: subject(call, leg), count: strangers.count)
+        if let said { finding.evidence.append(evidence(said, "the place that \(name(speaker)) named")) }
+        for index in strangers.prefix(3) { finding.evidence.append(evidence(streams[index], "comes from elsewhere")) }
+        findings.append(finding)
+    }
+
+    private func isOfCall(_ address: PackedAddress, _ call: CallMedia) -> Bool {
+        call.events.contains { $0.address == address || $0.packetSource == address || $0.packetDestination == address }
+            || call.candidates.contains { $0.address == address }
+    }
+}

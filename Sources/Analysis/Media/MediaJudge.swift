@@ -1,0 +1,249 @@
+import Base
+import Capture
+import RTP
+
+/// Settles at the end whose stream is whose, and judges each call's media.
+struct MediaJudge {
+    /// A stream and the call it belongs to.
+    struct Seen {
+        var stream: RTPStream
+        var bins: [StreamSummary.Bin]
+        /// Index into the calls; nil where no signalling names it.
+        var call: Int?
+        var speaker: StreamSummary.Speaker?
+        /// Its source, or its destination, is a place that SDP or ICE named.
+        var isSourceKnown = false
+        var isDestinationKnown = false
+        /// From a public address to a private one that the listener does not wear: it arrives nowhere.
+        var isMisdirected = false
+    }
+
+    /// A place as one end of a call named it.
+    struct Reference {
+        var call: Int
+        var isCaller: Bool
+    }
+
+    struct FilePlace: Hashable {
+        var file: UInt16
+        var place: MediaPlace
+    }
+
+    struct Flow: Hashable {
+        var file: UInt16
+        var source: MediaPlace
+        var destination: MediaPlace
+    }
+
+    let media: MediaAnalysis
+    var seen: [Seen] = []
+    var streams: [StreamSummary] = []
+    var findings: [Finding] = []
+    var outcomes: [Int: MediaOutcome] = [:]
+    /// Streams of each call, indices into `seen`.
+    var ofCall: [Int: [Int]] = [:]
+    /// Indices into `seen`.
+    var flows: [Flow: [Int]] = [:]
+    private var places: [FilePlace: [Reference]] = [:]
+    private var addresses: [FilePlace: [Reference]] = [:]
+
+    init(_ media: MediaAnalysis) {
+        self.media = media
+        seen = media.table.closed.map { Seen(stream: $0.stream, bins: $0.bins, call: nil, speaker: nil) }
+    }
+
+    mutating func run() {
+        guard !seen.isEmpty else { return }
+        for index in seen.indices { flows[flow(index), default: []].append(index) }
+        index()
+        attribute()
+        for index in seen.indices { if let call = seen[index].call { ofCall[call, default: []].append(index) } }
+        streams = seen.indices.map { summary($0) }
+        judgeCalls()
+        judgeQuality()
+        streams.sort { ($0.first, $0.source, $0.ssrc) < ($1.first, $1.source, $1.ssrc) }
+    }
+
+    func flow(_ index: Int) -> Flow {
+        let key = seen[index].stream.key
+        return Flow(
+            file: key.file, source: MediaPlace(key.source, key.sourcePort),
+            destination: MediaPlace(key.destination, key.destinationPort))
+    }
+
+    // MARK: Whose stream
+
+    private mutating func index() {
+        for (number, call) in media.calls.enumerated() {
+            func note(_ address: PackedAddress, _ port: UInt16, _ isCaller: Bool) {
+                let place = FilePlace(file: call.file, place: MediaPlace(address, port))
+                let known = places[place] ?? []
+                guard !known.contains(where: { $0.call == number && $0.isCaller == isCaller }), known.count < 4_096 else { return }
+                places[place, default: []].append(Reference(call: number, isCaller: isCaller))
+            }
+            for event in call.events where event.port > 0 { note(event.address, event.port, event.isFromCaller) }
+            for candidate in call.candidates { note(candidate.address, candidate.port, candidate.isCaller) }
+        }
+    }
+
+    /// The call was on while the stream was sent.
+    private func isDuring(_ call: CallMedia, _ stream: RTPStream) -> Bool {
+        stream.last >= call.began - 2_000_000_000
+            && (call.ended == CallMedia.unknown || stream.first <= call.ended + 3_000_000_000)
+    }
+
+    /// The newest call that was on when the stream began.
+    private func best(_ references: [Reference]?, _ stream: RTPStream) -> Reference? {
+        var best: Reference?
+        for reference in references ?? [] where isDuring(media.calls[reference.call], stream) {
+            guard let other = best else {
+                best = reference
+                continue
+            }
+            let a = media.calls[reference.call].began
+            let b = media.calls[other.call].began
+            if (a <= stream.first) != (b <= stream.first) ? a <= stream.first : a > b { best = reference }
+        }
+        return best
+    }
+
+    private mutating func attribute() {
+        for index in seen.indices {
+            let flow = flow(index)
+            let to = places[FilePlace(file: flow.file, place: flow.destination)]
+            let from = places[FilePlace(file: flow.file, place: flow.source)]
+            // Both ends named by one call is as sure as can be.
+            let both = (to ?? []).filter { a in (from ?? []).contains { $0.call == a.call && $0.isCaller != a.isCaller } }
+            if let match = best(both, seen[index].stream) {
+                assign(index, match.call, match.isCaller ? .callee : .caller, source: true, destination: true)
+            } else if let match = best(to, seen[index].stream) {
+                assign(index, match.call, match.isCaller ? .callee : .caller, source: false, destination: true)
+            } else if let match = best(from, seen[index].stream) {
+                assign(index, match.call, match.isCaller ? .caller : .callee, source: true, destination: false)
+            }
+        }
+        for index in seen.indices where seen[index].call == nil { attributeByAnswer(index) }
+        if seen.contains(where: { $0.call == nil }), !media.calls.isEmpty { attributeByAddress() }
+        for index in seen.indices { if let call = seen[index].call { seen[index].isMisdirected = isMisdirected(index, call) } }
+    }
+
+    private mutating func assign(
+        _ index: Int, _ call: Int, _ speaker: StreamSummary.Speaker, source: Bool, destination: Bool
+    ) {
+        seen[index].call = call
+        seen[index].speaker = speaker
+        seen[index].isSourceKnown = source
+        seen[index].isDestinationKnown = destination
+    }
+
+    /// The opposite direction between the same two places is known (RFC 4961).
+    private mutating func attributeByAnswer(_ index: Int) {
+        let flow = flow(index)
+        let reverse = flows[Flow(file: flow.file, source: flow.destination, destination: flow.source)] ?? []
+        guard let other = reverse.first(where: { seen[$0].call != nil && overlaps($0, index) }), let call = seen[other].call else {
+            return
+        }
+        assign(index, call, seen[other].speaker == .caller ? .callee : .caller, source: false, destination: false)
+    }
+
+    func overlaps(_ a: Int, _ b: Int) -> Bool {
+        seen[a].stream.first <= seen[b].stream.last + 5_000_000_000 && seen[b].stream.first <= seen[a].stream.last + 5_000_000_000
+    }
+
+    /// Only one call under way names the address, though with another port: a NAT gave it a new one.
+    private mutating func attributeByAddress() {
+        for (number, call) in media.calls.enumerated() {
+            for event in call.events where event.port > 0 {
+                for address in [event.address, event.packetSource] {
+                    let place = FilePlace(file: call.file, place: MediaPlace(address, 0))
+                    let known = addresses[place] ?? []
+                    guard !known.contains(where: { $0.call == number && $0.isCaller == event.isFromCaller }), known.count < 256
+                    else { continue }
+                    addresses[place, default: []].append(Reference(call: number, isCaller: event.isFromCaller))
+                }
+            }
+        }
+        for index in seen.indices where seen[index].call == nil {
+            let flow = flow(index)
+            func only(_ place: MediaPlace) -> Reference? {
+                let found = (addresses[FilePlace(file: flow.file, place: MediaPlace(place.address, 0))] ?? []).filter {
+                    isDuring(media.calls[$0.call], seen[index].stream)
+                }
+                return found.count == 1 ? found[0] : nil
+            }
+            if let match = only(flow.destination) {
+                assign(index, match.call, match.isCaller ? .callee : .caller, source: false, destination: false)
+            } else if let match = only(flow.source) {
+                assign(index, match.call, match.isCaller ? .caller : .callee, source: false, destination: false)
+            }
+        }
+        for index in seen.indices where seen[index].call == nil { attributeByAnswer(index) }
+    }
+
+    private func isMisdirected(_ index: Int, _ call: Int) -> Bool {
+        let key = seen[index].stream.key
+        guard key.destination.isPrivateNetwork, !key.source.isPrivateNetwork, let speaker = seen[index].speaker else { return false }
+        let listenerIsCaller = speaker == .callee
+        let said = media.calls[call].events.filter { $0.isFromCaller == listenerIsCaller }
+        return !said.isEmpty
+            && said.allSatisfy { !$0.packetSource.isUnknown && !$0.packetSource.isPrivateNetwork && $0.packetSource != key.destination }
+    }
+
+    // MARK: Summaries
+
+    private func summary(_ index: Int) -> StreamSummary {
+        let stream = seen[index].stream
+        let key = stream.key
+        let statistics = stream.statistics
+        let pattern = statistics.lossPattern
+        let codec = media.codecs.names[Int(stream.codec)]
+        let rate = Int(statistics.clockRate)
+        let byCapture = stream.holeLosses.reduce(0) { $0 + (media.holes[$1.hole].streams > 1 ? $1.lost : 0) }
+        let isVideo = stream.flags.contains(.isVideo)
+        var summary = StreamSummary(
+            ssrc: key.ssrc, source: Endpoint(key.source.address, key.sourcePort),
+            destination: Endpoint(key.destination.address, key.destinationPort), vantage: Vantage(key.file),
+            dialog: seen[index].call.map { media.calls[$0].dialog }, speaker: seen[index].speaker,
+            packets: Int(clamping: statistics.totalReceived), first: Instant(nanoseconds: stream.first),
+            last: Instant(nanoseconds: stream.last), firstPlace: .frame(file: Int(key.file), number: Int(stream.firstFrame)),
+            lastPlace: .frame(file: Int(key.file), number: Int(stream.lastFrame)), codec: codec.isEmpty ? nil : codec,
+            payloadType: stream.payloadType, clockRate: stream.flags.contains(.hasClock) ? rate : 0,
+            packetTime: isVideo || stream.packetStep == 0 || !stream.flags.contains(.hasClock)
+                ? nil : .nanoseconds(Int64(stream.packetStep) * 1_000_000_000 / Int64(max(1, rate))),
+            isEncrypted: isSecure(index), expected: Int(clamping: statistics.totalExpected), lost: Int(clamping: statistics.lost),
+            lostByCapture: min(byCapture, Int(clamping: statistics.lost)),
+            bursts: StreamSummary.Bursts(
+                count: Int(clamping: pattern.bursts), length: pattern.burstLength, density: pattern.burstDensity,
+                gapDensity: pattern.gapDensity, longestRun: Int(clamping: pattern.longestRun), ratio: pattern.burstRatio),
+            outOfOrder: Int(clamping: statistics.outOfOrder), duplicates: Int(clamping: statistics.duplicates),
+            late: Int(stream.late), jitter: statistics.jitterMilliseconds, meanJitter: stream.meanJitter,
+            maximumJitter: statistics.maximumJitterMilliseconds, restarts: Int(statistics.restarts) + Int(stream.timestampRestarts),
+            longestSilence: statistics.longestSilence,
+            suppressesSilence: stream.flags.contains(.sawComfortNoise) || stream.spurts > 0, rating: nil, meanOpinionScore: nil,
+            remote: remote(stream), bins: seen[index].bins, binWidth: .nanoseconds(stream.binWidth))
+        if let codec = summary.codec, let impairment = EModel.Impairment.of(codec), !isVideo {
+            let delay = summary.remote?.roundTrip.map { Double($0.wholeMilliseconds) / 2 } ?? 0
+            let model = EModel(
+                impairment, lossRate: min(1, summary.lossRate + summary.lateRate), burstRatio: pattern.burstRatio, delay: delay)
+            summary.rating = model.rating
+            summary.meanOpinionScore = model.meanOpinionScore
+        }
+        return summary
+    }
+
+    private func isSecure(_ index: Int) -> Bool {
+        guard let call = seen[index].call else { return false }
+        let events = media.calls[call].events
+        return !events.isEmpty && events.contains { $0.isFromCaller && $0.flags.contains(.isSecure) }
+            && events.contains { !$0.isFromCaller && $0.flags.contains(.isSecure) }
+    }
+
+    private func remote(_ stream: RTPStream) -> StreamSummary.RemoteView? {
+        guard let view = media.reports.views[ReceiverReports.Key(file: stream.key.file, ssrc: stream.key.ssrc)] else { return nil }
+        return StreamSummary.RemoteView(
+            place: .frame(file: Int(stream.key.file), number: Int(view.frame)), reports: view.reports,
+            packetsLost: Int(view.packetsLost), worstFractionLost: Double(view.worstFraction) / 256,
+            jitter: Double(view.jitter) * 1_000 / Double(max(1, stream.statistics.clockRate)),
+            roundTrip: view.roundTrip.map { .nanoseconds($0) })
+    }
+}
