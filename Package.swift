@@ -102,6 +102,9 @@ let package = Package(
         room("LabCommand", "Edges/LabCommand", ["Base", "Lab", "Report", "Configuration", "TerminalEdge", arguments]),
         .target(name: "CLinux", path: "Sources/Edges/CLinux"),
         room("LinuxEdge", "Edges/Linux", ["Base", "CLinux"]),
+        .target(name: "CSRTP", path: "Sources/Edges/CSRTP", linkerSettings: [.linkedLibrary("srtp2")]),
+        room("SRTP", "Edges/SRTP", ["CSRTP", "RTP", "MediaControl", "Relay"]),
+        room("Media", "Edges/Media", ["Base", "RTP", "MediaControl", "Relay", "MediaPlane", "LinuxEdge", "CLinux"]),
         room(
             "Storage", "Edges/Storage",
             [
@@ -163,6 +166,8 @@ let package = Package(
             ]),
         tests("Report", "Report", ["Base", "SIP", "SIPStack", "ServerNode", "PhoneNode", "Lab", "Report"]),
         tests("Configuration", "Edges/Configuration", ["Base", "Configuration"]),
+        tests("SRTP", "Edges/SRTP", ["Base", "RTP", "MediaControl", "Relay", "SRTP"]),
+        tests("Media", "Edges/Media", ["Base", "RTP", "MediaControl", "Relay", "MediaPlane", "LinuxEdge", "SRTP", "Media"]),
         tests("Storage", "Edges/Storage", ["Base", "SIPStack", "ServerNode", "Storage"]),
         tests("Streams", "Edges/Streams", ["Base", "SIP", "Streams"]),
         tests(

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
+#include "addresses.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -57,7 +58,7 @@ unsigned pl_batch_slots(const pl_batch *batch) { return batch->slots; }
 uint8_t *pl_batch_payload(pl_batch *batch, unsigned slot) { return batch->payload + slot * batch->slotSize; }
 size_t pl_batch_length(const pl_batch *batch, unsigned slot) { return batch->headers[slot].msg_len; }
 
-static pl_address from_sockaddr(const struct sockaddr_storage *name) {
+pl_address pl_from_sockaddr(const struct sockaddr_storage *name) {
     pl_address address;
     memset(&address, 0, sizeof address);
     if (name->ss_family == AF_INET) {
@@ -75,7 +76,7 @@ static pl_address from_sockaddr(const struct sockaddr_storage *name) {
     return address;
 }
 
-static socklen_t to_sockaddr(const pl_address *address, struct sockaddr_storage *name) {
+socklen_t pl_to_sockaddr(const pl_address *address, struct sockaddr_storage *name) {
     memset(name, 0, sizeof(struct sockaddr_in6));
     if (address->family == 6) {
         struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)name;
@@ -92,7 +93,7 @@ static socklen_t to_sockaddr(const pl_address *address, struct sockaddr_storage 
     return sizeof *v4;
 }
 
-pl_address pl_batch_source(const pl_batch *batch, unsigned slot) { return from_sockaddr(&batch->names[slot]); }
+pl_address pl_batch_source(const pl_batch *batch, unsigned slot) { return pl_from_sockaddr(&batch->names[slot]); }
 
 pl_address pl_batch_local(const pl_batch *batch, unsigned slot) {
     pl_address address;
@@ -123,7 +124,7 @@ void pl_batch_address(pl_batch *batch, unsigned slot, size_t length, const pl_ad
     header->msg_iov = &batch->vectors[slot];
     header->msg_iovlen = 1;
     header->msg_name = &batch->names[slot];
-    header->msg_namelen = to_sockaddr(destination, &batch->names[slot]);
+    header->msg_namelen = pl_to_sockaddr(destination, &batch->names[slot]);
     if (source->family == 0) return;
     uint8_t *control = batch->controls + (size_t)slot * CONTROL_SIZE;
     memset(control, 0, CONTROL_SIZE);
@@ -175,7 +176,7 @@ int pl_udp_open(const pl_address *local, bool sharePort, bool hearErrors, int re
         failed |= setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &one, sizeof one);
     }
     struct sockaddr_storage name;
-    socklen_t length = to_sockaddr(local, &name);
+    socklen_t length = pl_to_sockaddr(local, &name);
     if (failed || bind(fd, (struct sockaddr *)&name, length) < 0) {
         int error = errno;
         close(fd);
@@ -187,7 +188,7 @@ int pl_udp_open(const pl_address *local, bool sharePort, bool hearErrors, int re
         close(fd);
         return -error;
     }
-    *bound = from_sockaddr(&name);
+    *bound = pl_from_sockaddr(&name);
     return fd;
 }
 
@@ -206,7 +207,7 @@ int pl_udp_error(int fd, pl_address *destination) {
     header.msg_control = control;
     header.msg_controllen = sizeof control;
     if (recvmsg(fd, &header, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return 0;
-    *destination = from_sockaddr(&name);
+    *destination = pl_from_sockaddr(&name);
     for (struct cmsghdr *c = CMSG_FIRSTHDR(&header); c; c = CMSG_NXTHDR(&header, c)) {
         bool isError = (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR)
             || (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR);
@@ -260,8 +261,8 @@ int pl_epoll_add(int epoll, int fd, uint64_t tag) {
 }
 
 int pl_epoll_wait(int epoll, uint64_t *tags, int capacity, int64_t nanoseconds) {
-    struct epoll_event events[64];
-    if (capacity > 64) capacity = 64;
+    struct epoll_event events[256];
+    if (capacity > 256) capacity = 256;
     struct timespec limit = {nanoseconds / 1000000000, nanoseconds % 1000000000};
     int count = epoll_pwait2(epoll, events, capacity, nanoseconds < 0 ? NULL : &limit, NULL);
     if (count < 0 && errno == ENOSYS)
@@ -321,7 +322,7 @@ void pl_error_text(int error, char *buffer, size_t capacity) {
 
 int pl_route_source(const pl_address *destination, pl_address *source) {
     struct sockaddr_storage name;
-    socklen_t length = to_sockaddr(destination, &name);
+    socklen_t length = pl_to_sockaddr(destination, &name);
     int fd = socket(destination->family == 6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0) return -errno;
     // Connecting a UDP socket sends nothing: it only asks the routing table.
@@ -331,6 +332,6 @@ int pl_route_source(const pl_address *destination, pl_address *source) {
     if (!error && getsockname(fd, (struct sockaddr *)&name, &length) < 0) error = errno;
     close(fd);
     if (error) return -error;
-    *source = from_sockaddr(&name);
+    *source = pl_from_sockaddr(&name);
     return 0;
 }

@@ -3,7 +3,7 @@ import CLinux
 
 extension Endpoint {
     /// From the kernel's form; nil when the family is unset.
-    init?(_ address: pl_address) {
+    package init?(_ address: pl_address) {
         switch address.family {
         case 4:
             let b = address.bytes
@@ -21,7 +21,7 @@ extension Endpoint {
     }
 
     /// The kernel's form. `scope`: the interface index of a link-local IPv6 address, 0 otherwise.
-    func kernelAddress(scope: UInt32 = 0) -> pl_address {
+    package func kernelAddress(scope: UInt32 = 0) -> pl_address {
         var result = pl_address()
         result.port = port
         result.scope = scope
@@ -42,7 +42,7 @@ extension Endpoint {
 
 extension IPAddress {
     /// fe80::/10, whose meaning depends on the interface.
-    var isLinkLocalIPv6: Bool {
+    package var isLinkLocalIPv6: Bool {
         if case .v6(let v6) = self { v6.high >> 54 == 0x3fa } else { false }
     }
 }
@@ -52,6 +52,11 @@ public struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
     /// As in errno.h.
     public var code: Int32
     public var doing: String
+
+    package init(code: Int32, doing: String) {
+        self.code = code
+        self.doing = doing
+    }
 
     public var description: String {
         var buffer = [CChar](repeating: 0, count: 128)

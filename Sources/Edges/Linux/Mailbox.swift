@@ -36,7 +36,7 @@ public final class Mailbox<Element: Sendable>: Sendable {
 
 /// An eventfd: wakes a loop from any thread.
 public final class WakeSignal: Sendable {
-    let descriptor: Int32
+    package let descriptor: Int32
 
     public init() throws(SystemError) {
         let result = pl_eventfd_create()
@@ -45,7 +45,7 @@ public final class WakeSignal: Sendable {
     }
 
     public func signal() { pl_eventfd_signal(descriptor) }
-    func drain() { pl_eventfd_drain(descriptor) }
+    package func drain() { pl_eventfd_drain(descriptor) }
 
     deinit { pl_close(descriptor) }
 }

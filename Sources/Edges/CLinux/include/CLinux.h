@@ -65,4 +65,6 @@ void pl_error_text(int error, char *buffer, size_t capacity);
 /// The local address the kernel would send to `destination` from: no packet leaves. 0 or -errno.
 int pl_route_source(const pl_address *destination, pl_address *source);
 
+#include "MediaIO.h"
+
 #endif

@@ -1,0 +1,192 @@
+import Base
+import CLinux
+import LinuxEdge
+import MediaControl
+import MediaPlane
+
+/// What the media loop's thread does: receive what waits at each port, judge it in place, send it on from the same buffer.
+final class MediaRunner {
+    /// Datagrams taken from a socket at a time; longer ones than a slot are dropped.
+    private static let batch: UInt32 = 32
+    private static let slotSize = 2_048
+    /// For what SRTP adds.
+    private static let room = 64
+    private static let wakeTag = UInt64.max
+    /// How long an event waits for room in a full mailbox.
+    private static let retry = Duration.milliseconds(20)
+
+    private var plane: MediaPlane
+    private let sockets: MediaSockets
+    private let wake: WakeSignal
+    private let clock: RealTime
+    private let settings: MediaLoopSettings
+    private let events: Mailbox<MediaEvent>
+    private let epoll: Int32
+    private let relay: OpaquePointer
+    private var queuedOn = -1
+    private var heldEvents: [MediaEvent] = []
+    private var counters = MediaCounters()
+    private var nextPublication = Instant.epoch
+    private var receivedAtPublication: UInt64 = 0
+    private var isBusy = false
+    /// Interface of link-local peers, which an `Endpoint` does not carry. Bounded: cleared when full.
+    private var scopes: [IPAddress: UInt32] = [:]
+
+    init(
+        _ plane: MediaPlane, sockets: MediaSockets, wake: WakeSignal, clock: RealTime, settings: MediaLoopSettings,
+        events: Mailbox<MediaEvent>
+    ) throws(SystemError) {
+        self.plane = plane
+        self.sockets = sockets
+        self.wake = wake
+        self.clock = clock
+        self.settings = settings
+        self.events = events
+        let epoll = pl_epoll_create()
+        guard epoll >= 0 else { throw SystemError(code: -epoll, doing: "creating an epoll") }
+        self.epoll = epoll
+        guard let relay = pl_relay_create(Self.batch, Self.slotSize, Self.room) else {
+            pl_close(epoll)
+            throw SystemError(code: 12, doing: "allocating media buffers")
+        }
+        self.relay = relay
+        for (index, socket) in sockets.sockets.enumerated() {
+            let result = pl_epoll_add(epoll, socket.descriptor, UInt64(index))
+            guard result == 0 else { throw SystemError(code: -result, doing: "watching media port \(socket.port)") }
+        }
+        let result = pl_epoll_add(epoll, wake.descriptor, Self.wakeTag)
+        guard result == 0 else { throw SystemError(code: -result, doing: "watching the wake signal") }
+    }
+
+    deinit {
+        pl_relay_destroy(relay)
+        pl_close(epoll)
+    }
+
+    func run(
+        until isOver: () -> Bool, commands: () -> [MediaCommand], publish: (MediaCounters) -> Void
+    ) throws(SystemError) {
+        var tags = [UInt64](repeating: 0, count: 256)
+        let pause = settings.bunch.wholeNanoseconds
+        publishIfDue(clock.now, publish)
+        while !isOver() {
+            // A packet that waits for others a moment costs less, and nobody hears the difference.
+            if isBusy, pause > 0 { pl_pause(pause) }
+            let ready = pl_epoll_wait(epoll, &tags, Int32(tags.count), timeToWait())
+            guard ready >= 0 else { throw SystemError(code: -ready, doing: "waiting for media") }
+            let now = clock.now
+            // Commands first: what was said before a packet was sent must be known when it is looked at.
+            if tags[..<Int(ready)].contains(Self.wakeTag) {
+                wake.drain()
+                for command in commands() { plane.command(command, at: now) }
+            }
+            for tag in tags[..<Int(ready)] where tag != Self.wakeTag { receive(on: Int(tag), at: now) }
+            if let deadline = plane.nextDeadline, deadline <= now { plane.advance(to: now) }
+            while let datagram = plane.nextDatagram() { send(datagram) }
+            tell()
+            publishIfDue(now, publish)
+        }
+    }
+
+    private func timeToWait() -> Int64 {
+        var deadline = plane.nextDeadline
+        let now = clock.now
+        if !heldEvents.isEmpty { deadline = min(deadline ?? .distantFuture, now + Self.retry) }
+        // While packets come the figures are worth a look a second; an idle loop sleeps.
+        if isBusy || counters.received != receivedAtPublication { deadline = min(deadline ?? .distantFuture, nextPublication) }
+        return deadline.map { max(0, ($0 - now).wholeNanoseconds) } ?? -1
+    }
+
+    // MARK: - In and on
+
+    private func receive(on index: Int, at now: Instant) {
+        let socket = sockets.sockets[index]
+        let count = pl_relay_receive(relay, socket.descriptor)
+        guard count > 0 else { return }
+        counters.received &+= UInt64(count)
+        for slot in 0..<UInt32(count) {
+            var from = pl_address()
+            pl_relay_source(relay, slot, &from)
+            guard let source = Endpoint(from) else { continue }
+            if from.scope != 0, source.address.isLinkLocalIPv6 {
+                if scopes.count >= 4_096 { scopes.removeAll() }
+                scopes[source.address] = from.scope
+            }
+            let buffer = UnsafeMutableRawBufferPointer(start: pl_relay_payload(relay, slot), count: Self.slotSize)
+            let length = pl_relay_length(relay, slot)
+            switch plane.receive(buffer, length: length, on: socket.port, from: source, at: now) {
+            case .drop: counters.dropped &+= 1
+            case .forward(let length, let from, let to): queue(slot, length, from, to)
+            case .consumed: break
+            }
+        }
+        flush()
+    }
+
+    @inline(__always)
+    private func queue(_ slot: UInt32, _ length: Int, _ from: Endpoint, _ to: Endpoint) {
+        guard let target = sockets.index(from: from, to: to) else {
+            counters.sendFailures &+= 1
+            return
+        }
+        if target != queuedOn {
+            flush()
+            queuedOn = target
+        }
+        var destination = kernelAddress(to)
+        var source = sender(from, on: target)
+        pl_relay_queue(relay, slot, length, &destination, &source)
+    }
+
+    private func flush() {
+        let queued = pl_relay_queued(relay)
+        guard queued > 0 else { return }
+        let left = pl_relay_flush(relay, sockets.sockets[queuedOn].descriptor)
+        counters.forwarded &+= UInt64(left)
+        counters.sendFailures &+= UInt64(queued - left)
+    }
+
+    private func send(_ datagram: Datagram) {
+        guard let target = sockets.index(from: datagram.source, to: datagram.destination) else {
+            counters.sendFailures &+= 1
+            return
+        }
+        var destination = kernelAddress(datagram.destination)
+        var source = sender(datagram.source, on: target)
+        let result = pl_udp_send_one(
+            sockets.sockets[target].descriptor, datagram.payload, datagram.payload.count, &destination, &source)
+        if result == 0 { counters.sent &+= 1 } else { counters.sendFailures &+= 1 }
+    }
+
+    private func kernelAddress(_ endpoint: Endpoint) -> pl_address {
+        endpoint.kernelAddress(scope: endpoint.address.isLinkLocalIPv6 ? scopes[endpoint.address] ?? 0 : 0)
+    }
+
+    /// Which of our addresses it leaves from, where the socket itself does not say and the leg does.
+    @inline(__always)
+    private func sender(_ from: Endpoint, on target: Int) -> pl_address {
+        let bound = sockets.sockets[target].address
+        guard bound.isUnspecified, !from.address.isUnspecified, from.address.isIPv6 == bound.isIPv6 else { return pl_address() }
+        return kernelAddress(from)
+    }
+
+    // MARK: - What is told
+
+    /// No event is lost: signalling frees ports by them.
+    private func tell() {
+        while let event = plane.nextEvent() { heldEvents.append(event) }
+        guard !heldEvents.isEmpty else { return }
+        let posted = heldEvents.prefix { events.post($0) }.count
+        heldEvents.removeFirst(posted)
+    }
+
+    private func publishIfDue(_ now: Instant, _ publish: (MediaCounters) -> Void) {
+        guard now >= nextPublication else { return }
+        nextPublication = now + .seconds(1)
+        isBusy = counters.received - receivedAtPublication >= UInt64(settings.bunchesFrom)
+        receivedAtPublication = counters.received
+        counters.legs = plane.legCount
+        counters.cpu = .nanoseconds(pl_thread_clock())
+        publish(counters)
+    }
+}
