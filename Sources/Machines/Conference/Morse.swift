@@ -6,13 +6,13 @@ enum Morse {
     /// Characters of a text beyond which it is cut off: a minute or two.
     static let longest = 200
 
-    /// Letters in either case, digits and the punctuation of addresses; others become the gap between words.
+    /// Letters in either case, digits and the punctuation of addresses; spaces part words, others are left out.
     static func notes(_ text: String) -> [Note] {
         var notes: [Note] = []
         for character in text.prefix(longest) {
             guard let signs = code[Character(character.lowercased())] else {
                 // A word's gap is seven dots, of which a letter's gap (three) went before.
-                if !notes.isEmpty { notes.append(Note(0, 4 * dot)) }
+                if character.isWhitespace, !notes.isEmpty { notes.append(Note(0, 4 * dot)) }
                 continue
             }
             for sign in signs {

@@ -11,7 +11,7 @@ struct VoiceActivity: Sendable {
     private(set) var isActive = false
     /// Ticks since the party began to speak; 0: it does not.
     private(set) var activeTicks = 0
-    /// Smoothed over about 200 ms, in sixteenths of a level.
+    /// Of the speech, smoothed over about 200 ms, in sixteenths of a level; pauses within it do not count.
     private(set) var loudness = 0
     /// In sixteenths.
     private var floor = 16 * 20
@@ -20,7 +20,6 @@ struct VoiceActivity: Sendable {
     /// `level`: mean absolute value of a tick's samples.
     mutating func hear(level: Int) {
         let fine = level * 16
-        loudness += (fine - loudness) / 8
         if fine < floor {
             floor -= (floor - fine + 3) / 4
         } else {
@@ -28,6 +27,7 @@ struct VoiceActivity: Sendable {
         }
         if level > max(Self.leastThreshold, 3 * floor / 16) {
             pause = 0
+            loudness = isActive ? loudness + (fine - loudness) / 8 : fine
             isActive = true
         } else if isActive {
             pause += 1

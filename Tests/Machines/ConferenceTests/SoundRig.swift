@@ -108,6 +108,15 @@ final class TestParty {
     }
 
     func share(of frequency: Int) -> Double { ToneMeter.share(of: frequency, in: heard, sampleRate: rate) }
+
+    /// Whether a short tone was among what was heard: 60 ms that are hardly anything else.
+    func heardBurst(of frequency: Int) -> Bool {
+        let window = rate * 60 / 1_000
+        return stride(from: 0, to: max(0, heard.count - window), by: window / 6).contains { start in
+            let part = heard[start..<(start + window)]
+            return ToneMeter.level(part) > 500 && ToneMeter.share(of: frequency, in: part, sampleRate: rate) > 0.9
+        }
+    }
 }
 
 /// Parties around a sound plane, in virtual time.
