@@ -81,7 +81,7 @@ let package = Package(
         room(
             "Lab", "Lab",
             [
-                "Base", "SIP", "SIPStack", "STUN", "STUNStack", "DNS", "DNSClient", "Packet", "Capture", "NAT", "ALG",
+                "Base", "SIP", "SIPStack", "STUN", "STUNStack", "DNS", "DNSClient", "Packet", "Capture", "NAT", "ALG", "TCP",
                 "VirtualNetwork", "ServerNode", "PhoneNode", "RouterNode",
             ]),
         room("ReportText", "ReportText", ["Base"]),
@@ -161,7 +161,7 @@ let package = Package(
         tests(
             "Lab", "Lab",
             [
-                "Base", "SIP", "SIPStack", "STUN", "STUNStack", "DNS", "DNSClient", "Packet", "Capture", "NAT", "ALG",
+                "Base", "SIP", "SIPStack", "STUN", "STUNStack", "DNS", "DNSClient", "Packet", "Capture", "NAT", "ALG", "TCP",
                 "VirtualNetwork", "ServerNode", "PhoneNode", "RouterNode", "Lab",
             ]),
         tests("Report", "Report", ["Base", "SIP", "SIPStack", "ServerNode", "PhoneNode", "Lab", "Report"]),

@@ -167,6 +167,12 @@ extension ScenarioReader {
             settings = .seed(identity: identity, local: local, stunServer: PhoneSettings.STUNServer(host: "0.0.0.0"))
             settings.locals = locals
         }
+        if let transport = try reader.choice("transport", ["udp": SIPTransport.udp, "tcp": .tcp, "tls": .tls]) {
+            guard behaviour == .modern || transport == .udp else {
+                throw reader.mistake("transport", "the seed's phone speaks UDP only")
+            }
+            settings.transport = transport
+        }
         settings.stunServer = try reader.value(
             "stun", expected: "a STUN server such as 192.0.2.3 or stun.example.net:3478", { PhoneSettings.STUNServer($0) })
         settings.stunInterval = try reader.duration("stun-interval") ?? settings.stunInterval

@@ -27,18 +27,24 @@ extension LabWorld {
         return finish(name, .phone(phones.count - 1))
     }
 
-    /// Adds a SIP server on port 5060 of its addresses; `stun` answers on port 3478 of the same host.
+    /// Adds a SIP server on port 5060 of its addresses, UDP and TCP, and on 5061 for TLS (`StandInTLS`); `stun` answers on port
+    /// 3478 of the same host.
     public mutating func addServer(
         _ name: String, _ settings: ServerSettings, accounts: [Account], on link: LinkID, _ addresses: [HostStack.HostAddress],
-        ports: [UInt16] = [5060], stun: STUNServer? = nil
+        ports: [UInt16] = [5060], tlsPorts: [UInt16] = [5061], stun: STUNServer? = nil
     ) -> BoxID {
         var host = addHost(link, addresses)
         for port in ports { host.stack.receive(.open(port), at: now) }
         if stun != nil { host.stack.receive(.open(3478), at: now) }
+        var listeners: [UInt16: SIPTransport] = [:]
+        for port in ports { listeners[port] = .tcp }
+        for port in tlsPorts { listeners[port] = .tls }
+        for port in listeners.keys.sorted() { host.stack.receive(.stream(.listen(port)), at: now) }
         var node = ServerNode(settings: settings, entropy: entropy.fork())
         node.traces.isOn = selection.contains(.servers)
         node.receive(.accounts(accounts), at: now)
-        servers.append(ServerBox(node: node, stun: stun, host: host, box: places.count))
+        let streams = HostStreams(isServer: true, listeners: listeners)
+        servers.append(ServerBox(node: node, stun: stun, host: host, streams: streams, box: places.count))
         let id = finish(name, .server(servers.count - 1))
         drainServer(servers.count - 1)
         return id
@@ -152,6 +158,15 @@ extension LabWorld {
     /// The router in a box; nil for other boxes.
     public func router(_ box: BoxID) -> RouterNode? {
         if case .router(let index) = places[box.index] { routers[index].node } else { nil }
+    }
+
+    /// TCP connections a box has open or is opening; 0 for boxes without.
+    public func openStreams(of box: BoxID) -> Int {
+        switch places[box.index] {
+        case .phone(let index): phones[index].streams.count
+        case .server(let index): servers[index].streams.count
+        case .router, .stun, .names: 0
+        }
     }
 
     /// What came of the last probe of an address of record; nil while it is under way or where there was none.

@@ -62,6 +62,10 @@ extension LabWorld {
                         note(.status(status), box: box)
                     }
                 case .stopped: break
+                case .connect(let flow): phones[index].streams.connect(flow, entropy: &entropy)
+                case .sendStream(let flow, let bytes): _ = phones[index].streams.send(bytes, on: flow)
+                case .disconnect(let flow): phones[index].streams.disconnect(flow)
+                case .call, .audio, .text, .textSent: break
                 }
             }
             while let output = phones[index].host.stack.nextOutput() {
@@ -74,6 +78,16 @@ extension LabWorld {
                     case .port, .destination, .noRoute: phones[index].node.receive(.unreachable(remote), at: now)
                     case .timeExceeded, .tooBig: break
                     }
+                case .stream(let event): phones[index].streams.take(event, entropy: &entropy)
+                }
+            }
+            while let step = phones[index].streams.nextStep() {
+                isMoving = true
+                switch step {
+                case .command(let command): phones[index].host.stack.receive(.stream(command), at: now)
+                case .connected(let flow): phones[index].node.receive(.connected(flow), at: now)
+                case .received(let flow, let bytes): phones[index].node.receive(.receivedStream(on: flow, bytes), at: now)
+                case .closed(let flow, let reason): phones[index].node.receive(.closed(flow, reason: reason), at: now)
                 }
             }
         }
@@ -97,6 +111,8 @@ extension LabWorld {
             while let output = servers[index].node.nextOutput() {
                 isMoving = true
                 switch output {
+                case .send(let flow, let bytes) where flow.transport.isReliable:
+                    _ = servers[index].streams.send(bytes, on: flow)
                 case .send(let flow, let bytes):
                     let datagram = Datagram(from: flow.local, to: flow.remote, bytes)
                     servers[index].host.stack.receive(.send(datagram), at: now)
@@ -114,6 +130,16 @@ extension LabWorld {
                 case .packet(let packet, let nextHop): put(packet, from: servers[index].host.interface, nextHop: nextHop)
                 case .datagram(let datagram): receive(datagram, server: index)
                 case .unreachable: break
+                case .stream(let event): servers[index].streams.take(event, entropy: &entropy)
+                }
+            }
+            while let step = servers[index].streams.nextStep() {
+                isMoving = true
+                switch step {
+                case .command(let command): servers[index].host.stack.receive(.stream(command), at: now)
+                case .connected: break
+                case .received(let flow, let bytes): servers[index].node.receive(.received(on: flow, bytes), at: now)
+                case .closed(let flow, _): servers[index].node.receive(.closed(flow), at: now)
                 }
             }
         }
@@ -165,7 +191,7 @@ extension LabWorld {
                     note(.stunAnswered(local: datagram.destination, remote: datagram.source), box: box)
                 }
                 stunServers[index].host.stack.receive(.send(answer.datagram), at: now)
-            case .unreachable: break
+            case .unreachable, .stream: break
             }
         }
         while let trace = stunServers[index].host.stack.nextTrace() { note(.host(trace), box: box) }
@@ -182,7 +208,7 @@ extension LabWorld {
                 if selection.contains(.servers) { note(.nameAnswered(remote: datagram.source), box: box) }
                 let reply = Datagram(from: datagram.destination, to: datagram.source, answer)
                 nameServers[index].host.stack.receive(.send(reply), at: now)
-            case .unreachable: break
+            case .unreachable, .stream: break
             }
         }
         while let trace = nameServers[index].host.stack.nextTrace() { note(.host(trace), box: box) }

@@ -20,6 +20,7 @@ public struct LabWorld: Sendable {
     struct PhoneBox: Sendable {
         var node: PhoneNode
         var host: Host
+        var streams = HostStreams(isServer: false)
         var box: Int
         var status: PhoneStatus?
     }
@@ -29,6 +30,7 @@ public struct LabWorld: Sendable {
         /// Answers on port 3478; nil: nobody listens there.
         var stun: STUNServer?
         var host: Host
+        var streams: HostStreams
         var box: Int
         var probes: [AddressOfRecord: [ProbeOutcome]] = [:]
     }
