@@ -64,7 +64,7 @@ let package = Package(
         room("MediaControl", "Machines/MediaControl", ["Base", "RTP"]),
         room("Conference", "Machines/Conference", ["Base", "RTP", "Codecs", "MediaControl"]),
         room("Relay", "Machines/Relay", ["Base", "RTP", "STUN", "STUNStack", "MediaControl"]),
-        room("MediaPlane", "Machines/MediaPlane", ["Base", "RTP", "MediaControl", "Codecs", "Relay"]),
+        room("MediaPlane", "Machines/MediaPlane", ["Base", "RTP", "MediaControl", "Codecs", "Conference", "Relay"]),
 
         room("VirtualNetwork", "VirtualNetwork", ["Base", "Packet", "Capture", "TCP"]),
 
@@ -122,7 +122,11 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"), .product(name: "X509", package: "swift-certificates"),
             ]),
         room(
-            "Serve", "Edges/Serve", ["Base", "SIPStack", "STUNStack", "ServerNode", "LinuxEdge", "Storage", "Streams"]),
+            "Serve", "Edges/Serve",
+            [
+                "Base", "SIPStack", "STUNStack", "ServerNode", "LinuxEdge", "Storage", "Streams", "Codecs", "MediaControl",
+                "MediaPlane", "Media", "SRTP",
+            ]),
 
         .executableTarget(
             name: "pinhole",
@@ -146,6 +150,8 @@ let package = Package(
         tests("NAT", "Machines/NAT", ["Base", "Packet", "NAT"]),
         tests("TCP", "Machines/TCP", ["Base", "Packet", "TCP"]),
         tests("Relay", "Machines/Relay", ["Base", "RTP", "STUN", "STUNStack", "MediaControl", "Relay"]),
+        tests(
+            "MediaPlane", "Machines/MediaPlane", ["Base", "RTP", "MediaControl", "Codecs", "Conference", "Relay", "MediaPlane"]),
         tests("ALG", "Machines/ALG", ["Base", "SIP", "Packet", "Capture", "ALG"]),
         tests("Codecs", "Machines/Codecs", ["Base", "RTP", "Codecs"]),
         tests("Conference", "Machines/Conference", ["Base", "RTP", "Codecs", "MediaControl", "Conference"]),

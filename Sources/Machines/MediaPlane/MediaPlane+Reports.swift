@@ -45,8 +45,18 @@ extension MediaPlane {
             UInt32(clamping: min((now - heard).wholeNanoseconds, 60_000_000_000) * 65_536 / 1_000_000_000)
         }
         let block = table.report(slot, lastSenderReport: state.lastSenderReport, delay: delay ?? 0)
-        let ssrc: UInt32 = 0
-        let report = RTCPPacket.receiverReport(ssrc: ssrc, block.map { [$0] } ?? [])
+        let blocks = block.map { [$0] } ?? []
+        guard let sent = sound.sent(slot: slot) else { return }
+        let ssrc = sent.ssrc
+        let report: RTCPPacket
+        if sent.packets > 0 {
+            let info = RTCPSenderInfo(
+                ntpTime: RTCPSenderInfo.ntpTime(sent.at), timestamp: sent.timestamp, packetCount: sent.packets,
+                octetCount: sent.octets)
+            report = .senderReport(ssrc: ssrc, info, blocks)
+        } else {
+            report = .receiverReport(ssrc: ssrc, blocks)
+        }
         let description = RTCPPacket.sourceDescription([RTCPSourceDescription(ssrc: ssrc, canonicalName: state.canonicalName)])
         if let datagram = table.send(RTCPPacket.compound([report, description]), isRTCP: true, to: slot) {
             datagrams.append(datagram)

@@ -1,5 +1,6 @@
 import Base
 import Codecs
+import Conference
 import MediaControl
 import RTP
 import Relay
@@ -22,6 +23,7 @@ public struct MediaPlane: Sendable {
     static let watchInterval = Duration.seconds(1)
 
     var table: RelayTable
+    var sound: SoundPlane
     var entropy: Entropy
     var datagrams = Outbox<Datagram>()
     private var events = Outbox<MediaEvent>()
@@ -32,13 +34,20 @@ public struct MediaPlane: Sendable {
     /// Commands that named an unknown leg, or opened a known one.
     public private(set) var strayCommands: UInt64 = 0
 
-    public init(settings: RelaySettings = RelaySettings(), srtp: SRTPProvider? = nil, entropy: Entropy) {
-        table = RelayTable(settings: settings, srtp: srtp)
+    /// `srtp` nil: legs that agreed on SRTP get nothing through. `speech` nil: announcements are given in Morse.
+    public init(
+        settings: RelaySettings = RelaySettings(), sound: SoundSettings = SoundSettings(), codecs: CodecRegistry = .g711,
+        speech: SpeechProvider? = nil, srtp: SRTPProvider? = nil, entropy: Entropy
+    ) {
         self.entropy = entropy
+        table = RelayTable(settings: settings, srtp: srtp)
+        self.sound = SoundPlane(settings: sound, codecs: codecs, speech: speech, entropy: self.entropy.fork())
     }
 
     public mutating func nextDatagram() -> Datagram? { datagrams.next() }
     public mutating func nextEvent() -> MediaEvent? { events.next() }
+    /// What rooms that are recorded sound like; to be fetched whenever events are.
+    public mutating func nextRecording() -> RecordingEvent? { sound.nextRecording() }
 
     // MARK: - Signalling
 
@@ -48,6 +57,7 @@ public struct MediaPlane: Sendable {
         case .remote(let id, let remote):
             guard let slot = slot(id) else { return }
             table.remote(slot, remote, at: now)
+            if table.isServed(slot) { sound.update(slot: slot, remote: remote, at: now) }
         case .bridge(let a, let b):
             guard let first = slot(a), let second = slot(b) else { return }
             leaveService(first, at: now)
@@ -56,14 +66,16 @@ public struct MediaPlane: Sendable {
         case .serve(let id, let service):
             guard let slot = slot(id) else { return }
             serve(slot, id, service, at: now)
-        case .room: break
+        case .room(let name, let command): sound.room(name, command, at: now)
         case .close(let id):
             guard let slot = slot(id) else { return }
             leaveService(slot, at: now)
             digits[slot] = nil
+            fetchSound()
             guard let verdict = table.close(id, at: now) else { return }
             events.append(.closed(id, verdict))
         }
+        fetchSound()
         if table.hasNews { fetchNews() }
         if table.legCount == 0 { nextWatch = nil } else if nextWatch == nil { nextWatch = now + Self.watchInterval }
     }
@@ -89,12 +101,14 @@ public struct MediaPlane: Sendable {
         case .silence: table.silence(slot, at: now)
         case .tone, .announcement, .room:
             table.serve(slot, at: now)
+            sound.serve(slot: slot, id: id, service: service, remote: table.remote(of: slot), at: now)
             beginReports(slot, at: now)
         }
     }
 
     private mutating func leaveService(_ slot: Int, at now: Instant) {
         guard table.isServed(slot) else { return }
+        sound.leave(slot: slot, at: now)
         reports[slot] = nil
     }
 
@@ -109,7 +123,11 @@ public struct MediaPlane: Sendable {
         switch verdict {
         case .drop(let why): return .drop(why)
         case .forward(let length, let from, let to): return .forward(length: length, from: from, to: to)
-        case .deliver: return .consumed
+        case .deliver(let slot, let header, _):
+            let payload = UnsafeRawBufferPointer(rebasing: packet[header.payloadStart..<header.payloadEnd])
+            sound.packet(slot: slot, header: header, payload: payload, at: now)
+            fetchSound()
+            return .consumed
         case .deliverRTCP(let slot, let length):
             receiveReport(slot, UnsafeRawBufferPointer(rebasing: packet[0..<length]), at: now)
             return .consumed
@@ -144,12 +162,26 @@ public struct MediaPlane: Sendable {
         }
     }
 
+    private mutating func fetchSound() {
+        while let packet = sound.nextPacket() {
+            if let datagram = table.send(packet.bytes, to: packet.slot) { datagrams.append(datagram) }
+        }
+        while let event = sound.nextEvent() { events.append(event) }
+    }
+
     // MARK: - Time
 
     /// When `advance(to:)` next has work; nil: never.
-    public var nextDeadline: Instant? { nextWatch }
+    public var nextDeadline: Instant? {
+        guard let tick = sound.nextDeadline else { return nextWatch }
+        return nextWatch.map { min($0, tick) } ?? tick
+    }
 
     public mutating func advance(to now: Instant) {
+        if let tick = sound.nextDeadline, tick <= now {
+            sound.advance(to: now)
+            fetchSound()
+        }
         if let due = nextWatch, due <= now {
             nextWatch = now + Self.watchInterval
             table.watchSilence(at: now)
@@ -162,6 +194,9 @@ public struct MediaPlane: Sendable {
 
     public var legCount: Int { table.legCount }
     public func verdict(of id: MediaLegID) -> MediaVerdict? { table.verdict(of: id) }
+    public var soundCounts: SoundCounts { sound.counts }
+    /// Who is in a room, in the order of entry.
+    public func members(of room: String) -> [MediaLegID] { sound.members(of: room) }
     /// How many packets went nowhere, by reason.
     public var dropCounts: [MediaDrop: UInt64] { table.dropCounts }
 }
