@@ -1,12 +1,56 @@
 import Base
+import Capture
 
 /// Finds the same message in several captures and shows what the box between them changed.
 ///
-/// Fed with every SIP message when there are two or more sources.
+/// Fed with every SIP message when there are two or more sources. Messages are matched by all that identifies them together:
+/// a helper may have changed any single field. Bounded: beyond `mostRecords` messages, or `mostOctets` of text, further ones
+/// are matched by their hashes alone, or not at all.
 public struct SideMatching: Sendable {
+    static let mostRecords = 400_000
+    static let mostOctets = 64 << 20
+    /// Sources compared with each other.
+    static let mostSources = 8
+
+    var records: ContiguousArray<SideRecord> = []
+    private var octets = 0
+    private(set) var unmatchable = 0
+
     public init() {}
 
-    public mutating func message(_ message: SideMessage) {}
+    public mutating func message(_ message: SideMessage) {
+        guard records.count < Self.mostRecords, var record = SideRecord(message) else {
+            unmatchable += 1
+            return
+        }
+        octets += record.bytes.count
+        if octets > Self.mostOctets {
+            octets -= record.bytes.count
+            record.bytes = []
+        }
+        records.append(record)
+    }
 
-    public mutating func finish() -> (findings: [Finding], sides: [SideComparison]) { ([], []) }
+    public mutating func finish() -> (findings: [Finding], sides: [SideComparison]) {
+        var bySource: [UInt16: [Int]] = [:]
+        for index in records.indices { bySource[records[index].file, default: []].append(index) }
+        let files = bySource.keys.sorted().prefix(Self.mostSources)
+        for file in files {
+            bySource[file]?.sort { (records[$0].time ?? 0, $0) < (records[$1].time ?? 0, $1) }
+        }
+        var findings: [Finding] = []
+        var sides: [SideComparison] = []
+        for (number, first) in files.enumerated() {
+            for second in files.dropFirst(number + 1) {
+                guard let a = bySource[first], let b = bySource[second] else { continue }
+                let pairing = SidePairing(records, a, b)
+                guard !pairing.pairs.isEmpty else { continue }
+                let report = SideReport(records, pairing, first: first, second: second, firstAll: a, secondAll: b)
+                if let comparison = report.comparison { sides.append(comparison) }
+                if let finding = report.finding { findings.append(finding) }
+            }
+        }
+        records = []
+        return (findings, sides)
+    }
 }
