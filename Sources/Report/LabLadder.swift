@@ -251,7 +251,7 @@ public struct LabLadder: Sendable {
         case .unbound, .flowRevived, .commitFailed, .restored: note(at, .mark(at: column), trace.text)
         case .flowDead: note(at, .mark(at: column), trace.text, .bad)
         case .notice(let notice): notices.append((at, notice, column))
-        case .challenged, .keepalive, .probed, .refused, .dropped, .stunAnswered: break
+        case .challenged, .keepalive, .probed, .refused, .dropped, .stunAnswered, .call: break
         }
     }
 

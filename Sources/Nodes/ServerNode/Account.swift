@@ -14,19 +14,28 @@ public struct Account: Hashable, Sendable {
     /// Domain of its address of record; nil: every domain the server answers for.
     public var domain: String?
     public var secret: DigestSecret
+    /// Whether its media may go from phone to phone, past the server, where both sides of a call wish it.
+    public var wantsDirectMedia: Bool
 
-    public init(username: String, realm: String, user: String? = nil, domain: String? = nil, secret: DigestSecret) {
+    public init(
+        username: String, realm: String, user: String? = nil, domain: String? = nil, secret: DigestSecret,
+        wantsDirectMedia: Bool = false
+    ) {
         self.username = username
         self.realm = realm
         self.user = user ?? username
         self.domain = domain
         self.secret = secret
+        self.wantsDirectMedia = wantsDirectMedia
     }
 
     /// From a password in clear: for the lab and for tools that make accounts.
-    public init(username: String, realm: String, password: String, user: String? = nil, domain: String? = nil) {
+    public init(
+        username: String, realm: String, password: String, user: String? = nil, domain: String? = nil,
+        wantsDirectMedia: Bool = false
+    ) {
         self.init(
             username: username, realm: realm, user: user, domain: domain,
-            secret: DigestSecret(username: username, realm: realm, password: password))
+            secret: DigestSecret(username: username, realm: realm, password: password), wantsDirectMedia: wantsDirectMedia)
     }
 }

@@ -5,14 +5,19 @@ import SIPStack
 /// The accounts in memory, by digest user name and by address of record.
 struct AccountTable: Sendable {
     struct Entry: Sendable {
+        /// Digest user name.
+        var username: SIPText
         var user: SIPText
         /// Lower case; nil: every domain of ours.
         var domain: SIPText?
         var secret: DigestSecret
+        var wantsDirectMedia: Bool
     }
 
     private var byUsername: [SIPText: Entry] = [:]
     private var users: [SIPText: [SIPText?]] = [:]
+    /// Users with an account that does not wish direct media.
+    private var relayed: Set<SIPText> = []
 
     init() {}
 
@@ -23,7 +28,11 @@ struct AccountTable: Sendable {
         for account in accounts where account.realm == realm {
             let domain = account.domain.map { SIPText($0).lowercased }
             let user = SIPText(account.user)
-            byUsername[SIPText(account.username)] = Entry(user: user, domain: domain, secret: account.secret)
+            let username = SIPText(account.username)
+            byUsername[username] = Entry(
+                username: username, user: user, domain: domain, secret: account.secret, wantsDirectMedia: account.wantsDirectMedia
+            )
+            if !account.wantsDirectMedia { relayed.insert(user) }
             users[user, default: []].append(domain)
         }
     }
@@ -31,6 +40,9 @@ struct AccountTable: Sendable {
     var count: Int { byUsername.count }
 
     subscript(username: SIPText) -> Entry? { byUsername[username] }
+
+    /// Whether no account of this user wants its media relayed.
+    func wantDirectMedia(_ aor: AddressOfRecord) -> Bool { !relayed.contains(SIPText(aor.user)) }
 
     /// Whether somebody owns this address of record.
     func owns(user: SIPText, domain: SIPText) -> Bool {

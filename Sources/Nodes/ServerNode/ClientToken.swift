@@ -9,6 +9,7 @@ struct ClientToken: Hashable, Sendable {
     enum Purpose: UInt8, Sendable {
         case keepalive = 0x6b  // k
         case probe = 0x70  // p
+        case call = 0x63  // c
     }
 
     var purpose: Purpose

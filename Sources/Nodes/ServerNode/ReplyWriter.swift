@@ -10,6 +10,8 @@ struct ReplyWriter: Sendable {
         var reason: String?
         /// Whole lines.
         var lines: [UInt8] = []
+        /// Announced by a Content-Type among `lines`.
+        var body: [UInt8] = []
 
         init(_ status: Int, reason: String? = nil) {
             self.status = status
@@ -23,6 +25,13 @@ struct ReplyWriter: Sendable {
             lines.append(static: "\r\n")
         }
 
+        mutating func add(named name: HeaderName, _ value: some Collection<UInt8>) {
+            lines.append(contentsOf: name.text.bytes)
+            lines.append(static: ": ")
+            for byte in value { lines.append(byte == 0x0d || byte == 0x0a ? 0x20 : byte) }
+            lines.append(static: "\r\n")
+        }
+
         mutating func add(_ name: StaticString, number: UInt32) {
             lines.append(static: name)
             lines.append(static: ": ")
@@ -33,7 +42,10 @@ struct ReplyWriter: Sendable {
 
     /// What the server can do beyond the basics.
     static let supported = "path, outbound"
-    static let allow = "REGISTER, OPTIONS, INVITE, ACK, CANCEL, BYE"
+    static let allow = "REGISTER, OPTIONS, INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, MESSAGE, REFER, SUBSCRIBE, NOTIFY"
+    static let allowForChanSIP = "REGISTER, OPTIONS, INVITE, ACK, CANCEL, BYE"
+    /// The same inside calls.
+    static let supportedInCalls = "100rel, timer, replaces, norefersub"
 
     /// `Server: ...` and, for chan_sip, all it always says.
     private let serverLines: [UInt8]
@@ -139,7 +151,14 @@ struct ReplyWriter: Sendable {
         out.append(static: "\r\n")
         out.append(contentsOf: serverLines)
         out.append(contentsOf: reply.lines)
-        out.append(static: "Content-Length: 0\r\n\r\n")
+        guard !reply.body.isEmpty else {
+            out.append(static: "Content-Length: 0\r\n\r\n")
+            return out
+        }
+        out.append(static: "Content-Length: ")
+        out.append(decimal: UInt64(reply.body.count))
+        out.append(static: "\r\n\r\n")
+        out.append(contentsOf: reply.body)
         return out
     }
 

@@ -37,6 +37,26 @@ public struct ServerCounters: Hashable, Sendable {
     public var flowsRevived: UInt64 = 0
     public var probes: UInt64 = 0
 
+    public var callsStarted: UInt64 = 0
+    public var callsAnswered: UInt64 = 0
+    public var callsEnded: UInt64 = 0
+    public var transfers: UInt64 = 0
+    /// Calls ended because a phone never acknowledged our 200, or let its session timer run out.
+    public var callsUnacknowledged: UInt64 = 0
+    public var sessionsExpired: UInt64 = 0
+    /// Calls, subscriptions or requests of ours refused because a table was full.
+    public var callTablesFull: UInt64 = 0
+    /// Streams refused because no media port was free.
+    public var callsWithoutPort: UInt64 = 0
+    /// SDPs that named a place which is not the phone's as far as its SIP tells.
+    public var mediaElsewhere: UInt64 = 0
+    /// Changes of a session that met another one under way (491).
+    public var glares: UInt64 = 0
+    /// Phones that asked for credentials of ours, and got none.
+    public var challengesRefused: UInt64 = 0
+    /// Streams whose verdict the media plane did not give in time.
+    public var verdictsMissing: UInt64 = 0
+
     /// Server transactions, Call-IDs' attempts, and half-tables of sources that gave way because a table was full.
     public var transactionsEvicted: UInt64 = 0
     public var attemptsEvicted: UInt64 = 0

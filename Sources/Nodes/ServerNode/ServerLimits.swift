@@ -45,6 +45,22 @@ public struct ServerLimits: Hashable, Sendable {
     /// Nonces of a dialog chan_sip keeps track of, and replay windows of proved nonces; the oldest give way.
     public var nonces = 100_000
 
+    /// Calls at once; beyond it 503.
+    public var calls = 10_000
+    /// Calls at once that one account began; beyond it 503. Strangers count as one account.
+    public var callsPerAccount = 50
+    /// Phones rung for one call, and given one MESSAGE; further instances are left out.
+    public var forks = 16
+    /// Streams (`m=` lines) of one SDP; beyond it 488.
+    public var mediaStreams = 8
+    /// Legs that ever were part of one call, those that only rang included; beyond it a transfer or pick-up gets 503.
+    public var legsPerCall = 64
+    /// Subscriptions at once; beyond it 503.
+    public var subscriptions = 20_000
+    public var subscriptionsPerAccount = 200
+    /// Requests of calls and subscriptions that wait for their answers.
+    public var callTransactions = 100_000
+
     public init() {}
 
     /// No limit on rates: for benchmarks and trusted networks. The tables keep their caps.

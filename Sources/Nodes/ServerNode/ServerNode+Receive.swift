@@ -69,6 +69,7 @@ extension ServerNode {
             switch token.purpose {
             case .keepalive: if keepaliveAnswered(token, message, status, on: flow, at: now) { return }
             case .probe: if probeAnswered(token, message, status, on: flow, at: now) { return }
+            case .call: if callAnswered(token, message, status, on: flow, at: now) { return }
             }
         }
         traces.note(.received(flow, message, meaning: .response(status: status)))
@@ -146,10 +147,12 @@ extension ServerNode {
         var request = incoming
         let message = request.message
         if request.method == .ack {
+            if settings.profile == .pinhole { return acknowledged(&request, at: now) }
             note(&request, .request(.ack))
             return drop(request.flow, .strayACK)
         }
         guard message.version.equalsCaseless(literal: "SIP/2.0") else { return refuse(&request, 505, .version, at: now) }
+        if request.method == .invite, calls.invites[request.key] != nil { return inviteAgain(request.key, request, at: now) }
         if let state = replies[request.key] { return retransmitted(request, state) }
         guard message.bytes.count <= settings.limits.messageBytes else {
             return refuse(&request, 513, .tooLarge(bytes: message.bytes.count), at: now)
@@ -185,19 +188,51 @@ extension ServerNode {
         dispatch(&request, target, at: now)
     }
 
-    /// By method. What calls will need (INVITE, CANCEL, BYE and so on) meets `answerCall`.
+    /// By method.
     private mutating func dispatch(_ request: inout ServerRequest, _ target: SIPURI, at now: Instant) {
         switch request.method {
         case .register: register(&request, target, at: now)
         case .options: answerOptions(&request, target, at: now)
-        case .invite, .bye, .cancel: answerCall(&request, target, at: now)
-        case .prack, .update, .info, .message, .subscribe, .notify, .refer, .publish:
+        case .invite, .bye, .cancel, .prack, .update, .info, .message, .subscribe, .refer, .notify:
+            guard settings.profile == .pinhole else { return dispatchForChanSIP(&request, target, at: now) }
+            dispatchCall(&request, target, at: now)
+        case .publish:
             var reply = ReplyWriter.Reply(405)
             reply.add("Allow", ReplyWriter.allow.utf8)
             refuse(&request, reply, .method(request.method), at: now)
         default:
             var reply = ReplyWriter.Reply(501)
             reply.add("Allow", ReplyWriter.allow.utf8)
+            refuse(&request, reply, .method(request.method), at: now)
+        }
+    }
+
+    private mutating func dispatchCall(_ request: inout ServerRequest, _ target: SIPURI, at now: Instant) {
+        switch request.method {
+        case .invite: if request.hasToTag { reinvite(&request, at: now) } else { invite(&request, target, at: now) }
+        case .cancel: cancelled(&request, at: now)
+        case .bye: bye(&request, at: now)
+        case .prack: acknowledgedProvisional(&request, at: now)
+        case .update: update(&request, at: now)
+        case .refer: refer(&request, at: now)
+        case .subscribe: subscribe(&request, target, at: now)
+        case .message: if request.hasToTag { relay(&request, at: now) } else { message(&request, target, at: now) }
+        case .info: relay(&request, at: now)
+        // We subscribe to nothing: any NOTIFY is a stray one (RFC 6665 4.1.3).
+        default: refuse(&request, 481, .noDialog, at: now)
+        }
+    }
+
+    private mutating func dispatchForChanSIP(_ request: inout ServerRequest, _ target: SIPURI, at now: Instant) {
+        switch request.method {
+        case .invite, .bye, .cancel: answerCall(&request, target, at: now)
+        case .prack, .update, .info, .message, .subscribe, .notify, .refer, .publish:
+            var reply = ReplyWriter.Reply(405)
+            reply.add("Allow", ReplyWriter.allowForChanSIP.utf8)
+            refuse(&request, reply, .method(request.method), at: now)
+        default:
+            var reply = ReplyWriter.Reply(501)
+            reply.add("Allow", ReplyWriter.allowForChanSIP.utf8)
             refuse(&request, reply, .method(request.method), at: now)
         }
     }
@@ -231,7 +266,7 @@ extension ServerNode {
         guard message.contains(.require) || message.contains(.proxyRequire) else { return nil }
         do throws(SIPParseError) {
             let names = try (message.require + message.proxyRequire).filter {
-                !$0.equalsCaseless(literal: "path") && !$0.equalsCaseless(literal: "outbound")
+                !$0.equalsCaseless(literal: "path") && !$0.equalsCaseless(literal: "outbound") && !isKnownInCalls($0)
             }
             return names.isEmpty ? nil : (420, names, .extensions(names))
         } catch {
@@ -239,11 +274,19 @@ extension ServerNode {
         }
     }
 
+    private func isKnownInCalls(_ name: SIPText) -> Bool {
+        settings.profile == .pinhole
+            && (name.equalsCaseless(literal: "100rel") || name.equalsCaseless(literal: "timer")
+                || name.equalsCaseless(literal: "replaces") || name.equalsCaseless(literal: "norefersub"))
+    }
+
     // MARK: Keys
 
     /// RFC 3261 17.2.3. Without the magic cookie (RFC 2543) all that a retransmission keeps goes in. chan_sip knows its dialogs by Call-ID
     /// and CSeq alone.
-    private func transactionKey(_ request: ServerRequest) -> ReplyBook.Key {
+    ///
+    /// `method`: that of the transaction, where it is not the request's own: a CANCEL and the ACK of a refusal share their INVITE's branch.
+    func transactionKey(_ request: ServerRequest, as method: SIPMethod? = nil) -> ReplyBook.Key {
         var hash = KeyedHash(key: hashKey)
         if settings.profile == .pinhole, request.via.hasUniqueBranch, let branch = request.via.branch {
             hash.combine(branch.bytes)
@@ -261,8 +304,7 @@ extension ServerNode {
             hash.combine(request.fromTag.bytes)
             hash.combine(UInt64(request.cseq))
         }
-        // A CANCEL has its INVITE's key.
-        hash.combine(request.method == .cancel ? SIPMethod.invite.text.bytes : request.method.text.bytes)
+        hash.combine((method ?? request.method).text.bytes)
         return hash.finish()
     }
 

@@ -77,7 +77,7 @@ extension ServerNode {
     }
 
     /// The same for each retransmission, and for chan_sip the same for the whole dialog, without any memory.
-    private func toTag(_ request: ServerRequest) -> UInt64 {
+    func toTag(_ request: ServerRequest) -> UInt64 {
         var hash = KeyedHash(key: hashKey)
         hash.combine(request.callID.bytes)
         if settings.profile == .pinhole {
@@ -105,7 +105,7 @@ extension ServerNode {
         }
         note(&request, .request(.options))
         var reply = ReplyWriter.Reply(200)
-        reply.add("Allow", ReplyWriter.allow.utf8)
+        reply.add("Allow", (settings.profile == .pinhole ? ReplyWriter.allow : ReplyWriter.allowForChanSIP).utf8)
         reply.add("Accept", "application/sdp".utf8)
         reply.add("Accept-Encoding", "identity".utf8)
         reply.add("Accept-Language", "en".utf8)
@@ -113,7 +113,7 @@ extension ServerNode {
         answer(&request, reply, .response(status: 200), at: now)
     }
 
-    /// INVITE, CANCEL and BYE as long as no calls are built: whoever asks is authenticated like everybody, then told why nothing rings.
+    /// INVITE, CANCEL and BYE where no calls are made: whoever asks is authenticated like everybody, then told why nothing rings.
     mutating func answerCall(_ request: inout ServerRequest, _ target: SIPURI, at now: Instant) {
         if request.method == .cancel {
             // Its INVITE, if there was one, is answered for good: nothing is left to cancel (RFC 3261 9.2).

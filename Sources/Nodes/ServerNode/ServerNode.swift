@@ -1,4 +1,5 @@
 import Base
+import MediaControl
 import SIP
 import SIPStack
 import STUN
@@ -8,6 +9,13 @@ import STUNStack
 /// STUN on the SIP port (RFC 8489, RFC 5626 8).
 ///
 /// The driver hands it every message with the flow it came by and sends what it says over the flow it names.
+///
+/// It is also a back-to-back user agent for calls (RFC 3261 6, 16, RFC 7092) with the media in the middle. What a driver has to do for them:
+/// - Before the first call `.mediaPorts`: by media loop, the RTP ports that are bound (each with its next one for RTCP). Without ports every
+///   call with SDP is refused with 503, except direct ones.
+/// - `Output.media(loop:, command)`: to that loop, in order. `Input.media(event)`: what any loop says; every `.close` must be answered by
+///   `.closed`, which gives the port back. `Output.record`: a call is over; to be stored or logged, nothing is expected back.
+/// - `settings.calls.srtpAvailable` only if the media plane has an SRTP provider; `settings.calls.codecs` are what its rooms can mix.
 public struct ServerNode: Machine {
     public enum Input: Sendable {
         /// UDP: one datagram's payload. Streams: one whole message, or the keepalive `\r\n\r\n` by itself.
@@ -22,6 +30,10 @@ public struct ServerNode: Machine {
         case accounts([Account])
         /// Bindings of an earlier life, before the first message.
         case restore([StoredBinding])
+        /// The media ports by loop, once and before the first call.
+        case mediaPorts([[UInt16]])
+        /// The media plane says something.
+        case media(MediaEvent)
         /// Send OPTIONS to every binding of an address of record; ends in `.probed`.
         case probe(aor: AddressOfRecord)
     }
@@ -31,6 +43,10 @@ public struct ServerNode: Machine {
         case send(on: FlowID, [UInt8])
         /// Store this, then say `.persisted(through:)`. Sequences rise by one.
         case persist(sequence: UInt64, RegistrarChange)
+        /// For the media plane: an edit of that loop's tables.
+        case media(loop: Int, MediaCommand)
+        /// A call is over, its media too.
+        case record(CallRecord)
         /// One outcome for each binding there was; none if nobody is registered.
         case probed(aor: AddressOfRecord, [ProbeOutcome])
     }
@@ -62,6 +78,7 @@ public struct ServerNode: Machine {
     var keepaliveLine = SourceGuard.Gauge()
     /// Which records have bindings over which connection.
     var streams: [FlowID: Set<UInt32>] = [:]
+    var calls: CallTable
     /// Keys tags, transactions and tokens.
     let hashKey: (UInt64, UInt64)
     let rules: RegistrarRules
@@ -95,6 +112,7 @@ public struct ServerNode: Machine {
         attempts = AttemptBook(cap: limits.attempts, lifetime: settings.nonceLifetime)
         sources = SourceGuard(limits: limits)
         probes = ProbeTable(cap: limits.clientTransactions)
+        calls = CallTable(clientCap: limits.callTransactions)
         stun = STUNServer(STUNServerSettings(software: settings.software))
         writer = ReplyWriter(settings)
         rules = RegistrarRules(
@@ -106,18 +124,26 @@ public struct ServerNode: Machine {
     // MARK: Machine
 
     public var nextDeadline: Instant? {
-        guard let a = locations.nextDeadline else { return probes.nextDeadline }
-        return probes.nextDeadline.map { min(a, $0) } ?? a
+        var next = locations.nextDeadline
+        for deadline in [probes.nextDeadline, callDeadline] {
+            guard let deadline else { continue }
+            next = next.map { min($0, deadline) } ?? deadline
+        }
+        return next
     }
 
     public mutating func receive(_ input: Input, at now: Instant) {
         switch input {
         case .received(let flow, let bytes): received(bytes, on: flow, at: now)
-        case .closed(let flow): closed(flow)
+        case .closed(let flow):
+            closed(flow)
+            closedUnderCalls(flow, at: now)
         case .persisted(let sequence): persisted(through: sequence)
         case .persistFailed(let sequence, let reason): persistFailed(from: sequence, reason, at: now)
         case .accounts(let list): accounts = AccountTable(list, realm: settings.realm)
         case .restore(let stored): restore(stored, at: now)
+        case .mediaPorts(let ports): calls.ports = PortPool(ports)
+        case .media(let event): mediaEvent(event, at: now)
         case .probe(let aor): probe(aor, at: now)
         }
     }
@@ -125,6 +151,7 @@ public struct ServerNode: Machine {
     public mutating func advance(to now: Instant) {
         while let slot = locations.popDue(at: now) { attend(slot, at: now) }
         while let due = probes.popDue(at: now) { retry(due, at: now) }
+        advanceCalls(to: now)
     }
 
     public mutating func nextOutput() -> Output? { outbox.next() }
@@ -145,8 +172,14 @@ public struct ServerNode: Machine {
     /// Bindings in all.
     public var bindingCount: Int { locations.count }
 
+    /// What calls hold right now; all zero where none is.
+    public var callUsage: CallUsage { calls.usage }
+
     /// Changes whose commit is awaited.
     public var pendingCommits: Int { commits.count }
+
+    /// The sequence of the newest `.persist`; after `.persistFailed`, everything up to it was taken back or stored before.
+    public var lastPersistSequence: UInt64 { commits.lastSequence }
 
     /// What became of credentials, each outcome apart.
     public var digestCounts: DigestCounts { authenticator.counts }

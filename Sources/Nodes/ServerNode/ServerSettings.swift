@@ -88,6 +88,8 @@ public struct ServerSettings: Sendable {
     public var answersSTUN = true
     /// Seconds between a client's keepalives, promised to phones that use outbound (RFC 5626 Flow-Timer). UDP only.
     public var flowTimer: UInt32 = 30
+    /// Calls, rooms and services. With `.chanSIP` there are none: an INVITE ends in 501.
+    public var calls = CallSettings()
     public var limits = ServerLimits()
 
     public init() {}

@@ -27,6 +27,7 @@ extension ServerTrace {
             "restored \(bindings) bindings, \(unreachable) of them unreachable until their phones register again; \(refused) had expired"
         case .stunAnswered(let flow): "answers a STUN request from \(flow.remote)"
         case .notice(let notice): notice.text
+        case .call(let call): call.text
         }
     }
 }
@@ -229,6 +230,17 @@ extension ServerTrace.Refusal {
         case .manyFlows: "several contacts with a reg-id in one request"
         case .firstHopLacksOutbound: "the first hop does not do outbound"
         case .noTransaction: "no transaction or dialog of ours"
+        case .noDialog: "no dialog of ours"
+        case .tooManyCalls(let aor): "\(aor) has too many calls"
+        case .session(let refusal): refusal.text
+        case .sessionTooSmall(let seconds): "a session timer of \(seconds) s is too brief"
+        case .glare: "another change of the session is under way"
+        case .declinedThere(let status): "the other phone said \(status)"
+        case .noAnswer: "the other phone did not take it"
+        case .event(let event): "the event package \(event.isEmpty ? "is missing" : "\(event) is not known here")"
+        case .outsideCalls: "REFER is taken inside calls only"
+        case .badReferTo: "Refer-To is missing, repeated or cannot be read"
+        case .badReplaces: "Replaces cannot be read, or does not fit the dialog"
         case .credentials: "credentials that cannot be used"
         }
     }

@@ -29,6 +29,7 @@ public enum ServerTrace: Sendable {
     /// A STUN request was answered on the SIP port.
     case stunAnswered(FlowID)
     case notice(Notice)
+    case call(CallTrace)
 
     /// What a message is for, as far as the server can tell.
     public enum Meaning: Hashable, Sendable {
@@ -128,6 +129,23 @@ public enum ServerTrace: Sendable {
         case manyFlows
         case firstHopLacksOutbound
         case noTransaction
+        /// No call or subscription of ours has this dialog.
+        case noDialog
+        case tooManyCalls(of: AddressOfRecord)
+        case session(SessionRefusal)
+        /// Session-Expires in seconds: less than we bear (RFC 4028).
+        case sessionTooSmall(UInt32)
+        /// Another change of the session is under way.
+        case glare
+        /// The other phone refused what was passed on.
+        case declinedThere(Int)
+        /// The other phone did not answer.
+        case noAnswer
+        case event(SIPText)
+        /// REFER is taken inside calls only.
+        case outsideCalls
+        case badReferTo
+        case badReplaces
         case credentials
     }
 

@@ -1,5 +1,6 @@
 import Base
 import Foundation
+import MediaControl
 import SIP
 import SIPStack
 import ServerNode
@@ -16,6 +17,12 @@ final class Harness {
     var changes: [(sequence: UInt64, change: RegistrarChange)] = []
     var probed: [(aor: AddressOfRecord, outcomes: [ProbeOutcome])] = []
     var traces: [ServerTrace] = []
+    var media: [(loop: Int, command: MediaCommand)] = []
+    var records: [CallRecord] = []
+    /// Each `.close` is answered by `.closed` with what this makes of it; nil: the media plane stays silent.
+    var closes: ((MediaLegID) -> MediaVerdict)? = { _ in MediaVerdict() }
+    /// Off: nothing of what happens is kept, for runs of many calls.
+    var keeps = true
 
     init(_ settings: ServerSettings = ServerSettings(), accounts: [(String, String)] = [("alice", "secret"), ("bob", "word")]) {
         server = ServerNode(settings: settings, entropy: Entropy(labSeed: 7))
@@ -64,12 +71,16 @@ final class Harness {
         while let output = server.nextOutput() {
             switch output {
             case .send(let flow, let bytes): fresh.append((flow, bytes))
+            case .media(let loop, let command):
+                if keeps { media.append((loop, command)) }
+                if case .close(let id) = command, let closes { server.receive(.media(.closed(id, closes(id))), at: now) }
+            case .record(let record): if keeps { records.append(record) }
             case .persist(let sequence, let change): changes.append((sequence, change))
             case .probed(let aor, let outcomes): probed.append((aor, outcomes))
             }
         }
-        while let trace = server.nextTrace() { traces.append(trace) }
-        sent += fresh
+        while let trace = server.nextTrace() { if keeps { traces.append(trace) } }
+        if keeps { sent += fresh }
         return fresh
     }
 

@@ -1,0 +1,107 @@
+import Base
+import MediaControl
+import SIP
+
+/// One call through the server: a caller's leg and the legs of those it rings, or one leg and a service of ours.
+struct Call: Sendable {
+    enum Phase: Sendable {
+        /// Somebody is rung; nobody answered.
+        case ringing(Ringing)
+        /// Two legs talk.
+        case talking(Int, Int)
+        /// The one leg talks to a service.
+        case served(MediaService)
+        /// No dialog is left; only verdicts of media are awaited.
+        case over(until: Instant)
+    }
+
+    struct Ringing: Sendable {
+        /// No answer: 480.
+        var until: Instant
+        /// Timer C.
+        var limit: Instant
+        /// The leg whose SDP the caller was given as early media.
+        var early: Int?
+        /// The best refusal so far: status, Warning.
+        var status = 0
+        var warning: SIPText?
+        /// The highest provisional status given to the caller.
+        var said = 0
+    }
+
+    let key: UInt32
+    let number: UInt64
+    var phase: Phase
+    var legs: [CallLeg]
+    /// All its media is in this loop.
+    var loop: Int
+    /// Whether the SDPs pass untouched, and no port of ours is used.
+    var isDirect = false
+    /// Whether the caller's INVITE brought an offer.
+    var hasOffer: Bool
+    var exchange: CallExchange?
+    var transfer: CallTransfer?
+    /// Digest user names that this call counts for.
+    var accounts: [SIPText] = []
+    /// Who is called, in words.
+    var calledName: String
+    /// The service it ended up with, in words.
+    var service: String?
+    /// Max-Forwards of what we send on.
+    var hops = 69
+    var start: Instant
+    var answered: Instant?
+    var ended: Instant?
+    var status = 0
+    var reason = ""
+    var codec = ""
+    /// Media of this call whose `.closed` is awaited.
+    var openMedia = 0
+    var verdicts: [Verdict] = []
+    /// What the rest of the world was told about this call by the dialog package: 0 nothing, 1 early, 2 confirmed.
+    var announced = 0
+    /// Watchers are to hear of the call once it is put back.
+    var isNews = false
+
+    struct Verdict: Sendable {
+        var leg: Int
+        var stream: Int
+        var id: MediaLegID
+        var other: MediaLegID?
+        var kind: String
+        var signalled: Endpoint?
+        var verdict: MediaVerdict?
+    }
+
+    /// The leg on the other side of the conversation. While a transfer rings, the two still have each other.
+    func other(_ leg: Int) -> Int? {
+        switch phase {
+        case .talking(let a, let b): return leg == a ? b : leg == b ? a : nil
+        case .ringing:
+            guard let transfer else { return nil }
+            return leg == transfer.transferor ? transfer.transferee : leg == transfer.transferee ? transfer.transferor : nil
+        case .served, .over: return nil
+        }
+    }
+
+    /// The leg on whose behalf phones are rung.
+    var offerer: Int { transfer?.transferee ?? 0 }
+
+    var isOver: Bool { if case .over = phase { true } else { false } }
+
+    var nextDeadline: Instant? {
+        var next: Instant?
+        func take(_ instant: Instant?) {
+            guard let instant else { return }
+            next = next.map { min($0, instant) } ?? instant
+        }
+        switch phase {
+        case .ringing(let ringing): take(min(ringing.until, ringing.limit))
+        case .talking, .served: break
+        case .over(let until): take(until)
+        }
+        for leg in legs where leg.state != .ended { take(leg.nextDeadline) }
+        take(exchange?.deadline)
+        return next
+    }
+}

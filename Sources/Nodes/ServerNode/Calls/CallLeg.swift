@@ -1,0 +1,150 @@
+import Base
+import MediaControl
+import RTP
+import SDP
+import SIP
+import SIPStack
+
+/// One side of a call: our dialog with one phone, and our ends of its media streams.
+struct CallLeg: Sendable {
+    enum State: Hashable, Sendable {
+        /// Its INVITE is not answered for good.
+        case inviting
+        /// A 2xx was sent or received.
+        case confirmed
+        /// It is to be hung up as soon as the ACK of our 2xx is there (RFC 3261 15). `reason`: the Reason header of the BYE.
+        case leaving(reason: String?)
+        /// BYE, CANCEL or a refusal ended it.
+        case ended
+    }
+
+    /// Whom the leg leads to.
+    struct Party: Sendable {
+        /// `user@domain` as in the address of record; for a stranger his From URI's.
+        var address: AddressOfRecord
+        /// As it stands in From: display name and URI, without tag.
+        var header: SIPText
+        /// RFC 5626 instance-id; empty where there is none.
+        var instance: SIPText = SIPText()
+        /// Digest user name; empty for whom nobody vouched.
+        var account: SIPText = SIPText()
+        /// Whether the account wishes media past us.
+        var wantsDirectMedia = false
+        /// Whether it proved who it is, now or when it registered.
+        var isVouched = true
+    }
+
+    /// What is remembered of the SDPs of this leg.
+    struct Session: Sendable {
+        /// Session id of our o= line, and its version.
+        var id: UInt64 = 0
+        var version: UInt64 = 0
+        /// The body we sent last.
+        var local: [UInt8] = []
+        /// The body the phone sent last.
+        var remoteBody: [UInt8] = []
+        var remote: SessionDescription?
+        /// `m=` lines of `remote` that cannot be relayed.
+        var unusable: Set<Int> = []
+    }
+
+    var state: State = .inviting
+    let isCaller: Bool
+    var party: Party
+    var flow: FlowID
+    /// Our tag as a number; hexadecimal in headers. Key of the tag table.
+    var tag: UInt64
+    var callID: SIPText
+    var dialog: Dialog?
+    /// Caller: the server transaction of its INVITE.
+    var inviteKey: ReplyBook.Key?
+    /// Callee: the client transaction of its INVITE, as long as it has no final response.
+    var client: UInt32?
+    /// CSeq of our latest INVITE to it, whose ACK repeats it.
+    var inviteSequence: UInt32 = 0
+    /// The ACK of its latest 2xx, sent again whenever the 2xx comes again. Empty while it waits for an answer of the caller.
+    var ack: [UInt8] = []
+    /// A 2xx of ours that waits for its ACK.
+    var answer: AnswerRepeater?
+    /// CSeq of the INVITE that `answer` answers: that of its ACK.
+    var answerSequence: UInt32 = 0
+    var provisionals: ReliableProvisionals?
+    /// Caller: it said `Require: 100rel`.
+    var requiresReliability = false
+    /// What to say once the reliable response before it is acknowledged.
+    var heldProvisional: HeldProvisional?
+    var seen = ProvisionalSequence()
+    var timer: SessionTimer?
+    /// Session-Expires of our latest INVITE or UPDATE, and the least the phone bears (422).
+    var askedSession: UInt32 = 0
+    var shortestSession: UInt32 = 0
+    /// A refresh of ours that is a re-INVITE: until its answer another INVITE of the phone gets 491.
+    var refreshing: UInt32?
+    /// Whether the phone listed UPDATE in Allow.
+    var takesUpdate = false
+    var session = Session()
+    /// By the index of their `m=` line; nil for refused ones.
+    var streams: [LegStream?] = []
+    /// Callee: bindings of the same instance that were not tried yet.
+    var alternates: [Binding] = []
+    /// Callee: Request-URI and Route of its INVITE.
+    var contact: SIPText = SIPText()
+    var path: SIPText = SIPText()
+    /// Callee: the client transaction whose 2xx made it a party.
+    var wonBy: UInt32?
+    /// Callee: a provisional response came.
+    var hasRung = false
+    /// Callee: whether SRTP was offered to it unasked; a 488 then draws a second try without.
+    var mayRetryPlain = false
+    /// SRTP was refused before.
+    var isPlain = false
+    /// Callee: the final status it gave; 0 for none.
+    var status = 0
+    var warning: SIPText?
+    /// Whether it ever took part in the conversation.
+    var hasTalked = false
+
+    struct HeldProvisional: Sendable {
+        var status: Int
+        var body: [UInt8]
+    }
+
+    init(isCaller: Bool, party: Party, flow: FlowID, tag: UInt64, callID: SIPText) {
+        self.isCaller = isCaller
+        self.party = party
+        self.flow = flow
+        self.tag = tag
+        self.callID = callID
+    }
+
+    var nextDeadline: Instant? {
+        var next = answer?.nextDeadline
+        for deadline in [provisionals?.nextDeadline, timer?.nextDeadline] {
+            guard let deadline else { continue }
+            next = next.map { min($0, deadline) } ?? deadline
+        }
+        return next
+    }
+}
+
+/// Our end of one media stream of a leg.
+struct LegStream: Sendable {
+    let id: MediaLegID
+    let port: PortPool.Port
+    var kind: String
+    var ice: ICECredentials?
+    /// What we offered or answered in `a=crypto`.
+    var crypto: [SDPCrypto] = []
+    /// Whether the `m=` line of this leg says SAVP.
+    var profile: MediaProfile = .avp
+    var srtp: SRTPParameters?
+    /// Whether our SDP says `a=rtcp-mux`.
+    var saysMux = false
+    var epoch: UInt32 = 0
+    /// What the SDP said last.
+    var signalled: Endpoint?
+    var codec = ""
+    var bridgedTo: MediaLegID?
+    /// Whether a service has it.
+    var isServed = false
+}

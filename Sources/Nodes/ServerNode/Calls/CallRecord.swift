@@ -1,0 +1,61 @@
+import Base
+import MediaControl
+
+/// What is kept of one call: who with whom, when, and what became of its media.
+public struct CallRecord: Hashable, Sendable {
+    /// One stream of one party.
+    public struct Stream: Hashable, Sendable {
+        /// `audio`, `video`, `image`.
+        public var kind: String
+        /// nil: the media plane told none in time.
+        public var verdict: MediaVerdict?
+        /// The verdict as a sentence.
+        public var text: String
+    }
+
+    /// One who was heard or rung.
+    public struct Party: Hashable, Sendable {
+        /// `alice@example.com`, or the name of a service.
+        public var address: String
+        /// The last flow it was reached by; nil for a service.
+        public var flow: FlowID?
+        /// Whether it took part in the conversation, rather than only rang.
+        public var answered: Bool
+        public var streams: [Stream]
+    }
+
+    /// Counted from 1 since the server started.
+    public var number: UInt64
+    /// Of the caller's dialog.
+    public var callID: String
+    public var from: String
+    public var to: String
+    public var start: Instant
+    /// nil: never answered.
+    public var answer: Instant?
+    public var end: Instant
+    /// The final response the caller got; 0: it went away before.
+    public var status: Int
+    /// Why it ended, in words: "alice@pinhole hung up", "486 Busy Here".
+    public var reason: String
+    /// Of the conversation's first audio stream; empty for none.
+    public var codec: String
+    /// Whether media went from phone to phone without us.
+    public var isDirect: Bool
+    /// The caller first.
+    public var parties: [Party]
+
+    /// From answer to end; zero where it was never answered.
+    public var talked: Duration { answer.map { end - $0 } ?? .zero }
+
+    /// One line for a log.
+    public var text: String {
+        var text = "\(from) to \(to): "
+        if answer == nil {
+            text += "not answered"
+        } else {
+            text += "talked \(talked.wholeSeconds) s\(codec.isEmpty ? "" : " in \(codec)")"
+        }
+        return text + "; \(reason)"
+    }
+}

@@ -1,0 +1,64 @@
+import Base
+import RTP
+import SIPStack
+
+/// What is chosen about calls, rooms and services.
+///
+/// `CallSettings()` works: users call each other, rooms 8000 to 8099, echo 600, tone 601, one's own address 602.
+public struct CallSettings: Sendable {
+    /// A room that is more than its number.
+    public struct Room: Hashable, Sendable {
+        /// What is dialled: the user part of the Request-URI.
+        public var name: String
+        /// Digits to be dialled before entry; nil: none.
+        public var pin: String?
+        /// Digest user name of who may lock the room and remove others; nil: nobody.
+        public var owner: String?
+        /// Whether the room's mix is written to a WAV file.
+        public var records: Bool
+
+        public init(name: String, pin: String? = nil, owner: String? = nil, records: Bool = false) {
+            self.name = name
+            self.pin = pin
+            self.owner = owner
+            self.records = records
+        }
+    }
+
+    /// Whether someone who proves nothing may call. He may not take the name of a user of ours.
+    public var anonymousCalls = false
+    /// Whether the media plane has an SRTP provider: without one SRTP is neither offered nor accepted.
+    public var srtpAvailable = false
+    /// What rooms and services speak, in order of preference; the payload types of dynamic ones are those of our own offers.
+    public var codecs: [MediaFormat] = [
+        MediaFormat(payloadType: 0, encoding: "PCMU", clockRate: 8000),
+        MediaFormat(payloadType: 8, encoding: "PCMA", clockRate: 8000),
+    ]
+    /// Numbers that are rooms without further ado; nil: none.
+    public var roomNumbers: ClosedRange<Int>? = 8000...8099
+    /// Rooms with a name, a PIN, an owner or a recording. A number of `roomNumbers` may be among them.
+    public var rooms: [Room] = []
+    /// Numbers of the services; nil: there is none.
+    public var echo: String? = "600"
+    public var tone: String? = "601"
+    public var address: String? = "602"
+    /// Hz.
+    public var toneFrequency = 440
+    /// How long a call may ring; then 480.
+    public var ringFor: Duration = .seconds(60)
+    /// The longest an INVITE may stay without a final response, whatever rings (RFC 3261 16.6 Timer C).
+    public var setupLimit: Duration = .seconds(180)
+    /// Session-Expires of ours and the least we take (RFC 4028).
+    public var session = SessionTimer.Settings()
+    /// Seconds: a subscription shorter than this gets 423, a longer one than that is cut.
+    public var shortestSubscription: UInt32 = 60
+    public var longestSubscription: UInt32 = 7_200
+    /// How long a call that ended waits for the verdicts of its media before its record is written without them.
+    public var verdictWithin: Duration = .seconds(5)
+    /// Whether media may be sent to an address in SDP that is not where the phone's SIP came from. Off, such an address gets nothing until
+    /// media came from the phone: nobody can aim our media at others.
+    public var trustsForeignAddresses = false
+    public var timers = TransactionTimers()
+
+    public init() {}
+}

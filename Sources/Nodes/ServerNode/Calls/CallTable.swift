@@ -1,0 +1,117 @@
+import Base
+import MediaControl
+import SIP
+
+/// What a deadline of calls belongs to.
+enum CallTimer: Hashable, Sendable {
+    case client(UInt32)
+    case invite(ReplyBook.Key)
+    case call(UInt32)
+    case subscription(UInt32)
+}
+
+/// Whose stream a media leg is, until the media plane says it is closed.
+struct MediaOwner: Sendable {
+    var call: UInt32
+    var leg: Int
+    var stream: Int
+    var port: PortPool.Port
+}
+
+/// Whose dialog a tag of ours names.
+enum TagOwner: Hashable, Sendable {
+    case leg(call: UInt32, Int)
+    case subscription(UInt32)
+}
+
+/// All calls with what finds them: our tags, branches, media legs, deadlines.
+struct CallTable: Sendable {
+    private var calls: [UInt32: Call] = [:]
+    private var lastKey: UInt32 = 0
+    private var lastMedia: UInt64 = 0
+    private(set) var started: UInt64 = 0
+    var tags: [UInt64: TagOwner] = [:]
+    var media: [MediaLegID: MediaOwner] = [:]
+    var ports = PortPool()
+    var clients: ClientTransactions
+    var invites = InviteTransactions()
+    var deadlines = DeadlineQueue<CallTimer>()
+    var perAccount: [SIPText: Int] = [:]
+    var subscriptions = SubscriptionTable()
+    var deliveries: [UInt32: Delivery] = [:]
+    private var lastDelivery: UInt32 = 0
+
+    init(clientCap: Int) { clients = ClientTransactions(cap: clientCap) }
+
+    var count: Int { calls.count }
+
+    mutating func nextKey() -> (key: UInt32, number: UInt64) {
+        repeat { lastKey &+= 1 } while calls[lastKey] != nil
+        started &+= 1
+        return (lastKey, started)
+    }
+
+    mutating func nextDelivery(_ request: ServerRequest) -> UInt32 {
+        repeat { lastDelivery &+= 1 } while deliveries[lastDelivery] != nil
+        deliveries[lastDelivery] = Delivery(request: request)
+        return lastDelivery
+    }
+
+    mutating func nextMediaID() -> MediaLegID {
+        lastMedia &+= 1
+        return MediaLegID(lastMedia)
+    }
+
+    /// Takes a call out, to be changed without a copy and put back: while it is out, nothing finds it.
+    mutating func take(_ key: UInt32) -> Call? { calls.removeValue(forKey: key) }
+
+    mutating func put(_ call: Call) {
+        calls[call.key] = call
+        deadlines.set(.call(call.key), to: call.nextDeadline)
+    }
+
+    /// Calls by the users in them, and by the connections their legs depend on.
+    private var parties: [AddressOfRecord: Set<UInt32>] = [:]
+    private var streams: [FlowID: Set<UInt32>] = [:]
+
+    mutating func join(_ party: AddressOfRecord, _ key: UInt32) { parties[party, default: []].insert(key) }
+
+    mutating func part(_ party: AddressOfRecord, _ key: UInt32) {
+        guard let place = parties.index(forKey: party) else { return }
+        parties.values[place].remove(key)
+        if parties.values[place].isEmpty { parties.remove(at: place) }
+    }
+
+    /// In the order in which they began, as far as keys tell.
+    func calls(of party: AddressOfRecord) -> [Call] { (parties[party] ?? []).sorted().compactMap { calls[$0] } }
+
+    mutating func enter(_ flow: FlowID, _ key: UInt32) {
+        if flow.transport.isReliable { streams[flow, default: []].insert(key) }
+    }
+
+    mutating func leave(_ flow: FlowID, _ key: UInt32) {
+        guard flow.transport.isReliable, let place = streams.index(forKey: flow) else { return }
+        streams.values[place].remove(key)
+        if streams.values[place].isEmpty { streams.remove(at: place) }
+    }
+
+    /// The calls with a leg on a connection that is gone.
+    mutating func takeStream(_ flow: FlowID) -> [UInt32] { (streams.removeValue(forKey: flow) ?? []).sorted() }
+
+    /// Entries in all the indexes: none are left where no call is.
+    var indexed: Int { parties.count + streams.count }
+
+    var usage: CallUsage {
+        CallUsage(
+            calls: calls.count, tags: tags.count, ports: ports.inUse, mediaLegs: media.count, clientTransactions: clients.count,
+            serverTransactions: invites.count, subscriptions: subscriptions.count, deliveries: deliveries.count,
+            deadlines: deadlines.count, accounts: perAccount.count, indexes: indexed)
+    }
+
+    func peek(_ key: UInt32) -> Call? { calls[key] }
+
+    /// For traces: the number people know it by; 0 for one that is gone.
+    func number(_ key: UInt32) -> UInt64 { calls[key]?.number ?? 0 }
+
+    var all: some Sequence<Call> { calls.values }
+}

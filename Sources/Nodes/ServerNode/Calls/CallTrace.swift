@@ -1,0 +1,96 @@
+import Base
+import MediaControl
+import SIP
+
+/// What the server noticed about calls, one fact each. `call` is the number people know a call by, counted from 1.
+public enum CallTrace: Hashable, Sendable {
+    /// A caller was let in. `instances`: how many phones are rung; 0 for a service.
+    case started(call: UInt64, from: String, to: String, instances: Int)
+    /// One phone rings, or plays early media.
+    case ringing(call: UInt64, party: String, FlowID, status: Int)
+    case answered(call: UInt64, party: String, FlowID)
+    /// One phone refused, or did not answer in time (408).
+    case declined(call: UInt64, party: String, FlowID, status: Int, Decline)
+    /// Another flow of the same instance is tried (RFC 5626 5.3).
+    case nextFlow(call: UInt64, party: String, FlowID)
+    /// A phone asked us for credentials: it gets none, ever.
+    case challengedUs(call: UInt64, party: String, FlowID)
+    /// Hold, resume, address change: an offer/answer round inside the call is over.
+    case renegotiated(call: UInt64, by: String, status: Int)
+    /// A party's requests come by another flow than before.
+    case moved(call: UInt64, party: String, from: FlowID, to: FlowID)
+    case transferring(call: UInt64, by: String, to: String)
+    case transferred(call: UInt64, by: String, to: String, status: Int)
+    /// SDP names a place that is neither where the phone's SIP comes from nor in a network shared with it.
+    case mediaElsewhere(call: UInt64, party: String, Endpoint, FlowID)
+    /// The media plane settled where a party's media come from.
+    case mediaFrom(call: UInt64, party: String, MediaSource)
+    case silent(call: UInt64, party: String, seconds: Int)
+    /// What became of one stream of one party, in a sentence.
+    case media(call: UInt64, party: String, kind: String, String)
+    case ended(call: UInt64, reason: String)
+    /// The media plane did not say in time what became of it.
+    case verdictMissing(call: UInt64, streams: Int)
+    case subscribed(String, event: String, by: FlowID, seconds: UInt32)
+    case unsubscribed(String, event: String, reason: String)
+    /// A request that would not fit one packet stays on the phone's UDP flow all the same.
+    case largeRequest(FlowID, bytes: Int)
+
+    public enum Decline: Hashable, Sendable {
+        case refused
+        case timedOut
+        /// Its flow died, or could not be sent to.
+        case flowDead
+        /// Its SDP cannot be used.
+        case session(SessionRefusal)
+        /// Someone else answered first, or the caller gave up.
+        case cancelled
+    }
+
+    /// One plain English line.
+    public var text: String {
+        switch self {
+        case .started(let call, let from, let to, let instances):
+            "call \(call): \(from) calls \(to)\(instances == 0 ? "" : ", \(instances) phone\(instances == 1 ? "" : "s") rung")"
+        case .ringing(let call, let party, let flow, let status):
+            "call \(call): \(party) at \(flow.remote) \(status == 183 ? "plays early media" : "rings") (\(status))"
+        case .answered(let call, let party, let flow): "call \(call): \(party) at \(flow.remote) answers"
+        case .declined(let call, let party, let flow, let status, let why):
+            "call \(call): \(party) at \(flow.remote) \(why.text(status: status))"
+        case .nextFlow(let call, let party, let flow): "call \(call): tries another flow of \(party), \(flow.remote)"
+        case .challengedUs(let call, let party, let flow):
+            "call \(call): \(party) at \(flow.remote) asks us for a password; nobody's is given away"
+        case .renegotiated(let call, let party, let status): "call \(call): \(party) changes the session: \(status)"
+        case .moved(let call, let party, let from, let to):
+            "call \(call): \(party) now comes from \(to.remote) instead of \(from.remote)"
+        case .transferring(let call, let party, let target): "call \(call): \(party) transfers to \(target)"
+        case .transferred(let call, let party, let target, let status):
+            "call \(call): transfer by \(party) to \(target): \(status)"
+        case .mediaElsewhere(let call, let party, let place, let flow):
+            "call \(call): the SDP of \(party) names \(place), its SIP comes from \(flow.remote.address): media wait until it sends"
+        case .mediaFrom(let call, let party, let source):
+            "call \(call): media of \(party) come from \(source.endpoint) (\(source.means.rawValue), packet \(source.packet))"
+        case .silent(let call, let party, let seconds): "call \(call): nothing heard from \(party) for \(seconds) s"
+        case .media(let call, let party, let kind, let sentence): "call \(call): \(kind) of \(party): \(sentence)"
+        case .ended(let call, let reason): "call \(call) ends: \(reason)"
+        case .verdictMissing(let call, let streams):
+            "call \(call): no verdict of \(streams) stream\(streams == 1 ? "" : "s") in time"
+        case .subscribed(let who, let event, let flow, let seconds): "\(flow.remote) watches \(event) of \(who) for \(seconds) s"
+        case .unsubscribed(let who, let event, let reason): "the watch on \(event) of \(who) ends: \(reason)"
+        case .largeRequest(let flow, let bytes):
+            "a request of \(bytes) bytes stays on the UDP flow to \(flow.remote) and may be fragmented"
+        }
+    }
+}
+
+extension CallTrace.Decline {
+    func text(status: Int) -> String {
+        switch self {
+        case .refused: "refuses: \(status) \(SIPStatus.phrase(status))"
+        case .timedOut: "does not answer at all"
+        case .flowDead: "cannot be reached over its flow"
+        case .session(let refusal): "sent an SDP that cannot be used: \(refusal.text)"
+        case .cancelled: "need not answer any more"
+        }
+    }
+}

@@ -1,0 +1,53 @@
+import Base
+import MediaControl
+
+extension MediaVerdict {
+    /// The verdict as a person reads it: "SDP said 192.168.1.10:16384, RTP came from 203.0.113.7:52011, locked at packet 3, 0.2 % lost,
+    /// 4 ms jitter; nothing ever came back the other way".
+    ///
+    /// `other`: the leg it was bridged to, which tells whether anything came back.
+    public func sentence(other: MediaVerdict? = nil) -> String {
+        var parts: [String] = []
+        parts.append(signalled.map { "SDP said \($0)" } ?? "SDP named no place")
+        if let source, packetsReceived > 0 {
+            let place = source.endpoint == signalled ? "RTP came from there" : "RTP came from \(source.endpoint)"
+            parts.append(place)
+            switch source.means {
+            case .signalled: break
+            case .learnt: parts.append("locked at packet \(source.packet)")
+            case .moved: parts.append("moved there at packet \(source.packet)")
+            case .ice: parts.append("agreed by ICE")
+            }
+            parts.append("\(Self.decimal(lossPercent)) % lost")
+            parts.append("\(Int(jitter.rounded())) ms jitter")
+            if isSRTP { parts.append("SRTP") }
+            if strangers > 0 { parts.append("\(strangers) packets of strangers dropped") }
+            if refused > 0 { parts.append("\(refused) unfit packets dropped") }
+        } else if !shouldSend {
+            parts.append("it was not to send")
+        } else if strangers + refused > 0 {
+            parts.append("none of \(strangers + refused) packets was fit")
+        } else {
+            parts.append("no RTP ever came")
+        }
+        return parts.joined(separator: ", ") + wayBack(other)
+    }
+
+    private func wayBack(_ other: MediaVerdict?) -> String {
+        guard shouldReceive else { return "" }
+        if packetsSent == 0, let other, other.packetsReceived == 0 {
+            return packetsReceived > 0 ? "; nothing ever came back the other way" : "; nothing came the other way either"
+        }
+        if packetsSent == 0, packetsReceived == 0, (other?.packetsReceived ?? 0) > 0 {
+            return "; the other side's media had nowhere to go"
+        }
+        return ""
+    }
+
+    /// One decimal, none where it is zero.
+    private static func decimal(_ value: Double) -> String {
+        guard value.isFinite, value > 0 else { return "0" }
+        let tenths = Int((min(value, 1e6) * 10).rounded())
+        return tenths % 10 == 0 ? "\(tenths / 10)" : "\(tenths / 10).\(tenths % 10)"
+    }
+}

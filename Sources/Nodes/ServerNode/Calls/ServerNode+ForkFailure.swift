@@ -1,0 +1,127 @@
+import Base
+import SDP
+import SIP
+import SIPStack
+
+/// Phones that refuse, stay silent or cannot be reached, and what the caller is told when nobody is left (RFC 3261 16.7, RFC 5626 5.3).
+extension ServerNode {
+    mutating func forkRefused(_ message: SIPMessage, _ status: Int, _ leg: Int, _ call: inout Call, at now: Instant) {
+        call.legs[leg].warning = message.first(.warning)?.value.detached
+        switch status {
+        case 401, 407:
+            // It wants credentials of ours or of the caller's. Answering would tell it a digest to attack.
+            tally.challengesRefused &+= 1
+            traces.note(
+                .call(.challengedUs(call: call.number, party: call.legs[leg].party.address.description, call.legs[leg].flow)))
+        case 422:
+            let shortest = SessionTimerTerms(message).shortest
+            guard shortest > max(call.legs[leg].shortestSession, settings.calls.session.shortest), shortest <= 86_400 else {
+                break
+            }
+            call.legs[leg].shortestSession = shortest
+            return again(leg, &call, at: now)
+        case 406, 415, 488, 606:
+            guard call.legs[leg].mayRetryPlain, !call.legs[leg].isPlain else { break }
+            call.legs[leg].isPlain = true
+            closeStreams(leg, &call)
+            return again(leg, &call, at: now)
+        default: break
+        }
+        decline(leg, status, .refused, &call, at: now)
+        guard status >= 600 else { return }
+        // Nobody of this user's wants the call, whoever else rings (RFC 3261 16.7 step 5).
+        abandonForks(&call, reason: nil, at: now)
+    }
+
+    /// The same phone, asked anew.
+    private mutating func again(_ leg: Int, _ call: inout Call, at now: Instant) {
+        call.legs[leg].dialog = nil
+        call.legs[leg].client = nil
+        call.legs[leg].seen = ProvisionalSequence()
+        call.legs[leg].session.remote = nil
+        invite(leg, &call, at: now)
+    }
+
+    /// A leg's INVITE came to nothing: the instance's next flow if it was the flow's fault, otherwise the leg is over.
+    mutating func decline(_ leg: Int, _ status: Int, _ why: CallTrace.Decline, _ call: inout Call, at now: Instant) {
+        guard call.legs[leg].state != .ended else { return }
+        let name = call.legs[leg].party.address.description
+        traces.note(.call(.declined(call: call.number, party: name, call.legs[leg].flow, status: status, why)))
+        if call.legs[leg].state == .inviting, Self.isFlowsFault(status, why) {
+            while !call.legs[leg].alternates.isEmpty {
+                let binding = call.legs[leg].alternates.removeFirst()
+                guard binding.expires > now, isReachable(binding, call.legs[leg].party.address), let flow = requestFlow(binding)
+                else { continue }
+                calls.leave(call.legs[leg].flow, call.key)
+                calls.enter(flow, call.key)
+                call.legs[leg].flow = flow
+                call.legs[leg].contact = Self.requestURI(binding)
+                call.legs[leg].path = SIPText(binding.path)
+                closeStreams(leg, &call)
+                traces.note(.call(.nextFlow(call: call.number, party: name, flow)))
+                return again(leg, &call, at: now)
+            }
+        }
+        call.legs[leg].status = status
+        endLeg(leg, &call)
+    }
+
+    /// Silence, 430 (RFC 5626 11.2) and 503 tell of the way, not of the phone.
+    private static func isFlowsFault(_ status: Int, _ why: CallTrace.Decline) -> Bool {
+        switch why {
+        case .timedOut, .flowDead: true
+        case .refused: status == 430 || status == 503 || status == 408
+        case .session, .cancelled: false
+        }
+    }
+
+    /// Whether the flow still stands now that it is its turn.
+    private func isReachable(_ binding: Binding, _ aor: AddressOfRecord) -> Bool {
+        locations.locations(of: aor).contains { $0.binding.flow == binding.flow && $0.binding.reach == .reachable }
+    }
+
+    /// Where nobody rings any more, the caller gets the best of all refusals.
+    mutating func concludeRinging(_ call: inout Call, at now: Instant) {
+        guard case .ringing = call.phase, !call.legs.contains(where: { !$0.isCaller && $0.state == .inviting }) else { return }
+        if call.transfer != nil { return transferFailed(Self.best(call)?.status ?? 480, &call, at: now) }
+        guard call.legs[0].state == .inviting else { return }
+        let best = Self.best(call)
+        let status = Self.told(best?.status ?? 480)
+        endInvite(&call, status: status, warning: status == best?.status ? best?.warning : nil, at: now)
+        finish(&call, "\(status) \(SIPStatus.phrase(status))", at: now)
+    }
+
+    private static func best(_ call: Call) -> CallLeg? {
+        let from = call.transfer?.firstTarget ?? 0
+        return call.legs[from...].filter { !$0.isCaller && $0.status > 0 }.min { rank($0.status) < rank($1.status) }
+    }
+
+    private static func rank(_ status: Int) -> Int {
+        switch status {
+        case 600...: 0
+        case 486: 1
+        case 488, 415, 406: 2
+        case 404, 408, 410, 430, 480, 487, 503, 300..<400, 401, 407: 5
+        case 400..<500: 3
+        default: 4
+        }
+    }
+
+    /// What a refusal of a phone is to the caller. A dead flow, a redirection, a challenge: nobody can be had there now (RFC 5626:
+    /// no phone ever receives 430).
+    private static func told(_ status: Int) -> Int {
+        switch status {
+        case 300..<400, 401, 407, 408, 430, 487, 503: 480
+        default: status
+        }
+    }
+
+    /// Nobody answered in time.
+    mutating func ringingOver(_ ringing: Call.Ringing, _ call: inout Call, at now: Instant) {
+        let status = ringing.limit <= now ? 408 : 480
+        abandonForks(&call, reason: nil, at: now)
+        if call.transfer != nil { return transferFailed(status, &call, at: now) }
+        endInvite(&call, status: status, at: now)
+        finish(&call, "nobody answered within \((now - call.start).wholeSeconds) s", at: now)
+    }
+}

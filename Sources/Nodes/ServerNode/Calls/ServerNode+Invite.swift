@@ -1,0 +1,254 @@
+import Base
+import SDP
+import SIP
+import SIPStack
+
+/// A new INVITE: who asks, for whom, and with what (RFC 3261 14, 16, 21).
+extension ServerNode {
+    /// Who is called.
+    enum Callee {
+        case service(CallService)
+        case user(AddressOfRecord)
+    }
+
+    mutating func invite(_ request: inout ServerRequest, _ target: SIPURI, at now: Instant) {
+        guard let party = caller(&request, at: now) else { return }
+        replies.open(request.key, mergeKey: mergeKey(request), at: now)
+        guard let domain = domains.domain(target.host, local: request.flow.local) else {
+            return refuse(&request, 404, .foreignDomain(SIPText(target.host.description)), at: now)
+        }
+        guard let user = target.unescapedUser, let callee = callee(user, domain, party) else {
+            return refuse(&request, 404, .unknownAOR, at: now)
+        }
+        let limits = settings.limits
+        guard calls.count < limits.calls, calls.invites.count < 2 * limits.calls else {
+            tally.callTablesFull &+= 1
+            traces.note(.notice(.tableFull("calls")))
+            return refuse(&request, 503, .tablesFull, at: now)
+        }
+        guard calls.perAccount[party.account, default: 0] < limits.callsPerAccount else {
+            tally.callTablesFull &+= 1
+            return refuse(&request, 503, .tooManyCalls(of: party.address), at: now)
+        }
+        if request.message.contains(.replaces) { return inviteReplacing(&request, party, at: now) }
+        switch callee {
+        case .service(let service): serve(service, &request, party, at: now)
+        case .user(let aor): ring(aor, &request, party, at: now)
+        }
+    }
+
+    /// Who calls; nil where the request is answered already.
+    mutating func caller(_ request: inout ServerRequest, at now: Instant) -> CallLeg.Party? {
+        let from: NameAddress
+        do throws(SIPParseError) { from = try request.message.from } catch {
+            refuse(&request, 400, .malformed(error), at: now)
+            return nil
+        }
+        let name = from.displayName
+        if settings.calls.anonymousCalls, !request.message.contains(.authorization), let stranger = stranger(from, request) {
+            return stranger
+        }
+        guard let account = authenticate(&request, at: now) else { return nil }
+        let domain = account.domain ?? domains.primary
+        let address = AddressOfRecord(user: account.user.bytes, domain: domain.bytes)
+        return CallLeg.Party(
+            address: address, header: Self.header(name, user: account.user, domain: domain), instance: instance(request),
+            account: account.username, wantsDirectMedia: account.wantsDirectMedia)
+    }
+
+    /// A caller who proves nothing: only under a name that is none of ours.
+    private func stranger(_ from: NameAddress, _ request: ServerRequest) -> CallLeg.Party? {
+        guard let uri = from.uri.sip else { return nil }
+        let user = uri.unescapedUser ?? "anonymous"
+        if let domain = domains.domain(uri.host, local: request.flow.local), accounts.owns(user: user, domain: domain) {
+            return nil
+        }
+        let host = SIPText(uri.host.description)
+        return CallLeg.Party(
+            address: AddressOfRecord(user: user.bytes, domain: host.bytes),
+            header: Self.header(from.displayName, user: user, domain: host),
+            isVouched: false)
+    }
+
+    /// RFC 5626 instance-id of the Contact.
+    private func instance(_ request: ServerRequest) -> SIPText {
+        guard case .list(let contacts)? = try? request.message.contacts else { return SIPText() }
+        return contacts.first?.instanceID?.detached ?? SIPText()
+    }
+
+    /// `"Alice" <sip:alice@example.com>`; `user` unescaped.
+    static func header(_ name: SIPText?, user: SIPText, domain: SIPText) -> SIPText {
+        var bytes: [UInt8] = []
+        if let name, !name.isEmpty, name.count <= 128 {
+            bytes.append(name)
+            bytes.append(0x20)
+        }
+        bytes.append(static: "<")
+        bytes.append(contentsOf: uri(user: user.bytes, domain: domain.bytes))
+        bytes.append(static: ">")
+        return SIPText(bytes)
+    }
+
+    /// `sip:user@domain`, escaped where it must be (RFC 3261 25.1).
+    static func uri(user: some Collection<UInt8>, domain: some Collection<UInt8>) -> [UInt8] {
+        var bytes = Array("sip:".utf8)
+        for byte in user {
+            switch byte {
+            case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, 0x2d, 0x5f, 0x2e, 0x21, 0x7e, 0x2a, 0x27, 0x28, 0x29, 0x26, 0x3d, 0x2b,
+                0x24, 0x2c,
+                0x3b, 0x3f, 0x2f:
+                bytes.append(byte)
+            default:
+                bytes.append(0x25)
+                bytes.append(contentsOf: [byte >> 4, byte & 15].map { $0 < 10 ? 0x30 + $0 : 0x37 + $0 })
+            }
+        }
+        bytes.append(0x40)
+        bytes.append(contentsOf: domain)
+        return bytes
+    }
+
+    /// A user of ours comes first, then services and rooms.
+    func callee(_ user: SIPText, _ domain: SIPText, _ party: CallLeg.Party) -> Callee? {
+        if accounts.owns(user: user, domain: domain) { return .user(AddressOfRecord(user: user.bytes, domain: domain.bytes)) }
+        return service(user.string, party).map(Callee.service)
+    }
+
+    // MARK: A call between users
+
+    private mutating func ring(_ aor: AddressOfRecord, _ request: inout ServerRequest, _ party: CallLeg.Party, at now: Instant) {
+        let bindings = locations.locations(of: aor).map(\.binding).filter { $0.expires > now }
+        guard bindings.contains(where: { $0.reach == .reachable && requestFlow($0) != nil }) else {
+            return refuse(&request, 480, .nobodyRegistered, at: now)
+        }
+        guard var call = begin(&request, party, calledName: aor.description, at: now) else { return }
+        let session: SessionDescription?
+        do throws(SessionRefusal) {
+            session = try readSession(request.message)
+            if let session {
+                call.isDirect = mayBeDirect(party, request.flow, session, aor, bindings)
+                try takeOffer(session, Array(request.message.body), 0, &call)
+            }
+        } catch {
+            return refuseCall(&call, error, at: now)
+        }
+        call.hasOffer = session != nil
+        let until = now + settings.calls.ringFor
+        call.phase = .ringing(.init(until: until, limit: now + settings.calls.setupLimit))
+        let instances = byInstance(bindings)
+        traces.note(
+            .call(.started(call: call.number, from: party.address.description, to: aor.description, instances: instances.count)))
+        tally.callsStarted &+= 1
+        if case .absent = trying(&call, at: now) { return settle(call, at: now) }
+        for flows in instances.prefix(settings.limits.forks) { fork(to: aor, flows, &call, at: now) }
+        // Nobody could be rung at all: the last leg to fail has ended the call by then.
+        concludeRinging(&call, at: now)
+        settle(call, at: now)
+    }
+
+    private enum Trying { case sent, absent }
+
+    /// 100 at once: what follows may take its time (RFC 3261 17.2.1).
+    private mutating func trying(_ call: inout Call, at now: Instant) -> Trying {
+        guard let key = call.legs[0].inviteKey, calls.invites[key] != nil else { return .absent }
+        respondToInvite(ReplyWriter.Reply(100), key, at: now)
+        return .sent
+    }
+
+    /// The bindings in the order in which each instance's flows are tried: the newest first (RFC 5626 5.3). A binding without an
+    /// instance-id is an instance of its own. Higher q comes first.
+    func byInstance(_ bindings: [Binding]) -> [[Binding]] {
+        var groups: [[Binding]] = []
+        var places: [[UInt8]: Int] = [:]
+        for binding in bindings where binding.reach == .reachable && requestFlow(binding) != nil {
+            let instance = Array(binding.instance)
+            if !instance.isEmpty, let place = places[instance] {
+                groups[place].append(binding)
+                continue
+            }
+            if !instance.isEmpty { places[instance] = groups.count }
+            groups.append([binding])
+        }
+        for index in groups.indices { groups[index].sort { ($0.updated, $0.regID) > ($1.updated, $1.regID) } }
+        return groups.enumerated().sorted { ($1.element[0].q, $0.offset) < ($0.element[0].q, $1.offset) }.map(\.element)
+    }
+
+    /// A call with its first leg and the server transaction of its INVITE. nil: the request is refused already.
+    mutating func begin(_ request: inout ServerRequest, _ party: CallLeg.Party, calledName: String, at now: Instant) -> Call? {
+        let terms = SessionTimerTerms(request.message)
+        if case .tooSmall(let shortest) = terms.answer(settings.calls.session) {
+            var reply = ReplyWriter.Reply(422)
+            reply.add("Min-SE", number: shortest)
+            refuse(&request, reply, .sessionTooSmall(terms.interval ?? 0), at: now)
+            return nil
+        }
+        let tag = entropy.next()
+        guard
+            let dialog = try? Dialog(
+                answering: request.message, localTag: Self.tagText(tag), localSequence: entropy.initialSequence())
+        else {
+            refuse(&request, 400, .badContact, at: now)
+            return nil
+        }
+        note(&request, .request(.invite))
+        request.isProved = true
+        let (key, number) = calls.nextKey()
+        var leg = CallLeg(isCaller: true, party: party, flow: request.flow, tag: tag, callID: request.callID.detached)
+        leg.dialog = dialog
+        leg.inviteKey = request.key
+        leg.takesUpdate = Self.allowsUpdate(request.message)
+        leg.tellsCaller(request.message, first: entropy.next())
+        calls.tags[tag] = .leg(call: key, 0)
+        calls.join(party.address, key)
+        calls.enter(request.flow, key)
+        calls.perAccount[party.account, default: 0] += 1
+        openInvite(request, call: key, leg: 0, at: now)
+        var call = Call(
+            key: key, number: number, phase: .ringing(.init(until: now, limit: now)), legs: [leg], loop: calls.ports.idlest ?? 0,
+            hasOffer: false, calledName: calledName, start: now)
+        call.accounts = [party.account]
+        call.hops = max(1, Int((try? request.message.maxForwards) ?? 70) - 1)
+        return call
+    }
+
+    static func tagText(_ tag: UInt64) -> SIPText {
+        var bytes: [UInt8] = []
+        bytes.append(hex: tag, digits: 16)
+        return SIPText(bytes)
+    }
+
+    static func allowsUpdate(_ message: SIPMessage) -> Bool { ((try? message.allow) ?? []).contains(.update) }
+
+    /// The caller's SDP cannot be met: 488 with a Warning (or 415, 503), and the call is over.
+    mutating func refuseCall(_ call: inout Call, _ refusal: SessionRefusal, at now: Instant) {
+        traces.note(.refused(call.legs[0].flow, status: refusal.status, .session(refusal)))
+        endInvite(&call, status: refusal.status, warning: warning(refusal, call.legs[0].flow), at: now)
+        finish(&call, "the caller's SDP: \(refusal.text)", at: now)
+        settle(call, at: now)
+    }
+
+    /// `399 192.0.2.1:5060 "..."` (RFC 3261 20.43).
+    func warning(_ refusal: SessionRefusal, _ flow: FlowID) -> SIPText {
+        let (host, port) = sentBy(flow)
+        return SIPText("\(refusal.code) \(host):\(port) ").appending(SIPText(refusal.text).quoted)
+    }
+}
+
+extension SIPText {
+    func appending(_ other: SIPText) -> SIPText {
+        var bytes = Array(bytes)
+        bytes.append(contentsOf: other.bytes)
+        return SIPText(bytes)
+    }
+}
+
+extension CallLeg {
+    /// Reads what decides how its caller is told of progress (RFC 3262 3).
+    fileprivate mutating func tellsCaller(_ message: SIPMessage, first: UInt64) {
+        let requires = ((try? message.require) ?? []).contains { $0.equalsCaseless(literal: "100rel") }
+        let supports = ((try? message.supported) ?? []).contains { $0.equalsCaseless(literal: "100rel") }
+        guard requires || supports, let sequence = try? message.cseq.number else { return }
+        provisionals = ReliableProvisionals(sequence: sequence, first: UInt32(truncatingIfNeeded: first))
+        requiresReliability = requires
+    }
+}

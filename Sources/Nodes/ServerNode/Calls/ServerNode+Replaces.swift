@@ -1,0 +1,104 @@
+import Base
+import SDP
+import SIP
+import SIPStack
+
+/// An INVITE that takes the place of a dialog (RFC 3891): pick-up of a ringing call, or one party of a call changing phones.
+extension ServerNode {
+    /// The leg a `Replaces` names. Whoever learnt the dialog by the dialog package writes the tags as its phone sees them, the other way round.
+    func leg(_ replaces: Replaces) -> (call: UInt32, leg: Int)? {
+        for (ours, theirs) in [(replaces.toTag, replaces.fromTag), (replaces.fromTag, replaces.toTag)] {
+            guard let tag = Self.tagNumber(ours), case .leg(let key, let leg)? = calls.tags[tag], let call = calls.peek(key),
+                call.legs.indices.contains(leg), call.legs[leg].callID == replaces.callID,
+                call.legs[leg].dialog?.id.remoteTag == theirs
+            else { continue }
+            return (key, leg)
+        }
+        return nil
+    }
+
+    mutating func inviteReplacing(_ request: inout ServerRequest, _ party: CallLeg.Party, at now: Instant) {
+        let headers = request.message.all(.replaces)
+        guard headers.count == 1, let replaces = Replaces(headers[0].value) else {
+            return refuse(&request, 400, .badReplaces, at: now)
+        }
+        guard let (key, old) = leg(replaces), let found = calls.peek(key) else {
+            return refuse(&request, 481, .noDialog, at: now)
+        }
+        if replaces.isEarlyOnly, found.legs[old].state == .confirmed { return refuse(&request, 486, .badReplaces, at: now) }
+        guard found.exchange == nil, found.transfer == nil, !found.isDirect else { return refuse(&request, 491, .glare, at: now) }
+        // The new leg is read as a call of its own, then comes over.
+        guard var draft = begin(&request, party, calledName: found.calledName, at: now) else { return }
+        guard var call = calls.take(key) else { return finish(&draft, "nothing to replace", at: now) }
+        defer { settle(call, at: now) }
+        let place = call.legs.count
+        calls.tags[draft.legs[0].tag] = .leg(call: key, place)
+        if let inviteKey = draft.legs[0].inviteKey { calls.invites[inviteKey]?.move(to: key, leg: place) }
+        calls.leave(draft.legs[0].flow, draft.key)
+        calls.enter(draft.legs[0].flow, key)
+        calls.part(party.address, draft.key)
+        calls.join(party.address, key)
+        call.accounts += draft.accounts
+        call.legs.append(draft.legs[0])
+        do throws(SessionRefusal) {
+            guard let session = try readSession(request.message) else {
+                throw SessionRefusal(399, "an offer is needed to replace a dialog")
+            }
+            let body = Array(request.message.body)
+            switch call.legs[old].state {
+            case .confirmed:
+                guard let other = call.other(old), call.legs[other].state == .confirmed, call.legs[other].refreshing == nil else {
+                    throw SessionRefusal(399, "nobody is on the other side", status: 481)
+                }
+                let asker = CallExchange.Asker.replacement(leg: place, request.key, of: old)
+                try begin(asker, session, body, ask: other, for: place, isInvite: true, &call, at: now)
+            case .inviting where !call.legs[old].isCaller:
+                try pickUp(old, session, body, place, request.key, &call, at: now)
+            case .inviting, .leaving, .ended: throw SessionRefusal(399, "that dialog cannot be replaced now", status: 481)
+            }
+        } catch {
+            endInvite(&call, place, status: error.status, warning: warning(error, request.flow), at: now)
+        }
+    }
+
+    /// The caller's offer answers the new phone's, and the other way round.
+    private mutating func pickUp(
+        _ old: Int, _ session: SessionDescription, _ body: [UInt8], _ place: Int, _ key: ReplyBook.Key, _ call: inout Call,
+        at now: Instant
+    ) throws(SessionRefusal) {
+        guard case .ringing = call.phase, call.hasOffer, let callerKey = call.legs[0].inviteKey,
+            let asked = call.legs[0].session.remote
+        else {
+            throw SessionRefusal(399, "that dialog cannot be replaced now", status: 481)
+        }
+        try takeOffer(session, body, place, &call)
+        let toNew = answer(asked, from: 0, to: place, &call)
+        let toCaller = answer(session, from: place, to: 0, &call)
+        abandonForks(&call, reason: "SIP;cause=200;text=\"Call completed elsewhere\"", at: now)
+        call.phase = .talking(0, place)
+        call.answered = now
+        call.status = 200
+        call.legs[0].hasTalked = true
+        call.legs[place].hasTalked = true
+        tally.callsAnswered &+= 1
+        traces.note(.call(.answered(call: call.number, party: call.legs[place].party.address.description, call.legs[place].flow)))
+        connect(0, place, &call)
+        accept(key, toNew, place, &call, at: now)
+        accept(callerKey, toCaller, 0, &call, at: now)
+        announce(&call, 2, at: now)
+    }
+
+    /// The new leg talks; the old one leaves.
+    mutating func replaced(_ old: Int, by leg: Int, with other: Int, _ call: inout Call, at now: Instant) {
+        call.legs[leg].hasTalked = true
+        leave(old, &call, reason: "SIP;cause=200;text=\"replaced\"", at: now)
+        call.phase = .talking(leg, other)
+        announce(&call, 2, at: now)
+    }
+
+    /// The new phone gave up before the round was over.
+    mutating func replacementWithdrawn(_ leg: Int, _ call: inout Call, at now: Instant) {
+        guard let exchange = call.exchange, case .replacement(leg, _, _) = exchange.asker else { return }
+        withdraw(exchange, &call, at: now)
+    }
+}

@@ -1,0 +1,122 @@
+import Base
+import SDP
+import SIP
+import SIPStack
+
+/// Session timers (RFC 4028): every leg has one, so that a phone that vanished is found out. Where it is ours to refresh, an UPDATE without
+/// SDP is sent, or a re-INVITE with the SDP as it stands.
+extension ServerNode {
+    /// The timer that a 2xx of ours starts, and its headers.
+    mutating func startTimer(
+        answering message: SIPMessage, _ leg: Int, _ call: inout Call, _ reply: inout ReplyWriter.Reply, at now: Instant
+    ) {
+        guard case .agreed(let interval, let isUAC, let requires) = SessionTimerTerms(message).answer(settings.calls.session)
+        else { return }
+        reply.add("Session-Expires", "\(interval);refresher=\(isUAC ? "uac" : "uas")".utf8)
+        if requires { reply.add("Require", "timer".utf8) }
+        call.legs[leg].timer = SessionTimer(interval: interval, refresher: isUAC ? .them : .us, at: now)
+    }
+
+    /// The headers of a request of ours that refreshes a session, and its session timer's terms.
+    mutating func addRefreshTerms(_ leg: Int, _ call: inout Call, to builder: inout SIPMessageBuilder) {
+        let shortest = max(settings.calls.session.shortest, call.legs[leg].shortestSession)
+        let interval = max(call.legs[leg].timer?.interval ?? settings.calls.session.interval, shortest)
+        builder.add(.sessionExpires, Int(interval))
+        if shortest > 90 { builder.add(.minSE, Int(shortest)) }
+        call.legs[leg].askedSession = interval
+        builder.add(.contact, contact(call.legs[leg].flow))
+        builder.add(.allow, SIPText(ReplyWriter.allow))
+        builder.add(.supported, SIPText(ReplyWriter.supportedInCalls))
+        addSoftware(to: &builder)
+    }
+
+    /// The leg's session is to be refreshed by us.
+    mutating func refresh(_ leg: Int, _ call: inout Call, at now: Instant) {
+        // What is being negotiated with it now refreshes it as well.
+        if let exchange = call.exchange, exchange.target == leg || exchange.second == leg { return }
+        guard call.legs[leg].refreshing == nil, call.legs[leg].answer?.isOver != false else { return }
+        let flow = requestWay(call.legs[leg])
+        let token = freshToken()
+        let isUpdate = call.legs[leg].takesUpdate
+        guard var builder = call.legs[leg].dialog?.request(isUpdate ? .update : .invite, via: via(flow, token)) else { return }
+        addRefreshTerms(leg, &call, to: &builder)
+        if !isUpdate {
+            builder.setSession(call.legs[leg].session.local)
+            call.legs[leg].inviteSequence = call.legs[leg].dialog?.localSequence ?? 0
+        }
+        let purpose = ClientTransactions.Purpose.refresh(call: call.key, leg: leg)
+        guard ask(builder.bytes, token, on: flow, isInvite: !isUpdate, purpose, .request(isUpdate ? .update : .invite), at: now)
+        else { return }
+        if !isUpdate { call.legs[leg].refreshing = token.place }
+    }
+
+    mutating func refreshAnswered(
+        _ key: UInt32, _ leg: Int, _ id: UInt32, _ entry: ClientTransactions.Entry, _ outcome: Outcome, at now: Instant
+    ) {
+        guard var call = calls.take(key) else {
+            if case .response(let message, 200..<300) = outcome, case .invite = entry.machine {
+                endStray(message, entry, at: now)
+            }
+            return
+        }
+        defer { settle(call, at: now) }
+        guard call.legs[leg].state == .confirmed else {
+            if case .response(let message, 200..<300) = outcome, case .invite = entry.machine {
+                endStray(message, entry, at: now)
+            }
+            return
+        }
+        let isInvite = if case .invite = entry.machine { true } else { false }
+        guard case .response(let message, let status) = outcome else {
+            return hangUp(&call, "\(call.legs[leg].party.address) does not answer any more", cause: 102, at: now)
+        }
+        guard status >= 200 else { return }
+        if isInvite, call.legs[leg].refreshing != id {
+            // A copy of a 2xx: its ACK was lost.
+            if status < 300, !call.legs[leg].ack.isEmpty { send(call.legs[leg].ack, on: call.legs[leg].flow, .request(.ack)) }
+            return
+        }
+        if isInvite { call.legs[leg].refreshing = nil }
+        switch status {
+        case 200..<300:
+            call.legs[leg].dialog?.refreshTarget(message)
+            call.legs[leg].timer = SessionTimerTerms(message).timer(asked: call.legs[leg].askedSession, at: now)
+            if isInvite {
+                sendACK([], leg, &call)
+                takeRefreshed(message, leg, &call)
+            }
+        case 408, 481: hangUp(&call, "\(call.legs[leg].party.address) has lost the dialog (\(status))", cause: 102, at: now)
+        case 422:
+            let shortest = SessionTimerTerms(message).shortest
+            guard shortest > call.legs[leg].askedSession, shortest <= 86_400 else { return }
+            call.legs[leg].shortestSession = shortest
+            refresh(leg, &call, at: now)
+        case 405, 420, 501:
+            guard !isInvite else { return }
+            call.legs[leg].takesUpdate = false
+            refresh(leg, &call, at: now)
+        // 491 and the rest: the phone is at it itself, or the timer runs out.
+        default: break
+        }
+    }
+
+    /// Who was transferred to a service is offered what it can do.
+    mutating func reinviteToService(_ leg: Int, _ call: inout Call, at now: Instant) {
+        let takesUpdate = call.legs[leg].takesUpdate
+        call.legs[leg].takesUpdate = false
+        refresh(leg, &call, at: now)
+        call.legs[leg].takesUpdate = takesUpdate
+    }
+
+    /// The SDP that came back is usually the one we have.
+    private mutating func takeRefreshed(_ message: SIPMessage, _ leg: Int, _ call: inout Call) {
+        if case .served = call.phase {
+            _ = try? takeServiceAnswer(message, leg, &call)
+            return
+        }
+        guard Array(message.body) != call.legs[leg].session.remoteBody, let session = try? readSession(message),
+            let other = call.other(leg), (try? takeAnswer(session, Array(message.body), leg, &call)) != nil
+        else { return }
+        connect(leg, other, &call)
+    }
+}

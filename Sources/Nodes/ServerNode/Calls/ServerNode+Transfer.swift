@@ -1,0 +1,218 @@
+import Base
+import SDP
+import SIP
+import SIPStack
+
+/// Transfers: REFER inside a call, blind or to a second call of the same phone (RFC 3515, RFC 5589, RFC 3891), told of by NOTIFYs.
+extension ServerNode {
+    mutating func refer(_ request: inout ServerRequest, at now: Instant) {
+        guard request.hasToTag else { return refuse(&request, 403, .outsideCalls, at: now) }
+        guard let (key, leg) = enterDialog(&request, at: now) else { return }
+        guard var call = calls.take(key) else { return refuse(&request, 481, .noDialog, at: now) }
+        defer { settle(call, at: now) }
+        let headers = request.message.all(.referTo)
+        guard headers.count == 1, let target = try? NameAddress(parsing: headers[0].value), let uri = target.uri.sip else {
+            return refuse(&request, 400, .badReferTo, at: now)
+        }
+        guard call.transfer == nil, call.exchange == nil, let other = call.other(leg), call.legs[leg].state == .confirmed,
+            call.legs[other].state == .confirmed, call.legs[other].refreshing == nil
+        else { return refuse(&request, call.isOver ? 481 : 491, .glare, at: now) }
+        guard let domain = domains.domain(uri.host, local: request.flow.local) else {
+            return refuse(&request, 603, .foreignDomain(SIPText(uri.host.description)), at: now)
+        }
+        if let replaces = uri.headers.flatMap({ Replaces(uriHeaders: $0) }), let second = secondCall(replaces, apartFrom: key) {
+            return attend(second, &request, leg, other, &call, at: now)
+        }
+        guard let user = uri.unescapedUser, let callee = callee(user, domain, call.legs[other].party) else {
+            return refuse(&request, 404, .unknownAOR, at: now)
+        }
+        let name = "\(user)@\(domain)"
+        accept(transfer: &request, from: leg, other, to: name, &call, at: now)
+        switch callee {
+        case .user(let aor):
+            let bindings = locations.locations(of: aor).map(\.binding).filter { $0.expires > now }
+            call.phase = .ringing(.init(until: now + settings.calls.ringFor, limit: now + settings.calls.setupLimit))
+            call.hasOffer = true
+            for flows in byInstance(bindings).prefix(settings.limits.forks) { fork(to: aor, flows, &call, at: now) }
+            concludeRinging(&call, at: now)
+        case .service(let service): transfer(to: service, other, &call, at: now)
+        }
+    }
+
+    /// 202, and the first NOTIFY (RFC 3515 2.4.4), unless none is wanted (RFC 4488).
+    private mutating func accept(
+        transfer request: inout ServerRequest, from leg: Int, _ other: Int, to name: String, _ call: inout Call, at now: Instant
+    ) {
+        let wantsNone = request.message.first(.referSub)?.value.lowercased == "false"
+        var reply = dialogReply(202, request, leg, call)
+        if wantsNone { reply.add("Refer-Sub", "false".utf8) }
+        answer(&request, reply, .response(status: 202), at: now)
+        var subscription: UInt32?
+        if !wantsNone, let dialog = call.legs[leg].dialog, calls.subscriptions.count < settings.limits.subscriptions {
+            let key = calls.subscriptions.nextKey()
+            let state = Subscription(
+                event: "refer;id=\(request.cseq)", seconds: UInt32(clamping: settings.calls.setupLimit.wholeSeconds), at: now)
+            calls.subscriptions.put(
+                .init(
+                    key: key, subscription: state, package: .refer(call: call.key), dialog: dialog, tag: call.legs[leg].tag,
+                    ownsTag: false,
+                    flow: call.legs[leg].flow, account: call.legs[leg].party.account))
+            calls.deadlines.set(.subscription(key), to: state.nextDeadline)
+            subscription = key
+        }
+        call.transfer = CallTransfer(
+            transferor: leg, transferee: other, firstTarget: call.legs.count, subscription: subscription, targetName: name,
+            referrer: call.legs[leg].party.header)
+        tally.transfers &+= 1
+        traces.note(.call(.transferring(call: call.number, by: call.legs[leg].party.address.description, to: name)))
+        tellTransferor(100, &call, at: now)
+    }
+
+    // MARK: How it fares
+
+    /// A provisional answer of whom the transfer rings.
+    mutating func tellTransferor(_ status: Int, _ call: inout Call, at now: Instant) {
+        guard let transfer = call.transfer, let key = transfer.subscription else { return }
+        notifyReferral(key, status, isLast: false, transfer.transferor, &call, at: now)
+    }
+
+    mutating func transferAnswered(_ leg: Int, _ call: inout Call, at now: Instant) {
+        guard let transfer = call.transfer else { return }
+        abandonForks(but: leg, &call, reason: "SIP;cause=200;text=\"Call completed elsewhere\"", at: now)
+        call.legs[leg].hasTalked = true
+        traces.note(.call(.answered(call: call.number, party: call.legs[leg].party.address.description, call.legs[leg].flow)))
+        concludeTransfer(200, &call, at: now)
+        call.phase = .talking(transfer.transferee, leg)
+        // What both have said already may do; both are asked anew all the same.
+        connect(transfer.transferee, leg, isFinal: false, &call)
+        join(transfer.transferee, leg, &call, at: now)
+    }
+
+    /// Two legs that never negotiated with each other do so now (RFC 3725 4.4).
+    private mutating func join(_ stays: Int, _ comes: Int, _ call: inout Call, at now: Instant) {
+        announce(&call, 2, at: now)
+        do throws(SessionRefusal) {
+            try begin(.us, nil, [], ask: stays, for: comes, isInvite: true, &call, at: now)
+        } catch {
+            hangUp(&call, "a transfer: \(error.text)", cause: 88, at: now)
+        }
+    }
+
+    /// The last NOTIFY; the transferor leaves the call.
+    private mutating func concludeTransfer(_ status: Int, _ call: inout Call, at now: Instant) {
+        guard let transfer = call.transfer else { return }
+        if let key = transfer.subscription { notifyReferral(key, status, isLast: true, transfer.transferor, &call, at: now) }
+        call.transfer = nil
+        let name = call.legs[transfer.transferor].party.address.description
+        traces.note(.call(.transferred(call: call.number, by: name, to: transfer.targetName, status: status)))
+        if status < 300 { leave(transfer.transferor, &call, reason: "SIP;cause=200;text=\"transferred\"", at: now) }
+    }
+
+    /// The two talk on, if they are still there.
+    mutating func transferFailed(_ status: Int, _ call: inout Call, at now: Instant) {
+        guard let transfer = call.transfer else { return }
+        concludeTransfer(status, &call, at: now)
+        call.phase = .talking(transfer.transferor, transfer.transferee)
+        guard call.legs[transfer.transferor].state != .confirmed || call.legs[transfer.transferee].state != .confirmed else {
+            return
+        }
+        hangUp(&call, "the transfer to \(transfer.targetName) failed (\(status))", at: now)
+    }
+
+    /// The transferor, or the call, is gone.
+    mutating func endReferral(_ subscription: UInt32?, _ status: Int?, at now: Instant) {
+        guard let subscription else { return }
+        calls.subscriptions.remove(subscription)
+        calls.deadlines.set(.subscription(subscription), to: nil)
+    }
+
+    private mutating func notifyReferral(
+        _ key: UInt32, _ status: Int, isLast: Bool, _ leg: Int, _ call: inout Call, at now: Instant
+    ) {
+        guard var entry = calls.subscriptions[key] else { return }
+        if isLast { entry.subscription.terminate(.noresource) }
+        let flow = requestWay(call.legs[leg])
+        let token = freshToken()
+        guard var builder = call.legs[leg].dialog?.request(.notify, via: via(flow, token)) else { return }
+        builder.add(.event, entry.subscription.event)
+        builder.add(.subscriptionState, entry.subscription.header(at: now))
+        builder.add(.contact, contact(flow))
+        addSoftware(to: &builder)
+        builder.add(.contentType, "message/sipfrag;version=2.0")
+        builder.body = Array("SIP/2.0 \(status) \(SIPStatus.phrase(status))\r\n".utf8)
+        ask(builder.bytes, token, on: flow, .notify(subscription: key), .request(.notify), at: now)
+        if isLast { endReferral(key, status, at: now) } else { calls.subscriptions.put(entry) }
+    }
+
+    // MARK: Attended, and into a service
+
+    /// The transferor's other call, by its dialog.
+    private func secondCall(_ replaces: Replaces, apartFrom key: UInt32) -> (UInt32, Int)? {
+        guard let found = leg(replaces), found.call != key, let call = calls.peek(found.call), call.other(found.leg) != nil else {
+            return nil
+        }
+        return (found.call, found.leg)
+    }
+
+    /// Whom the transferor talks to in its second call comes over into this one.
+    private mutating func attend(
+        _ second: (UInt32, Int), _ request: inout ServerRequest, _ leg: Int, _ other: Int, _ call: inout Call, at now: Instant
+    ) {
+        guard var from = calls.take(second.0) else { return refuse(&request, 481, .noDialog, at: now) }
+        defer { settle(from, at: now) }
+        guard let moved = from.other(second.1), from.transfer == nil, from.exchange == nil, from.legs[moved].state == .confirmed,
+            from.legs[moved].refreshing == nil, from.legs[moved].answer?.isOver != false
+        else { return refuse(&request, 491, .glare, at: now) }
+        let name = from.legs[moved].party.address.description
+        accept(transfer: &request, from: leg, other, to: name, &call, at: now)
+        let place = call.legs.count
+        move(moved, of: &from, to: &call)
+        hangUp(&from, "transferred by \(from.legs[second.1].party.address)", at: now)
+        concludeTransfer(200, &call, at: now)
+        call.phase = .talking(other, place)
+        join(other, place, &call, at: now)
+    }
+
+    /// A leg changes calls: its dialog, its tag and, within one media loop, its streams.
+    private mutating func move(_ leg: Int, of from: inout Call, to call: inout Call) {
+        if from.loop != call.loop || from.isDirect != call.isDirect { closeStreams(leg, &from) }
+        var moved = from.legs[leg]
+        let place = call.legs.count
+        moved.inviteKey = nil
+        calls.tags[moved.tag] = .leg(call: call.key, place)
+        for (index, stream) in moved.streams.enumerated() {
+            guard let stream else { continue }
+            calls.media[stream.id] = MediaOwner(call: call.key, leg: place, stream: index, port: stream.port)
+            from.openMedia -= 1
+            call.openMedia += 1
+        }
+        calls.leave(from.legs[leg].flow, from.key)
+        calls.enter(moved.flow, call.key)
+        calls.part(moved.party.address, from.key)
+        calls.join(moved.party.address, call.key)
+        call.legs.append(moved)
+        from.legs[leg].state = .ended
+        from.legs[leg].streams = []
+        from.legs[leg].tag = 0
+    }
+
+    /// The one who stays goes to a room or service.
+    private mutating func transfer(to service: CallService, _ leg: Int, _ call: inout Call, at now: Instant) {
+        guard call.legs[leg].streams.element(0) != nil, !call.isDirect,
+            call.legs[leg].session.remote?.media.first?.kind == "audio"
+        else {
+            return transferFailed(488, &call, at: now)
+        }
+        let former = call.phase
+        call.phase = .served(media(service, call.legs[leg].flow, call.legs[leg].party))
+        do throws(SessionRefusal) {
+            call.legs[leg].session.local = try offerAsService(leg, &call)
+        } catch {
+            call.phase = former
+            return transferFailed(error.status, &call, at: now)
+        }
+        call.service = service.name
+        concludeTransfer(200, &call, at: now)
+        reinviteToService(leg, &call, at: now)
+    }
+}
