@@ -37,6 +37,10 @@ struct BoxProfile: Sendable {
     var isProved = false
     /// Counts Content-Length anew.
     var recounts = false
+    /// Looks at the parameters of Via only where sent-by is the packet's own end.
+    var ownViaOnly = false
+    /// A REGISTER makes it open a port of its own for the registrar, which Contact then names, whatever port stood there.
+    var opensForRegistrar = false
     /// Adds a Via and does what else a proxy does.
     var isProxy = false
     /// Its entry in the table of devices.
@@ -44,10 +48,32 @@ struct BoxProfile: Sendable {
 
     func rule(for field: SideField) -> Rule? { rules.first { $0.field == field } }
 
-    /// Whether it would change an item, on a message that takes that path.
-    func wouldChange(_ item: SideItem, _ path: SidePath) -> Bool {
-        // Only the topmost Via, and of lists the first.
+    /// What of the whole message matters for an item of it.
+    struct Context: Sendable {
+        var path: SidePath
+        var isRegister: Bool
+        /// The topmost Via is that of the end that is translated.
+        var hasOwnVia: Bool
+
+        init(_ difference: SideDifference) {
+            path = difference.path
+            isRegister = difference.before.isRegister
+            let via = difference.before.items.first { $0.field == .via }?.host
+            hasOwnVia = via?.kind == .address && via?.address == path.old.address && via?.portOrDefault == path.old.port
+        }
+    }
+
+    /// Whether it would change an item of a message.
+    func wouldChange(_ item: SideItem, in context: Context) -> Bool {
+        let path = context.path
+        if context.isRegister, opensForRegistrar, path.isOutbound, item.field == .contact, item.occurrence == 0 {
+            return item.host.kind == .address && item.host.address == path.old.address && path.old.address != path.new.address
+        }
+        // Only the topmost Via, and its parameters with it.
         guard let rule = rule(for: item.field), item.field != .via || item.occurrence == 0 else { return false }
+        if ownViaOnly, !context.hasOwnVia, item.field == .viaReceived || item.field == .viaRport || item.field == .viaMaddr {
+            return false
+        }
         switch rule.way {
         case .both: break
         case .outbound: if !path.isOutbound { return false }
@@ -67,11 +93,13 @@ struct BoxProfile: Sendable {
     }
 
     /// Whether it would have made exactly this of it.
-    func explains(_ item: SideItem, becoming other: SideItem, _ path: SidePath) -> Bool {
-        guard wouldChange(item, path), let rule = rule(for: item.field) else { return false }
+    func explains(_ item: SideItem, becoming other: SideItem, in context: Context) -> Bool {
+        let path = context.path
+        guard wouldChange(item, in: context), let rule = rule(for: item.field) else { return false }
         if case .anything = rule.scope { return true }
         if item.field == .viaRport { return other.host.port == path.new.port }
         guard other.host.kind == .address, other.host.address == path.new.address else { return false }
+        if context.isRegister, opensForRegistrar, item.field == .contact { return other.host.port != 0 }
         switch rule.form {
         case .any: return true
         case .addressAndPort: return other.host.port == path.new.port
@@ -91,7 +119,7 @@ struct BoxProfile: Sendable {
                 Rule(.requestURI), Rule(.via), Rule(.viaMaddr, .address, .addressOnly, .outbound),
                 Rule(.viaReceived, .address, .addressOnly, .inbound), Rule(.viaRport, .endpoint, .any, .inbound), Rule(.contact),
                 Rule(.from), Rule(.to),
-            ] + session, isProved: true, recounts: true, device: "Linux (nf_conntrack_sip)"),
+            ] + session, isProved: true, recounts: true, ownViaOnly: true, opensForRegistrar: true, device: "Linux (nf_conntrack_sip)"),
         BoxProfile(
             name: "SafeNet QuickSec based box",
             rules: [
@@ -138,7 +166,7 @@ struct BoxScore {
 
     /// One message that crossed the box, changed or not.
     mutating func note(_ difference: SideDifference) {
-        let path = difference.path
+        let context = BoxProfile.Context(difference)
         var others: [SideField: [SideItem]] = [:]
         for item in difference.after.items { others[item.field, default: []].append(item) }
         let viaAdded = difference.before.viaCount != difference.after.viaCount
@@ -154,8 +182,8 @@ struct BoxScore {
             }
             for (number, profile) in BoxProfile.known.enumerated() {
                 if isChanged, let other {
-                    if profile.explains(item, becoming: other, path) { explained[number] += 1 }
-                } else if !isChanged, profile.wouldChange(item, path) {
+                    if profile.explains(item, becoming: other, in: context) { explained[number] += 1 }
+                } else if !isChanged, profile.wouldChange(item, in: context) {
                     contradicted[number] += 1
                 }
             }

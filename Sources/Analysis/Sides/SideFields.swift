@@ -18,6 +18,7 @@ struct SideFields {
     private(set) var items: [SideItem] = []
     private(set) var viaCount = 0
     private(set) var isRequest = false
+    private(set) var isRegister = false
     /// Octets behind the empty line.
     private(set) var bodyCount = 0
     private(set) var announcedLength: Int?
@@ -73,6 +74,7 @@ struct SideFields {
             add(.other("status line"), p.string(Span(from, to)))
             return
         }
+        isRegister = p.matches(from, space, "register")
         let end = p.place(of: 0x20, space + 1, to) ?? to
         add(.requestURI, p.string(Span(space + 1, end)), MessageFacts.uri(p, space + 1, end).host)
     }
