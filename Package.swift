@@ -31,7 +31,7 @@ let package = Package(
             targets: [
                 "Base", "SIP", "STUN", "DNS", "Packet", "Capture", "SIPStack", "STUNStack", "DNSClient", "NAT", "ALG",
                 "ServerNode",
-                "PhoneNode", "RouterNode",
+                "PhoneNode", "RouterNode", "RTP", "Codecs", "MediaControl", "Conference",
             ]),
     ],
     dependencies: [
@@ -104,7 +104,7 @@ let package = Package(
         room("LinuxEdge", "Edges/Linux", ["Base", "CLinux"]),
         .target(name: "CSRTP", path: "Sources/Edges/CSRTP", linkerSettings: [.linkedLibrary("srtp2")]),
         room("SRTP", "Edges/SRTP", ["CSRTP", "RTP", "MediaControl", "Relay"]),
-        room("Media", "Edges/Media", ["Base", "RTP", "MediaControl", "Relay", "MediaPlane", "LinuxEdge", "CLinux"]),
+        room("Media", "Edges/Media", ["Base", "RTP", "MediaControl", "Conference", "Relay", "MediaPlane", "LinuxEdge", "CLinux"]),
         room(
             "Storage", "Edges/Storage",
             [
@@ -156,7 +156,9 @@ let package = Package(
         tests("Codecs", "Machines/Codecs", ["Base", "RTP", "Codecs"]),
         tests("Conference", "Machines/Conference", ["Base", "RTP", "Codecs", "MediaControl", "Conference"]),
         tests("VirtualNetwork", "VirtualNetwork", ["Base", "Packet", "Capture", "TCP", "VirtualNetwork"]),
-        tests("ServerNode", "Nodes/ServerNode", ["Base", "SIP", "SIPStack", "STUN", "STUNStack", "ServerNode"]),
+        tests(
+            "ServerNode", "Nodes/ServerNode",
+            ["Base", "SIP", "SIPStack", "STUN", "STUNStack", "RTP", "SDP", "MediaControl", "ServerNode"]),
         tests(
             "PhoneNode", "Nodes/PhoneNode",
             [

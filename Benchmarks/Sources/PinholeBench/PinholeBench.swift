@@ -5,6 +5,7 @@ import Foundation
 ///     pinhole-bench parse FILE COUNT
 ///     pinhole-bench register PORT REALM PASSWORD USERS COUNT WINDOW
 ///     pinhole-bench bindings SIZE...
+///     pinhole-bench room PARTIES SPEAKERS TICKS
 @main
 struct PinholeBench {
     static func main() throws {
@@ -24,13 +25,16 @@ struct PinholeBench {
             print(try load.run(number(5)))
         case "bindings" where words.count > 1:
             try measureBindings(words.indices.dropFirst().map { try number($0) })
+        case "room" where words.count == 4:
+            try print(measureRoom(parties: number(1), speakers: number(2), ticks: number(3)))
         default: throw usage
         }
     }
 
     private static var usage: BenchError {
         BenchError(
-            "usage: pinhole-bench parse FILE COUNT | register PORT REALM PASSWORD USERS COUNT WINDOW | bindings SIZE...")
+            "usage: pinhole-bench parse FILE COUNT | register PORT REALM PASSWORD USERS COUNT WINDOW | bindings SIZE... "
+                + "| room PARTIES SPEAKERS TICKS")
     }
 }
 

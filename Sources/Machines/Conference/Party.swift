@@ -6,6 +6,8 @@ import RTP
 /// One served leg: what it hears and what is heard of it.
 struct Party: Sendable {
     enum Stage: Sendable {
+        /// Nobody is served in this slot.
+        case vacant
         /// No SDP is known: nobody to send to.
         case waiting(MediaService)
         /// Nothing is sent.
@@ -40,6 +42,12 @@ struct Party: Sendable {
     /// In the room's current sum.
     var isSounding = false
 
+    /// A slot that is not served.
+    init() {
+        id = MediaLegID(0)
+        stage = .vacant
+    }
+
     init(_ id: MediaLegID, _ service: MediaService) {
         self.id = id
         stage = .waiting(service)
@@ -48,9 +56,31 @@ struct Party: Sendable {
     var receives: Bool { remote?.receives ?? false }
     var sends: Bool { remote?.sends ?? false }
 
+    var isServed: Bool {
+        switch stage {
+        case .vacant: false
+        case .waiting, .silent, .tone, .announcing, .proving, .held, .inRoom, .leaving, .finished: true
+        }
+    }
+
+    /// Served, and not in a room.
+    var isAlone: Bool {
+        switch stage {
+        case .vacant, .inRoom: false
+        case .waiting, .silent, .tone, .announcing, .proving, .held, .leaving, .finished: true
+        }
+    }
+
     var room: Int? {
         if case .inRoom(let room, _) = stage { return room }
         return nil
+    }
+
+    mutating func receive(_ header: RTPHeader, _ payload: UnsafeRawBufferPointer, at now: Instant) -> SoundReceiver.Arrival {
+        guard receiver != nil else { return .unserved }
+        guard header.ssrc != sender?.ssrc else { return .looped }
+        guard sends else { return .unexpected }
+        return receiver!.insert(header, payload, at: now)
     }
 
     mutating func play(_ prompt: Prompt) {

@@ -5,19 +5,19 @@ extension SoundPlane {
     /// A digit of the party's, by RFC 4733 or by what signalling heard (SIP INFO).
     public mutating func digit(slot: Int, _ digit: Character, at now: Instant) {
         guard isServing(slot: slot) else { return }
-        switch parties[slot]!.stage {
+        switch parties[slot].stage {
         case .proving(var entry):
             // A PIN is nobody's business: it is not told on.
             let verdict = entry.key(digit, at: now)
-            parties[slot]!.prompt = nil
-            parties[slot]!.stage = .proving(entry)
+            parties[slot].prompt = nil
+            parties[slot].stage = .proving(entry)
             judge(slot, entry, verdict, at: now)
         case .held: break
         case .inRoom(let room, let entry):
-            append(.digit(parties[slot]!.id, digit))
+            append(.digit(parties[slot].id, digit))
             command(slot, room, entry, digit, at: now)
-        case .waiting, .silent, .tone, .announcing: append(.digit(parties[slot]!.id, digit))
-        case .leaving, .finished: break
+        case .waiting, .silent, .tone, .announcing: append(.digit(parties[slot].id, digit))
+        case .vacant, .leaving, .finished: break
         }
     }
 
@@ -28,7 +28,7 @@ extension SoundPlane {
         guard verdict != .open else { return }
         let name = entry.entry.room
         let others = waiting.count { slot in
-            if case .held(let other, _)? = parties[slot]?.stage { return other.entry.room == name }
+            if case .held(let other, _) = parties[slot].stage { return other.entry.room == name }
             return false
         }
         // Whoever waits already goes first.
@@ -39,7 +39,7 @@ extension SoundPlane {
             counts.refusedEntries &+= 1
             return sendAway(slot, .wrongPIN, .wrongPIN)
         }
-        parties[slot]!.stage = .held(entry, isRight: verdict == .right)
+        parties[slot].stage = .held(entry, isRight: verdict == .right)
         waiting.append(slot)
     }
 
@@ -53,14 +53,14 @@ extension SoundPlane {
             counts.refusedEntries &+= 1
             return sendAway(slot, .wrongPIN, .wrongPIN)
         }
-        parties[slot]!.stage = .proving(entry)
-        parties[slot]!.play(.wrongPIN)
+        parties[slot].stage = .proving(entry)
+        parties[slot].play(.wrongPIN)
     }
 
     /// What is due before doors: entries left alone, verdicts whose turn came, and those who took too long.
     mutating func watchDoors(at now: Instant) {
-        for slot in parties.indices {
-            guard case .proving(let entry)? = parties[slot]?.stage else { continue }
+        for slot in parties.indices where parties[slot].isAlone {
+            guard case .proving(let entry) = parties[slot].stage else { continue }
             if now - entry.began >= settings.pinTime {
                 counts.refusedEntries &+= 1
                 sendAway(slot, .wrongPIN, .wrongPIN)
@@ -71,14 +71,14 @@ extension SoundPlane {
         guard !waiting.isEmpty else { return }
         var stay: [Int] = []
         for slot in waiting {
-            guard case .held(let entry, let isRight)? = parties[slot]?.stage else { continue }
+            guard case .held(let entry, let isRight) = parties[slot].stage else { continue }
             if now - entry.began >= settings.pinTime {
                 counts.refusedEntries &+= 1
                 sendAway(slot, .wrongPIN, .wrongPIN)
             } else if throttles.mayTry(room: entry.entry.room, party: entry.entry.party, at: now) {
                 settle(slot, entry, isRight: isRight, at: now)
             } else {
-                if parties[slot]!.prompt == nil, tick % 100 == 0 { parties[slot]!.play(.waitForVerdict) }
+                if parties[slot].prompt == nil, tick % 100 == 0 { parties[slot].play(.waitForVerdict) }
                 stay.append(slot)
             }
         }
@@ -90,18 +90,18 @@ extension SoundPlane {
     /// `*6`: mute; the owner's `*1`: lock, `*3`: remove the last who entered.
     private mutating func command(_ slot: Int, _ room: Int, _ entry: RoomEntry, _ digit: Character, at now: Instant) {
         if digit == "*" {
-            parties[slot]!.star = now
+            parties[slot].star = now
             return
         }
-        guard let star = parties[slot]!.star else { return }
-        parties[slot]!.star = nil
+        guard let star = parties[slot].star else { return }
+        parties[slot].star = nil
         guard now - star <= .seconds(3) else { return }
         switch digit {
-        case "6": mute(slot, !parties[slot]!.isMuted)
+        case "6": mute(slot, !parties[slot].isMuted)
         case "1" where entry.isOwner:
             let isLocked = !rooms[room]!.isLocked
             lock(room, isLocked)
-            parties[slot]!.play(isLocked ? .locked : .unlocked)
+            parties[slot].play(isLocked ? .locked : .unlocked)
         case "3" where entry.isOwner: kickLast(room, at: now)
         default: break
         }

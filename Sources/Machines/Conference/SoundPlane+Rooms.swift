@@ -10,7 +10,7 @@ extension SoundPlane {
         switch command {
         case .lock(let isLocked): lock(index, isLocked)
         case .mute(let id, let isMuted):
-            guard let slot = member(id, of: index), parties[slot]!.isMuted != isMuted else { return }
+            guard let slot = member(id, of: index), parties[slot].isMuted != isMuted else { return }
             mute(slot, isMuted)
         case .kick(let id):
             guard let slot = member(id, of: index) else { return }
@@ -18,7 +18,7 @@ extension SoundPlane {
         }
     }
 
-    private func member(_ id: MediaLegID, of room: Int) -> Int? { rooms[room]!.members.first { parties[$0]!.id == id } }
+    private func member(_ id: MediaLegID, of room: Int) -> Int? { rooms[room]!.members.first { parties[$0].id == id } }
 
     // MARK: - Doors
 
@@ -35,30 +35,30 @@ extension SoundPlane {
             rooms[index] = Room(entry.room, noiseSeed: entropy.next())
             roomIndices[entry.room] = index
         }
-        parties[slot]!.stage = .inRoom(room: index, entry)
-        parties[slot]!.prompt = nil
-        parties[slot]!.star = nil
+        parties[slot].stage = .inRoom(room: index, entry)
+        parties[slot].prompt = nil
+        parties[slot].star = nil
         rooms[index]!.members.append(slot)
-        parties[slot]!.join(&rooms[index]!.mixer)
+        parties[slot].join(&rooms[index]!.mixer)
         if rooms[index]!.members.count > 1 { rooms[index]!.mixer.play(.entry) }
-        append(.room(name: entry.room, .entered(parties[slot]!.id, party: entry.party)))
+        append(.room(name: entry.room, .entered(parties[slot].id, party: entry.party)))
         if entry.records, rooms[index]!.recording == nil { beginRecording(index, at: now) }
         // Whoever is recorded is told so.
-        if rooms[index]!.recording != nil { parties[slot]!.play(.recorded) }
+        if rooms[index]!.recording != nil { parties[slot].play(.recorded) }
     }
 
     /// The party's codec may have changed.
     mutating func rejoin(_ slot: Int, _ room: Int) {
-        rooms[room]!.mixer.leave(parties[slot]!.group)
-        parties[slot]!.join(&rooms[room]!.mixer)
+        rooms[room]!.mixer.leave(parties[slot].group)
+        parties[slot].join(&rooms[room]!.mixer)
     }
 
     mutating func leaveRoom(_ slot: Int, at now: Instant) {
-        guard case .inRoom(let index, let entry) = parties[slot]!.stage else { return }
-        parties[slot]!.stage = .silent
+        guard case .inRoom(let index, let entry) = parties[slot].stage else { return }
+        parties[slot].stage = .silent
         rooms[index]!.members.removeAll { $0 == slot }
-        rooms[index]!.mixer.leave(parties[slot]!.group)
-        append(.room(name: entry.room, .left(parties[slot]!.id, party: entry.party)))
+        rooms[index]!.mixer.leave(parties[slot].group)
+        append(.room(name: entry.room, .left(parties[slot].id, party: entry.party)))
         guard rooms[index]!.members.isEmpty else {
             rooms[index]!.mixer.play(.exit)
             return
@@ -82,10 +82,10 @@ extension SoundPlane {
     }
 
     mutating func mute(_ slot: Int, _ isMuted: Bool) {
-        guard let room = parties[slot]!.room else { return }
-        parties[slot]!.isMuted = isMuted
-        parties[slot]!.play(isMuted ? .muted : .unmuted)
-        append(.room(name: rooms[room]!.name, .muted(parties[slot]!.id, isMuted)))
+        guard let room = parties[slot].room else { return }
+        parties[slot].isMuted = isMuted
+        parties[slot].play(isMuted ? .muted : .unmuted)
+        append(.room(name: rooms[room]!.name, .muted(parties[slot].id, isMuted)))
     }
 
     mutating func kick(_ slot: Int, at now: Instant) {
@@ -96,7 +96,7 @@ extension SoundPlane {
     /// The one who entered last and is no owner.
     mutating func kickLast(_ index: Int, at now: Instant) {
         let last = rooms[index]!.members.last { slot in
-            guard case .inRoom(_, let entry) = parties[slot]!.stage else { return false }
+            guard case .inRoom(_, let entry) = parties[slot].stage else { return false }
             return !entry.isOwner
         }
         if let last { kick(last, at: now) }

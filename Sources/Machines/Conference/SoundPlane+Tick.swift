@@ -5,7 +5,7 @@ import MediaControl
 extension SoundPlane {
     mutating func runTick(at now: Instant) {
         watchDoors(at: now)
-        for slot in parties.indices where parties[slot] != nil && parties[slot]!.room == nil { serveAlone(slot, at: now) }
+        for slot in parties.indices where parties[slot].isAlone { serveAlone(slot, at: now) }
         for index in rooms.indices where rooms[index] != nil {
             // Taken out, so that room and parties can be worked on side by side.
             var room = rooms[index].take()!
@@ -17,40 +17,40 @@ extension SoundPlane {
     // MARK: - Outside rooms
 
     private mutating func serveAlone(_ slot: Int, at now: Instant) {
-        if parties[slot]!.receiver != nil { parties[slot]!.receiver!.tick(at: now, isListened: false) }
+        if parties[slot].receiver != nil { parties[slot].receiver!.tick(at: now, isListened: false) }
         takeCounts(slot)
-        switch parties[slot]!.stage {
-        case .waiting, .silent, .finished: return
+        switch parties[slot].stage {
+        case .vacant, .waiting, .silent, .finished: return
         case .tone, .announcing, .proving, .held, .leaving, .inRoom: break
         }
-        let count = parties[slot]!.sender!.sampleRate / 50
+        let count = parties[slot].sender!.sampleRate / 50
         prepareOwn(count)
         let isPrompting = fillPrompt(slot, count)
-        switch parties[slot]!.stage {
+        switch parties[slot].stage {
         case .tone(var tone):
             let samples = tone.next(count)
-            parties[slot]!.stage = .tone(tone)
+            parties[slot].stage = .tone(tone)
             ownSamples.replaceSubrange(0..<count, with: samples)
             sendOwn(slot, count)
         case .announcing(var announcement):
-            let isHeard = parties[slot]!.receiver!.hasHeard
+            let isHeard = parties[slot].receiver!.hasHeard
             ownSamples.withUnsafeMutableBufferPointer {
                 announcement.next(
                     into: UnsafeMutableBufferPointer(rebasing: $0[0..<count]), isHeard: isHeard, speech,
                     patience: settings.speechTime, at: now)
             }
-            parties[slot]!.stage = .announcing(announcement)
+            parties[slot].stage = .announcing(announcement)
             sendOwn(slot, count)
             if announcement.isOver { finish(slot, .announced) }
         case .proving(let entry):
             // Asked again every eight seconds of standing about.
-            if !isPrompting, entry.isEmpty, tick % 400 == 0 { parties[slot]!.play(.askPIN) }
+            if !isPrompting, entry.isEmpty, tick % 400 == 0 { parties[slot].play(.askPIN) }
             sendOwn(slot, count)
         case .held: sendOwn(slot, count)
         case .leaving(let reason):
             guard isPrompting else { return finish(slot, reason) }
             sendOwn(slot, count)
-        case .waiting, .silent, .inRoom, .finished: break
+        case .vacant, .waiting, .silent, .inRoom, .finished: break
         }
     }
 
@@ -61,13 +61,13 @@ extension SoundPlane {
 
     /// True: the party hears a prompt in this tick.
     private mutating func fillPrompt(_ slot: Int, _ count: Int) -> Bool {
-        guard parties[slot]!.prompt != nil else { return false }
-        guard !parties[slot]!.prompt!.isOver else {
-            parties[slot]!.prompt = nil
+        guard parties[slot].prompt != nil else { return false }
+        guard !parties[slot].prompt!.isOver else {
+            parties[slot].prompt = nil
             return false
         }
         ownSamples.withUnsafeMutableBufferPointer {
-            parties[slot]!.prompt!.next(into: UnsafeMutableBufferPointer(rebasing: $0[0..<count]))
+            parties[slot].prompt!.next(into: UnsafeMutableBufferPointer(rebasing: $0[0..<count]))
         }
         return true
     }
@@ -78,21 +78,21 @@ extension SoundPlane {
 
     /// Encodes for one party and sends.
     private mutating func encode(_ samples: UnsafeBufferPointer<Int16>, for slot: Int) {
-        guard parties[slot]!.receives, let encoder = parties[slot]!.sender!.encoder() else {
-            parties[slot]!.sender!.pause()
+        guard parties[slot].receives, let encoder = parties[slot].sender!.encoder() else {
+            parties[slot].sender!.pause()
             return
         }
         let length = scratch.withUnsafeMutableBytes { encoder.encode(samples, into: $0) }
         counts.encoded &+= 1
         guard length > 0 else { return }
         let bytes = scratch.withUnsafeBytes {
-            parties[slot]!.sender!.packet(UnsafeRawBufferPointer(rebasing: $0[..<length]), tick: tick)
+            parties[slot].sender!.packet(UnsafeRawBufferPointer(rebasing: $0[..<length]), tick: tick)
         }
         send(bytes, to: slot)
     }
 
     private mutating func takeCounts(_ slot: Int) {
-        guard let (concealed, undecodable) = parties[slot]!.receiver?.takeCounts() else { return }
+        guard let (concealed, undecodable) = parties[slot].receiver?.takeCounts() else { return }
         counts.concealed &+= concealed
         counts.undecodable &+= undecodable
     }
@@ -109,36 +109,36 @@ extension SoundPlane {
     }
 
     private mutating func listen(to slot: Int, _ mixer: inout RoomMixer, at now: Instant) {
-        let isListened = !parties[slot]!.isMuted && parties[slot]!.sends
-        parties[slot]!.receiver!.tick(at: now, isListened: isListened)
+        let isListened = !parties[slot].isMuted && parties[slot].sends
+        parties[slot].receiver!.tick(at: now, isListened: isListened)
         takeCounts(slot)
-        let isSounding = isListened && parties[slot]!.receiver!.voice.isActive
-        parties[slot]!.isSounding = isSounding
+        let isSounding = isListened && parties[slot].receiver!.voice.isActive
+        parties[slot].isSounding = isSounding
         guard isSounding else { return }
-        let group = parties[slot]!.group
-        parties[slot]!.receiver!.withSamples { mixer.add($0, to: group) }
+        let group = parties[slot].group
+        parties[slot].receiver!.withSamples { mixer.add($0, to: group) }
     }
 
     private mutating func give(_ slot: Int, _ mixer: inout RoomMixer) {
-        guard parties[slot]!.receives else {
-            parties[slot]!.sender!.pause()
+        guard parties[slot].receives else {
+            parties[slot].sender!.pause()
             return
         }
-        let count = parties[slot]!.sender!.sampleRate / 50
-        if parties[slot]!.prompt != nil {
+        let count = parties[slot].sender!.sampleRate / 50
+        if parties[slot].prompt != nil {
             prepareOwn(count)
             if fillPrompt(slot, count) { return sendOwn(slot, count) }
         }
-        let isSounding = parties[slot]!.isSounding
+        let isSounding = parties[slot].isSounding
         let isQuiet = mixer.isQuiet(without: isSounding)
-        let group = parties[slot]!.group
-        if isQuiet, parties[slot]!.sender!.comfortNoise != nil {
-            if let bytes = parties[slot]!.sender!.quietPacket(level: RoomMixer.quietLevel, tick: tick) { send(bytes, to: slot) }
+        let group = parties[slot].group
+        if isQuiet, parties[slot].sender!.comfortNoise != nil {
+            if let bytes = parties[slot].sender!.quietPacket(level: RoomMixer.quietLevel, tick: tick) { send(bytes, to: slot) }
             return
         }
-        if isQuiet || !isSounding, let shared = parties[slot]!.shared {
+        if isQuiet || !isSounding, let shared = parties[slot].shared {
             let bytes = mixer.withShared(shared, group, isQuiet: isQuiet, encoded: &counts.encoded) { payload -> [UInt8]? in
-                payload.isEmpty ? nil : parties[slot]!.sender!.packet(payload, tick: tick)
+                payload.isEmpty ? nil : parties[slot].sender!.packet(payload, tick: tick)
             }
             counts.shared &+= 1
             if let bytes { send(bytes, to: slot) }
@@ -155,7 +155,7 @@ extension SoundPlane {
 
     /// The mix without the party's own sound.
     private mutating func encodeMix(of slot: Int, _ group: Int, _ mixer: inout RoomMixer) {
-        let frame = parties[slot]!.receiver!.frame
+        let frame = parties[slot].receiver!.frame
         frame.withUnsafeBufferPointer { own in
             mixer.withMix(group, leavingOut: own.baseAddress!) { encode($0, for: slot) }
         }
@@ -175,11 +175,11 @@ extension SoundPlane {
         guard room.sinceLook >= SpeakerList.interval else { return }
         room.sinceLook = 0
         var active: [SpeakerList.Candidate] = []
-        for slot in room.members where parties[slot]!.isSounding {
-            let voice = parties[slot]!.receiver!.voice
+        for slot in room.members where parties[slot].isSounding {
+            let voice = parties[slot].receiver!.voice
             active.append(.init(slot: slot, loudness: voice.loudness, activeTicks: voice.activeTicks))
         }
         guard room.speakers.update(active) else { return }
-        append(.room(name: room.name, .speaking(room.speakers.speakers.map { parties[$0]!.id })))
+        append(.room(name: room.name, .speaking(room.speakers.speakers.map { parties[$0].id })))
     }
 }

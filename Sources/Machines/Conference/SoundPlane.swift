@@ -13,8 +13,8 @@ public struct SoundPlane: Sendable {
     let codecs: CodecRegistry
     let speech: SpeechProvider?
     var entropy: Entropy
-    /// By slot.
-    var parties: [Party?] = []
+    /// By slot; not optional, as looking into an optional copies what is in it.
+    var parties: [Party] = []
     var served = 0
     var rooms: [Room?] = []
     var roomIndices: [String: Int] = [:]
@@ -52,7 +52,7 @@ public struct SoundPlane: Sendable {
     public mutating func serve(slot: Int, id: MediaLegID, service: MediaService, remote: MediaRemote?, at now: Instant) {
         guard slot >= 0, slot < 1 << 20 else { return }
         leave(slot: slot, at: now)
-        while parties.count <= slot { parties.append(nil) }
+        while parties.count <= slot { parties.append(Party()) }
         parties[slot] = Party(id, service)
         served += 1
         if nextTick == nil { nextTick = now + .milliseconds(20) }
@@ -62,26 +62,26 @@ public struct SoundPlane: Sendable {
     /// The party's newest SDP.
     public mutating func update(slot: Int, remote: MediaRemote, at now: Instant) {
         guard isServing(slot: slot) else { return }
-        switch parties[slot]!.stage {
-        case .leaving, .finished: return
+        switch parties[slot].stage {
+        case .vacant, .leaving, .finished: return
         case .waiting, .silent, .tone, .announcing, .proving, .held, .inRoom: break
         }
-        let rate = parties[slot]!.sender?.sampleRate
-        guard parties[slot]!.agree(remote, codecs, tick: tick, &entropy) else {
+        let rate = parties[slot].sender?.sampleRate
+        guard parties[slot].agree(remote, codecs, tick: tick, &entropy) else {
             // Held calls agree on formats as well: a stream that is refused has none.
             leaveRoom(slot, at: now)
             finish(slot, .noCodec)
             return
         }
-        let newRate = parties[slot]!.sender!.sampleRate
-        switch parties[slot]!.stage {
+        let newRate = parties[slot].sender!.sampleRate
+        switch parties[slot].stage {
         case .waiting(let service): begin(slot, service, at: now)
         case .tone(let tone) where rate != newRate:
-            parties[slot]!.stage = .tone(ToneGenerator(tone.frequencies, sampleRate: newRate))
+            parties[slot].stage = .tone(ToneGenerator(tone.frequencies, sampleRate: newRate))
         case .announcing(let announcement) where rate != newRate:
-            parties[slot]!.stage = .announcing(Announcement(announcement.text, rate: newRate, at: now))
+            parties[slot].stage = .announcing(Announcement(announcement.text, rate: newRate, at: now))
         case .inRoom(let room, _): rejoin(slot, room)
-        case .silent, .tone, .announcing, .proving, .held, .leaving, .finished: break
+        case .vacant, .silent, .tone, .announcing, .proving, .held, .leaving, .finished: break
         }
     }
 
@@ -90,7 +90,7 @@ public struct SoundPlane: Sendable {
         guard isServing(slot: slot) else { return }
         leaveRoom(slot, at: now)
         waiting.removeAll { $0 == slot }
-        parties[slot] = nil
+        parties[slot] = Party()
         served -= 1
         if served == 0 { nextTick = nil }
     }
@@ -98,21 +98,16 @@ public struct SoundPlane: Sendable {
     /// Plain RTP of a served leg.
     public mutating func packet(slot: Int, header: RTPHeader, payload: UnsafeRawBufferPointer, at now: Instant) {
         counts.packets &+= 1
-        guard isServing(slot: slot), parties[slot]!.receiver != nil else {
+        guard parties.indices.contains(slot) else {
             counts.unserved &+= 1
             return
         }
-        guard header.ssrc != parties[slot]!.sender?.ssrc else {
-            counts.looped &+= 1
-            return
-        }
-        guard parties[slot]!.sends else {
-            counts.unexpected &+= 1
-            return
-        }
-        switch parties[slot]!.receiver!.insert(header, payload, at: now) {
+        switch parties[slot].receive(header, payload, at: now) {
         case .sound, .nothing: break
         case .digit(let digit): self.digit(slot: slot, digit, at: now)
+        case .unserved: counts.unserved &+= 1
+        case .looped: counts.looped &+= 1
+        case .unexpected: counts.unexpected &+= 1
         case .wrongType: counts.wrongType &+= 1
         case .flood: counts.flood &+= 1
         }
@@ -142,7 +137,7 @@ public struct SoundPlane: Sendable {
 
     // MARK: - Queries
 
-    public func isServing(slot: Int) -> Bool { parties.indices.contains(slot) && parties[slot] != nil }
+    public func isServing(slot: Int) -> Bool { parties.indices.contains(slot) && parties[slot].isServed }
 
     public var partyCount: Int { served }
     public var roomCount: Int { roomIndices.count }
@@ -150,12 +145,12 @@ public struct SoundPlane: Sendable {
     /// Who is in a room, in the order of entry.
     public func members(of room: String) -> [MediaLegID] {
         guard let index = roomIndices[room], let room = rooms[index] else { return [] }
-        return room.members.compactMap { parties[$0]?.id }
+        return room.members.map { parties[$0].id }
     }
 
     /// What was sent to the party; nil: nothing could be yet.
     public func sent(slot: Int) -> SentStream? {
-        guard isServing(slot: slot), let sender = parties[slot]!.sender, let nextTick else { return nil }
+        guard isServing(slot: slot), let sender = parties[slot].sender, let nextTick else { return nil }
         return SentStream(
             ssrc: sender.ssrc, packets: sender.packets, octets: sender.octets, timestamp: sender.timestamp(at: tick),
             at: nextTick - .milliseconds(20), clockRate: sender.format.clockRate)
@@ -165,16 +160,16 @@ public struct SoundPlane: Sendable {
 
     /// What a party gets once its codec is known.
     private mutating func begin(_ slot: Int, _ service: MediaService, at now: Instant) {
-        let rate = parties[slot]!.sender!.sampleRate
+        let rate = parties[slot].sender!.sampleRate
         switch service {
-        case .echo, .silence: parties[slot]!.stage = .silent
+        case .echo, .silence: parties[slot].stage = .silent
         case .tone(let frequency):
-            parties[slot]!.stage = .tone(ToneGenerator(max(1, min(frequency, rate / 2)), sampleRate: rate))
-        case .announcement(let text): parties[slot]!.stage = .announcing(Announcement(text, rate: rate, at: now))
+            parties[slot].stage = .tone(ToneGenerator(max(1, min(frequency, rate / 2)), sampleRate: rate))
+        case .announcement(let text): parties[slot].stage = .announcing(Announcement(text, rate: rate, at: now))
         case .room(let entry):
             if let pin = entry.pin {
-                parties[slot]!.stage = .proving(PINEntry(entry, pin: pin, at: now))
-                parties[slot]!.play(.askPIN)
+                parties[slot].stage = .proving(PINEntry(entry, pin: pin, at: now))
+                parties[slot].play(.askPIN)
             } else {
                 enter(slot, entry, at: now)
             }
@@ -182,14 +177,14 @@ public struct SoundPlane: Sendable {
     }
 
     mutating func finish(_ slot: Int, _ reason: MediaEnd) {
-        parties[slot]!.stage = .finished
-        append(.finished(parties[slot]!.id, reason: reason))
+        parties[slot].stage = .finished
+        append(.finished(parties[slot].id, reason: reason))
     }
 
     /// After a last prompt.
     mutating func sendAway(_ slot: Int, _ reason: MediaEnd, _ prompt: Prompt) {
-        parties[slot]!.stage = .leaving(reason)
-        parties[slot]!.play(prompt)
+        parties[slot].stage = .leaving(reason)
+        parties[slot].play(prompt)
     }
 
     mutating func append(_ event: MediaEvent) {

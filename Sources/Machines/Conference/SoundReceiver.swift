@@ -10,6 +10,12 @@ struct SoundReceiver: Sendable {
         case digit(Character)
         /// A part of a digit that was told already, or a late or repeated packet.
         case nothing
+        /// No codec is agreed yet, or any more.
+        case unserved
+        /// Our own SSRC.
+        case looped
+        /// The party had said that it sends nothing.
+        case unexpected
         case wrongType
         case flood
     }
