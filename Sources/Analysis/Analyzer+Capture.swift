@@ -1,0 +1,66 @@
+import Base
+import Capture
+
+extension Analyzer {
+    /// A stretch of a capture, in order of its frames. `file`: the source's index.
+    public mutating func observe(_ batch: borrowing PayloadBatch, file: Int) {
+        let file = UInt16(clamping: file)
+        for index in batch.records.indices {
+            let record = batch.records[index]
+            switch record.content {
+            case .rtp, .rtcp:
+                if record.content == .rtp { table.counts.rtp += 1 } else { table.counts.rtcp += 1 }
+                if options.analyzesMedia { media.packet(record, file: file, batch.payload(of: record)) }
+            case .sip:
+                let bytes = batch.payload(of: record)
+                guard let facts = MessageFacts(bytes) else {
+                    table.counts.malformed += 1
+                    continue
+                }
+                message(facts, bytes, envelope(record, file))
+            case .stun:
+                table.counts.stun += 1
+                let envelope = envelope(record, file)
+                table.stun.message(batch.payload(of: record), envelope)
+                table.keepalive(envelope)
+            case .keepalive, .empty:
+                table.counts.other += 1
+                table.keepalive(envelope(record, file))
+            case .other, .channelData, .dtls, .hep:
+                table.counts.other += 1
+            }
+        }
+        for index in batch.icmp.indices { icmp(batch.icmp[index], file) }
+    }
+
+    private func envelope(_ record: PayloadRecord, _ file: UInt16) -> Envelope {
+        Envelope(
+            place: EvidencePlace(.frame, file: file, number: UInt32(clamping: record.frame)), time: record.time.nanoseconds,
+            source: PackedEndpoint(record.source, record.sourcePort),
+            destination: PackedEndpoint(record.destination, record.destinationPort), isStream: record.transport != .udp,
+            isSecureOrWeb: record.transport != .udp && record.transport != .tcp,
+            isTruncated: !record.flags.isDisjoint(with: [.truncated, .cutShort, .lengthLies]),
+            isFragmented: !record.flags.isDisjoint(with: [.ipFragment, .reassembled]), ipID: record.ipID)
+    }
+
+    private mutating func icmp(_ record: ICMPRecord, _ file: UInt16) {
+        table.counts.icmp += 1
+        if options.analyzesMedia { media.icmp(record, file: file) }
+        guard let flow = record.quoted else { return }
+        table.icmp(
+            flow,
+            ICMPNote(
+                place: EvidencePlace(.frame, file: file, number: UInt32(clamping: record.frame)), time: record.time.nanoseconds,
+                source: record.source, type: record.type, code: record.code, count: 1))
+    }
+
+    /// What the decoder could not read becomes blindness of the source; its numbers become the source's.
+    public mutating func blind(_ notes: CaptureNotes, in vantage: Vantage) {
+        guard Int(vantage.index) < sources.count else { return }
+        let index = Int(vantage.index)
+        sources[index].frames = Int(clamping: notes.frames)
+        sources[index].first = notes.firstTime.map { Instant(nanoseconds: $0) }
+        sources[index].last = notes.lastTime.map { Instant(nanoseconds: $0) }
+        sources[index].blindness += Blindness.from(notes)
+    }
+}

@@ -1,0 +1,114 @@
+import Base
+import Capture
+
+extension Analyzer {
+    /// Silence after which a finished dialog is over for good: 64*T1 and a little.
+    static let quiet: Int64 = 40 * second
+    /// Messages an open dialog holds before it is judged in part.
+    static let mostSteps: Int32 = 192
+    static let mostStepsOfCall: Int32 = 2_048
+
+    /// Judges and closes what is over at `now`, settles what has gone quiet, so that memory goes with what is open.
+    mutating func sweep(at now: Int64) {
+        guard now != MessageRecord.unknownTime else { return }
+        var stillOpen: [Int32] = []
+        stillOpen.reserveCapacity(table.open.count)
+        let open = table.open
+        table.open = []
+        for number in open where !step(Int(number), at: now) { stillOpen.append(number) }
+        table.open += stillOpen
+    }
+
+    /// Whether the dialog was closed.
+    private mutating func step(_ number: Int, at now: Int64) -> Bool {
+        let dialog = table.dialogs[number]
+        guard dialog.last != MessageRecord.unknownTime else { return false }
+        let idle = now - dialog.last
+        let isOver: Bool
+        switch dialog.kind {
+        case .call:
+            let hasEnded = !dialog.progress.isDisjoint(with: [.ended, .cancelled, .failed])
+            isOver = hasEnded ? idle > Self.quiet : !dialog.progress.contains(.answered) && idle > 300 * second
+            if !isOver, dialog.stepCount > Self.mostStepsOfCall { judgePart(number, now, keeping: 256) }
+        case .registration:
+            let granted = dialog.granted == Step.noNumber ? 3_600 : Int64(min(dialog.granted, 86_400))
+            isOver = idle > (max(granted, 3_600) + 120) * second
+            if !isOver, dialog.stepCount > Self.mostSteps {
+                judgePart(number, now, keeping: 32)
+            } else if !isOver, idle > Self.quiet, !dialog.progress.contains(.settled) {
+                judge.judge(number, in: &table, end: now, isFinal: false)
+                table.dialogs[number].progress.insert(.settled)
+                if table.dialogs[number].progress.contains(.accused) { table.pin(number) }
+            }
+        case .subscription, .message, .options, .other:
+            isOver = idle > Self.quiet
+            if !isOver, dialog.stepCount > Self.mostSteps { judgePart(number, now, keeping: 32) }
+        }
+        if isOver { close(number, end: now) }
+        return isOver
+    }
+
+    private mutating func judgePart(_ number: Int, _ now: Int64, keeping kept: Int) {
+        judge.judge(number, in: &table, end: now, isFinal: false)
+        judge.textKept += table.retire(number, keeping: kept, room: room(for: number))
+    }
+
+    private mutating func close(_ number: Int, end: Int64) {
+        judge.judge(number, in: &table, end: end, isFinal: true)
+        judge.textKept += table.retire(number, room: room(for: number))
+        table.dialogs[number].progress.insert(.closed)
+    }
+
+    private func room(for number: Int) -> Int {
+        let most = table.dialogs[number].progress.contains(.accused) ? Judge.mostAccusedText : options.textBudget
+        return min(65_536, max(0, most - judge.textKept))
+    }
+
+    /// The last moment a source shows.
+    private func end(of vantage: Vantage) -> Int64 {
+        let told = Int(vantage.index) < sources.count ? sources[Int(vantage.index)].last?.nanoseconds : nil
+        let seen = table.latest[vantage.index]
+        guard let told else { return seen ?? MessageRecord.unknownTime }
+        return max(told, seen ?? told)
+    }
+
+    /// Ends the analysis; the analyzer is spent afterwards.
+    public mutating func finish() -> AnalysisResult {
+        for number in table.open where !table.dialogs[Int(number)].progress.contains(.closed) {
+            close(Int(number), end: end(of: table.dialogs[Int(number)].vantage))
+        }
+        table.open = []
+        var result = AnalysisResult()
+        let (mediaFindings, streams) = options.analyzesMedia ? media.finish() : ([], [])
+        judge.settle(media: media, table)
+        result.streams = streams
+        var findings = judge.merger.findings + mediaFindings
+        if var sides {
+            let (more, pairs) = sides.finish()
+            findings += more
+            result.sides = pairs
+        }
+        findings += judge.blindness(sources, table)
+        let routers = devices.routers(table.programs)
+        result.findings = FindingList(findings, table, routers).ordered
+        result.devices = devices.recognised(table.programs)
+        result.sources = sources
+        result.endpoints = table.endpoints.list.map(\.endpoint)
+        result.records = table.records
+        result.registrations = judge.registrations
+        result.dialogs.reserveCapacity(table.dialogs.count)
+        for (number, dialog) in table.dialogs.enumerated() {
+            var summary = dialog.summaryWithoutID
+            summary.id = number
+            result.dialogs.append(summary)
+        }
+        table.counts.dialogs = table.dialogs.count
+        var accused = Set<Int>()
+        for finding in result.findings where finding.severity.accuses && finding.name != .captureBlind {
+            accused.formUnion(finding.subject.dialogs)
+        }
+        table.counts.healthyDialogs = table.dialogs.count - accused.count
+        result.counts = table.counts
+        return result
+    }
+}

@@ -1,0 +1,71 @@
+import Base
+import Capture
+
+extension Analyzer {
+    /// One thing out of a text log.
+    public mutating func observe(_ item: LoggedItem, file: Int) {
+        let place = EvidencePlace.line(file: file, number: item.line)
+        let time = item.time?.instant.nanoseconds ?? MessageRecord.unknownTime
+        if file >= 0, file < sources.count { sources[file].frames = max(sources[file].frames, item.lastLine) }
+        switch item.kind {
+        case .message(let message): observe(message, place, time)
+        case .remark(let remark): observe(remark, place, time)
+        case .prose(let text): devices.prose(text, place)
+        }
+    }
+
+    private mutating func observe(_ message: LoggedMessage, _ place: EvidencePlace, _ time: Int64) {
+        let remote = endpoint(message.remote)
+        let local = endpoint(message.local)
+        let isSent: Bool
+        switch message.direction {
+        case .received: isSent = false
+        case .sent, .retransmitted: isSent = true
+        // `local` is the source then.
+        case .passing: isSent = true
+        }
+        var envelope = Envelope(
+            place: place, time: time, source: isSent ? local : remote, destination: isSent ? remote : local,
+            isStream: message.transport.map { $0 != .udp } ?? false,
+            isSecureOrWeb: message.transport.map { $0 != .udp && $0 != .tcp } ?? false)
+        envelope.isLogged = true
+        envelope.isTruncated = message.defects.contains { defect in
+            switch defect {
+            case .skipped, .fragmentary, .tooLong: true
+            case .headersUnended, .contentLength, .typography, .htmlEntities, .unterminated: false
+            }
+        }
+        if envelope.isTruncated { judge.cutMessages += 1 }
+        if time == MessageRecord.unknownTime { judge.timelessMessages += 1 }
+        note(place, time)
+        sip(message.bytes, envelope)
+    }
+
+    private mutating func note(_ place: EvidencePlace, _ time: Int64) {
+        let index = Int(place.file)
+        guard index < sources.count, time != MessageRecord.unknownTime else { return }
+        let instant = Instant(nanoseconds: time)
+        if sources[index].first == nil { sources[index].first = instant }
+        sources[index].last = max(sources[index].last ?? instant, instant)
+    }
+
+    /// A name in place of an address is the same unknown address for all; its port still tells.
+    private func endpoint(_ peer: LoggedPeer?) -> PackedEndpoint {
+        guard let peer else { return .unknown }
+        return PackedEndpoint(peer.address.map { PackedAddress($0) } ?? .unknown, peer.port ?? 0)
+    }
+
+    private mutating func observe(_ remark: LoggedRemark, _ place: EvidencePlace, _ time: Int64) {
+        let meaning: LogRemark
+        switch remark.meaning {
+        case .staleNonce: meaning = .staleNonce
+        case .badAuthentication: meaning = .badAuthentication
+        case .duplicateAuthentication: meaning = .duplicateAuthentication
+        case .requestFailed(_, _, _, _, let reason):
+            meaning = reason.lowercased().contains("wrong password") ? .wrongPassword : .failed(reason)
+        case .retransmissionTimeout: meaning = .retransmissionTimeout
+        case .keepalive, .dialogDestroyed, .peerState, .explanation, .notice: return
+        }
+        self.remark(meaning, text: remark.text, place, time)
+    }
+}

@@ -1,0 +1,106 @@
+import Base
+import Capture
+import SIP
+
+/// Turns captures, logs and live observations into findings.
+///
+/// One pass in time order per source; memory goes with open dialogs, closed ones keep where their messages lie. Nothing that
+/// is fed can make it trap; every table has a cap.
+public struct Analyzer: Sendable {
+    /// Octets of message text held so that findings can quote: a window over the latest messages.
+    static let textWindow = 32 << 20
+    /// Messages between two looks for dialogs that are over.
+    static let sweepEvery = 8_192
+
+    let options: AnalysisOptions
+    var sources: [SourceSummary]
+    var media = MediaAnalysis()
+    /// Only with two sources or more.
+    var sides: SideMatching?
+    var table = SignallingTable(textCapacity: Analyzer.textWindow)
+    var judge: Judge
+    var devices = DeviceLedger()
+    var sinceSweep = 0
+    /// Of the latest message: what a remark of a log judges.
+    var latestRequest: (dialog: Int, place: EvidencePlace)?
+
+    /// Sources in the order of their `Vantage`s.
+    public init(sources: [SourceSummary], options: AnalysisOptions = AnalysisOptions()) {
+        self.sources = sources
+        self.options = options
+        judge = Judge(options: options)
+        sides = sources.count > 1 ? SideMatching() : nil
+    }
+
+    /// What a source turned out not to show.
+    public mutating func blind(_ blindness: Blindness, in vantage: Vantage) {
+        guard Int(vantage.index) < sources.count else { return }
+        sources[Int(vantage.index)].blindness.append(blindness)
+    }
+
+    /// Files one SIP message, tells media and sides, and now and then closes what is over.
+    mutating func message(_ facts: MessageFacts, _ p: Bytes, _ envelope: Envelope) {
+        let filed = table.message(facts, p, envelope)
+        if sides != nil {
+            sides?.message(
+                SideMessage(
+                    place: envelope.place,
+                    time: envelope.time == MessageRecord.unknownTime ? nil : Instant(nanoseconds: envelope.time),
+                    source: envelope.source.isKnown ? envelope.source.endpoint : nil,
+                    destination: envelope.destination.isKnown ? envelope.destination.endpoint : nil, isStream: envelope.isStream,
+                    bytes: Array(p), dialog: filed?.dialog ?? -1))
+        }
+        guard let (dialog, index) = filed else { return }
+        if facts.isRequest { latestRequest = (dialog, envelope.place) }
+        if options.analyzesMedia, table.dialogs[dialog].kind == .call { tellMedia(dialog, table.steps[Int(index)], facts, p) }
+        sinceSweep += 1
+        if sinceSweep >= Self.sweepEvery {
+            sinceSweep = 0
+            sweep(at: envelope.time)
+        }
+    }
+
+    private mutating func tellMedia(_ dialog: Int, _ step: Step, _ facts: MessageFacts, _ p: Bytes) {
+        guard step.isFirst else { return }
+        let what: CallFact.What
+        switch (step.isRequest, step.method) {
+        case (true, .bye), (true, .cancel): what = .ended
+        case (true, .ack) where step.sdp < 0: what = .acknowledged
+        case (false, .invite) where step.status >= 300 && step.status != 401 && step.status != 407: what = .ended
+        default:
+            let isAnswered = !step.isRequest && step.method == .invite && step.status >= 200 && step.status < 300
+            if step.sdp >= 0 {
+                tell(dialog, step, .description(p.array(facts.body), isAnswer: isAnswer(step, dialog)))
+            }
+            guard isAnswered else { return }
+            what = .answered
+        }
+        tell(dialog, step, what)
+        if step.isRequest, step.method == .ack, step.sdp >= 0 { tell(dialog, step, .acknowledged) }
+    }
+
+    /// A description is an answer when the transaction's request carried one, or in the ACK to an offer in the response.
+    private func isAnswer(_ step: Step, _ dialog: Int) -> Bool {
+        if step.isRequest { return step.method == .ack || step.method == .prack }
+        var at = step.record.previous
+        while at >= 0 {
+            let other = table.steps[Int(at)]
+            if other.isRequest, other.record.sequence == step.record.sequence, other.method == step.method, other.leg == step.leg
+            {
+                return other.sdp >= 0
+            }
+            at = other.record.previous
+        }
+        return true
+    }
+
+    private mutating func tell(_ dialog: Int, _ step: Step, _ what: CallFact.What) {
+        let source = table.endpoints[step.record.source]
+        let destination = table.endpoints[step.record.destination]
+        media.call(
+            CallFact(
+                dialog: dialog, leg: Int(step.leg), place: step.record.place, time: step.record.time,
+                source: source.isKnown ? source.endpoint : nil, destination: destination.isKnown ? destination.endpoint : nil,
+                isFromCaller: step.flags.contains(.fromClient), what: what))
+    }
+}

@@ -1,0 +1,53 @@
+import Capture
+
+extension Blindness {
+    /// What a decoder noted, in words: only what can hide something from a verdict.
+    static func from(_ notes: CaptureNotes) -> [Blindness] {
+        var result: [Blindness] = []
+        for damage in notes.damage.prefix(4) {
+            switch damage.reason {
+            case .cutOff(let missing):
+                result.append(
+                    Blindness(
+                        .truncatedFile,
+                        "The file ends in the middle of a packet, \(missing) octets short, after frame \(damage.afterFrame)."))
+            case .recordLength(let length):
+                result.append(
+                    Blindness(
+                        .truncatedFile,
+                        "After frame \(damage.afterFrame) a record claims \(length) octets: the file is damaged there."))
+            case .block, .interface, .skipped:
+                result.append(
+                    Blindness(
+                        .truncatedFile, "After frame \(damage.afterFrame) the file is damaged and a part of it was skipped."))
+            case .magic: result.append(Blindness(.undecoded, "This is no capture file that can be read here."))
+            case .compression: result.append(Blindness(.truncatedFile, "The compressed file is damaged or cut off."))
+            case .hep: result.append(Blindness(.undecoded, "A HEP packet could not be read."))
+            }
+        }
+        add(&result, .snapLength, notes.truncatedPayloads) { count in
+            let snap = notes.snapLength > 0 && notes.snapLength < 65_535 ? " (snap length \(notes.snapLength))" : ""
+            return "\(count) packets were recorded only in part\(snap): headers and bodies are missing. Capture with -s 0."
+        }
+        if let drops = notes.drops {
+            add(&result, .drops, drops) {
+                "The capturing program lost \($0) packets: what seems to be missing may only be missing here."
+            }
+        }
+        add(&result, .missingFragments, notes.incompleteFragments) {
+            "\($0) datagrams came in fragments that are not all in the capture."
+        }
+        add(&result, .streamGaps, notes.gaps) { "\($0) holes in TCP streams: \(notes.gapOctets) octets are missing." }
+        add(&result, .encrypted, notes.tlsConnections) {
+            "\($0) TLS connections cannot be read without their keys: what went through them is not judged."
+        }
+        add(&result, .undecoded, notes.compressedWebSocket) { "\($0) compressed WebSocket messages were not read." }
+        let unknown = notes.unknownLinkTypes.filter { LinkType(rawValue: $0.key) == nil }.reduce(0) { $0 + $1.value }
+        add(&result, .undecoded, unknown) { "\($0) frames are of a link type that is not read here." }
+        return result
+    }
+
+    private static func add(_ list: inout [Blindness], _ kind: Kind, _ count: UInt64, _ text: (UInt64) -> String) {
+        if count > 0 { list.append(Blindness(kind, text(count), count: Int(clamping: count))) }
+    }
+}

@@ -1,0 +1,39 @@
+import Base
+
+/// Findings made ready to be read: devices' own commands filled in, those that share a cause named, in order.
+struct FindingList: Sendable {
+    let ordered: [Finding]
+
+    init(_ findings: [Finding], _ table: SignallingTable, _ routers: [RouterDevice]) {
+        ordered = findings.map { Self.completed($0, table, routers) }.sorted { a, b in
+            let isBlind = (a.name == .captureBlind, b.name == .captureBlind)
+            if isBlind.0 != isBlind.1 { return isBlind.0 }
+            if a.severity != b.severity { return a.severity < b.severity }
+            if a.name != b.name { return a.name < b.name }
+            guard let first = a.evidence.first?.place, let other = b.evidence.first?.place else {
+                return a.evidence.count > b.evidence.count
+            }
+            return first < other
+        }
+    }
+
+    private static func completed(_ finding: Finding, _ table: SignallingTable, _ routers: [RouterDevice]) -> Finding {
+        var finding = finding
+        if finding.remedies.contains(.disableALG), !routers.isEmpty {
+            finding.remedies = finding.remedies.flatMap { $0 == .disableALG ? routers.prefix(3).map(\.remedy) : [$0] }
+        }
+        if finding.count > 1 {
+            var others: [String] = []
+            for dialog in finding.subject.dialogs.dropFirst() where dialog < table.dialogs.count && others.count < 5 {
+                let state = table.dialogs[dialog]
+                let name = String(
+                    decoding: state.kind == .registration && !state.to.isEmpty ? state.to : state.from, as: UTF8.self)
+                if !name.isEmpty, name != finding.subject.aor, !others.contains(name) { others.append(name) }
+            }
+            finding.details.append(
+                "The same \(finding.count) times"
+                    + (others.isEmpty ? "." : ", among others with \(others.joined(separator: ", "))."))
+        }
+        return finding
+    }
+}

@@ -1,0 +1,62 @@
+import Base
+import Capture
+
+/// Collects findings and merges those of the same name with the same cause, so that a thousand equal ones are one with a count.
+struct FindingMerger: Sendable {
+    /// What counts as the same cause.
+    struct Key: Hashable, Sendable {
+        var name: FindingName
+        var severity: Severity
+        /// Which way it went wrong, and for what must not be lumped together, whose.
+        var variant: UInt64
+        var server: PackedAddress
+        var vantage: Vantage
+    }
+
+    /// Most findings of one name kept apart.
+    static let mostOfAName = 200
+
+    private(set) var findings: [Finding] = []
+    private var places: [Key: Int] = [:]
+    private var counted: [FindingName: Int] = [:]
+
+    /// Adds to an equal finding; false when there is none yet.
+    mutating func merge(_ key: Key, dialogs: [Int]) -> Bool {
+        if let at = places[key] {
+            findings[at].count += 1
+            findings[at].subject.dialogs += dialogs
+            return true
+        }
+        // Too many kinds of one name: the rest joins the last of them.
+        if counted[key.name, default: 0] >= Self.mostOfAName,
+            let at = findings.lastIndex(where: { $0.name == key.name && $0.severity == key.severity })
+        {
+            places[key] = at
+            findings[at].count += 1
+            findings[at].subject.dialogs += dialogs
+            return true
+        }
+        return false
+    }
+
+    mutating func insert(_ finding: Finding, _ key: Key) {
+        places[key] = findings.count
+        counted[key.name, default: 0] += 1
+        findings.append(finding)
+    }
+
+    mutating func append(_ finding: Finding) { findings.append(finding) }
+
+    /// Takes the accusation of some dialogs back, and whole findings that are left without one.
+    mutating func withdraw(_ name: FindingName, where isWrong: (Int) -> Bool) {
+        findings = findings.compactMap { finding in
+            guard finding.name == name else { return finding }
+            var kept = finding
+            kept.subject.dialogs = finding.subject.dialogs.filter { !isWrong($0) }
+            guard !kept.subject.dialogs.isEmpty, kept.subject.dialogs.first == finding.subject.dialogs.first else { return nil }
+            kept.count = max(1, kept.subject.dialogs.count)
+            return kept
+        }
+        places = [:]
+    }
+}

@@ -1,0 +1,252 @@
+import Base
+import Capture
+
+extension Judge {
+    /// Findings about addresses inside messages.
+    mutating func addresses(_ c: inout DialogCase, _ table: SignallingTable) {
+        if c.dialog.kind == .registration { privateRegistration(&c, table) }
+        lostRequests(&c, table)
+        if c.dialog.kind == .call {
+            privateContact(&c, table)
+            privateDescription(&c, table)
+            stunMismatch(&c, table)
+        }
+        rportMissing(&c, table)
+        algSuspected(&c, table)
+    }
+
+    private static let contactFields = ["Contact", "Via", "CSeq"]
+
+    // MARK: nat.private-contact
+
+    /// The everyday case: a private Contact in a REGISTER that the registrar's `received` and `rport` make harmless.
+    private mutating func privateRegistration(_ c: inout DialogCase, _ table: SignallingTable) {
+        guard
+            let index = c.steps.firstIndex(where: { step in
+                step.isRequest && step.method == .register && step.flags.contains(.fromClient) && step.contact.isPrivateAddress
+                    && Self.isPublic(table.endpoints[step.record.source])
+            })
+        else { return }
+        let step = c.steps[index]
+        report(.natPrivateContact, .note, c.server(step, table), &c) { c in
+            Finding(
+                .natPrivateContact, .note,
+                "\(c.aor) registers a private Contact from behind a NAT; harmless as long as the server answers to where requests come from.",
+                evidence: [
+                    Self.evidence(step, table, Self.contactFields, "sent from \(Self.name(table.endpoints[step.record.source]))")
+                ],
+                culprit: .unknown, confidence: .proved,
+                remedies: [
+                    Remedy(
+                        .server, "Nothing to do while rport is honoured (nat=force_rport, rewrite_contact, fix_nated_register).")
+                ],
+                subject: Self.subject(c, step, table))
+        }
+    }
+
+    /// A request to the private address somebody registered from behind a NAT.
+    private mutating func lostRequests(_ c: inout DialogCase, _ table: SignallingTable) {
+        guard !table.privateContacts.isEmpty else { return }
+        for (index, step) in c.steps.enumerated() where step.isRequest && step.isFirst && step.method != .ack {
+            let (source, destination) = (table.endpoints[step.record.source], table.endpoints[step.record.destination])
+            guard Self.isPublic(source), destination.address.isPrivateNetwork, let owner = table.privateContacts[destination],
+                owner.address.isPrivateNetwork == false, c.response(to: step, from: index, atLeast: 100) == nil,
+                c.silence(after: step) > 2 * second
+            else { continue }
+            report(.natPrivateContact, .fault, c.server(step, table), &c) { c in
+                Finding(
+                    .natPrivateContact, .fault,
+                    "The \(step.method.token) for \(String(decoding: c.dialog.to, as: UTF8.self)) was sent to \(Self.name(destination)), the private "
+                        + "address in the phone's Contact, instead of \(Self.name(owner)), where it registers from.",
+                    details: ["Nobody answered it."],
+                    evidence: [Self.evidence(step, table, ["To", "CSeq", "Via"], "sent to a private address")],
+                    culprit: Self.between(c, step, table), confidence: .likely, remedies: Self.contactRemedies,
+                    subject: Self.subject(c, step, table))
+            }
+            return
+        }
+    }
+
+    private static let contactRemedies = [
+        Remedy(
+            .server, "Answer to where requests come from: force rport and rewrite Contact.",
+            commands: [
+                "Asterisk chan_sip: nat=force_rport,comedia",
+                "Asterisk pjsip: rewrite_contact=yes, force_rport=yes, rtp_symmetric=yes",
+                "Kamailio: force_rport(); fix_nated_contact();",
+            ]),
+        Remedy(.phone, "Or let the phone write its public address (STUN, rport learning)."),
+    ]
+
+    /// Contacts of both ends of a call that was set up.
+    private mutating func privateContact(_ c: inout DialogCase, _ table: SignallingTable) {
+        for leg in c.dialog.legs.indices {
+            guard let accept = c.steps.firstIndex(where: { Int($0.leg) == leg && isAccept($0) }) else { continue }
+            for isCaller in [true, false] { contact(of: isCaller, leg, accept, &c, table) }
+        }
+    }
+
+    private func isAccept(_ step: Step) -> Bool {
+        !step.isRequest && step.method == .invite && step.status >= 200 && step.status < 300
+    }
+
+    private mutating func contact(of isCaller: Bool, _ leg: Int, _ accept: Int, _ c: inout DialogCase, _ table: SignallingTable) {
+        guard
+            let index = c.steps.lastIndex(where: { step in
+                Int(step.leg) == leg && step.flags.contains(.fromClient) == isCaller && step.method == .invite
+                    && step.contact.kind != .none
+                    && (step.isRequest || isAccept(step))
+            })
+        else { return }
+        let said = c.steps[index]
+        let source = table.endpoints[said.record.source]
+        let peer = table.endpoints[said.record.destination]
+        guard said.contact.isPrivateAddress, Self.isPublic(source), Self.isPublic(peer) else { return }
+        // Through a proxy that stays in the path, Route leads back, not Contact.
+        let isRouted = c.steps.contains { Int($0.leg) == leg && $0.flags.contains(.recordRoute) }
+        var lost: Int?
+        var isRepaired = false
+        for (later, step) in c.steps.enumerated()
+        where later > min(accept, index) && Int(step.leg) == leg && step.isRequest && step.isFirst {
+            guard step.flags.contains(.fromClient) != isCaller, step.method != .cancel else { continue }
+            let destination = table.endpoints[step.record.destination]
+            if destination.address == said.contact.address {
+                if step.method == .ack || c.response(to: step, from: later, atLeast: 100) == nil { lost = lost ?? later }
+            } else if step.method == .ack || c.response(to: step, from: later) != nil {
+                isRepaired = true
+            }
+        }
+        if isRepaired, repairing.count < 1 << 16 { repairing.insert(peer.address) }
+        if let lost {
+            let step = c.steps[lost]
+            report(.natPrivateContact, .fault, peer, &c) { c in
+                Finding(
+                    .natPrivateContact, .fault,
+                    "\(step.method.token) went to \(Self.name(table.endpoints[step.record.destination])), the private address in the "
+                        + "Contact of \(Self.name(source)), and was lost: the call cannot be changed or ended from that side.",
+                    details: ["The message that carries this Contact came from \(Self.name(source))."],
+                    evidence: [
+                        Self.evidence(said, table, Self.contactFields, "private Contact from a public source"),
+                        Self.evidence(step, table, ["CSeq", "Via"], "sent to the private address"),
+                    ],
+                    culprit: Self.between(c, said, table), confidence: .likely, remedies: Self.contactRemedies,
+                    subject: Self.subject(c, said, table))
+            }
+        } else if !isRepaired, !isRouted, !said.isOverStream {
+            draft(.notRepaired(peer.address), .natPrivateContact, .risk, peer, &c) { c in
+                Finding(
+                    .natPrivateContact, .risk,
+                    "\(Self.name(source)) gave the private Contact \(said.contact.address):\(said.contact.portOrDefault) in a call, and nothing "
+                        + "shows that the other side knows better: what it sends later will be lost.",
+                    details: ["No request went back in this call yet; the first one that does will tell."],
+                    evidence: [Self.evidence(said, table, Self.contactFields, "private Contact from a public source")],
+                    culprit: Self.between(c, said, table), confidence: .likely, remedies: Self.contactRemedies,
+                    subject: Self.subject(c, said, table))
+            }
+        }
+    }
+
+    // MARK: nat.private-sdp
+
+    private mutating func privateDescription(_ c: inout DialogCase, _ table: SignallingTable) {
+        guard c.steps.contains(where: { isAccept($0) || ($0.method == .invite && $0.status == 183) }) else { return }
+        for step in c.steps where step.sdp >= 0 && step.isFirst {
+            guard let description = table.description(step), description.connection.isPrivateAddress,
+                !description.connection.address.isUnspecified, description.port != 0, !description.hasCandidates
+            else { continue }
+            let (source, destination) = (table.endpoints[step.record.source], table.endpoints[step.record.destination])
+            guard Self.isPublic(source), Self.isPublic(destination),
+                step.method == .invite || step.method == .update || step.method == .ack
+            else {
+                continue
+            }
+            let said = "\(description.connection.address):\(description.port)"
+            draft(.media(dialog: c.number), .natPrivateSDP, .fault, destination, &c) { c in
+                Finding(
+                    .natPrivateSDP, .fault,
+                    "\(Self.name(source)) asks for its audio at the private address \(said): whoever sends there reaches nobody.",
+                    details: ["The message came from a public address; no ICE candidates offer another way."],
+                    evidence: [Self.evidence(step, table, ["c", "m", "o", "CSeq"], "c= is private, the source is not")],
+                    culprit: Self.between(c, step, table), confidence: .likely,
+                    remedies: [
+                        Remedy(
+                            .server, "Relay the media and send to where it comes from (latching).",
+                            commands: [
+                                "Asterisk: rtp_symmetric=yes (pjsip), nat=comedia (chan_sip), direct_media=no",
+                                "Kamailio: rtpengine_manage()",
+                            ]),
+                        Remedy(.phone, "Use ICE, or STUN where the NAT keeps ports."),
+                    ], subject: Self.subject(c, step, table))
+            }
+            return
+        }
+    }
+
+    // MARK: nat.rport-missing
+
+    private mutating func rportMissing(_ c: inout DialogCase, _ table: SignallingTable) {
+        for (index, step) in c.steps.enumerated() where !step.isRequest && !step.isOverStream {
+            guard let asked = c.steps[..<index].lastIndex(where: { $0.isRequest && c.isAnswer(step, to: $0) }) else { continue }
+            let request = c.steps[asked]
+            let (source, went) = (table.endpoints[request.record.source], table.endpoints[step.record.destination])
+            guard source != went, went.port != source.port, request.via.kind != .none, went.port == request.via.portOrDefault,
+                went.address == source.address || went.address == request.via.address, source.isKnown
+            else { continue }
+            let isBehindNAT = request.via.kind == .address && request.via.address != source.address
+            let repeats = c.steps[(index + 1)...].filter {
+                $0.isRequest && $0.branch == request.branch && $0.method == request.method
+                    && $0.record.sequence == request.record.sequence
+                    && (c.gap(step, $0) ?? second) > 200_000_000
+            }
+            let goesOn = c.steps[(index + 1)...].contains {
+                $0.isRequest && $0.leg == request.leg && $0.flags.contains(.fromClient) == request.flags.contains(.fromClient)
+                    && $0.branch != request.branch
+            }
+            guard !repeats.isEmpty || (!goesOn && isBehindNAT && c.silence(after: step) > 4 * second && step.status != 200) else {
+                continue
+            }
+            if goesOn, repeats.count < 2 { continue }
+            let isAsked = request.flags.contains(.rport)
+            report(.natRportMissing, .fault, c.server(request, table), &c) { c in
+                var evidence = [
+                    Self.evidence(request, table, ["Via", "CSeq"], "sent from \(Self.name(source))"),
+                    Self.evidence(step, table, ["Via", "CSeq"], "answered to \(Self.name(went))"),
+                ]
+                if let again = repeats.first {
+                    evidence.append(Self.evidence(again, table, ["CSeq"], "sent again: the answer was not heard"))
+                }
+                return Finding(
+                    .natRportMissing, .fault,
+                    "The reply to the \(request.method.token) of \(Self.name(source)) went to port \(went.port), as Via says, and not to port "
+                        + "\(source.port), where the request came from: the NAT drops it.",
+                    details: [
+                        isAsked
+                            ? "The request asked for rport (RFC 3581); the server did not heed it."
+                            : "The request did not ask for rport (RFC 3581).",
+                        repeats.isEmpty
+                            ? "Nothing came after the reply."
+                            : "The request was sent \(repeats.count) more times after the reply.",
+                    ],
+                    evidence: evidence, culprit: Self.between(c, request, table), confidence: .likely,
+                    remedies: [
+                        Remedy(
+                            .server, "Answer to the source port always.",
+                            commands: [
+                                "Asterisk chan_sip: nat=force_rport", "Asterisk pjsip: force_rport=yes",
+                                "Kamailio: force_rport();",
+                            ]),
+                        Remedy(.phone, "Switch rport on (RFC 3581)."),
+                    ], subject: Self.subject(c, request, table))
+            }
+            return
+        }
+    }
+
+    static func isPublic(_ endpoint: PackedEndpoint) -> Bool { endpoint.isKnown && !endpoint.address.isPrivateNetwork }
+}
+
+extension PackedAddress {
+    /// 0.0.0.0 and its like: hold, not a place.
+    var isUnspecified: Bool { isIPv4 ? UInt32(truncatingIfNeeded: low) >> 24 == 0 : high == 0 && low == 0 }
+    var isLoopback: Bool { isIPv4 ? UInt32(truncatingIfNeeded: low) >> 24 == 127 : high == 0 && low == 1 }
+}

@@ -1,0 +1,123 @@
+import Base
+import Capture
+
+extension Judge {
+    private static let fields = ["CSeq", "Authorization", "Proxy-Authorization", "WWW-Authenticate", "Proxy-Authenticate"]
+
+    /// auth.bad-digest: the newest challenge was answered in time, and refused.
+    mutating func badDigest(
+        _ index: Int, _ stepIndex: Int, _ verdict: AuthVerdict, _ history: AuthHistory, _ c: inout DialogCase,
+        _ table: SignallingTable
+    ) {
+        let attempt = history.attempts[index]
+        let isWanted: Bool
+        switch verdict {
+        case .wrong: isWanted = true
+        case .challenged:
+            // A cached nonce refused without `stale` looks the same: only the answer to a challenge that was seen counts.
+            isWanted = history.challenge(for: attempt) != nil
+        case .forbidden:
+            // A call is forbidden for many reasons; a registration hardly for another.
+            isWanted = attempt.method == .register || attempt.method == .subscribe || attempt.method == .publish
+        case .unknown, .accepted, .stale: isWanted = false
+        }
+        guard isWanted else { return }
+        let step = c.steps[stepIndex]
+        let response = attempt.response.map { c.steps[$0] }
+        let outcome = recheck(step, history.challenge(for: attempt).map { c.steps[history.challenges[$0].step] }, table)
+        let isSettled = outcome != .unknown || verdict == .wrong
+        if !isSettled {
+            // Later success with the same account, or a refusal that nothing followed yet: nothing to say.
+            if let success = history.lastSuccess, let response = attempt.response, success > response { return }
+            let refusals = history.attempts.filter { $0.hasCredentials && isRefused($0, c) }.count
+            let waited = response.map { c.silence(after: $0) } ?? 0
+            guard verdict == .forbidden || refusals >= 2 || waited >= Self.patience else { return }
+        } else if let success = history.lastSuccess, let response = attempt.response, success > response, outcome == .right {
+            return
+        }
+        guard !table.programs[c.dialog.clientProgram].isScanner else { return }
+        let server = c.server(step, table)
+        let source = table.endpoints[step.record.source]
+        let remark = (table.remarks[c.number] ?? []).first { $0.request == step.record.place }
+        draft(.noScanner(source.address), .authBadDigest, .fault, server, &c) { c in
+            var evidence: [Evidence] = []
+            if let used = history.challenge(for: attempt) {
+                evidence.append(Self.evidence(c.steps[history.challenges[used].step], table, Self.fields, "the challenge"))
+            }
+            evidence.append(Self.evidence(step, table, Self.fields, "the answer"))
+            if let response { evidence.append(Self.evidence(response, table, Self.fields, "refused")) }
+            if let remark { evidence.append(Self.evidence(remark, table)) }
+            let (words, details, remedies) = Self.explain(outcome, verdict, response?.status)
+            return Finding(
+                .authBadDigest, .fault, "\(c.aor) answered the newest challenge in time, and the server refused it\(words)",
+                details: details, evidence: evidence, culprit: outcome == .unknown ? .unknown : Self.guilty(outcome),
+                confidence: outcome == .unknown && remark == nil ? .likely : .proved, remedies: remedies,
+                subject: Self.subject(c, step, table))
+        }
+    }
+
+    private func isRefused(_ attempt: AuthHistory.Attempt, _ c: DialogCase) -> Bool {
+        guard let response = attempt.response else { return false }
+        let step = c.steps[response]
+        return step.status == 403 || ((step.status == 401 || step.status == 407) && !step.record.marks.contains(.isStale))
+    }
+
+    private func recheck(_ step: Step, _ challenge: Step?, _ table: SignallingTable) -> DigestRecheck.Outcome {
+        guard let hash = options.hash, !options.passwords.isEmpty, let message = Self.bytes(step, table) else { return .unknown }
+        let user = message.withUnsafeBytes { p in MessageFacts(p).map { p.string($0.credentials.user) } ?? "" }
+        let bare = user.split(separator: "@").first.map(String.init) ?? user
+        guard let password = options.passwords[user] ?? options.passwords[bare] else { return .unknown }
+        var recheck = DigestRecheck(hash: hash)
+        return recheck.check(message, challenge: challenge.flatMap { Self.bytes($0, table) }, password: password)
+    }
+
+    private static func guilty(_ outcome: DigestRecheck.Outcome) -> Culprit {
+        switch outcome {
+        case .right: .proved("the server: its password or realm is another")
+        case .differs: .proved("the phone, or a box that changed the field on the way")
+        case .wrongPassword: .proved("the phone: its password is another than the one given")
+        case .unknown: .unknown
+        }
+    }
+
+    private static func explain(
+        _ outcome: DigestRecheck.Outcome, _ verdict: AuthVerdict, _ status: Int?
+    ) -> (words: String, details: [String], remedies: [Remedy]) {
+        let check = Remedy(
+            .phone, "Enter user name and password again; mind that the authentication name may differ from the number.")
+        switch outcome {
+        case .unknown:
+            var details = ["The nonce was the newest one and no use of it came before: neither stale nor repeated."]
+            if status == 403 { details.append("403 may also mean that the account is not allowed here, whatever its password.") }
+            if verdict == .wrong {
+                details.append("The server itself writes that the password is wrong.")
+            } else {
+                details.append("Give the password (--password user=...) to learn which field is wrong.")
+            }
+            return (": rejected.", details, [check, Remedy(.server, "Compare the account's password and realm.")])
+        case .right:
+            return (
+                ", although the digest is right for the password given: the server's own copy differs.",
+                ["Recomputed with the password given: equal."],
+                [Remedy(.server, "Correct the account's password or realm on the server.")]
+            )
+        case .differs(let field, let said, let hashed):
+            return (
+                ": the field \(field) differs.",
+                [
+                    "The digest is right if \(field) is \"\(hashed)\", but the message says \"\(said)\".",
+                    "Password and all other fields are right.",
+                ],
+                [
+                    Remedy(.phone, "Make the phone hash the \(field) that it sends (firmware, or the setting for \(field))."),
+                    .disableALG,
+                ]
+            )
+        case .wrongPassword:
+            return (
+                ": the password is another than the one given.",
+                ["Realm, URI, qop, method and user name were varied: none of them explains it."], [check]
+            )
+        }
+    }
+}

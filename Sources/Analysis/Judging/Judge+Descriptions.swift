@@ -1,0 +1,138 @@
+import Base
+import Capture
+
+extension Judge {
+    /// sdp.mismatch: offers refused for their media, and answers that do not fit the offer (RFC 3264).
+    mutating func descriptions(_ c: inout DialogCase, _ table: SignallingTable) {
+        if let refusal = c.steps.firstIndex(where: {
+            !$0.isRequest && $0.method == .invite && ($0.status == 488 || $0.status == 606) && $0.isFirst
+        }) {
+            refused(refusal, &c, table)
+        }
+        for (index, step) in c.steps.enumerated() where step.sdp >= 0 && step.isFirst && isAnswerCarrier(step) {
+            guard let offerIndex = offer(for: index, c), let offer = table.description(c.steps[offerIndex]),
+                let answer = table.description(step), let why = disagreement(offer, answer)
+            else { continue }
+            unfit(offerIndex, index, why, &c, table)
+            return
+        }
+    }
+
+    private func isAnswerCarrier(_ step: Step) -> Bool {
+        if step.isRequest { return step.method == .ack }
+        return (step.method == .invite || step.method == .update) && step.status >= 183 && step.status < 300
+    }
+
+    /// The other description of the exchange: in the request, or in the 2xx an ACK answers.
+    private func offer(for index: Int, _ c: DialogCase) -> Int? {
+        let step = c.steps[index]
+        if step.isRequest {
+            let asked = c.steps[..<index].contains {
+                $0.isRequest && $0.method == .invite && $0.record.sequence == step.record.sequence && $0.leg == step.leg
+                    && $0.sdp >= 0
+            }
+            guard !asked else { return nil }
+            return c.steps[..<index].lastIndex {
+                !$0.isRequest && $0.method == .invite && $0.record.sequence == step.record.sequence && $0.leg == step.leg
+                    && $0.sdp >= 0
+                    && $0.status >= 200
+            }
+        }
+        return c.steps[..<index].lastIndex { $0.isRequest && c.isAnswer(step, to: $0) && $0.sdp >= 0 }
+    }
+
+    private func disagreement(_ offer: SDPFacts, _ answer: SDPFacts) -> String? {
+        guard offer.isWhole, answer.isWhole, offer.isAudio, answer.isAudio, offer.port != 0 else { return nil }
+        if answer.acceptedCount == 0 { return nil }
+        guard answer.port != 0 else { return nil }
+        if offer.isSecure != answer.isSecure {
+            return offer.isSecure
+                ? "encrypted media (SRTP) was offered, plain was answered"
+                : "plain media was offered, encrypted (SRTP) was answered"
+        }
+        if !offer.sharesFormat(with: answer) { return "the answer names no codec that was offered" }
+        return nil
+    }
+
+    private mutating func refused(_ index: Int, _ c: inout DialogCase, _ table: SignallingTable) {
+        let step = c.steps[index]
+        guard
+            let asked = c.steps[..<index].lastIndex(where: { $0.isRequest && c.isAnswer(step, to: $0) })
+                ?? c.steps[..<index].lastIndex(where: {
+                    $0.isRequest && $0.method == .invite
+                })
+        else { return }
+        let wasUp = c.steps[..<index].contains { !$0.isRequest && $0.method == .invite && $0.status >= 200 && $0.status < 300 }
+        let succeeded = c.steps[(index + 1)...].contains {
+            !$0.isRequest && $0.method == .invite && $0.status >= 200 && $0.status < 300
+        }
+        let request = c.steps[asked]
+        let description = table.description(request)
+        // Inside a call a refused change leaves things as they were; after a second try with other media all is well.
+        let severity: Severity = wasUp || succeeded ? .note : .fault
+        report(.sdpMismatch, severity, c.server(step, table), &c) { c in
+            let codecs = Self.codecs(request, table)
+            let isSecure = description?.isSecure ?? false
+            return Finding(
+                .sdpMismatch, severity,
+                "\(Self.name(table.endpoints[step.record.source])) refused the call's media with \(step.status)"
+                    + (codecs.isEmpty ? "." : ": offered were \(codecs)\(isSecure ? ", encrypted (SRTP)" : "")."),
+                details: severity == .note ? [succeeded ? "A later try succeeded." : "The call itself went on."] : [],
+                evidence: [
+                    Self.evidence(request, table, ["m", "CSeq"], "the offer"),
+                    Self.evidence(step, table, ["CSeq", "Warning"], "refused"),
+                ],
+                culprit: .unknown, confidence: .likely,
+                remedies: [
+                    Remedy(
+                        .server,
+                        isSecure
+                            ? "Enable SRTP for this peer on both sides, or switch it off on both."
+                            : "Enable one of the offered codecs\(codecs.isEmpty ? "" : " (\(codecs))") for this peer, or PCMA/PCMU on the caller."
+                    )
+                ], subject: Self.subject(c, request, table))
+        }
+    }
+
+    private mutating func unfit(_ offer: Int, _ answer: Int, _ why: String, _ c: inout DialogCase, _ table: SignallingTable) {
+        let (asked, step) = (c.steps[offer], c.steps[answer])
+        report(.sdpMismatch, .fault, c.server(step, table), &c) { c in
+            let (offered, answered) = (Self.codecs(asked, table), Self.codecs(step, table))
+            return Finding(
+                .sdpMismatch, .fault, "The two ends of the call agreed on nothing: \(why).",
+                details: ["Offered: \(offered). Answered: \(answered)."],
+                evidence: [
+                    Self.evidence(asked, table, ["m", "CSeq"], "the offer"),
+                    Self.evidence(step, table, ["m", "CSeq"], "the answer"),
+                ],
+                culprit: .unknown, confidence: .likely,
+                remedies: [Remedy(.server, "Enable a codec that both have\(offered.isEmpty ? "" : ": one of \(offered)") .")],
+                subject: Self.subject(c, step, table))
+        }
+    }
+
+    /// Names of the formats of the first audio stream.
+    private static func codecs(_ step: Step, _ table: SignallingTable) -> String {
+        guard let bytes = Self.bytes(step, table) else { return "" }
+        var names: [String] = []
+        var mapped: [String: String] = [:]
+        var types: [String] = []
+        for line in MessageExcerpt.lines(bytes) {
+            let text = String(decoding: bytes[line], as: UTF8.self)
+            if text.hasPrefix("m=audio"), types.isEmpty {
+                types = text.split(separator: " ").dropFirst(3).map(String.init)
+            } else if text.hasPrefix("a=rtpmap:") {
+                let parts = text.dropFirst(9).split(separator: " ", maxSplits: 1).map(String.init)
+                if parts.count == 2 { mapped[parts[0]] = parts[1].split(separator: "/").first.map(String.init) }
+            }
+        }
+        let fixed = ["0": "PCMU", "3": "GSM", "4": "G723", "8": "PCMA", "9": "G722", "18": "G729"]
+        for type in types {
+            guard let name = mapped[type] ?? fixed[type], name.lowercased() != "telephone-event", !names.contains(name) else {
+                continue
+            }
+            names.append(name)
+        }
+        return names.joined(separator: ", ")
+    }
+}

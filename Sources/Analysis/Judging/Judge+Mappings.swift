@@ -1,0 +1,317 @@
+import Base
+import Capture
+
+extension Judge {
+    /// Silence shorter than any NAT's timer: a port that changes within it did not expire.
+    static let shortestMapping: Int64 = 20 * second
+
+    private static let fields = ["CSeq", "Contact", "Expires", "Via"]
+
+    /// nat.port-jump, nat.mapping-expired, nat.register-longer-than-mapping: how a registration's client moved.
+    mutating func mappings(_ c: inout DialogCase, _ table: SignallingTable) {
+        if c.dialog.progress.contains(.linkedByOrder) || c.end == MessageRecord.unknownTime {
+            jumpsInLog(&c, table)
+            return
+        }
+        var jumps: [(from: Int, to: Int)] = []
+        var lapses: [(from: Int, to: Int, idle: Int64)] = []
+        for leg in c.dialog.legs.indices where !c.dialog.legs[leg].isStream {
+            walk(leg, c, table, &jumps, &lapses)
+        }
+        if !jumps.isEmpty { portJump(jumps, &c, table) }
+        let expiries = table.expiries[c.number] ?? []
+        if let expiry = expiries.first, !isAlwaysMoving(jumps, lapses, c) { mappingExpired(expiry, &c, table) }
+        if !wasReported(.natMappingExpired, c), let lapse = lapses.first(where: { isLonger($0, c) }) {
+            registerLonger(lapse, &c, table)
+        }
+    }
+
+    /// Ports move on requests seconds apart: lapses of the same client then prove nothing about timers.
+    private func isAlwaysMoving(_ jumps: [(from: Int, to: Int)], _ lapses: [(from: Int, to: Int, idle: Int64)], _ c: DialogCase)
+        -> Bool
+    {
+        jumps.count >= 2
+    }
+
+    /// Sorts the client's changes of port into jumps and lapses.
+    private func walk(
+        _ leg: Int, _ c: DialogCase, _ table: SignallingTable, _ jumps: inout [(from: Int, to: Int)],
+        _ lapses: inout [(from: Int, to: Int, idle: Int64)]
+    ) {
+        var former: Int?
+        var lastOfLeg: Int?
+        var seen: [PackedEndpoint] = []
+        for (index, step) in c.steps.enumerated() where Int(step.leg) == leg {
+            defer { lastOfLeg = index }
+            guard step.isRequest, step.flags.contains(.fromClient), !step.isOverStream else { continue }
+            let source = table.endpoints[step.record.source]
+            defer {
+                former = index
+                if !seen.contains(source) { seen.append(source) }
+            }
+            guard let before = former else { continue }
+            let old = table.endpoints[c.steps[before].record.source]
+            guard old != source, table.endpoints[step.record.destination] == table.endpoints[c.steps[before].record.destination],
+                !isRestart(c.steps[before], step)
+            else { continue }
+            let sinceRequest = c.gap(c.steps[before], step) ?? 0
+            let isWithin = c.steps[before].branch == step.branch || answersChallenge(index, before, c)
+            let idle = step.idle >= 0 ? Int64(step.idle) * 1_000_000 : c.gap(c.steps[lastOfLeg ?? before], step) ?? sinceRequest
+            if isWithin && sinceRequest < 64 * second || idle < Self.shortestMapping
+                || (seen.contains(source) && idle < 300 * second)
+            {
+                jumps.append((before, index))
+            } else {
+                lapses.append((before, index, idle))
+            }
+        }
+    }
+
+    /// A new tag with a CSeq that begins anew: the phone was restarted.
+    private func isRestart(_ a: Step, _ b: Step) -> Bool {
+        a.fromTag != b.fromTag && b.record.sequence <= a.record.sequence && a.branch != b.branch
+    }
+
+    /// The request uses the nonce of a challenge that went to the port before.
+    private func answersChallenge(_ index: Int, _ before: Int, _ c: DialogCase) -> Bool {
+        let step = c.steps[index]
+        guard step.hasCredentials else { return false }
+        return c.steps[..<index].contains {
+            !$0.isRequest && $0.hasChallenge && $0.nonce == step.nonce && $0.record.destination != step.record.source
+        }
+            && c.steps[before...].prefix(while: { $0.record.place != step.record.place }).contains {
+                $0.hasChallenge && $0.nonce == step.nonce
+            }
+    }
+
+    // MARK: nat.port-jump
+
+    private mutating func portJump(_ jumps: [(from: Int, to: Int)], _ c: inout DialogCase, _ table: SignallingTable) {
+        let (first, last) = (jumps[0], jumps[jumps.count - 1])
+        let step = c.steps[first.to]
+        let (old, new) = (table.endpoints[c.steps[first.from].record.source], table.endpoints[step.record.source])
+        let isOwn = step.via.kind == .address && step.via.address == new.address
+        let isRepeated = jumps.count >= 2
+        let isWithin = c.gap(c.steps[first.from], step).map { $0 < 5 * second } ?? true
+        let severity: Severity = isRepeated || isWithin ? .fault : .risk
+        let gap = c.gap(c.steps[first.from], step)
+        report(.natPortJump, severity, c.server(step, table), &c) { c in
+            let ports = Self.clientPorts(c, table)
+            var evidence = [
+                Self.evidence(c.steps[first.from], table, Self.fields, "from \(Self.name(old))"),
+                Self.evidence(step, table, Self.fields, "from \(Self.name(new))"),
+            ]
+            if last.to != first.to {
+                let source = table.endpoints[c.steps[last.to].record.source]
+                evidence.append(Self.evidence(c.steps[last.to], table, Self.fields, "from \(Self.name(source))"))
+            }
+            let where_ =
+                old.address == new.address ? "port \(old.port) to port \(new.port)" : "\(Self.name(old)) to \(Self.name(new))"
+            return Finding(
+                .natPortJump, severity,
+                "The registration of \(c.aor) jumped from \(where_)"
+                    + (gap.map { " within \(spoken($0))" } ?? "") + ", faster than any NAT mapping expires.",
+                details: [
+                    "Ports in order: \(ports.map { String($0) }.joined(separator: ", ")).",
+                    "Call-ID and tag are the same: neither a restart nor a second device. It is UDP: no new connection either.",
+                    isOwn
+                        ? "Via names the same address the packets come from: the phone itself, or a helper that rewrites Via, changes the port."
+                        : "Via names another address than the packets come from: there is a NAT, and it maps one socket to several ports.",
+                ],
+                evidence: evidence, culprit: Self.between(c, step, table), confidence: .likely,
+                remedies: [
+                    .disableALG,
+                    Remedy(
+                        .router,
+                        "Where there is a switch for it, keep one mapping per socket (Consistent NAT, endpoint-independent mapping)."
+                    ),
+                    Remedy(.phone, "Send keepalives from the SIP socket, or register over TCP or TLS."),
+                ], subject: Self.subject(c, step, table))
+        }
+    }
+
+    /// Ports the client's requests came from, each change once.
+    private static func clientPorts(_ c: DialogCase, _ table: SignallingTable) -> [UInt16] {
+        var result: [UInt16] = []
+        for step in c.steps where step.isRequest && step.flags.contains(.fromClient) {
+            let port = table.endpoints[step.record.source].port
+            if result.last != port { result.append(port) }
+        }
+        return result
+    }
+
+    /// A log tells where responses went, too, and often no time: a port that comes back, or changes between neighbouring CSeqs.
+    private mutating func jumpsInLog(_ c: inout DialogCase, _ table: SignallingTable) {
+        var path: [(index: Int, client: PackedEndpoint)] = []
+        for (index, step) in c.steps.enumerated() where step.leg == 0 && !step.isOverStream {
+            let client = c.client(step, table)
+            guard client.port != 0 else { continue }
+            if path.last?.client != client { path.append((index, client)) }
+        }
+        guard path.count >= 2 else { return }
+        let (from, to) = (c.steps[path[0].index], c.steps[path[1].index])
+        let isBack = Set(path.map(\.client)).count < path.count
+        guard isBack || to.record.sequence &- from.record.sequence <= 2, !isRestart(from, to) else { return }
+        if let gap = c.gap(from, to), gap > Self.shortestMapping { return }
+        report(.natPortJump, .fault, c.server(to, table), &c) { c in
+            let ports = path.map { String($0.client.port) }.joined(separator: ", ")
+            let who = c.aor.isEmpty ? "the phone" : c.aor
+            return Finding(
+                .natPortJump, .fault,
+                "The registration of \(who) jumped from port \(path[0].client.port) to port \(path[1].client.port)"
+                    + (isBack ? " and back" : "") + " from one CSeq to the next.",
+                details: [
+                    "Ports in order: \(ports).",
+                    c.dialog.progress.contains(.linkedByOrder)
+                        ? "The messages show no Call-ID: they were linked by CSeq, nonce and order."
+                        : "Call-ID is the same in all of them: neither a restart nor a second device.",
+                ],
+                evidence: path.prefix(4).map {
+                    Self.evidence(c.steps[$0.index], table, Self.fields, "client at port \($0.client.port)")
+                },
+                culprit: Self.between(c, to, table), confidence: .likely,
+                remedies: [
+                    .disableALG, Remedy(.phone, "Send keepalives from the SIP socket, or register over TCP or TLS."),
+                ], subject: Self.subject(c, to, table))
+        }
+    }
+
+    /// An INVITE that answers its challenge from another port.
+    mutating func movedCaller(_ c: inout DialogCase, _ table: SignallingTable) {
+        var jumps: [(from: Int, to: Int)] = []
+        var former: [UInt8: Int] = [:]
+        for (index, step) in c.steps.enumerated() {
+            guard step.isRequest, step.flags.contains(.fromClient), !step.isOverStream, step.method != .ack else { continue }
+            defer { former[step.leg] = index }
+            guard let before = former[step.leg] else { continue }
+            let (old, new) = (table.endpoints[c.steps[before].record.source], table.endpoints[step.record.source])
+            guard old != new, old.address == new.address,
+                c.steps[before].record.destination == step.record.destination, !isRestart(c.steps[before], step),
+                let gap = c.gap(c.steps[before], step), gap < Self.shortestMapping,
+                step.method == .invite || step.branch == c.steps[before].branch
+            else { continue }
+            jumps.append((before, index))
+        }
+        if !jumps.isEmpty { portJump(jumps, &c, table) }
+    }
+
+    // MARK: nat.mapping-expired
+
+    private mutating func mappingExpired(_ expiry: Expiry, _ c: inout DialogCase, _ table: SignallingTable) {
+        guard let index = c.steps.firstIndex(where: { $0.record.place == expiry.place }), let former = table.flows[expiry.former],
+            former.client.address == table.endpoints[c.steps[index].record.source].address
+        else { return }
+        if let before = c.steps[..<index].last(where: { $0.isRequest && $0.flags.contains(.fromClient) }),
+            isRestart(before, c.steps[index])
+        {
+            return
+        }
+        let step = c.steps[index]
+        let pending = expiry.pending
+        let idle = Int64(pending.idle) * 1_000_000
+        let lost = record(of: pending.place, in: pending.dialog, table)
+        let server = c.server(step, table)
+        guard claimFor(.natMappingExpired, &c) else { return }
+        let key = FindingMerger.Key(
+            name: .natMappingExpired, severity: .fault, variant: hash(c.dialog.from), server: server.address,
+            vantage: c.dialog.vantage)
+        let also = pending.dialog == c.number ? [] : [pending.dialog]
+        guard !merger.merge(key, dialogs: [c.number] + also) else { return }
+        var evidence: [Evidence] = []
+        if let lost { evidence.append(Self.evidence(lost, table, ["CSeq", "To"], "unanswered, sent \(pending.sends) times")) }
+        evidence.append(
+            Self.evidence(step, table, Self.fields, "comes back from \(Self.name(table.endpoints[step.record.source]))"))
+        var subject = Self.subject(c, step, table)
+        subject.dialogs = [c.number] + also
+        merger.insert(
+            Finding(
+                .natMappingExpired, .fault,
+                "After \(spoken(idle)) of silence the NAT had forgotten \(Self.name(former.client)): what the server sent to \(c.aor) was lost, "
+                    + "and the phone came back from port \(table.endpoints[step.record.source].port).",
+                details: [
+                    "Measured: the mapping was gone after \(spoken(idle))"
+                        + (former.provenIdle > 0
+                            ? "; it had worked after \(spoken(Int64(former.provenIdle) * 1_000_000))." : "."),
+                    "The phone was on all the time: it registered again with the same Call-ID.",
+                ],
+                evidence: evidence, culprit: Self.between(c, step, table), confidence: .likely,
+                remedies: [
+                    Remedy(
+                        .phone,
+                        "Send a keepalive every \(max(10, idle / second / 2)) s or less (RFC 5626), half of what the mapping lived."
+                    ),
+                    Remedy(.server, "Send OPTIONS to registered phones at that interval, whatever their Contact says."),
+                    Remedy(.router, "Raise the router's UDP timeout to 300 s."),
+                ], subject: subject), key)
+    }
+
+    private func record(of place: EvidencePlace, in dialog: Int, _ table: SignallingTable) -> MessageRecord? {
+        guard dialog < table.dialogs.count else { return nil }
+        var at = table.dialogs[dialog].lastStep
+        while at >= 0 {
+            if table.steps[Int(at)].record.place == place { return table.steps[Int(at)].record }
+            at = table.steps[Int(at)].record.previous
+        }
+        at = table.dialogs[dialog].lastRecord
+        while at >= 0 {
+            if table.records[Int(at)].place == place {
+                var record = table.records[Int(at)]
+                // Its text has another place now.
+                record.length = 0
+                return record
+            }
+            at = table.records[Int(at)].previous
+        }
+        return nil
+    }
+
+    // MARK: nat.register-longer-than-mapping
+
+    private func isLonger(_ lapse: (from: Int, to: Int, idle: Int64), _ c: DialogCase) -> Bool {
+        guard !c.steps[lapse.to].flags.contains(.keptAlive), let granted = granted(before: lapse.to, c) else { return false }
+        return Int64(granted) * second > lapse.idle
+    }
+
+    private func granted(before index: Int, _ c: DialogCase) -> UInt32? {
+        let answer = c.steps[..<index].last { !$0.isRequest && $0.method == .register && $0.status >= 200 && $0.status < 300 }
+        if let answer, answer.expires != Step.noNumber { return answer.expires == 0 ? nil : answer.expires }
+        guard answer != nil || c.isContinued, c.dialog.granted != Step.noNumber, c.dialog.granted > 0 else { return nil }
+        return c.dialog.granted
+    }
+
+    private mutating func registerLonger(
+        _ lapse: (from: Int, to: Int, idle: Int64), _ c: inout DialogCase, _ table: SignallingTable
+    ) {
+        let step = c.steps[lapse.to]
+        let granted = granted(before: lapse.to, c) ?? 0
+        let (old, new) = (table.endpoints[c.steps[lapse.from].record.source], table.endpoints[step.record.source])
+        report(.natRegisterLongerThanMapping, .risk, c.server(step, table), &c) { c in
+            Finding(
+                .natRegisterLongerThanMapping, .risk,
+                "\(c.aor) registers for \(granted) s, but its NAT mapping did not outlive \(spoken(lapse.idle)) of silence: "
+                    + "until the next REGISTER nobody can call it.",
+                details: [
+                    "The mapping changed from \(Self.name(old)) to \(Self.name(new)); no keepalive was seen in between.",
+                    "If a capture filter hides keepalives, this is another matter: then the port changed in spite of them.",
+                ],
+                evidence: [
+                    Self.evidence(c.steps[lapse.from], table, Self.fields, "from \(Self.name(old))"),
+                    Self.evidence(step, table, Self.fields, "\(spoken(lapse.idle)) later from \(Self.name(new))"),
+                ],
+                culprit: Self.between(c, step, table), confidence: .likely,
+                remedies: [
+                    Remedy(.phone, "Send keepalives every 25 s (RFC 5626), or register that often."),
+                    Remedy(.server, "Send OPTIONS over the flow every 25 s."),
+                    Remedy(.router, "Raise the router's UDP timeout to 300 s."),
+                ], subject: Self.subject(c, step, table))
+        }
+    }
+
+    private mutating func claimFor(_ name: FindingName, _ c: inout DialogCase) -> Bool {
+        guard !wasReported(name, c) else { return false }
+        let place = UInt64(FindingName.allCases.firstIndex(of: name) ?? 0) * 2
+        c.dialog.reported |= 3 << place
+        c.dialog.progress.insert(.accused)
+        return true
+    }
+}

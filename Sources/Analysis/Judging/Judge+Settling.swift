@@ -1,0 +1,122 @@
+import Base
+import Capture
+
+extension Judge {
+    /// Different names a source tries without success before it is called a scanner.
+    static let scannerNames = 8
+
+    /// Decides what depended on things seen elsewhere.
+    mutating func settle(media: MediaAnalysis, _ table: SignallingTable) {
+        for draft in drafts {
+            var finding = draft.finding
+            var key = draft.key
+            switch draft.condition {
+            case .noScanner(let address):
+                if let tally = tallies[address], tally.names.count >= Self.scannerNames, tally.successes == 0 { continue }
+            case .notRepaired(let server):
+                if repairing.contains(server) { continue }
+            case .media(let dialog):
+                switch media.outcome(ofDialog: dialog) {
+                case .bothWays:
+                    finding.severity = .risk
+                    finding.details.append(
+                        "Audio went both ways all the same: the other side sends to where it hears from. Without that it would be lost."
+                    )
+                case .unknown:
+                    finding.severity = .risk
+                    finding.confidence = .possible
+                    finding.details.append(
+                        "The capture holds no media of this call: whether the other side latches is not to be seen.")
+                case .oneWay, .none:
+                    finding.details.append("The capture shows that audio did not go both ways.")
+                }
+                key.severity = finding.severity
+            }
+            if !merger.merge(key, dialogs: draft.dialogs) { merger.insert(finding, key) }
+        }
+        drafts = []
+    }
+
+    // MARK: capture.blind
+
+    /// Whether each dialog of several messages was seen both ways.
+    mutating func noteDirections(_ c: DialogCase) {
+        guard c.dialog.progress.contains(.severalMessages) || c.dialog.progress.contains(.bothWays) else { return }
+        var tally = oneWay[c.dialog.vantage.index] ?? (0, 0)
+        if c.dialog.progress.contains(.bothWays) { tally.both += 1 } else { tally.one += 1 }
+        oneWay[c.dialog.vantage.index] = tally
+    }
+
+    /// What the sources do not show.
+    mutating func blindness(_ sources: [SourceSummary], _ table: SignallingTable) -> [Finding] {
+        var result: [Finding] = []
+        for (index, source) in sources.enumerated() {
+            var list = source.blindness
+            if let tally = oneWay[UInt16(clamping: index)], tally.one > 0, tally.one > 2 * tally.both {
+                list.append(
+                    Blindness(
+                        .oneDirection,
+                        "Messages of \(tally.one) dialogs were seen in one direction only: the other half is not in the capture.",
+                        count: tally.one))
+            }
+            if table.counts.sip == 0 { list.append(Blindness(.noSIP, "No SIP message was recognised.")) }
+            if source.kind == .log, cutMessages > 0 {
+                list.append(
+                    Blindness(.cutMessages, "\(cutMessages) messages are cut off or have lines left out.", count: cutMessages))
+            }
+            if source.kind == .log, timelessMessages > 0 {
+                list.append(
+                    Blindness(
+                        .noTimes, "\(timelessMessages) messages bear no time: only their order is known.", count: timelessMessages
+                    ))
+            }
+            for blindness in list { result.append(finding(blindness, source, index, table)) }
+        }
+        return result
+    }
+
+    private func finding(_ blindness: Blindness, _ source: SourceSummary, _ index: Int, _ table: SignallingTable) -> Finding {
+        let severity: Severity
+        let remedy: Remedy
+        switch blindness.kind {
+        case .snapLength:
+            severity = .risk
+            remedy = Remedy(.capture, "Capture whole packets.", commands: ["tcpdump -s 0 -w out.pcap"])
+        case .truncatedFile:
+            severity = .risk
+            remedy = Remedy(.capture, "Let the capturing program end the file itself, and copy the file when it has.")
+        case .drops:
+            severity = .risk
+            remedy = Remedy(
+                .capture, "Capture with a larger buffer or a narrower filter.", commands: ["tcpdump -B 65536 -s 0 -w out.pcap"])
+        case .oneDirection:
+            severity = .risk
+            remedy = Remedy(
+                .capture, "Capture on all interfaces, or on the host that both directions pass.",
+                commands: ["tcpdump -i any -s 0 -w out.pcap"])
+        case .missingFragments:
+            severity = .risk
+            remedy = Remedy(
+                .capture, "A filter by port hides later fragments: add them.",
+                commands: ["tcpdump 'port 5060 or (ip[6:2] & 0x1fff != 0)'"])
+        case .streamGaps:
+            severity = .risk
+            remedy = Remedy(.capture, "Capture on a host that sees every segment.")
+        case .encrypted:
+            severity = table.counts.sip == 0 ? .risk : .note
+            remedy = Remedy(.capture, "Look at the server's own log or trace instead; TLS is not decrypted here.")
+        case .undecoded, .noSIP:
+            severity = .note
+            remedy = Remedy(.capture, "Check that this is the right file and the right interface.")
+        case .cutMessages, .noTimes:
+            severity = .note
+            remedy = Remedy(.capture, "Give the whole log, with times, or a capture.")
+        }
+        let place = blindness.place.map { [Evidence(place: $0, excerpt: blindness.text)] } ?? []
+        return Finding(
+            .captureBlind, severity, "\(source.name) does not show everything: \(blindness.text)",
+            details: ["What is said below holds for what can be seen; what is missing here was not judged."], evidence: place,
+            confidence: .proved, remedies: [remedy], subject: FindingSubject(vantage: Vantage(UInt16(clamping: index))),
+            count: blindness.count)
+    }
+}

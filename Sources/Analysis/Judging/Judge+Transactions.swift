@@ -1,0 +1,296 @@
+import Base
+import Capture
+
+extension Judge {
+    private static let fields = ["CSeq", "Via", "To"]
+
+    /// Findings about sending again, falling silent and ending by a timer.
+    mutating func transactions(_ c: inout DialogCase, _ table: SignallingTable) {
+        let isCall = c.dialog.kind == .call
+        if isCall { noACK(&c, table) }
+        fragmented(&c, table)
+        retransmitted(&c, table)
+        if isCall { timerDrop(&c, table) }
+    }
+
+    // MARK: sip.no-ack
+
+    private mutating func noACK(_ c: inout DialogCase, _ table: SignallingTable) {
+        for leg in c.dialog.legs.indices {
+            guard
+                let first = c.steps.firstIndex(where: {
+                    Int($0.leg) == leg && !$0.isRequest && $0.method == .invite && $0.status >= 200 && $0.status < 300
+                        && $0.isFirst
+                })
+            else { continue }
+            let accept = c.steps[first]
+            let again = c.steps.indices.filter { index in
+                let step = c.steps[index]
+                return index > first && Int(step.leg) == leg && !step.isRequest && step.method == .invite
+                    && step.record.sequence == accept.record.sequence && step.status == accept.status
+                    && step.toTag == accept.toTag
+            }
+            let isAcknowledged = c.steps.contains {
+                Int($0.leg) == leg && $0.method == .ack && $0.isRequest && $0.record.sequence == accept.record.sequence
+            }
+            guard !isAcknowledged, again.count >= 2, let last = again.last else { continue }
+            let lasted = c.gap(accept, c.steps[last]) ?? 0
+            // With two repetitions alone the capture must show that nothing more came.
+            guard again.count >= 3 || c.silence(after: c.steps[last]) > 8 * second else { continue }
+            let hidden = accept.contact.isPrivateAddress && Self.isPublic(table.endpoints[accept.record.source])
+            report(.sipNoACK, .fault, c.server(accept, table), &c) { c in
+                var details = [
+                    "The \(accept.status) was sent \(again.count + 1) times in \(spoken(lasted)); the ACK would have stopped it.",
+                    "It is repeated by its sender, so the ACK did not reach it by another path either.",
+                ]
+                if hidden { details.append("Its Contact is private: the ACK was probably sent to \(accept.contact.address).") }
+                return Finding(
+                    .sipNoACK, .fault,
+                    "\(Self.name(table.endpoints[accept.record.source])) accepted the call and repeated its 200 \(again.count) times, "
+                        + "but no ACK came: it will end the call after 32 s.",
+                    details: details,
+                    evidence: [
+                        Self.evidence(accept, table, ["Contact", "Record-Route", "CSeq"], "the call is accepted"),
+                        Self.evidence(c.steps[last], table, ["CSeq"], "sent again, the last of \(again.count)"),
+                    ],
+                    culprit: Self.between(c, accept, table), confidence: .likely,
+                    remedies: [
+                        Remedy(
+                            .server, "Make the Contact in the 200 reachable for the caller, and have proxies add Record-Route."),
+                        Remedy(.router, "Let the ACK through: it goes to the Contact, not to where the INVITE went."),
+                    ], subject: Self.subject(c, accept, table))
+            }
+            return
+        }
+    }
+
+    // MARK: sip.retransmit
+
+    private mutating func retransmitted(_ c: inout DialogCase, _ table: SignallingTable) {
+        guard c.steps.contains(where: { $0.record.marks.contains(.retransmission) }) else { return }
+        for (index, step) in c.steps.enumerated() where step.isRequest && step.isFirst && step.method != .ack && step.branch != 0
+        {
+            let answer = c.response(to: step, from: index, atLeast: 100)
+            let again = c.steps.indices.filter { other in
+                let later = c.steps[other]
+                return other > index && other < answer ?? Int.max && later.isRequest && later.branch == step.branch
+                    && later.method == step.method && later.leg == step.leg && later.record.sequence == step.record.sequence
+            }
+            guard again.count >= 2 else { continue }
+            retransmit(index, again, answer, &c, table)
+        }
+    }
+
+    private mutating func retransmit(
+        _ index: Int, _ again: [Int], _ answer: Int?, _ c: inout DialogCase, _ table: SignallingTable
+    ) {
+        let step = c.steps[index]
+        let last = c.steps[again[again.count - 1]]
+        let destination = table.endpoints[step.record.destination]
+        let flow = PackedFlow(
+            source: table.endpoints[step.record.source].address, table.endpoints[step.record.source].port,
+            destination: destination.address, destination.port, step.isOverStream ? .tcp : .udp)
+        let icmp = table.errors[flow]
+        // Two repetitions may be one lost packet; three are seconds of silence.
+        let severity: Severity = again.count < 3 && icmp == nil ? .note : .fault
+        let isExplained =
+            wasReported(.natMappingExpired, c) || wasReported(.natPrivateContact, c) || wasReported(.natRportMissing, c)
+            || wasReported(.sipFragmented, c)
+        guard !isExplained else { return }
+        let lasted = c.gap(step, last) ?? 0
+        let proxy = hopThatAnswered(index, c, table)
+        let copy = c
+        report(.sipRetransmit, severity, variant: answer == nil ? 1 : 2, &c, server: destination.address) {
+            let c = copy
+            var details = [
+                "The branch is the same each time and the gaps grow from \(spoken(c.gap(step, c.steps[again[0]]) ?? 0)): the sender's timer, not a copy in the capture."
+            ]
+            var evidence = [
+                Self.evidence(step, table, Self.fields, "first sent"),
+                Self.evidence(last, table, Self.fields, "sent for the \(again.count + 1)th time"),
+            ]
+            if let answer { evidence.append(Self.evidence(c.steps[answer], table, ["CSeq"], "answered at last")) }
+            if let proxy { details.append("The last hop that answered is \(Self.name(proxy)); what lies behind it did not.") }
+            if let icmp {
+                details.append("\(icmp.source) reports: \(icmp.says).")
+                evidence.append(
+                    Evidence(
+                        place: icmp.place, time: Instant(nanoseconds: icmp.time), source: Endpoint(icmp.source.address, 0),
+                        excerpt: "ICMP: \(icmp.says)", says: "about this packet"))
+            }
+            let rest = answer == nil ? "nobody answered." : "the answer came only then."
+            return Finding(
+                .sipRetransmit, severity,
+                "\(step.method.token) from \(Self.name(table.endpoints[step.record.source])) to \(Self.name(destination)) was sent "
+                    + "\(again.count + 1) times within \(spoken(lasted)) and \(rest)",
+                details: details, evidence: evidence,
+                culprit: icmp.map { .proved("\($0.source)") } ?? Self.between(c, step, table),
+                confidence: icmp == nil ? .likely : .proved,
+                remedies: [
+                    Remedy(.network, "See whether the request arrives: capture at \(Self.name(destination)) too."),
+                    Remedy(.router, "Check firewall and port forwarding on the way, and whether the host is up."),
+                ], subject: Self.subject(c, step, table))
+        }
+    }
+
+    /// A proxy that took the request on another leg of the same dialog.
+    private func hopThatAnswered(_ index: Int, _ c: DialogCase, _ table: SignallingTable) -> PackedEndpoint? {
+        let step = c.steps[index]
+        for (other, request) in c.steps.enumerated()
+        where request.isRequest && request.leg != step.leg && request.method == step.method {
+            guard table.endpoints[request.record.destination].address == table.endpoints[step.record.source].address,
+                c.response(to: request, from: other, atLeast: 100) != nil
+            else { continue }
+            return table.endpoints[request.record.destination]
+        }
+        return nil
+    }
+
+    // MARK: sip.fragmented
+
+    private mutating func fragmented(_ c: inout DialogCase, _ table: SignallingTable) {
+        for (index, step) in c.steps.enumerated()
+        where step.isRequest && step.isFirst && !step.isOverStream && step.method != .ack {
+            let isLarge = step.flags.contains(.fragmented) || step.size > 1_472
+            guard isLarge, c.response(to: step, from: index, atLeast: 100) == nil else { continue }
+            let again = c.steps[(index + 1)...].filter { $0.isRequest && $0.branch == step.branch && $0.method == step.method }
+            guard again.count >= 2 || (c.silence(after: step) > 8 * second && c.isFinal && !again.isEmpty) else { continue }
+            let isPartial = step.flags.contains(.truncated)
+            report(.sipFragmented, .fault, c.server(step, table), &c) { c in
+                Finding(
+                    .sipFragmented, .fault,
+                    "The \(step.method.token) from \(Self.name(table.endpoints[step.record.source])) is too long for one packet, was sent "
+                        + "\(again.count + 1) times in fragments, and nobody answered: fragments get lost on the way.",
+                    details: [
+                        isPartial
+                            ? "Only the first fragment is in the capture; smaller messages are answered."
+                            : "The datagram has \(step.size) octets; a packet holds about 1,472.",
+                        "If the capture filter hides later fragments the silence still stands.",
+                    ],
+                    evidence: [Self.evidence(step, table, ["CSeq", "Via", "Content-Length"], "\(step.size) octets of UDP")],
+                    culprit: Self.between(c, step, table), confidence: .likely,
+                    remedies: [
+                        Remedy(
+                            .phone,
+                            "Use TCP for SIP; switch off codecs and headers that are not needed (RFC 3261 18.1.1 asks for TCP above 1,300 octets)."
+                        ),
+                        Remedy(.router, "Let IP fragments through; reassemble before the NAT or the firewall."),
+                    ], subject: Self.subject(c, step, table))
+            }
+            return
+        }
+    }
+
+    // MARK: sip.timer-drop
+
+    private mutating func timerDrop(_ c: inout DialogCase, _ table: SignallingTable) {
+        guard
+            let accept = c.steps.firstIndex(where: {
+                !$0.isRequest && $0.method == .invite && $0.status >= 200 && $0.status < 300
+            }), let bye = c.steps.firstIndex(where: { $0.isRequest && $0.method == .bye && $0.isFirst }), bye > accept,
+            let lasted = c.gap(c.steps[accept], c.steps[bye])
+        else { return }
+        let drop: (why: String, remedy: Remedy, from: Int)?
+        if let refused = refusedRefresh(accept, bye, c) {
+            drop = refused
+        } else if let silent = sessionExpired(accept, bye, c) {
+            drop = silent
+        } else if abs(lasted - 32 * second) < second, !isAcknowledged(accept, c),
+            c.steps.filter({ isSame($0, c.steps[accept]) }).count > 2
+        {
+            drop = (
+                "64*T1 = 32 s after a 200 that nobody acknowledged",
+                Remedy(.server, "Make the Contact of the 200 reachable, so that the ACK arrives."), accept
+            )
+        } else if abs(lasted - 900 * second) < 600_000_000, !isRefreshed(accept, bye, c) {
+            drop = (
+                "15 minutes to the second after it began",
+                Remedy(.server, "Allow re-INVITE and UPDATE, or switch session timers off."), accept
+            )
+        } else {
+            drop = nil
+        }
+        guard let drop else { return }
+        let step = c.steps[bye]
+        report(.sipTimerDrop, .fault, c.server(step, table), &c) { c in
+            var evidence = [Self.evidence(c.steps[accept], table, ["CSeq", "Session-Expires"], "the call is accepted")]
+            if drop.from != accept {
+                evidence.append(Self.evidence(c.steps[drop.from], table, ["CSeq", "Session-Expires"], "the last sign of life"))
+            }
+            evidence.append(Self.evidence(step, table, ["CSeq", "Reason"], "\(spoken(lasted)) after the call was accepted"))
+            return Finding(
+                .sipTimerDrop, .fault,
+                "A timer ended the call, nobody hung up: \(Self.name(table.endpoints[step.record.source])) sent BYE \(drop.why).",
+                details: ["The call lasted \(spoken(lasted))."], evidence: evidence, culprit: Self.between(c, step, table),
+                confidence: .likely,
+                remedies: [
+                    drop.remedy,
+                    Remedy(.router, "Let requests inside a dialog pass in both directions for as long as the call lasts."),
+                ],
+                subject: Self.subject(c, step, table))
+        }
+    }
+
+    private func isSame(_ a: Step, _ b: Step) -> Bool {
+        !a.isRequest && a.method == b.method && a.record.sequence == b.record.sequence && a.record.status == b.record.status
+    }
+
+    private func isAcknowledged(_ accept: Int, _ c: DialogCase) -> Bool {
+        c.steps.contains { $0.isRequest && $0.method == .ack && $0.record.sequence == c.steps[accept].record.sequence }
+    }
+
+    private func isRefreshed(_ accept: Int, _ bye: Int, _ c: DialogCase) -> Bool {
+        c.steps[(accept + 1)..<bye].contains {
+            !$0.isRequest && ($0.method == .invite || $0.method == .update) && $0.status >= 200 && $0.status < 300
+                && $0.record.sequence != c.steps[accept].record.sequence
+        }
+    }
+
+    /// A re-INVITE or UPDATE inside the call that failed for good or was never answered, and the BYE that followed.
+    private func refusedRefresh(_ accept: Int, _ bye: Int, _ c: DialogCase) -> (why: String, remedy: Remedy, from: Int)? {
+        guard
+            let index = c.steps[(accept + 1)..<bye].lastIndex(where: {
+                $0.isRequest && $0.isFirst && ($0.method == .invite || $0.method == .update) && !$0.flags.contains(.truncated)
+            }), let gap = c.gap(c.steps[index], c.steps[bye]), gap < 40 * second
+        else { return nil }
+        let request = c.steps[index]
+        let allow = Remedy(
+            .phone, "Allow re-INVITE and UPDATE inside a call; answer them where Contact says, through the same path.")
+        guard let answer = c.response(to: request, from: index) else {
+            let again = c.steps[(index + 1)..<bye].filter {
+                $0.isRequest && $0.branch == request.branch && $0.method == request.method
+            }.count
+            guard again >= 2 || gap > 20 * second else { return nil }
+            return ("\(spoken(gap)) after a \(request.method.token) inside the call that nobody answered", allow, index)
+        }
+        switch c.steps[answer].status {
+        case 408, 481, 500, 501, 503, 504, 405, 420:
+            guard let wait = c.gap(c.steps[answer], c.steps[bye]), wait < 5 * second else { return nil }
+            return (
+                "right after a \(request.method.token) inside the call was refused with \(c.steps[answer].status)", allow, answer
+            )
+        default: return nil
+        }
+    }
+
+    /// BYE when the session interval was over, or a third of it (at most 32 s) before (RFC 4028 10).
+    private func sessionExpired(_ accept: Int, _ bye: Int, _ c: DialogCase) -> (why: String, remedy: Remedy, from: Int)? {
+        var interval = Step.noNumber
+        var refreshed = accept
+        for (index, step) in c.steps[..<bye].enumerated() where step.method == .invite || step.method == .update {
+            if step.sessionExpires != Step.noNumber, !step.isRequest || interval == Step.noNumber {
+                interval = step.sessionExpires
+            }
+            if index > accept, !step.isRequest, step.status >= 200, step.status < 300, step.isFirst { refreshed = index }
+        }
+        guard interval != Step.noNumber, interval >= 30, let silent = c.gap(c.steps[refreshed], c.steps[bye]) else { return nil }
+        let whole = Int64(interval) * second
+        let early = whole - min(32 * second, whole / 3)
+        let slack = 2 * second
+        guard abs(silent - whole) < slack || abs(silent - early) < slack else { return nil }
+        return (
+            "when the session interval of \(interval) s (RFC 4028) ran out without a refresh",
+            Remedy(.server, "Let the refresher's re-INVITE or UPDATE through, or switch session timers off."), refreshed
+        )
+    }
+}

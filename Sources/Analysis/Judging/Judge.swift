@@ -1,0 +1,165 @@
+import Base
+import Capture
+
+/// Looks at one dialog after the other and reports what an expert would.
+///
+/// Each finding has a function of its own in an extension; what several dialogs tell together is kept here until the end.
+struct Judge: Sendable {
+    /// What a challenged source did: one that tries many names and never gets in is a scanner.
+    struct Tally: Sendable {
+        var names: Set<UInt64> = []
+        var successes = 0
+    }
+
+    /// Shortest life of a challenge after which its being unanswered means something.
+    static let patience: Int64 = 10 * second
+
+    let options: AnalysisOptions
+    var merger = FindingMerger()
+    var registrations: [RegistrationSummary] = []
+    var tallies: [PackedAddress: Tally] = [:]
+    /// Servers seen to send to where they heard from, whatever Contact said.
+    var repairing: Set<PackedAddress> = []
+    /// Findings that hold only if nothing seen elsewhere explains them.
+    var drafts: [Draft] = []
+    var cutMessages = 0
+    var timelessMessages = 0
+    /// Dialogs by whether messages went both ways, per source: for `capture.blind`.
+    var oneWay: [UInt16: (one: Int, both: Int)] = [:]
+    /// Octets of text kept with dialogs.
+    var textKept = 0
+
+    /// Octets of text that accused dialogs keep at most, together.
+    static let mostAccusedText = 64 << 20
+
+    /// A finding with the condition it still depends on.
+    struct Draft: Sendable {
+        enum Condition: Sendable {
+            case noScanner(PackedAddress)
+            case notRepaired(PackedAddress)
+            /// One leg was seen both ways; true where media came too.
+            case media(dialog: Int)
+        }
+
+        var condition: Condition
+        var key: FindingMerger.Key
+        var dialogs: [Int]
+        var finding: Finding
+    }
+
+    init(options: AnalysisOptions) { self.options = options }
+
+    /// Judges what is open of a dialog. What was reported of it before is not reported again.
+    mutating func judge(_ number: Int, in table: inout SignallingTable, end: Int64, isFinal: Bool) {
+        var c = DialogCase(number, table, end: end, isFinal: isFinal)
+        guard !c.steps.isEmpty else { return }
+        if isFinal { noteDirections(c) }
+        authentication(&c, table)
+        if c.dialog.kind == .registration {
+            mappings(&c, table)
+        } else if c.steps.contains(where: { $0.method == .invite }) {
+            movedCaller(&c, table)
+        }
+        addresses(&c, table)
+        transactions(&c, table)
+        if c.dialog.kind == .call { descriptions(&c, table) }
+        table.dialogs[number].reported = c.dialog.reported
+        table.dialogs[number].progress = c.dialog.progress
+    }
+
+    // MARK: Reporting
+
+    /// Reports a finding about a dialog once at each severity or worse. `make` is called only for a cause not seen before.
+    mutating func report(
+        _ name: FindingName, _ severity: Severity, variant: UInt64 = 0, _ c: inout DialogCase, server: PackedAddress,
+        also: [Int] = [], _ make: () -> Finding
+    ) {
+        guard claim(name, severity, &c) else { return }
+        let key = FindingMerger.Key(name: name, severity: severity, variant: variant, server: server, vantage: c.dialog.vantage)
+        if !merger.merge(key, dialogs: [c.number] + also) {
+            var finding = make()
+            finding.subject.dialogs = [c.number] + also
+            merger.insert(finding, key)
+        }
+    }
+
+    mutating func draft(
+        _ condition: Draft.Condition, _ name: FindingName, _ severity: Severity, variant: UInt64 = 0, _ c: inout DialogCase,
+        server: PackedAddress, _ make: () -> Finding
+    ) {
+        guard claim(name, severity, &c) else { return }
+        var finding = make()
+        finding.subject.dialogs = [c.number]
+        drafts.append(
+            Draft(
+                condition: condition,
+                key: .init(name: name, severity: severity, variant: variant, server: server, vantage: c.dialog.vantage),
+                dialogs: [c.number], finding: finding))
+    }
+
+    private func claim(_ name: FindingName, _ severity: Severity, _ c: inout DialogCase) -> Bool {
+        let place = UInt64(FindingName.allCases.firstIndex(of: name) ?? 0) * 2
+        let level: UInt64 =
+            switch severity {
+            case .fault: 3
+            case .risk: 2
+            case .note: 1
+            }
+        guard c.dialog.reported >> place & 3 < level else { return false }
+        c.dialog.reported |= level << place
+        if severity.accuses { c.dialog.progress.insert(.accused) }
+        return true
+    }
+
+    func wasReported(_ name: FindingName, _ c: DialogCase) -> Bool {
+        let place = UInt64(FindingName.allCases.firstIndex(of: name) ?? 0) * 2
+        return c.dialog.reported >> place & 3 >= 2
+    }
+
+    static func subject(_ c: DialogCase, _ step: Step, _ table: SignallingTable) -> FindingSubject {
+        let (client, server) = (c.client(step, table), c.server(step, table))
+        return FindingSubject(
+            dialogs: [c.number], callID: c.dialog.callIDLength > 0 ? String(decoding: c.dialog.callID, as: UTF8.self) : nil,
+            aor: c.aor.isEmpty ? nil : c.aor, client: client.isKnown || client.port != 0 ? client.endpoint : nil,
+            server: server.isKnown ? server.endpoint : nil, vantage: c.dialog.vantage)
+    }
+
+    /// Quotes a message.
+    static func evidence(_ step: Step, _ table: SignallingTable, _ fields: [String], _ says: String) -> Evidence {
+        Self.evidence(step.record, table, fields, says)
+    }
+
+    static func evidence(_ record: MessageRecord, _ table: SignallingTable, _ fields: [String], _ says: String) -> Evidence {
+        let excerpt: String
+        if let text = table.text(of: record) {
+            excerpt = MessageExcerpt.excerpt(Array(text), fields)
+        } else {
+            excerpt =
+                record.isRequest
+                ? "\(record.method.token) (CSeq \(record.sequence))"
+                : "SIP/2.0 \(record.status) \(MessageExcerpt.reason(of: record.status)) (CSeq \(record.sequence))"
+        }
+        let (source, destination) = (table.endpoints[record.source], table.endpoints[record.destination])
+        return Evidence(
+            place: record.place, time: record.time, source: source.isKnown || source.port != 0 ? source.endpoint : nil,
+            destination: destination.isKnown || destination.port != 0 ? destination.endpoint : nil, excerpt: excerpt, says: says)
+    }
+
+    static func bytes(_ step: Step, _ table: SignallingTable) -> [UInt8]? {
+        table.text(of: step.record).map { Array($0) }
+    }
+
+    /// How a reader calls an end: its address, or that a log leaves it out.
+    static func name(_ endpoint: PackedEndpoint) -> String {
+        if endpoint.isKnown { return endpoint.endpoint.description }
+        return endpoint.port == 0 ? "the logging server" : "port \(endpoint.port)"
+    }
+
+    static func between(_ c: DialogCase, _ step: Step, _ table: SignallingTable) -> Culprit {
+        .between(Self.name(c.client(step, table)), Self.name(c.server(step, table)))
+    }
+
+    func hash(_ bytes: ArraySlice<UInt8>) -> UInt64 {
+        bytes.withUnsafeBytes { $0.hash(Span(0, $0.count)) }
+    }
+}

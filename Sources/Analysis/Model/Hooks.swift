@@ -1,0 +1,78 @@
+import Base
+
+/// What signalling says about a call's media.
+public struct CallFact: Sendable {
+    public enum What: Sendable {
+        /// A session description in a request (`isAnswer` false or true) or response. `retransmission`s are not told again.
+        case description([UInt8], isAnswer: Bool)
+        /// 2xx to the first INVITE.
+        case answered
+        /// ACK to that 2xx.
+        case acknowledged
+        /// BYE, CANCEL or a final failure.
+        case ended
+    }
+
+    /// Index in `AnalysisResult.dialogs`.
+    public var dialog: Int
+    /// Which hop of the same Call-ID: a capture on a proxy sees several.
+    public var leg: Int
+    public var place: EvidencePlace
+    public var time: Instant?
+    /// Of the packet, not of the message.
+    public var source: Endpoint?
+    public var destination: Endpoint?
+    /// The source sent the dialog's first INVITE on this leg.
+    public var isFromCaller: Bool
+    public var what: What
+
+    public init(
+        dialog: Int, leg: Int, place: EvidencePlace, time: Instant?, source: Endpoint?, destination: Endpoint?,
+        isFromCaller: Bool,
+        what: What
+    ) {
+        self.dialog = dialog
+        self.leg = leg
+        self.place = place
+        self.time = time
+        self.source = source
+        self.destination = destination
+        self.isFromCaller = isFromCaller
+        self.what = what
+    }
+}
+
+/// Which directions of a call's media were seen.
+public enum MediaOutcome: Hashable, Sendable {
+    /// The capture holds no media of this call and cannot tell.
+    case unknown
+    case bothWays
+    case oneWay
+    /// None, while the capture holds other calls' media.
+    case none
+}
+
+/// One SIP message as handed to the matching of sides.
+public struct SideMessage: Sendable {
+    public var place: EvidencePlace
+    public var time: Instant?
+    public var source: Endpoint?
+    public var destination: Endpoint?
+    public var isStream: Bool
+    public var bytes: [UInt8]
+    /// Index in `AnalysisResult.dialogs`, -1 where unknown: findings then name the Call-ID alone.
+    public var dialog = -1
+
+    public init(
+        place: EvidencePlace, time: Instant?, source: Endpoint?, destination: Endpoint?, isStream: Bool, bytes: [UInt8],
+        dialog: Int = -1
+    ) {
+        self.place = place
+        self.time = time
+        self.source = source
+        self.destination = destination
+        self.isStream = isStream
+        self.bytes = bytes
+        self.dialog = dialog
+    }
+}

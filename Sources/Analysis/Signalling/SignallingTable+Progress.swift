@@ -1,0 +1,182 @@
+import Base
+import Capture
+
+extension SignallingTable {
+    /// What a message changes: the dialog's progress, its flow, what its sender is known to know.
+    mutating func follow(
+        _ step: inout Step, _ number: Int, _ facts: MessageFacts, _ p: Bytes, _ envelope: Envelope
+    ) {
+        let isFromClient = step.flags.contains(.fromClient)
+        program(step, number, facts, p, envelope)
+        if step.isDuplicate { return }
+        if step.hasCredentials {
+            use(step.nonce)
+            use(step.otherNonce)
+        }
+        if dialogs[number].stepCount > 0 {
+            if step.isFirst { dialogs[number].progress.insert(.severalMessages) }
+            if !dialogs[number].progress.contains(.bothWays) { noteDirections(step, number) }
+        }
+        if facts.isSDP || facts.body.count > 8 {
+            if let description = SDPFacts(p, facts.body) {
+                step.sdp = keep(description)
+                step.record.marks.insert(.hasSDP)
+            }
+        }
+        if step.isRequest {
+            if isFromClient, stun.isHost(envelope.source.address, envelope.place.vantage) || wasTold(envelope.source) {
+                step.flags.insert(.knowsItself)
+            }
+            request(step, number)
+        } else {
+            if step.flags.contains(.received) || step.flags.contains(.rportValue),
+                step.via.address != envelope.destination.address || step.via.port != envelope.destination.port
+            {
+                tell(envelope.destination)
+            }
+            if stun.isHost(envelope.source.address, envelope.place.vantage) || wasTold(envelope.source) {
+                step.flags.insert(.knowsItself)
+            }
+            response(step, number)
+        }
+        if !envelope.isStream { flow(&step, number, envelope) }
+    }
+
+    private mutating func noteDirections(_ step: Step, _ number: Int) {
+        var at = dialogs[number].lastStep
+        var looked = 0
+        while at >= 0, looked < 8 {
+            let other = steps[Int(at)]
+            if other.leg == step.leg, other.flags.contains(.fromClient) != step.flags.contains(.fromClient) {
+                dialogs[number].progress.insert(.bothWays)
+                return
+            }
+            at = other.record.previous
+            looked += 1
+        }
+    }
+
+    private mutating func program(
+        _ step: Step, _ number: Int, _ facts: MessageFacts, _ p: Bytes, _ envelope: Envelope
+    ) {
+        if step.flags.contains(.fromClient) {
+            guard dialogs[number].clientProgram == 0 else { return }
+            let span = facts.userAgent.isEmpty ? facts.server : facts.userAgent
+            dialogs[number].clientProgram = programs.number(p, span, isServer: false, envelope.place)
+        } else {
+            guard dialogs[number].serverProgram == 0 else { return }
+            let span = facts.server.isEmpty ? facts.userAgent : facts.server
+            dialogs[number].serverProgram = programs.number(p, span, isServer: true, envelope.place)
+        }
+    }
+
+    private mutating func request(_ step: Step, _ number: Int) {
+        switch step.method {
+        case .bye: dialogs[number].progress.insert(.ended)
+        case .cancel: dialogs[number].progress.insert(.cancelled)
+        case .ack: if dialogs[number].progress.contains(.answered) { dialogs[number].progress.insert(.acknowledged) }
+        case .invite, .register, .options, .subscribe, .notify, .publish, .message, .prack, .update, .info, .refer, .other: break
+        }
+    }
+
+    private mutating func response(_ step: Step, _ number: Int) {
+        guard step.status >= 200 else { return }
+        dialogs[number].progress.insert(.finalResponse)
+        let counts: Bool
+        switch dialogs[number].kind {
+        case .call: counts = step.method == .invite
+        case .registration: counts = step.method == .register
+        case .subscription, .message, .options, .other: counts = true
+        }
+        guard counts else { return }
+        if step.status < 300 {
+            dialogs[number].progress.insert(.answered)
+            dialogs[number].progress.remove(.failed)
+            dialogs[number].status = step.record.status
+            guard step.method == .register else { return }
+            dialogs[number].progress.remove(.unregistered)
+            if step.expires == 0 {
+                dialogs[number].progress.insert(.unregistered)
+            } else if step.contact.kind == .none, step.expires == Step.noNumber, askedToLeave(step, number) {
+                dialogs[number].progress.insert(.unregistered)
+            }
+            dialogs[number].granted = step.expires
+        } else if dialogs[number].kind != .call || !dialogs[number].progress.contains(.answered) {
+            dialogs[number].progress.insert(.failed)
+            dialogs[number].progress.remove(.settled)
+            if dialogs[number].kind == .registration { dialogs[number].progress.remove(.answered) }
+            dialogs[number].status = step.record.status
+        }
+    }
+
+    private func askedToLeave(_ step: Step, _ number: Int) -> Bool {
+        var at = dialogs[number].lastStep
+        while at >= 0 {
+            let other = steps[Int(at)]
+            if other.isRequest, other.record.sequence == step.record.sequence { return other.expires == 0 }
+            at = other.record.previous
+        }
+        return false
+    }
+
+    // MARK: Flows
+
+    private mutating func flow(_ step: inout Step, _ number: Int, _ envelope: Envelope) {
+        let vantage = envelope.place.vantage
+        if step.isRequest, step.method == .register, step.flags.contains(.fromClient) {
+            let former = dialogs[number].flow
+            let current = flows.open(envelope.source, envelope.destination, vantage, at: envelope.time)
+            if former >= 0, former != current, let state = flows[former], state.server == envelope.destination {
+                let since =
+                    state.pending.map { milliseconds(envelope.time - $0.time) &+ $0.idle }
+                    ?? milliseconds(envelope.time - state.last)
+                step.idle = max(0, since)
+                if state.keepalivesSinceRegister > 0 { step.flags.insert(.keptAlive) }
+                if let pending = state.pending, pending.sends >= 2 || envelope.time - pending.time > 2_000_000_000 {
+                    expiries[number, default: []].append(
+                        Expiry(place: envelope.place, former: former, current: current, pending: pending))
+                    flows.forget(former)
+                }
+            }
+            if step.contact.isPrivateAddress, !envelope.source.address.isPrivateNetwork, privateContacts.count < 1 << 18 {
+                privateContacts[PackedEndpoint(step.contact.address, step.contact.portOrDefault)] = envelope.source
+            }
+            flows.outbound(current, at: envelope.time, isRegister: true, isKeepalive: false, isAnswer: false)
+            dialogs[number].flow = current
+            return
+        }
+        let outbound = flows.number(envelope.source, envelope.destination, vantage)
+        if outbound >= 0 {
+            flows.outbound(
+                outbound, at: envelope.time, isRegister: false, isKeepalive: step.method == .options, isAnswer: !step.isRequest)
+            return
+        }
+        let inbound = flows.number(envelope.destination, envelope.source, vantage)
+        if inbound >= 0 {
+            flows.inbound(
+                inbound, at: envelope.time,
+                request: step.isRequest && step.method != .ack ? (envelope.place, number) : nil)
+        }
+    }
+
+    mutating func icmp(_ flow: PackedFlow, _ note: ICMPNote) {
+        if errors[flow] != nil {
+            errors[flow]?.count += 1
+        } else if errors.count < 1 << 16 {
+            errors[flow] = note
+        }
+    }
+
+    /// Bytes that only keep a mapping alive, or STUN on the flow.
+    mutating func keepalive(_ envelope: Envelope) {
+        guard !envelope.isStream else { return }
+        let vantage = envelope.place.vantage
+        let outbound = flows.number(envelope.source, envelope.destination, vantage)
+        if outbound >= 0 {
+            flows.outbound(outbound, at: envelope.time, isRegister: false, isKeepalive: true, isAnswer: false)
+            return
+        }
+        let inbound = flows.number(envelope.destination, envelope.source, vantage)
+        if inbound >= 0 { flows.inbound(inbound, at: envelope.time, request: nil) }
+    }
+}
