@@ -8,6 +8,8 @@ public struct CaptureError: Error, Hashable, Sendable, CustomStringConvertible {
         case recordLength(UInt32)
         /// A link type that is not read here.
         case linkType(UInt32)
+        /// No HEPv3 packet, or one whose lengths do not fit or that names no addresses.
+        case hep
     }
 
     public var reason: Reason
@@ -24,6 +26,7 @@ public struct CaptureError: Error, Hashable, Sendable, CustomStringConvertible {
         case .magic(let magic): "not a pcap file: it begins with \(magic) (octet \(offset))"
         case .truncatedHeader: "the pcap file header is cut short (octet \(offset))"
         case .recordLength(let length): "a record of \(length) octets (octet \(offset))"
+        case .hep: "not a HEPv3 packet (octet \(offset))"
         case .linkType(let type): "link type \(type) is not known here (octet \(offset))"
         }
     }

@@ -11,6 +11,10 @@ public enum LinkType: UInt32, Hashable, Sendable {
     case raw = 101
     /// OpenBSD loopback: the family in network order.
     case loop = 108
+    /// PPP, with or without its HDLC-like address octets.
+    case ppp = 9
+    /// The IP packet alone, of one family.
+    case ipv4 = 228, ipv6 = 229
     /// Linux cooked capture.
     case linuxSLL = 113
     /// Linux cooked capture, version 2.
@@ -21,7 +25,8 @@ public enum LinkType: UInt32, Hashable, Sendable {
         var at = record.lowerBound
         func ether(_ place: Int) -> Int? { place + 2 <= record.upperBound ? Int(bytes.uint16(at: place)) : nil }
         switch self {
-        case .raw, .rawOld, .rawBSD: break
+        case .raw, .rawOld, .rawBSD, .ipv4, .ipv6: break
+        case .ppp: at += bytes.count > at && bytes[at] == 0xff ? 4 : 2
         case .null, .loop: at += 4
         case .linuxSLL:
             guard let type = ether(at + 14), type == 0x0800 || type == 0x86dd else { return nil }

@@ -1,0 +1,153 @@
+import Base
+
+/// Reads a pcap or pcapng file chunk by chunk: frames, packets, payloads.
+///
+/// The reader repeats: `begin` a batch, put octets into its space, `decode` how many; at the file's end `finish`. Octets of a
+/// frame that is not complete yet wait in the decoder. Whatever the octets are, nothing traps; `notes` tells what was amiss.
+public struct CaptureDecoder: ~Copyable {
+    /// What is believed and held at most.
+    public struct Limits: Sendable {
+        /// Octets of one record or block.
+        public var block: UInt32
+        public var streams: StreamTable.Limits
+
+        public init(block: UInt32 = 16 << 20, streams: StreamTable.Limits = .init()) {
+            self.block = max(block, PcapFile.mostRecordOctets + 64)
+            self.streams = streams
+        }
+    }
+
+    enum Container {
+        /// Fewer octets than tell what it is.
+        case unknown
+        case pcap(PcapState)
+        case pcapng(PcapNGState)
+        /// Not a capture, or one whose head cannot be read.
+        case refused
+    }
+
+    /// What became visible and what did not.
+    public var notes: CaptureNotes { frames.notes }
+    /// Octets of the file taken in so far.
+    public internal(set) var offset: UInt64 = 0
+
+    var container = Container.unknown
+    var frames: FrameDecoder
+    let limits: Limits
+    private let file: Int
+    /// The beginning of a frame or block that is not complete.
+    private var carried: [UInt8] = []
+    /// Octets the next frame or block needs in one piece.
+    var wanted = 0
+
+    /// `file`: index of the file among those analysed together.
+    public init(file: Int = 0, limits: Limits = Limits()) {
+        self.file = file
+        self.limits = limits
+        frames = FrameDecoder(limits: limits.streams)
+    }
+
+    /// Empties the batch and puts back what was left over.
+    public mutating func begin(_ batch: inout PayloadBatch) {
+        batch.removeAll()
+        batch.file = file
+        batch.input.grow(to: max(wanted, carried.count) + 65_536, keeping: 0)
+        carried.withUnsafeBytes { bytes in
+            if let start = bytes.baseAddress { batch.input.start.copyMemory(from: start, byteCount: bytes.count) }
+        }
+        batch.filled = carried.count
+        carried.removeAll(keepingCapacity: true)
+    }
+
+    /// `count` octets were put into the batch's space: sorts out every complete frame.
+    public mutating func decode(_ batch: inout PayloadBatch, adding count: Int) {
+        precondition(count >= 0 && batch.filled + count <= batch.input.capacity, "more octets than there was space")
+        batch.filled += count
+        offset &+= UInt64(count)
+        let used = walk(&batch)
+        frames.settle()
+        if used < batch.filled {
+            carried.append(contentsOf: UnsafeRawBufferPointer(start: batch.input.start + used, count: batch.filled - used))
+        }
+    }
+
+    /// The file has ended: what is still incomplete is accounted for, streams give what they hold.
+    public mutating func finish(_ batch: inout PayloadBatch) {
+        let left = carried.count
+        if left > 0 {
+            frames.notes.note(.cutOff(missing: max(0, wanted - left)), at: offset &- UInt64(left))
+            carried.removeAll()
+        } else if offset == 0 {
+            frames.notes.note(.magic(0), at: 0)
+        }
+        batch.removeAll()
+        batch.file = file
+        frames.finish(&batch)
+    }
+
+    /// The compression around the file is damaged here: what follows is lost.
+    public mutating func noteCompressionDamage() { frames.notes.note(.compression, at: offset) }
+
+    /// Begins the batch, copies the chunk in and decodes it: for those who have the octets already.
+    public mutating func feed(_ chunk: [UInt8], into batch: inout PayloadBatch) {
+        begin(&batch)
+        batch.input.grow(to: batch.filled + chunk.count, keeping: batch.filled)
+        chunk.withUnsafeBytes { bytes in
+            if let start = bytes.baseAddress {
+                (batch.input.start + batch.filled).copyMemory(from: start, byteCount: bytes.count)
+            }
+        }
+        decode(&batch, adding: chunk.count)
+    }
+
+    /// Returns how many octets of the batch are done with.
+    private mutating func walk(_ batch: inout PayloadBatch) -> Int {
+        let base = offset &- UInt64(batch.filled)
+        var at = 0
+        if case .unknown = container {
+            guard let used = open(UnsafeRawBufferPointer(start: batch.input.start, count: batch.filled)) else { return 0 }
+            at = used
+        }
+        switch container {
+        case .unknown, .refused:
+            return batch.filled
+        case .pcap(var state):
+            let used = walkPcap(&batch, from: at, base: base, &state)
+            container = .pcap(state)
+            return used
+        case .pcapng(var state):
+            let used = walkPcapNG(&batch, from: at, base: base, &state)
+            container = .pcapng(state)
+            return used
+        }
+    }
+
+    /// Tells the container from its head. Returns how many octets of it to skip; nil to wait for more.
+    private mutating func open(_ bytes: UnsafeRawBufferPointer) -> Int? {
+        guard bytes.count >= 4 else {
+            wanted = 4
+            return nil
+        }
+        let magic = UInt32(bigEndian: bytes.loadUnaligned(as: UInt32.self))
+        if magic == 0x0a0d_0d0a {
+            container = .pcapng(PcapNGState())
+            return 0
+        }
+        guard var state = PcapState(magic: magic) else {
+            frames.notes.note(.magic(magic), at: 0)
+            container = .refused
+            return bytes.count
+        }
+        guard bytes.count >= 24 else {
+            wanted = 24
+            return nil
+        }
+        frames.notes.snapLength = state.word(bytes, 16)
+        // The upper bits may hold a frame check sequence length.
+        state.linkType = state.word(bytes, 20) & 0x0fff_ffff
+        state.link = LinkType(rawValue: state.linkType)
+        container = .pcap(state)
+        frames.notes.interfaces = 1
+        return 24
+    }
+}

@@ -1,0 +1,289 @@
+import Base
+import Packet
+
+/// Takes frames apart: link layer, IP with its fragments, UDP, TCP, ICMP. What carries a payload becomes a record.
+///
+/// For files `CaptureDecoder` drives it; a live capture does so itself: `append` frames to a batch one after another.
+public struct FrameDecoder: ~Copyable {
+    /// The packet in hand.
+    struct Context {
+        var frame: UInt64
+        var time: Int64
+        var wire: UInt32
+        var source = PackedAddress(high: 0, low: 0)
+        var destination = PackedAddress(high: 0, low: 0)
+        var flags: PayloadRecord.Flags = []
+        var ttl: UInt8 = 0
+        var ipID: UInt16 = 0
+        /// The octets lie outside the batch's input and must be copied into its area.
+        var isElsewhere = false
+    }
+
+    public internal(set) var notes = CaptureNotes()
+    var streams: StreamTable
+    var fragments: FragmentTable
+    /// Frames that carried the packet in hand, when it was put together.
+    var parts: [UInt64] = []
+    /// Payloads by `ContentGuess`, until `settle`.
+    private var contents = InlineArray<16, UInt64>(repeating: 0)
+
+    public init(limits: StreamTable.Limits = .init()) {
+        streams = StreamTable(limits: limits)
+        fragments = FragmentTable()
+    }
+
+    /// Adds one frame that was just captured. `wire`: its length on the wire. `link` nil: unknown, by number `linkType`.
+    public mutating func append(
+        _ frame: UnsafeRawBufferPointer, wire: Int, at time: Instant, link: LinkType?, linkType: UInt32,
+        to batch: inout PayloadBatch
+    ) {
+        let at = batch.filled
+        batch.input.grow(to: at + frame.count, keeping: at)
+        if let start = frame.baseAddress { (batch.input.start + at).copyMemory(from: start, byteCount: frame.count) }
+        batch.filled = at + frame.count
+        take(&batch, at: at, captured: frame.count, wire: wire, time: time.nanoseconds, link: link, linkType: linkType)
+    }
+
+    /// A frame that cannot be looked into counts all the same: numbers must agree with other programs'.
+    mutating func skip(wire: Int) {
+        notes.frames &+= 1
+        notes.wireOctets &+= UInt64(truncatingIfNeeded: wire)
+    }
+
+    /// What the capturing kernel says it has dropped so far.
+    public mutating func noteDrops(_ count: UInt64) { notes.drops = count }
+
+    /// Moves counts into `notes`.
+    public mutating func settle() {
+        for index in 0..<10 where contents[index] > 0 {
+            notes.contents[index] &+= contents[index]
+            contents[index] = 0
+        }
+    }
+
+    /// No more frames: incomplete datagrams and messages are given as far as they came.
+    public mutating func finish(_ batch: inout PayloadBatch) {
+        for lost in fragments.removeAll() { incomplete(lost, &batch) }
+        streams.finish(&batch, &notes)
+        count(batch, from: 0)
+        settle()
+    }
+
+    /// One frame whose octets lie in the batch's input.
+    @inline(__always)
+    mutating func take(
+        _ batch: inout PayloadBatch, at: Int, captured: Int, wire: Int, time: Int64, link: LinkType?, linkType: UInt32
+    ) {
+        notes.count(wire: wire, at: time)
+        var context = Context(frame: notes.frames, time: time, wire: UInt32(clamping: wire))
+        if captured < wire {
+            notes.truncated &+= 1
+            context.flags.insert(.truncated)
+        }
+        let base = UnsafeRawPointer(batch.input.start)
+        guard let link else {
+            notes.unknownLinkTypes[linkType, default: 0] &+= 1
+            return
+        }
+        let start = Self.ip(base, at, at + captured, link)
+        guard start >= 0 else {
+            if start == -1 { notes.notIP &+= 1 } else { notes.malformed &+= 1 }
+            return
+        }
+        let had = batch.records.count
+        internet(&batch, base, start, at + captured, &context, depth: 0)
+        if fragments.isDue(time) {
+            while let lost = fragments.expire(at: Instant(nanoseconds: time)) { incomplete(lost, &batch) }
+        }
+        count(batch, from: had)
+    }
+
+    @inline(__always)
+    private mutating func count(_ batch: borrowing PayloadBatch, from first: Int) {
+        for index in first..<batch.records.count { contents[Int(batch.records[index].content.rawValue)] &+= 1 }
+    }
+
+    /// IPv4 or IPv6 from `at`, of which `end` bounds what was captured.
+    mutating func internet(
+        _ batch: inout PayloadBatch, _ base: UnsafeRawPointer, _ at: Int, _ end: Int, _ context: inout Context, depth: Int
+    ) {
+        guard at < end else {
+            notes.malformed &+= 1
+            return
+        }
+        let version = base.load(fromByteOffset: at, as: UInt8.self) >> 4
+        if version == 4 {
+            guard at + 20 <= end else {
+                notes.malformed &+= 1
+                return
+            }
+            let header = Int(base.load(fromByteOffset: at, as: UInt8.self) & 15) * 4
+            var total = Int(base.half(at + 2))
+            // Segmentation offload leaves the length to the network card.
+            if total == 0 { total = end - at }
+            guard header >= 20, total >= header, at + header <= end else {
+                notes.malformed &+= 1
+                return
+            }
+            context.ttl = base.load(fromByteOffset: at + 8, as: UInt8.self)
+            context.ipID = base.half(at + 4)
+            context.source = PackedAddress(v4: base.word(at + 12))
+            context.destination = PackedAddress(v4: base.word(at + 16))
+            let fragment = base.half(at + 6) & 0x3fff
+            if fragment != 0 {
+                self.fragment(&batch, base, at, min(end, at + total), total: total, &context, depth: depth)
+                return
+            }
+            transport(
+                &batch, base, at + header, min(end, at + total), length: total - header,
+                base.load(fromByteOffset: at + 9, as: UInt8.self), &context, depth: depth)
+        } else if version == 6 {
+            internet6(&batch, base, at, end, &context, depth: depth)
+        } else {
+            notes.malformed &+= 1
+        }
+    }
+
+    private mutating func internet6(
+        _ batch: inout PayloadBatch, _ base: UnsafeRawPointer, _ at: Int, _ end: Int, _ context: inout Context, depth: Int
+    ) {
+        guard at + 40 <= end else {
+            notes.malformed &+= 1
+            return
+        }
+        var length = Int(base.half(at + 4))
+        if length == 0 { length = end - at - 40 }
+        let stop = min(end, at + 40 + length)
+        context.ttl = base.load(fromByteOffset: at + 7, as: UInt8.self)
+        context.ipID = 0
+        context.source = PackedAddress(high: base.long(at + 8), low: base.long(at + 16))
+        context.destination = PackedAddress(high: base.long(at + 24), low: base.long(at + 32))
+        var next = base.load(fromByteOffset: at + 6, as: UInt8.self)
+        var place = at + 40
+        // RFC 8200 4: each extension header names the next; more than a few are no honest packet.
+        for _ in 0..<8 {
+            switch next {
+            case 0, 43, 60, 51, 135:
+                guard place + 8 <= stop else {
+                    notes.malformed &+= 1
+                    return
+                }
+                let units = Int(base.load(fromByteOffset: place + 1, as: UInt8.self))
+                let size = next == 51 ? (units + 2) * 4 : (units + 1) * 8
+                next = base.load(fromByteOffset: place, as: UInt8.self)
+                place += size
+                guard place <= stop else {
+                    notes.malformed &+= 1
+                    return
+                }
+            case 44:
+                fragment(&batch, base, at, stop, total: 40 + length, &context, depth: depth)
+                return
+            default:
+                transport(&batch, base, place, stop, length: at + 40 + length - place, next, &context, depth: depth)
+                return
+            }
+        }
+        notes.malformed &+= 1
+    }
+
+    /// `end` bounds what was captured, `length` is the transport's length as IP says.
+    private mutating func transport(
+        _ batch: inout PayloadBatch, _ base: UnsafeRawPointer, _ at: Int, _ end: Int, length: Int, _ number: UInt8,
+        _ context: inout Context, depth: Int
+    ) {
+        switch number {
+        case 17:
+            udp(&batch, base, at, end, length: length, context)
+        case 6:
+            guard let segment = TCPView(base, at, end, length: length) else {
+                notes.malformed &+= 1
+                return
+            }
+            notes.segments &+= 1
+            streams.take(segment, base, context, parts, &batch, &notes)
+        case 1: icmp(&batch, base, at, end, context, isIPv6: false)
+        case 58: icmp(&batch, base, at, end, context, isIPv6: true)
+        case 4, 41:
+            guard depth < 2 else {
+                notes.malformed &+= 1
+                return
+            }
+            context.flags.insert(.tunnelled)
+            internet(&batch, base, at, end, &context, depth: depth + 1)
+        default:
+            notes.otherProtocols[number, default: 0] &+= 1
+        }
+    }
+
+    @inline(__always)
+    mutating func udp(
+        _ batch: inout PayloadBatch, _ base: UnsafeRawPointer, _ at: Int, _ end: Int, length: Int, _ context: Context
+    ) {
+        guard at + 8 <= end, length >= 8 else {
+            notes.malformed &+= 1
+            return
+        }
+        var flags = context.flags
+        var said = Int(base.half(at + 4))
+        if said != length {
+            // Zero: a jumbo, or left to the network card. Shorter than the packet: padding, or an ALG that forgot.
+            if said == 0 {
+                said = length
+            } else {
+                guard said >= 8 else {
+                    notes.malformed &+= 1
+                    return
+                }
+                flags.insert(.lengthLies)
+                said = min(said, length)
+            }
+        }
+        let held = min(said - 8, end - at - 8)
+        let bytes = UnsafeRawBufferPointer(start: base + at + 8, count: held)
+        let content = ContentGuess.guess(bytes)
+        if content == .hep, encapsulated(bytes, context, &batch) { return }
+        if held < said - 8 {
+            flags.insert(.truncated)
+            if content != .other { notes.truncatedPayloads &+= 1 }
+        } else {
+            flags.remove(.truncated)
+        }
+        var record = PayloadRecord(
+            frame: context.frame, time: Instant(nanoseconds: context.time), source: context.source,
+            destination: context.destination, offset: UInt32(truncatingIfNeeded: at + 8),
+            length: UInt32(truncatingIfNeeded: held),
+            wireLength: context.wire, framesStart: 0, framesCount: 0, sourcePort: base.half(at),
+            destinationPort: base.half(at + 2),
+            ipID: context.ipID, flags: flags, ttl: context.ttl, transport: .udp, content: content)
+        if context.isElsewhere {
+            batch.place(bytes, in: &record)
+            batch.list(parts, in: &record)
+        }
+        batch.records.append(record)
+    }
+}
+
+extension FrameDecoder {
+    /// A capture of what a capture agent sends: what counts is what it saw. False: no HEPv3 packet after all.
+    private mutating func encapsulated(_ bytes: UnsafeRawBufferPointer, _ context: Context, _ batch: inout PayloadBatch) -> Bool {
+        guard let packet = try? HEPPacket(bytes), !packet.isCompressed else { return false }
+        let payload = UnsafeRawBufferPointer(rebasing: bytes[packet.payload])
+        batch.append(
+            payload, from: packet.source, to: packet.destination, packet.ipProtocol == 6 ? .tcp : .udp,
+            at: Instant(nanoseconds: context.time), frame: context.frame, content: nil, flags: .encapsulated)
+        return true
+    }
+}
+
+extension UnsafeRawPointer {
+    /// Big-endian fields; the octets must be there.
+    @inline(__always)
+    func half(_ at: Int) -> UInt16 { UInt16(bigEndian: loadUnaligned(fromByteOffset: at, as: UInt16.self)) }
+
+    @inline(__always)
+    func word(_ at: Int) -> UInt32 { UInt32(bigEndian: loadUnaligned(fromByteOffset: at, as: UInt32.self)) }
+
+    @inline(__always)
+    func long(_ at: Int) -> UInt64 { UInt64(bigEndian: loadUnaligned(fromByteOffset: at, as: UInt64.self)) }
+}

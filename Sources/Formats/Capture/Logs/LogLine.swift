@@ -1,0 +1,105 @@
+import Base
+
+/// A line of a log taken apart: when, how grave, what.
+struct LogLine {
+    enum Level {
+        case notice, warning, error
+        /// VERBOSE, DEBUG, INFO and what else there is.
+        case other
+    }
+
+    var time: LoggedTime?
+    var level: Level?
+    /// Where the program's own text begins: behind time, level and place in its source.
+    var start: Int
+
+    /// It bears a time or a level: a program wrote it as a line of its own.
+    var isMarked: Bool { time != nil || level != nil }
+
+    init(_ b: [UInt8], _ clock: inout LogClock) {
+        var at = 0
+        while at < b.count, b[at] == 0x20 { at += 1 }
+        start = at
+        if at < b.count, b[at] == 0x5b {
+            var place = at + 1
+            if let time = clock.time(b, &place), place < b.count, b[place] == 0x5d {
+                self.time = time
+                at = place + 1
+            }
+        } else if at < b.count {
+            var place = at
+            if let time = clock.time(b, &place), place < b.count, b[place] == 0x20 {
+                self.time = time
+                at = place
+                Self.skipHost(b, &at)
+            }
+        }
+        while at < b.count, b[at] == 0x20 { at += 1 }
+        if let (level, end) = Self.level(b, at) {
+            self.level = level
+            at = end
+            Self.skipPlace(b, &at)
+        }
+        start = time != nil || level != nil ? min(at, b.count) : start
+    }
+
+    /// syslog: ` host program[pid]: `.
+    private static func skipHost(_ b: [UInt8], _ at: inout Int) {
+        var place = at
+        var words = 0
+        while place < b.count, b[place] == 0x20, words < 2 {
+            while place < b.count, b[place] == 0x20 { place += 1 }
+            let word = place
+            while place < b.count, b[place] != 0x20 { place += 1 }
+            words += 1
+            if place > word + 1, b[place - 1] == 0x3a, words == 2 {
+                at = place
+                return
+            }
+        }
+    }
+
+    private static func level(_ b: [UInt8], _ at: Int) -> (Level, Int)? {
+        let names: [(StaticString, Level)] = [
+            ("NOTICE", .notice), ("WARNING", .warning), ("ERROR", .error), ("VERBOSE", .other), ("DEBUG", .other),
+            ("DTMF", .other),
+            ("SECURITY", .other), ("[NOTICE]", .notice), ("[WARNING]", .warning), ("[ERR]", .error), ("[ERROR]", .error),
+            ("[DEBUG]", .other), ("[INFO]", .other), ("[CRIT]", .error),
+        ]
+        for (name, level) in names where b.starts(with: name, at: at) {
+            var end = at + name.utf8CodeUnitCount
+            if b[at] == 0x5b { return (level, end) }
+            // A level of Asterisk's always names its thread.
+            guard end < b.count, b[end] == 0x5b else { return nil }
+            while end < b.count, b[end] == 0x5b {
+                guard let close = b[end...].firstIndex(of: 0x5d) else { return nil }
+                end = close + 1
+            }
+            if end < b.count, b[end] == 0x3a { end += 1 }
+            return (level, end)
+        }
+        return nil
+    }
+
+    /// `chan_sip.c:8167 check_auth: `, `chan_sip.c: `, ` sofia.c:123 `.
+    private static func skipPlace(_ b: [UInt8], _ at: inout Int) {
+        while at < b.count, b[at] == 0x20 { at += 1 }
+        var end = at
+        while end < b.count, b[end] != 0x20, b[end] != 0x3a { end += 1 }
+        guard end > at + 2, end < b.count, b[end - 2] == 0x2e, b[end - 1] == 0x63, b[end] == 0x3a else { return }
+        end += 1
+        if b.number(&end) != nil {
+            // A function's name, where there is one.
+            guard end < b.count, b[end] == 0x20 else {
+                at = min(end, b.count)
+                return
+            }
+            let name = end + 1
+            var place = name
+            while place < b.count, b[place] != 0x20, b[place] != 0x3a { place += 1 }
+            end = place < b.count && b[place] == 0x3a ? place + 1 : name
+        }
+        while end < b.count, b[end] == 0x20 { end += 1 }
+        at = end
+    }
+}

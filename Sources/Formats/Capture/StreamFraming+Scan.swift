@@ -1,0 +1,155 @@
+extension StreamFraming {
+    static func begins(_ b: UnsafeRawBufferPointer, _ text: StaticString) -> Bool {
+        let n = text.utf8CodeUnitCount
+        guard b.count >= n else { return false }
+        for index in 0..<n where b[index] != text.utf8Start[index] { return false }
+        return true
+    }
+
+    /// STUN with its cookie: over TCP it frames itself (RFC 8489 6.2.2).
+    static func isSTUN(_ b: UnsafeRawBufferPointer) -> Bool {
+        b.count >= 20 && b[0] < 0x40 && b[4] == 0x21 && b[5] == 0x12 && b[6] == 0xa4 && b[7] == 0x42 && b[3] & 3 == 0
+    }
+
+    static func hasLineEnd(_ b: UnsafeRawBufferPointer) -> Bool { b.contains(0x0a) }
+
+    /// Past the empty line that ends the header fields; bare line feeds are tolerated.
+    static func headEnd(_ b: UnsafeRawBufferPointer, from: Int) -> Int? {
+        var at = from
+        while at < b.count {
+            if b[at] == 0x0a {
+                if at + 1 < b.count, b[at + 1] == 0x0a { return at + 2 }
+                if at + 2 < b.count, b[at + 1] == 0x0d, b[at + 2] == 0x0a { return at + 3 }
+            }
+            at += 1
+        }
+        return nil
+    }
+
+    /// Content-Length, in its long or short form, among the header fields before `head`; nil when absent or no number.
+    static func contentLength(_ b: UnsafeRawBufferPointer, _ head: Int) -> Int? {
+        var at = 0
+        while at < head {
+            var end = at
+            while end < head, b[end] != 0x0a { end += 1 }
+            if let value = lengthField(UnsafeRawBufferPointer(rebasing: b[at..<end])) { return value }
+            at = end + 1
+        }
+        return nil
+    }
+
+    private static func lengthField(_ line: UnsafeRawBufferPointer) -> Int? {
+        guard line.count >= 3 else { return nil }
+        var at: Int
+        if line[0] | 0x20 == 0x6c {
+            at = 1
+        } else {
+            guard line.count > 14, line[0] | 0x20 == 0x63, startsIgnoringCase(line, "content-length") else { return nil }
+            at = 14
+        }
+        while at < line.count, line[at] == 0x20 || line[at] == 0x09 { at += 1 }
+        guard at < line.count, line[at] == 0x3a else { return nil }
+        at += 1
+        while at < line.count, line[at] == 0x20 || line[at] == 0x09 { at += 1 }
+        var value = 0
+        var digits = 0
+        while at < line.count, line[at] >= 0x30, line[at] <= 0x39, digits < 9 {
+            value = value * 10 + Int(line[at] - 0x30)
+            digits += 1
+            at += 1
+        }
+        return digits > 0 ? value : nil
+    }
+
+    static func startsIgnoringCase(_ b: UnsafeRawBufferPointer, _ text: StaticString) -> Bool {
+        let n = text.utf8CodeUnitCount
+        guard b.count >= n else { return false }
+        for index in 0..<n {
+            let byte = b[index]
+            let lower = byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte
+            if lower != text.utf8Start[index] { return false }
+        }
+        return true
+    }
+
+    /// `text` (lower case) anywhere, letters compared without case.
+    static func contains(_ b: UnsafeRawBufferPointer, _ text: StaticString) -> Bool {
+        let n = text.utf8CodeUnitCount
+        guard b.count >= n else { return false }
+        for at in 0...(b.count - n) where startsIgnoringCase(UnsafeRawBufferPointer(rebasing: b[at...]), text) { return true }
+        return false
+    }
+
+    /// The first line after the first that starts a message.
+    static func nextStart(_ b: UnsafeRawBufferPointer) -> Int? {
+        var at = 0
+        while at < b.count {
+            if b[at] == 0x0a, at + 1 < b.count, SIPStart.isStart(UnsafeRawBufferPointer(rebasing: b[(at + 1)...])) {
+                return at + 1
+            }
+            at += 1
+        }
+        return nil
+    }
+}
+
+/// The head of a WebSocket frame (RFC 6455 5.2).
+struct WebSocketFrame {
+    var isLast: Bool
+    var isCompressed: Bool
+    var opcode: UInt8
+    /// Octets of the head, mask included, and of the payload.
+    var header: Int
+    var length: Int
+    var mask: (UInt8, UInt8, UInt8, UInt8)?
+
+    /// nil when the head is not complete or no such head.
+    init?(_ b: UnsafeRawBufferPointer) {
+        guard b.count >= 2 else { return nil }
+        isLast = b[0] & 0x80 != 0
+        isCompressed = b[0] & 0x40 != 0
+        opcode = b[0] & 15
+        guard b[0] & 0x30 == 0, opcode <= 2 || (opcode >= 8 && opcode <= 10) else { return nil }
+        length = Int(b[1] & 0x7f)
+        header = 2
+        if length == 126 {
+            guard b.count >= 4 else { return nil }
+            length = Int(b[2]) << 8 | Int(b[3])
+            header = 4
+        } else if length == 127 {
+            guard b.count >= 10 else { return nil }
+            guard b[2] == 0, b[3] == 0, b[4] == 0, b[5] == 0 else { return nil }
+            length = Int(b[6]) << 24 | Int(b[7]) << 16 | Int(b[8]) << 8 | Int(b[9])
+            header = 10
+        }
+        if b[1] & 0x80 != 0 {
+            guard b.count >= header + 4 else { return nil }
+            mask = (b[header], b[header + 1], b[header + 2], b[header + 3])
+            header += 4
+        }
+    }
+
+    /// Unmasked; as much of it as is there.
+    func payload(_ b: UnsafeRawBufferPointer, most: Int = .max) -> [UInt8] {
+        let end = min(b.count, header + min(length, most))
+        guard header < end else { return [] }
+        var bytes = Array(b[header..<end])
+        if let mask {
+            for index in bytes.indices {
+                switch index & 3 {
+                case 0: bytes[index] ^= mask.0
+                case 1: bytes[index] ^= mask.1
+                case 2: bytes[index] ^= mask.2
+                default: bytes[index] ^= mask.3
+                }
+            }
+        }
+        return bytes
+    }
+
+    /// It holds the start of a SIP message.
+    func startsSIP(_ b: UnsafeRawBufferPointer) -> Bool {
+        guard opcode == 1 || opcode == 2, !isCompressed, length >= 8 else { return false }
+        return payload(b, most: 512).withUnsafeBytes { SIPStart.isStart($0) }
+    }
+}
