@@ -25,6 +25,7 @@ let package = Package(
         .executable(name: "pinhole", targets: ["pinhole"]),
         // The lab alone: no NIO, no database, nothing to install. What `make demo` builds.
         .executable(name: "pinhole-lab", targets: ["pinhole-lab"]),
+        .executable(name: "pinhole-explain", targets: ["pinhole-explain"]),
         // The protocol machines for other programs, for the benchmarks and the fuzzers. They do not see the outside world either.
         .library(
             name: "PinholeCore",
@@ -102,6 +103,13 @@ let package = Package(
         room("LabCommand", "Edges/LabCommand", ["Base", "Lab", "Report", "Configuration", "TerminalEdge", arguments]),
         .target(name: "CLinux", path: "Sources/Edges/CLinux"),
         room("LinuxEdge", "Edges/Linux", ["Base", "CLinux"]),
+        .target(name: "CCapture", path: "Sources/Edges/CCapture"),
+        .systemLibrary(
+            name: "CZlib", path: "Sources/Edges/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        room("CaptureInput", "Edges/CaptureInput", ["Base", "Capture", "CCapture", "CZlib"]),
+        room(
+            "ExplainCommand", "Edges/ExplainCommand",
+            ["Base", "Capture", "Analysis", "ExplainReport", "ReportText", "TerminalEdge", "CaptureInput", arguments]),
         .target(name: "CSRTP", path: "Sources/Edges/CSRTP", linkerSettings: [.linkedLibrary("srtp2")]),
         room("SRTP", "Edges/SRTP", ["CSRTP", "RTP", "MediaControl", "Relay"]),
         room("Media", "Edges/Media", ["Base", "RTP", "MediaControl", "Conference", "Relay", "MediaPlane", "LinuxEdge", "CLinux"]),
@@ -112,7 +120,11 @@ let package = Package(
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ]),
 
-        room("PhoneEdge", "Edges/Phone", ["Base", "PhoneNode", "LinuxEdge"]),
+        .target(name: "CSound", path: "Sources/Edges/CSound", linkerSettings: [.linkedLibrary("dl")]),
+        room("SoundEdge", "Edges/Sound", ["CSound", "Codecs"]),
+        room(
+            "PhoneEdge", "Edges/Phone",
+            ["Base", "PhoneNode", "LinuxEdge", "Streams", "Codecs", "MediaControl", "ReportText"]),
         room(
             "Streams", "Edges/Streams",
             [
@@ -132,9 +144,13 @@ let package = Package(
             name: "pinhole",
             dependencies: [
                 "Base", "SIP", "SIPStack", "DNSClient", "ServerNode", "PhoneNode", "Report", "Configuration", "LinuxEdge",
-                "Storage", "Serve", "PhoneEdge", "TerminalEdge", "LabCommand", arguments,
+                "Storage", "Serve", "PhoneEdge", "SoundEdge", "Streams", "SRTP", "Codecs", "MediaControl", "ReportText",
+                "TerminalEdge", "LabCommand", arguments,
             ],
             path: "Sources/pinhole", swiftSettings: settings),
+        // Captures and logs alone: no server, no database, no cryptography library.
+        .executableTarget(
+            name: "pinhole-explain", dependencies: ["ExplainCommand"], path: "Sources/pinhole-explain", swiftSettings: settings),
         .executableTarget(
             name: "pinhole-lab", dependencies: ["LabCommand"], path: "Sources/pinhole-lab", swiftSettings: settings),
 

@@ -1,5 +1,6 @@
 import Base
 import CLinux
+import Conference
 import Foundation
 import LinuxEdge
 import MediaControl
@@ -50,9 +51,9 @@ public final class MediaLoop: Sendable {
     public var counters: MediaCounters { published.withLock { $0 } }
 
     /// Starts the thread. `events` go to whoever shares that mailbox's wake signal; one that does not fit is kept until it does.
-    /// `failed` hears why the loop ended by itself.
+    /// `recordings`: where recorded rooms go, if anywhere. `failed` hears why the loop ended by itself.
     public func start(
-        _ plane: MediaPlane, clock: RealTime, events: Mailbox<MediaEvent>,
+        _ plane: MediaPlane, clock: RealTime, events: Mailbox<MediaEvent>, recordings: Mailbox<RecordingEvent>? = nil,
         failed: @escaping @Sendable (SystemError) -> Void = { _ in }
     ) {
         Thread.detachNewThread { [self] in
@@ -60,7 +61,7 @@ public final class MediaLoop: Sendable {
             defer { ended.signal() }
             do throws(SystemError) {
                 let runner = try MediaRunner(
-                    plane, sockets: sockets, wake: wake, clock: clock, settings: settings, events: events)
+                    plane, sockets: sockets, wake: wake, clock: clock, settings: settings, events: events, recordings: recordings)
                 try runner.run(
                     until: { self.stopping.load(ordering: .acquiring) }, commands: { self.takeCommands() },
                     publish: { counters in self.published.withLock { $0 = counters } })

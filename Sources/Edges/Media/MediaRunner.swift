@@ -1,5 +1,6 @@
 import Base
 import CLinux
+import Conference
 import LinuxEdge
 import MediaControl
 import MediaPlane
@@ -21,6 +22,7 @@ final class MediaRunner {
     private let clock: RealTime
     private let settings: MediaLoopSettings
     private let events: Mailbox<MediaEvent>
+    private let recordings: Mailbox<RecordingEvent>?
     private let epoll: Int32
     private let relay: OpaquePointer
     private var queuedOn = -1
@@ -34,7 +36,7 @@ final class MediaRunner {
 
     init(
         _ plane: MediaPlane, sockets: MediaSockets, wake: WakeSignal, clock: RealTime, settings: MediaLoopSettings,
-        events: Mailbox<MediaEvent>
+        events: Mailbox<MediaEvent>, recordings: Mailbox<RecordingEvent>?
     ) throws(SystemError) {
         self.plane = plane
         self.sockets = sockets
@@ -42,6 +44,7 @@ final class MediaRunner {
         self.clock = clock
         self.settings = settings
         self.events = events
+        self.recordings = recordings
         let epoll = pl_epoll_create()
         guard epoll >= 0 else { throw SystemError(code: -epoll, doing: "creating an epoll") }
         self.epoll = epoll
@@ -174,6 +177,8 @@ final class MediaRunner {
 
     /// No event is lost: signalling frees ports by them.
     private func tell() {
+        // A recorder that is behind has gaps in its file; nobody's sound waits for a disk.
+        while let recording = plane.nextRecording() { recordings?.post(recording) }
         while let event = plane.nextEvent() { heldEvents.append(event) }
         guard !heldEvents.isEmpty else { return }
         let posted = heldEvents.prefix { events.post($0) }.count

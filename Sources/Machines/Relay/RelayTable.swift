@@ -210,8 +210,13 @@ public struct RelayTable: Sendable {
     private mutating func check(
         _ bytes: UnsafeRawBufferPointer, _ slot: Int, _ port: UInt16, _ source: Endpoint, at now: Instant
     ) {
-        guard let own = legs[slot]!.setup.ice, legs[slot]!.takeFrom(source, settings, at: now) else {
-            _ = refused(slot, .badCheck)
+        guard let own = legs[slot]!.setup.ice else {
+            // A phone that keeps its mapping alive this way means no harm: not counted against the leg.
+            _ = dropped(.badCheck)
+            return
+        }
+        guard legs[slot]!.takeFrom(source, settings, at: now) else {
+            _ = refused(slot, .flood)
             return
         }
         let check = ConnectivityCheck(Array(bytes), from: source, own: own, peer: legs[slot]!.remote?.ice)
@@ -219,7 +224,7 @@ public struct RelayTable: Sendable {
         let local = onRTCPPort ? legs[slot]!.localRTCP : legs[slot]!.local
         if let answer = check.answer { datagrams.append(Datagram(from: local, to: source, answer)) }
         guard check.isValid else {
-            _ = refused(slot, .badCheck)
+            if !check.isKeepalive { _ = refused(slot, .badCheck) }
             return
         }
         if legs[slot]!.checked(source, nominates: check.nominates, onRTCPPort: onRTCPPort, at: now) { tellSource(slot) }
