@@ -4,6 +4,7 @@ import Configuration
 import Foundation
 import Lab
 import Report
+import TerminalEdge
 
 /// `pinhole lab` and `pinhole-lab`: server, phone and router on a virtual network, in virtual time.
 public struct LabCommand: AsyncParsableCommand {

@@ -1,5 +1,5 @@
 import Foundation
-import Report
+import ReportText
 
 /// What the terminal on the other end can show.
 public enum Terminal {

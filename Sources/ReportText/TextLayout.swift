@@ -40,7 +40,7 @@ private func columns(_ character: Character) -> Int {
 }
 
 /// `text` filled up with spaces to `width` columns; longer texts stay as they are.
-func padded(_ text: String, to width: Int, onTheLeft: Bool = false) -> String {
+package func padded(_ text: String, to width: Int, onTheLeft: Bool = false) -> String {
     let missing = width - displayWidth(text)
     guard missing > 0 else { return text }
     let space = String(repeating: " ", count: missing)
@@ -48,7 +48,7 @@ func padded(_ text: String, to width: Int, onTheLeft: Bool = false) -> String {
 }
 
 /// `text` cut to `width` columns, the cut marked.
-func truncated(_ text: String, to width: Int, isUnicode: Bool) -> String {
+package func truncated(_ text: String, to width: Int, isUnicode: Bool) -> String {
     guard displayWidth(text) > width else { return text }
     let mark = isUnicode ? "…" : "~"
     guard width > 1 else { return width == 1 ? mark : "" }
@@ -63,7 +63,7 @@ func truncated(_ text: String, to width: Int, isUnicode: Bool) -> String {
 }
 
 /// `text` in lines of at most `width` columns, broken at spaces, or inside words that are longer than a line.
-func wrapped(_ text: String, to width: Int) -> [String] {
+package func wrapped(_ text: String, to width: Int) -> [String] {
     let width = max(1, width)
     var lines: [String] = []
     for paragraph in text.split(separator: "\n", omittingEmptySubsequences: false) {

@@ -42,5 +42,5 @@ extension ReportStyle {
     }
 
     /// The Unicode form, or its ASCII stand-in.
-    func glyph(_ unicode: String, _ ascii: String) -> String { isUnicode ? unicode : ascii }
+    package func glyph(_ unicode: String, _ ascii: String) -> String { isUnicode ? unicode : ascii }
 }

@@ -182,7 +182,7 @@ public struct Ladder: Sendable {
     }
 
     /// `1:02:03.456` or `3.456`, by need.
-    static func clock(_ time: Duration) -> String {
+    package static func clock(_ time: Duration) -> String {
         let milliseconds = max(0, time.wholeMilliseconds)
         let fraction = padded3(milliseconds % 1000)
         let seconds = milliseconds / 1000
