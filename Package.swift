@@ -83,7 +83,7 @@ let package = Package(
             "Lab", "Lab",
             [
                 "Base", "SIP", "SIPStack", "STUN", "STUNStack", "DNS", "DNSClient", "Packet", "Capture", "NAT", "ALG", "TCP",
-                "VirtualNetwork", "ServerNode", "PhoneNode", "RouterNode",
+                "Codecs", "MediaControl", "Relay", "MediaPlane", "VirtualNetwork", "ServerNode", "PhoneNode", "RouterNode",
             ]),
         room("ReportText", "ReportText", ["Base"]),
         room(
@@ -91,7 +91,7 @@ let package = Package(
             [
                 "Base", "ReportText", "SIP", "STUN", "Packet", "NAT", "ALG", "SIPStack", "ServerNode", "PhoneNode", "RouterNode",
                 "VirtualNetwork",
-                "Lab",
+                "Lab", "MediaControl", "Relay",
             ]),
 
         room("Analysis", "Analysis", ["Base", "SIP", "Packet", "Capture", "RTP"]),
@@ -186,7 +186,7 @@ let package = Package(
             "Lab", "Lab",
             [
                 "Base", "SIP", "SIPStack", "STUN", "STUNStack", "DNS", "DNSClient", "Packet", "Capture", "NAT", "ALG", "TCP",
-                "VirtualNetwork", "ServerNode", "PhoneNode", "RouterNode", "Lab",
+                "Codecs", "MediaControl", "Relay", "MediaPlane", "VirtualNetwork", "ServerNode", "PhoneNode", "RouterNode", "Lab",
             ]),
         tests("Report", "Report", ["Base", "SIP", "SIPStack", "ServerNode", "PhoneNode", "Lab", "Report"]),
         tests("Configuration", "Edges/Configuration", ["Base", "Configuration"]),

@@ -8,7 +8,7 @@ import Storage
 struct AccountCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "account", abstract: "Who may register. A running server notices changes within a second.",
-        subcommands: [Add.self, List.self, Remove.self, Password.self])
+        subcommands: [Add.self, List.self, Remove.self, Password.self, Media.self])
 
     struct Name: ParsableArguments {
         @Argument(help: "The user name, which is also the number or name others call.")
@@ -61,12 +61,15 @@ struct AccountCommand: ParsableCommand {
         @OptionGroup var secret: Secret
         @Option(help: "Domain of the address of record (default: every domain the server answers for).")
         var domain: String?
+        @Flag(help: "Let media go from phone to phone where both sides of a call may; see also: pinhole account media.")
+        var directMedia = false
         @OptionGroup var configuration: ConfigurationOptions
 
         func run() throws {
             let (database, settings) = try configuration.openDatabase()
-            let account = Account(
+            var account = Account(
                 username: name.user, realm: settings.server.realm, password: try secret.read(), domain: domain?.lowercased())
+            account.wantsDirectMedia = directMedia
             try database.add(account)
             print("Added \(name.user) (realm \(account.realm)) to \(database.path).")
         }
@@ -85,6 +88,7 @@ struct AccountCommand: ParsableCommand {
                     JSONValue.object([
                         ("user", .string(account.username)), ("realm", .string(account.realm)),
                         ("domain", account.domain.map { .string($0) } ?? .null),
+                        ("directMedia", .bool(account.wantsDirectMedia)),
                     ])
                 }
                 print(JSONValue.object([("accounts", .array(values))]).text)
@@ -94,8 +98,8 @@ struct AccountCommand: ParsableCommand {
                 print("No accounts in \(database.path). Add one with: pinhole account add 100")
                 return
             }
-            let rows = accounts.map { [$0.username, $0.realm, $0.domain ?? "any"] }
-            print(textTable(["user", "realm", "domain"], rows))
+            let rows = accounts.map { [$0.username, $0.realm, $0.domain ?? "any", $0.wantsDirectMedia ? "direct" : "relayed"] }
+            print(textTable(["user", "realm", "domain", "media"], rows))
         }
     }
 
@@ -127,6 +131,25 @@ struct AccountCommand: ParsableCommand {
                 username: old.username, realm: realm, password: try secret.read(), user: old.user, domain: old.domain)
             try database.replaceSecrets(of: new)
             print("Changed the password of \(name.user) (realm \(realm)).")
+        }
+    }
+
+    struct Media: ParsableCommand {
+        enum Way: String, ExpressibleByArgument, CaseIterable { case direct, relayed }
+
+        static let configuration = CommandConfiguration(
+            abstract:
+                "Chooses whether an account's media goes through the server (relayed, the default) or from phone to phone (direct).",
+            discussion: "A call is direct only where both its accounts are. Direct media works where the phones reach each other."
+        )
+        @OptionGroup var name: Name
+        @Argument(help: "direct or relayed.") var way: Way
+        @OptionGroup var configuration: ConfigurationOptions
+
+        func run() throws {
+            let (database, settings) = try configuration.openDatabase()
+            try database.setDirectMedia(way == .direct, name.user, realm: settings.server.realm)
+            print("Media of \(name.user) is \(way.rawValue) from the next call on.")
         }
     }
 }

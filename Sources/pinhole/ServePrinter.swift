@@ -4,6 +4,7 @@ import LabCommand
 import Report
 import Serve
 import ServerNode
+import TerminalEdge
 
 /// What `pinhole serve` prints: one line a fact, and with `--sip-debug` every message.
 final class ServePrinter: Sendable {
@@ -30,7 +31,14 @@ final class ServePrinter: Sendable {
                 line(trace.text, now)
             }
         case .listening(let service, let endpoint): line("\(service): listening on \(endpoint)", now)
-        case .notListening(let endpoint, let error): line("not listening on \(endpoint): \(error)", now)
+        case .notListening(let service, let endpoint, let why): line("\(service): not listening on \(endpoint): \(why)", now)
+        case .certificate(let file, let fingerprint):
+            line("TLS certificate \(file ?? "(made for this run only)"), SHA-256 \(fingerprint)", now)
+        case .media(let ports, let range):
+            line("media: room for \(ports) streams on UDP \(range.lowerBound) to \(range.upperBound)", now)
+        case .connected(let flow): line("\(flow.transport.viaToken) connection from \(flow.remote)", now)
+        case .disconnected(let flow, let reason):
+            line("\(flow.transport.viaToken) connection from \(flow.remote) ended: \(reason)", now)
         case .accounts(0):
             line("no accounts yet, so nobody can register; add one with: pinhole account add 100", now)
         case .accounts(let count): line("\(count) account\(count == 1 ? "" : "s")", now)
@@ -38,10 +46,13 @@ final class ServePrinter: Sendable {
         case .restored(let count): line("\(count) binding\(count == 1 ? "" : "s") restored from storage", now)
         case .sendFailed(let destination, let error): line("could not send to \(destination): \(error)", now)
         case .trouble(let text): write("\(CalendarTime(now)) error: \(text)\n", to: .standardError)
-        case .stopped(let counters):
+        case .stopped(let counters, let streams, let media):
             line(
                 "stopped: \(counters.received) messages in, \(counters.sent) out, \(counters.accepted) authenticated, "
-                    + "\(counters.stale) stale, \(counters.wrongPassword) wrong passwords, \(counters.mangled) mangled", now)
+                    + "\(counters.stale) stale, \(counters.wrongPassword) wrong passwords, \(counters.mangled) mangled; "
+                    + "\(streams.accepted) connections, \(streams.refusedFull + streams.refusedAddress) of them refused; "
+                    + "\(media.reduce(0) { $0 + $1.received }) media packets in, \(media.reduce(0) { $0 + $1.forwarded + $1.sent }) out",
+                now)
         }
     }
 
@@ -55,7 +66,7 @@ final class ServePrinter: Sendable {
             case .stale, .replayed, .wrongPassword, .mangled: true
             }
         case .bound(_, _, .refreshed): false
-        case .bound, .unbound, .flowDead, .flowRevived, .probed, .refused, .dropped, .commitFailed, .notice: true
+        case .bound, .unbound, .flowDead, .flowRevived, .probed, .refused, .dropped, .commitFailed, .notice, .call: true
         }
     }
 

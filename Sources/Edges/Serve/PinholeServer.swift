@@ -1,9 +1,12 @@
 import Base
 import Foundation
 import LinuxEdge
+import Media
+import MediaControl
 import STUNStack
 import ServerNode
 import Storage
+import Streams
 import Synchronization
 
 /// Why a server could not start, with the cure.
@@ -11,12 +14,12 @@ public struct ServeError: Error, Sendable, CustomStringConvertible {
     public var description: String
 }
 
-/// A server on real sockets: one thread for signalling, one for STUN, one for storage.
+/// A server on real sockets: one thread for signalling, one for STUN, one for storage, one for streams, one or more for media.
 public final class PinholeServer: Sendable {
-    private let settings: ServeSettings
+    let settings: ServeSettings
     private let database: PinholeDatabase?
     private let wantsTraces: Bool
-    private let log: @Sendable (Instant, ServeEvent) -> Void
+    let log: @Sendable (Instant, ServeEvent) -> Void
     private let stopping = Atomic(false)
     private let signallingWake: WakeSignal
     private let stunWake: WakeSignal
@@ -47,36 +50,67 @@ public final class PinholeServer: Sendable {
         let clock = RealTime()
         let sockets = try open(settings.listen, "SIP over UDP", skippingAbsentFamilies: settings.listensByDefault, clock)
         let stunSockets = settings.stun.isOn ? try openSTUN(clock) : []
+        let wake = signallingWake
+        let inbox = StreamInbox { wake.signal() }
+        var limits = settings.streams.limits
+        // Stored bindings may name connections of an earlier life; a new one must not be taken for them.
+        limits.firstConnection = UInt64(clamping: clock.now.nanoseconds / 1_000)
+        let streams = StreamService(settings: limits, inbox: inbox)
+        do {
+            try openStreams(streams, beside: sockets.map(\.local), clock)
+        } catch {
+            streams.stop()
+            throw error
+        }
+        let media: [MediaLoop]
+        do {
+            media = try openMedia(beside: sockets.map(\.local))
+        } catch {
+            streams.stop()
+            throw error
+        }
         // Before the accounts are read, so that one added meanwhile is noticed.
         let mark = try database?.changeMark() ?? 0
-        var node = try makeNode(clock)
+        var entropy = Entropy.system()
+        var node = try makeNode(&entropy, clock)
+        node.receive(.mediaPorts(media.map(\.ports)), at: clock.now)
+        log(clock.now, .media(ports: media.reduce(0) { $0 + $1.ports.count }, of: settings.media.ports))
         if let database, settings.server.isPersistent {
             let stored = try database.bindings(aliveAt: clock.now)
             node.receive(.restore(stored), at: clock.now)
             log(clock.now, .restored(stored.count))
         }
         let reports = Mailbox<StorageThread.Report>(waking: signallingWake)
-        let storage = database.map { StorageThread($0, since: mark, reportingTo: reports) }
+        let storage = database.map {
+            StorageThread(
+                $0, since: mark, keepingCalls: settings.media.recordsKeptFor, clock: clock, reportingTo: reports)
+        }
         storage?.start()
         // A semaphore must not die below the value it was made with, so "nothing to wait for" is a signal, not a value.
         let stunEnded = DispatchSemaphore(value: 0)
         if stunSockets.isEmpty { stunEnded.signal() } else { startSTUN(stunSockets, clock, ended: stunEnded) }
-        let driver = SignallingDriver(node, storage: storage, reports: reports, log: log)
+        // As many as a loop's legs can say at once without waiting.
+        let heard = Mailbox<MediaEvent>(waking: signallingWake, capacity: 1 << 18)
+        start(media, entropy: &entropy, events: heard, clock: clock)
+        let driver = SignallingDriver(
+            node, storage: storage, reports: reports, streams: streams, inbox: inbox, media: media, heard: heard, log: log)
         let loop = try DatagramLoop(sockets: sockets, wake: signallingWake, clock: clock)
         defer {
             stop()
+            streams.stop()
+            for loop in media { loop.stop() }
             storage?.stop()
             stunEnded.wait()
-            log(clock.now, .stopped(driver.counters))
+            log(clock.now, .stopped(driver.counters, streams.counters, media.map(\.counters)))
         }
         try loop.run(driver, until: stopping)
     }
 
-    private func makeNode(_ clock: RealTime) throws -> ServerNode {
-        var entropy = Entropy.system()
+    private func makeNode(_ entropy: inout Entropy, _ clock: RealTime) throws -> ServerNode {
         var server = settings.server
+        server.calls.srtpAvailable = settings.media.isSecurable
         if server.nonceKey == nil, let database { server.nonceKey = try database.nonceKey(drawnFrom: &entropy) }
-        var node = ServerNode(settings: server, entropy: entropy, traces: TraceBox(isOn: wantsTraces))
+        var node = ServerNode(settings: server, entropy: entropy.fork(), traces: TraceBox(isOn: wantsTraces))
         if let database {
             let accounts = try database.accounts()
             node.receive(.accounts(accounts), at: clock.now)
@@ -144,7 +178,7 @@ public final class PinholeServer: Sendable {
                 sockets.append(socket)
             } catch {
                 if skippingAbsentFamilies, error.code == EAFNOSUPPORT || error.code == EADDRNOTAVAIL {
-                    log(clock.now, .notListening(endpoint, error))
+                    log(clock.now, .notListening(service, endpoint, "\(error)"))
                     continue
                 }
                 throw ServeError(description: Self.explain(error, service, endpoint))
@@ -154,12 +188,20 @@ public final class PinholeServer: Sendable {
         return sockets
     }
 
-    private static func explain(_ error: SystemError, _ service: String, _ endpoint: Endpoint) -> String {
-        let option = service == "STUN" ? "--stun-port PORT (or --no-stun)" : "--listen \(endpoint.address.uriHost):PORT"
+    static func explain(_ error: SystemError, _ service: String, _ endpoint: Endpoint) -> String {
+        let option =
+            switch service {
+            case "STUN": "--stun-port PORT (or --no-stun)"
+            case "SIP over UDP": "--listen \(endpoint.address.uriHost):PORT"
+            case "SIP over TLS": "--set tls.listen=\(endpoint.address.uriHost):PORT (or --set tls=off)"
+            case "SIP over TCP": "--set tcp=\(endpoint.address.uriHost):PORT (or --set tcp=off)"
+            default: "--set \(service.hasSuffix("secure WebSocket") ? "wss" : "ws")=\(endpoint.address.uriHost):PORT"
+            }
+        let isUDP = service == "STUN" || service == "SIP over UDP"
         switch error.code {
         case EADDRINUSE:
             return "\(service): port \(endpoint.port) on \(endpoint.address) is taken by another program. "
-                + "See which with: ss -ulpn 'sport = :\(endpoint.port)'; stop it, or choose another port with \(option)."
+                + "See which with: ss -\(isUDP ? "u" : "t")lpn 'sport = :\(endpoint.port)'; stop it, or choose another port with \(option)."
         case EACCES:
             return
                 "\(service): the system does not let you open port \(endpoint.port). Ports below 1024 need root or CAP_NET_BIND_SERVICE; "

@@ -1,16 +1,24 @@
 import Base
 import LinuxEdge
+import Media
 import ServerNode
+import Streams
 
 /// What a running server tells its owner.
 public enum ServeEvent: Sendable {
     case server(ServerTrace)
     case listening(String, Endpoint)
-    /// The system has no such address family; the other one is served.
-    case notListening(Endpoint, SystemError)
+    /// The system has no such address family, or nobody asked for this one by name; the others are served. The text says why.
+    case notListening(String, Endpoint, String)
+    /// The certificate of TLS and WSS: where it lies (nil: nowhere) and its SHA-256 fingerprint.
+    case certificate(file: String?, fingerprint: String)
+    /// How many streams can be carried at once; fewer than the range holds where other programs have ports of it.
+    case media(ports: Int, of: ClosedRange<UInt16>)
+    case connected(FlowID)
+    case disconnected(FlowID, StreamCloseReason)
     case accounts(Int)
     case restored(Int)
     case sendFailed(Endpoint, SystemError)
     case trouble(String)
-    case stopped(ServerCounters)
+    case stopped(ServerCounters, StreamCounters, [MediaCounters])
 }

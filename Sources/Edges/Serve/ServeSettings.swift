@@ -3,6 +3,7 @@ import STUNStack
 import SIPStack
 import ServerNode
 import Storage
+import Streams
 
 /// Everything `pinhole serve` can be told, read from one configuration tree (file, environment and flags laid over each other).
 public struct ServeSettings: Sendable {
@@ -16,10 +17,27 @@ public struct ServeSettings: Sendable {
         public var alternate: Endpoint?
     }
 
+    /// SIP over TCP, TLS and WebSocket (RFC 3261 18, RFC 7118).
+    public struct StreamPorts: Sendable {
+        /// nil: wherever UDP is. Empty: nowhere.
+        public var tcp: [Endpoint]?
+        /// nil: on every address, one port above the SIP port, unless `listen` was chosen.
+        public var tls: [Endpoint]?
+        public var ws: [Endpoint] = []
+        public var wss: [Endpoint] = []
+        /// PEM files for TLS and WSS; nil: a self-signed certificate, made at the first start and kept beside the database.
+        public var certificate: (chain: String, key: String)?
+        /// Host names and addresses the self-signed certificate is for; empty: this machine's.
+        public var names: [String] = []
+        public var limits = StreamSettings()
+    }
+
     /// Where SIP is listened for, UDP. Unspecified addresses mean every address of that family.
     public var listen: [Endpoint] = ServeSettings.everywhere(port: 5060)
     /// True when `listen` was not chosen: then a family the system lacks is passed over.
     public var listensByDefault = true
+    public var streams = StreamPorts()
+    public var media = Media()
     public var stun = STUN()
     /// nil: there are no accounts, and nothing is stored.
     public var database: String?
@@ -36,14 +54,17 @@ public struct ServeSettings: Sendable {
     }
 
     /// Every key there is, for the environment's names (`stun.port` is `PINHOLE_STUN_PORT`).
-    public static let keys = [
-        "listen", "port", "realm", "domains", "profile", "nat", "database", "durability", "sip-debug", "software",
-        "stun.enabled", "stun.port", "stun.address", "stun.alternate", "stun.on-sip-port",
-        "registrar.shortest", "registrar.usual", "registrar.longest", "registrar.contacts",
-        "keepalive.interval", "keepalive.answer-within", "keepalive.failures",
-        "digest.algorithms", "digest.nonce-lifetime", "limits.bindings", "limits.trusted", "limits.messages-per-second",
-        "advertise",
-    ]
+    public static let keys =
+        [
+            "listen", "port", "realm", "domains", "profile", "nat", "database", "durability", "sip-debug", "software",
+            "stun.enabled", "stun.port", "stun.address", "stun.alternate", "stun.on-sip-port",
+            "registrar.shortest", "registrar.usual", "registrar.longest", "registrar.contacts",
+            "keepalive.interval", "keepalive.answer-within", "keepalive.failures",
+            "digest.algorithms", "digest.nonce-lifetime", "limits.bindings", "limits.trusted", "limits.messages-per-second",
+            "tcp", "ws", "wss", "tls.listen", "tls.certificate", "tls.key", "tls.names",
+            "limits.connections", "limits.connections-per-address",
+            "advertise", "rooms",
+        ] + callKeys
 
     /// `stun.on-sip-port` -> `PINHOLE_STUN_ON_SIP_PORT`.
     public static func environmentName(of key: String) -> String {
@@ -53,7 +74,8 @@ public struct ServeSettings: Sendable {
 
     /// Lays the environment over `root`. Lists are comma-separated there. Throws for a `PINHOLE_` name that means nothing.
     public static func overlay(environment: [String: String], on root: inout ConfigNode) throws(ConfigError) {
-        let names = Dictionary(uniqueKeysWithValues: keys.filter { $0 != "advertise" }.map { (environmentName(of: $0), $0) })
+        let names = Dictionary(
+            uniqueKeysWithValues: keys.filter { !["advertise", "rooms"].contains($0) }.map { (environmentName(of: $0), $0) })
         for (name, value) in environment.sorted(by: { $0.key < $1.key })
         where name.hasPrefix("PINHOLE_") && name != "PINHOLE_CONFIG" && name != "PINHOLE_SHARED" {
             guard let key = names[name] else {
@@ -65,7 +87,9 @@ public struct ServeSettings: Sendable {
         }
     }
 
-    private static let lists: Set<String> = ["listen", "domains", "digest.algorithms"]
+    private static let lists: Set<String> = [
+        "listen", "domains", "digest.algorithms", "tcp", "ws", "wss", "tls.listen", "tls.names",
+    ]
 
     /// A value given as one word; split at commas where `key` holds a list.
     public static func node(_ text: String, key: String, at place: ConfigPlace) -> ConfigNode {
@@ -90,6 +114,8 @@ public struct ServeSettings: Sendable {
             listen = chosen
             listensByDefault = false
         }
+        try readStreams(&reader)
+        try readCalls(&reader)
         try readServer(&reader)
         if let text = try reader.string("database") { database = ["no", "none", "off"].contains(text) ? nil : text }
         let durabilities: KeyValuePairs<String, PinholeDatabase.Durability?> = [
@@ -202,6 +228,10 @@ public struct ServeSettings: Sendable {
         if let rate = try reader.integer("messages-per-second", in: 1...10_000_000) {
             server.limits.messagesPerSource = .init(perSecond: UInt32(rate), burst: UInt32(rate) * 4)
         }
+        let limit = 1...1_000_000
+        streams.limits.connections = try reader.integer("connections", in: limit) ?? streams.limits.connections
+        streams.limits.connectionsPerAddress =
+            try reader.integer("connections-per-address", in: limit) ?? streams.limits.connectionsPerAddress
         try reader.finish()
     }
 

@@ -1,22 +1,38 @@
 import Base
 import LinuxEdge
+import Media
+import MediaControl
 import ServerNode
+import Streams
 
 /// The server node on real sockets: translates between datagrams and the node's inputs and outputs, nothing more.
 final class SignallingDriver: DatagramDriver {
     private var node: ServerNode
     private let storage: StorageThread?
     private let reports: Mailbox<StorageThread.Report>
+    private let streams: StreamService
+    private let inbox: StreamInbox
+    private let media: [MediaLoop]
+    private let heard: Mailbox<MediaEvent>
     private let log: @Sendable (Instant, ServeEvent) -> Void
+    /// By loop: what it was not told yet.
+    private var commands: [[MediaCommand]]
+    private var records: [CallRecord] = []
     private var changes: [(sequence: UInt64, change: RegistrarChange)] = []
 
     init(
         _ node: ServerNode, storage: StorageThread?, reports: Mailbox<StorageThread.Report>,
+        streams: StreamService, inbox: StreamInbox, media: [MediaLoop], heard: Mailbox<MediaEvent>,
         log: @escaping @Sendable (Instant, ServeEvent) -> Void
     ) {
         self.node = node
         self.storage = storage
         self.reports = reports
+        self.streams = streams
+        self.inbox = inbox
+        self.media = media
+        self.heard = heard
+        commands = media.map { _ in [] }
         self.log = log
     }
 
@@ -34,10 +50,21 @@ final class SignallingDriver: DatagramDriver {
             case .failed(let sequence, let reason):
                 log(now, .trouble("storing bindings failed: \(reason)"))
                 node.receive(.persistFailed(from: sequence, reason: reason), at: now)
+                storage?.tookBack(through: node.lastPersistSequence)
             case .accounts(let accounts):
                 log(now, .accounts(accounts.count))
                 node.receive(.accounts(accounts), at: now)
             case .trouble(let text): log(now, .trouble(text))
+            }
+        }
+        for event in heard.takeAll() { node.receive(.media(event), at: now) }
+        for event in inbox.takeAll() {
+            switch event {
+            case .opened(let flow, _): log(now, .connected(flow))
+            case .received(let flow, let bytes): node.receive(.received(on: flow, bytes), at: now)
+            case .closed(let flow, let reason):
+                log(now, .disconnected(flow, reason))
+                node.receive(.closed(flow), at: now)
             }
         }
     }
@@ -47,8 +74,13 @@ final class SignallingDriver: DatagramDriver {
     func nextDatagram() -> Datagram? {
         while let output = node.nextOutput() {
             switch output {
-            case .send(let flow, let bytes): return Datagram(from: flow.local, to: flow.remote, bytes)
+            case .send(let flow, let bytes):
+                guard flow.transport.isReliable else { return Datagram(from: flow.local, to: flow.remote, bytes) }
+                // Where the connection is gone, its `.closed` is on its way here.
+                streams.send(bytes, on: flow)
             case .persist(let sequence, let change): changes.append((sequence, change))
+            case .media(let loop, let command): commands[loop].append(command)
+            case .record(let record): records.append(record)
             case .probed: break
             }
         }
@@ -63,6 +95,13 @@ final class SignallingDriver: DatagramDriver {
         if !changes.isEmpty {
             storage?.store(changes)
             changes.removeAll(keepingCapacity: true)
+        }
+        for loop in media.indices where !commands[loop].isEmpty && media[loop].post(commands[loop]) {
+            commands[loop].removeAll(keepingCapacity: true)
+        }
+        if !records.isEmpty {
+            storage?.keep(records)
+            records.removeAll(keepingCapacity: true)
         }
         while let trace = node.nextTrace() { log(now, .server(trace)) }
     }

@@ -12,7 +12,8 @@ extension PinholeDatabase {
                     return Account(
                         username: row["username"], realm: row["realm"], user: row["user"], domain: row["domain"],
                         secret: DigestSecret(
-                            md5: value("ha1_md5"), sha256: value("ha1_sha256"), sha512256: value("ha1_sha512_256")))
+                            md5: value("ha1_md5"), sha256: value("ha1_sha256"), sha512256: value("ha1_sha512_256")),
+                        wantsDirectMedia: row["direct_media"])
                 }
             }
         }
@@ -39,6 +40,18 @@ extension PinholeDatabase {
                         UPDATE account SET ha1_md5 = ?, ha1_sha256 = ?, ha1_sha512_256 = ? WHERE username = ? AND realm = ?
                         """,
                     arguments: StatementArguments(hashes + [account.username, account.realm]))
+            }
+        }
+    }
+
+    /// Lets an account's media go past the server, or not. Throws when there is none of that name and realm.
+    public func setDirectMedia(_ isDirect: Bool, _ username: String, realm: String) throws(StorageError) {
+        guard try exists(username, realm: realm) else { throw Self.missing(username, realm) }
+        try doing("changing an account") {
+            try queue.write { database in
+                try database.execute(
+                    sql: "UPDATE account SET direct_media = ? WHERE username = ? AND realm = ?",
+                    arguments: [isDirect, username, realm])
             }
         }
     }
@@ -78,8 +91,9 @@ extension PinholeDatabase {
         try doing("adding an account") {
             try queue.write { database in
                 try database.execute(
-                    sql: "INSERT INTO account VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    arguments: StatementArguments([account.username, account.realm, account.user, account.domain] + hashes))
+                    sql: "INSERT INTO account VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    arguments: StatementArguments([account.username, account.realm, account.user, account.domain] + hashes)
+                        + [account.wantsDirectMedia])
             }
         }
     }

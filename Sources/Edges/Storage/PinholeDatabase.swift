@@ -78,6 +78,28 @@ public final class PinholeDatabase: Sendable {
                     CREATE TABLE secret (name TEXT NOT NULL PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
                     """)
         }
+        migrator.registerMigration("call detail records, direct media") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE call (
+                        id INTEGER PRIMARY KEY, number INTEGER NOT NULL, call_id TEXT NOT NULL, caller TEXT NOT NULL, callee TEXT NOT NULL,
+                        began INTEGER NOT NULL, answered INTEGER, ended INTEGER NOT NULL,
+                        status INTEGER NOT NULL, reason TEXT NOT NULL, codec TEXT NOT NULL, direct INTEGER NOT NULL
+                    ) STRICT;
+                    CREATE INDEX call_ended ON call (ended);
+                    CREATE TABLE call_party (
+                        call INTEGER NOT NULL REFERENCES call ON DELETE CASCADE, place INTEGER NOT NULL,
+                        address TEXT NOT NULL, answered INTEGER NOT NULL, transport TEXT, local TEXT, remote TEXT,
+                        PRIMARY KEY (call, place)
+                    ) STRICT, WITHOUT ROWID;
+                    CREATE TABLE call_stream (
+                        call INTEGER NOT NULL REFERENCES call ON DELETE CASCADE, party INTEGER NOT NULL, place INTEGER NOT NULL,
+                        kind TEXT NOT NULL, verdict TEXT NOT NULL,
+                        PRIMARY KEY (call, party, place)
+                    ) STRICT, WITHOUT ROWID;
+                    ALTER TABLE account ADD COLUMN direct_media INTEGER NOT NULL DEFAULT 0;
+                    """)
+        }
         return migrator
     }
 

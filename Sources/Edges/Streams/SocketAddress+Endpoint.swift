@@ -8,7 +8,8 @@ extension Endpoint {
         switch address {
         case .v4(let v4):
             let bits = UInt32(bigEndian: v4.address.sin_addr.s_addr)
-            self.init(.v4(IPv4Address(UInt8(bits >> 24), UInt8(bits >> 16 & 255), UInt8(bits >> 8 & 255), UInt8(bits & 255))), port)
+            self.init(
+                .v4(IPv4Address(UInt8(bits >> 24), UInt8(bits >> 16 & 255), UInt8(bits >> 8 & 255), UInt8(bits & 255))), port)
         case .v6(let v6):
             let (high, low) = withUnsafeBytes(of: v6.address.sin6_addr) { raw in
                 (

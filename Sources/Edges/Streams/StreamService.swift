@@ -56,7 +56,9 @@ public final class StreamService: Sendable {
     /// Accepts connections on `endpoint`; port 0 takes any free one. Returns the endpoint as bound. `identity` is for TLS and WSS.
     ///
     /// Throws the system's reason; an occupied port is EADDRINUSE.
-    public func listen(_ transport: SIPTransport, at endpoint: Endpoint, identity: TLSIdentity? = nil) throws(StreamError) -> Endpoint {
+    public func listen(_ transport: SIPTransport, at endpoint: Endpoint, identity: TLSIdentity? = nil) throws(StreamError)
+        -> Endpoint
+    {
         precondition(transport.isReliable, "streams do not carry UDP")
         do {
             let context = try transport.isSecure ? identity.map { try NIOSSLContext(configuration: $0.serverConfiguration) } : nil

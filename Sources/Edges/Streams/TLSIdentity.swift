@@ -63,7 +63,8 @@ public struct TLSIdentity: Sendable {
             try write(Data(key.pemRepresentation.utf8), to: keyFile, mode: 0o600)
             try write(Data(try certificate.serializeAsPEM().pemString.utf8), to: certificateFile, mode: 0o644)
         } catch {
-            throw Failure(description: "\(folder): the self-signed certificate cannot be kept there (\(error.localizedDescription))")
+            throw Failure(
+                description: "\(folder): the self-signed certificate cannot be kept there (\(error.localizedDescription))")
         }
         return try TLSIdentity(certificateFile: certificateFile.path, keyFile: keyFile.path)
     }
@@ -73,7 +74,8 @@ public struct TLSIdentity: Sendable {
         let key = P256.Signing.PrivateKey()
         let text = try makeCertificate(key, names: names, now: now).serializeAsPEM().pemString
         let certificate = try NIOSSLCertificate(bytes: Array(text.utf8), format: .pem)
-        return TLSIdentity([certificate], certificate, try NIOSSLPrivateKey(bytes: Array(key.pemRepresentation.utf8), format: .pem))
+        return TLSIdentity(
+            [certificate], certificate, try NIOSSLPrivateKey(bytes: Array(key.pemRepresentation.utf8), format: .pem))
     }
 
     /// What a self-signed certificate should be valid for where nobody says: this host's name and addresses.
@@ -96,7 +98,8 @@ public struct TLSIdentity: Sendable {
                 let o = v4.octets
                 return .ipAddress(.init(contentBytes: [o.0, o.1, o.2, o.3]))
             case .v6(let v6)?:
-                let octets = [v6.high, v6.low].flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (56 - 8 * $0)) } }
+                let octets = [v6.high, v6.low].flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (56 - 8 * $0)) }
+                }
                 return .ipAddress(.init(contentBytes: octets[...]))
             case nil: return .dnsName(name)
             }

@@ -33,7 +33,7 @@ struct LoopbackTests {
             settings.server.isPersistent = true
             let relay = Relay()
             server = try PinholeServer(settings) { _, event in
-                if case .listening(_, let endpoint) = event { relay.tell(endpoint.port) }
+                if case .listening("SIP over UDP", let endpoint) = event { relay.tell(endpoint.port) }
             }
             relay.listener.withLock { listener in
                 listener = { [self] port in

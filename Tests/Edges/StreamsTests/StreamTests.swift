@@ -47,14 +47,17 @@ struct TCPTests {
         let pair = try StreamPair()
         pair.client.service.send(Array((request(1) + text).utf8), on: pair.clientFlow)
         #expect(try pair.server.message() == request(1))
-        guard case .framing(let error) = try pair.server.closed() else { throw StreamEnd.Unexpected(.closed(pair.serverFlow, .peer)) }
+        guard case .framing(let error) = try pair.server.closed() else {
+            throw StreamEnd.Unexpected(.closed(pair.serverFlow, .peer))
+        }
         #expect(error.reason == reason)
         #expect(try pair.client.closed() == .peer)
         #expect(pair.server.service.counters.unintelligible == 1)
         #expect(pair.server.service.connectionCount == 0)
     }
 
-    @Test("A connection that says nothing, or never ends its first message, is closed in time", arguments: ["", "MESSAGE sip:a@l"])
+    @Test(
+        "A connection that says nothing, or never ends its first message, is closed in time", arguments: ["", "MESSAGE sip:a@l"])
     func halfOpen(text: String) throws {
         var settings = StreamSettings()
         settings.firstMessageWithin = .milliseconds(30)

@@ -31,7 +31,8 @@ struct TLSTests {
         let attributes = try FileManager.default.attributesOfItem(atPath: folder.path + "/tls-key.pem")
         #expect(attributes[.posixPermissions] as? Int == 0o600)
         // Ten years on it is about to expire: another is made.
-        let later = try TLSIdentity.selfSigned(in: folder.path, names: ["pbx.lab"], now: Date().addingTimeInterval(3_640 * 86_400))
+        let later = try TLSIdentity.selfSigned(
+            in: folder.path, names: ["pbx.lab"], now: Date().addingTimeInterval(3_640 * 86_400))
         #expect(later.fingerprint != first.fingerprint)
     }
 

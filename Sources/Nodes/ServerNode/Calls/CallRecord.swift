@@ -11,6 +11,12 @@ public struct CallRecord: Hashable, Sendable {
         public var verdict: MediaVerdict?
         /// The verdict as a sentence.
         public var text: String
+
+        public init(kind: String, verdict: MediaVerdict?, text: String) {
+            self.kind = kind
+            self.verdict = verdict
+            self.text = text
+        }
     }
 
     /// One who was heard or rung.
@@ -22,6 +28,13 @@ public struct CallRecord: Hashable, Sendable {
         /// Whether it took part in the conversation, rather than only rang.
         public var answered: Bool
         public var streams: [Stream]
+
+        public init(address: String, flow: FlowID?, answered: Bool, streams: [Stream]) {
+            self.address = address
+            self.flow = flow
+            self.answered = answered
+            self.streams = streams
+        }
     }
 
     /// Counted from 1 since the server started.
@@ -44,6 +57,24 @@ public struct CallRecord: Hashable, Sendable {
     public var isDirect: Bool
     /// The caller first.
     public var parties: [Party]
+
+    public init(
+        number: UInt64, callID: String, from: String, to: String, start: Instant, answer: Instant?, end: Instant, status: Int,
+        reason: String, codec: String, isDirect: Bool, parties: [Party]
+    ) {
+        self.number = number
+        self.callID = callID
+        self.from = from
+        self.to = to
+        self.start = start
+        self.answer = answer
+        self.end = end
+        self.status = status
+        self.reason = reason
+        self.codec = codec
+        self.isDirect = isDirect
+        self.parties = parties
+    }
 
     /// From answer to end; zero where it was never answered.
     public var talked: Duration { answer.map { end - $0 } ?? .zero }

@@ -1,0 +1,37 @@
+import Base
+
+/// The part of the settings that is about TCP, TLS and WebSocket.
+extension ServeSettings {
+    mutating func readStreams(_ reader: inout ConfigReader) throws(ConfigError) {
+        streams.tcp = try Self.endpoints("tcp", port: 5060, &reader)
+        streams.ws = try Self.endpoints("ws", port: 80, &reader) ?? []
+        streams.wss = try Self.endpoints("wss", port: 443, &reader) ?? []
+        guard let node = reader.node("tls") else { return }
+        if case .scalar(let text) = node.content, Self.isOff(text) {
+            streams.tls = []
+            return
+        }
+        guard var section = try reader.section("tls") else { return }
+        streams.tls = try Self.endpoints("listen", port: 5061, &section)
+        streams.names = try section.values("names", expected: "a host name or address") { $0.isEmpty ? nil : $0 }
+        switch (try section.string("certificate"), try section.string("key")) {
+        case (nil, nil): break
+        case (let chain?, let key?): streams.certificate = (chain, key)
+        case (_?, nil): throw section.mistake("certificate", "needs tls.key as well: the PEM file with its private key")
+        case (nil, _?): throw section.mistake("key", "needs tls.certificate as well: the PEM file with the certificate chain")
+        }
+        try section.finish()
+    }
+
+    private static func isOff(_ text: String) -> Bool { ["off", "no", "none", "false"].contains(text) }
+
+    /// nil where the key is absent; empty where it says off.
+    private static func endpoints(_ key: String, port: UInt16, _ reader: inout ConfigReader) throws(ConfigError) -> [Endpoint]? {
+        let nodes = reader.list(key)
+        guard let first = nodes.first else { return nil }
+        if nodes.count == 1, case .scalar(let text) = first.content, isOff(text) { return [] }
+        return try reader.values(key, expected: "off, or an address and port such as 0.0.0.0:\(port)") { text in
+            Endpoint(text) ?? IPAddress(text).map { Endpoint($0, port) }
+        }
+    }
+}

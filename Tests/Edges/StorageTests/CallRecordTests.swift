@@ -1,0 +1,70 @@
+import Base
+import Foundation
+import ServerNode
+import Storage
+import Testing
+
+@Suite("Call detail records on disk")
+struct CallRecordTests {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("pinhole-test-\(UUID().uuidString)")
+    var path: String { folder.appendingPathComponent("calls.db").path }
+
+    func record(_ number: UInt64, from: String, to: String, ended: Int64, answered: Bool = true) throws -> CallRecord {
+        let local = try #require(Endpoint("198.51.100.1:5060"))
+        let remote = try #require(Endpoint("[2001:db8::7]:40000"))
+        let stream = CallRecord.Stream(kind: "audio", verdict: nil, text: "SDP said 192.168.1.10:16384, nothing ever came")
+        return CallRecord(
+            number: number, callID: "c\(number)@h", from: from, to: to, start: Instant(seconds: ended - 10),
+            answer: answered ? Instant(seconds: ended - 7) : nil, end: Instant(seconds: ended), status: answered ? 200 : 486,
+            reason: "\(from) hung up", codec: answered ? "PCMU" : "", isDirect: false,
+            parties: [
+                .init(
+                    address: from, flow: FlowID(.tls, local: local, remote: remote), answered: true,
+                    streams: answered ? [stream, stream] : []),
+                .init(address: to, flow: nil, answered: answered, streams: []),
+            ])
+    }
+
+    @Test("A record comes back as it was kept, parties, flows and verdicts included; the newest ones are asked for")
+    func roundTrip() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let database = try PinholeDatabase(path: path)
+        let calls = try [
+            record(1, from: "100@lab", to: "200@lab", ended: 1_000), record(2, from: "1000@lab", to: "8000@lab", ended: 2_000),
+            record(3, from: "200@lab", to: "100@lab", ended: 3_000, answered: false),
+        ]
+        try database.add(calls)
+        #expect(try PinholeDatabase(path: path).calls(most: 10) == calls)
+        #expect(try database.calls(most: 2) == Array(calls.suffix(2)))
+        #expect(try database.calls(most: 10, address: "100@lab") == [calls[0], calls[2]])
+        #expect(try database.calls(most: 10, address: "100") == [calls[0], calls[2]])
+        #expect(try database.calls(most: 10, address: "1000") == [calls[1]])
+        #expect(try database.calls(most: 10, address: "10_").isEmpty)
+        #expect(try database.calls(most: 10, address: "%").isEmpty)
+    }
+
+    @Test("Old records go, with all that hangs on them")
+    func removal() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let database = try PinholeDatabase(path: path)
+        let calls = try (1...3).map { try record(UInt64($0), from: "a@b", to: "c@d", ended: Int64($0) * 1_000) }
+        try database.add(calls)
+        #expect(try database.removeCalls(endedBefore: Instant(seconds: 2_000)) == 1)
+        #expect(try database.calls(most: 10) == Array(calls.suffix(2)))
+        #expect(try database.removeCalls(endedBefore: Instant(seconds: 9_000)) == 2)
+        #expect(try database.calls(most: 10).isEmpty)
+    }
+
+    @Test("Whether an account's media may go past the server is kept with it")
+    func directMedia() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let database = try PinholeDatabase(path: path)
+        try database.add(Account(username: "100", realm: "r", password: "a"))
+        #expect(try database.accounts().map(\.wantsDirectMedia) == [false])
+        try database.setDirectMedia(true, "100", realm: "r")
+        #expect(try database.accounts().map(\.wantsDirectMedia) == [true])
+        #expect(throws: StorageError("there is no account 7 in realm r; see: pinhole account list")) {
+            try database.setDirectMedia(true, "7", realm: "r")
+        }
+    }
+}
