@@ -1,17 +1,23 @@
 import Base
 import Foundation
-import LabCommand
 import PhoneEdge
 import PhoneNode
 import Report
+import ReportText
+import TerminalEdge
 
-/// What `pinhole phone` prints: its status panel whenever that changes, and with `--sip-debug` every message.
+/// What `pinhole phone` prints: its status panel whenever that changes, lines about calls, with `--sip-debug` every message, and on a
+/// terminal a line at the bottom that shows the present call.
 final class PhonePrinter {
-    private let style = Terminal.style()
+    let style = Terminal.style()
+    /// Whether there is a line at the bottom; a pipe gets none.
+    var isInteractive = false
     private let debug: SIPDebugView
     private let sipDebug: Bool
     private let name: String
     private var last = ""
+    private var bottom = ""
+    private var shown = ""
 
     init(name: String, sipDebug: Bool) {
         self.name = name
@@ -29,8 +35,30 @@ final class PhonePrinter {
         case .trace(let trace):
             if sipDebug, let text = debug.text(trace, at: now) { write(text) }
         case .sendFailed(let destination, let error): write("could not send to \(destination): \(error)\n")
+        case .call, .audio, .text, .textSent, .woken: break
         }
     }
 
-    private func write(_ text: String) { FileHandle.standardOutput.write(Data(text.utf8)) }
+    func line(_ text: String) { write(ReportText.printable(text) + "\n") }
+
+    /// Shows the bottom line anew where it changed.
+    func status(_ text: String, at now: Instant? = nil) {
+        guard isInteractive, text != bottom else { return }
+        bottom = text
+        draw()
+    }
+
+    private func draw() {
+        let text = "\r\u{1b}[K" + bottom
+        guard text != shown else { return }
+        shown = text
+        FileHandle.standardOutput.write(Data(text.utf8))
+    }
+
+    private func write(_ text: String) {
+        let clear = shown.isEmpty || !isInteractive ? "" : "\r\u{1b}[K"
+        FileHandle.standardOutput.write(Data((clear + text).utf8))
+        shown = ""
+        if isInteractive { draw() }
+    }
 }

@@ -119,6 +119,9 @@ struct TransferTests {
         world.input(0, .hangUp(outgoing))
         world.run(for: .seconds(1))
         #expect(world.report(1)?.digits == "0123456789*#ABCD")
+        // Their places in the sequence are not taken for lost audio.
+        #expect(world.report(1)?.concealed == 0)
+        #expect(world.report(1)?.lost == 0)
     }
 
     @Test("RFC 4733 2.5.1.4: one audio packet in five lost, and still every digit arrives once")

@@ -46,10 +46,17 @@ extension CallMedia {
         }
         if format.isTelephoneEvent {
             control.received(header, isEvent: true, at: now)
-            if let digit = digits.receive(packet[header.payloadStart..<header.payloadEnd], timestamp: header.timestamp) {
+            let payload = packet[header.payloadStart..<header.payloadEnd]
+            if let digit = digits.receive(payload, timestamp: header.timestamp) {
                 if digitsHeard.utf8.count < 256 { digitsHeard.append(digit) }
                 events.append(.digit(digit))
             }
+            // Its place in the sequence is not a lost packet: it is played as a pause. The timestamp is that of the digit's start.
+            let length = TelephoneEvent(payload)?.duration ?? 0
+            guard buffer?.settings.clockRate == format.clockRate else { return }
+            buffer?.insert(
+                ssrc: header.ssrc, sequence: header.sequenceNumber, timestamp: header.timestamp &+ UInt32(length),
+                payloadType: header.payloadType, payload: [], at: now)
             return
         }
         control.received(header, isEvent: false, at: now)
