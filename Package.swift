@@ -101,6 +101,8 @@ let package = Package(
         room("Configuration", "Edges/Configuration", ["Base", .product(name: "Yams", package: "Yams")]),
         room("TerminalEdge", "Edges/Terminal", ["ReportText"]),
         room("LabCommand", "Edges/LabCommand", ["Base", "Lab", "Report", "Configuration", "TerminalEdge", arguments]),
+        .target(name: "CAudioCodecs", path: "Sources/Edges/CAudioCodecs", linkerSettings: [.linkedLibrary("dl")]),
+        room("AudioCodecs", "Edges/AudioCodecs", ["RTP", "Codecs", "CAudioCodecs"]),
         .target(name: "CLinux", path: "Sources/Edges/CLinux"),
         room("LinuxEdge", "Edges/Linux", ["Base", "CLinux"]),
         .target(name: "CCapture", path: "Sources/Edges/CCapture"),
@@ -189,6 +191,9 @@ let package = Package(
                 "Codecs", "MediaControl", "Relay", "MediaPlane", "VirtualNetwork", "ServerNode", "PhoneNode", "RouterNode", "Lab",
             ]),
         tests("Report", "Report", ["Base", "SIP", "SIPStack", "ServerNode", "PhoneNode", "Lab", "Report"]),
+        tests(
+            "AudioCodecs", "Edges/AudioCodecs",
+            ["Base", "RTP", "Codecs", "MediaControl", "Conference", "AudioCodecs"]),
         tests("Configuration", "Edges/Configuration", ["Base", "Configuration"]),
         tests("SRTP", "Edges/SRTP", ["Base", "RTP", "MediaControl", "Relay", "SRTP"]),
         tests("Media", "Edges/Media", ["Base", "RTP", "MediaControl", "Relay", "MediaPlane", "LinuxEdge", "SRTP", "Media"]),
