@@ -45,6 +45,10 @@ public struct MediaAnalysis: Sendable {
     /// `mostStreams`: how many may be sent at once.
     package init(mostStreams: Int) { table = RTPStreamTable(capacity: mostStreams) }
 
+    /// Streams being followed, and packets of those that found no room.
+    package var openStreams: Int { table.streams.count }
+    package var untrackedPackets: Int { table.untrackedPackets }
+
     /// One UDP payload that looks like RTP or RTCP (`record.content`), in place; the pointer is good during the call only.
     public mutating func packet(_ record: PayloadRecord, file: UInt16, _ payload: UnsafeRawBufferPointer) {
         let now = record.time.nanoseconds
@@ -143,7 +147,9 @@ public struct MediaAnalysis: Sendable {
         var stream = RTPStream(key: key, payloadType: type, timestamp: timestamp, at: now, frame: frame)
         let list = expected[MediaPlace(key.destination, key.destinationPort)] ?? expected[MediaPlace(key.source, key.sourcePort)]
         let formats = formatLists[Int(list ?? 0)]
-        if let events = formats.first(where: { $0.name.lowercased() == "telephone-event" }) { stream.eventType = events.payloadType }
+        if let events = formats.first(where: { $0.name.lowercased() == "telephone-event" }) {
+            stream.eventType = events.payloadType
+        }
         let (rate, codec) = codecs.look(up: type, in: formats)
         stream.turn(to: type, clockRate: rate, codec: codec)
         return table.open(key, hash, stream, at: now)

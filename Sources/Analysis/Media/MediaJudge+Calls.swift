@@ -128,7 +128,9 @@ extension MediaJudge {
         let own = streams(of: number, leg)
         let heard = own.filter { !seen[$0].isMisdirected }
         if heard.isEmpty {
-            guard total >= Self.patience, isExpectedHere(number, leg) || !own.isEmpty, !isElsewhere(call, leg) else { return .unknown }
+            guard total >= Self.patience, isExpectedHere(number, leg) || !own.isEmpty, !isElsewhere(call, leg) else {
+                return .unknown
+            }
             return .none(seconds: Double(total) / 1e9)
         }
         var worst: (StreamSummary.Speaker, Int64)?

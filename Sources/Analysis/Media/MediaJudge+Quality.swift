@@ -19,7 +19,11 @@ extension MediaJudge {
         for index in seen.indices {
             let grade = grade(index)
             guard grade > .good else { continue }
-            if let call = seen[index].call { byCall[call, default: []].append((index, grade)) } else { alone.append((index, grade)) }
+            if let call = seen[index].call {
+                byCall[call, default: []].append((index, grade))
+            } else {
+                alone.append((index, grade))
+            }
         }
         for (number, bad) in byCall.sorted(by: { $0.key < $1.key }) {
             let call = media.calls[number]
@@ -70,9 +74,11 @@ extension MediaJudge {
         if far, let remote = stream.remote {
             sentence += "the receiver reports \(remote.packetsLost) packets lost, beyond the place of the capture."
         } else if stream.lossRate >= stream.lateRate {
-            sentence += "\(stream.lost - stream.lostByCapture) of \(stream.expected) packets lost (\(Self.percent(stream.lossRate)))."
+            sentence +=
+                "\(stream.lost - stream.lostByCapture) of \(stream.expected) packets lost (\(Self.percent(stream.lossRate)))."
         } else {
-            sentence += "\(stream.late) of \(stream.expected) packets more than 100 ms late, jitter \(Self.tenth(stream.meanJitter)) ms."
+            sentence +=
+                "\(stream.late) of \(stream.expected) packets more than 100 ms late, jitter \(Self.tenth(stream.meanJitter)) ms."
         }
         var details: [String] = []
         for (index, _) in bad { details.append(figures(streams[index])) }
@@ -83,12 +89,14 @@ extension MediaJudge {
                     + (isEstimate ? ", whose impairment values are estimates." : "."))
         }
         if stream.lostByCapture > 0 {
-            details.append("\(stream.lostByCapture) further packets are missing where nothing at all was captured: they are not counted.")
+            details.append(
+                "\(stream.lostByCapture) further packets are missing where nothing at all was captured: they are not counted.")
         }
         details.append(
             far
                 ? "The capture shows the packets, so they were lost after it."
-                : "The numbers are missing in the capture already, so they were lost before it. A capturing program that drops packets would look the same where no receiver reports.")
+                : "The numbers are missing in the capture already, so they were lost before it. A capturing program that drops packets would look the same where no receiver reports."
+        )
         let here = "the place of the capture"
         let finding = Finding(
             .mediaQuality, worst.1 == .bad ? .fault : .risk, sentence, details: details,
@@ -96,10 +104,15 @@ extension MediaJudge {
             culprit: far ? .between(here, "\(stream.destination)") : .between("\(stream.source)", here),
             confidence: stream.remote != nil ? .likely : .likely,
             remedies: [
-                Remedy(.network, "Look for a full or lossy link \(far ? "beyond" : "before") the capture (wireless, uplink): give RTP priority (DSCP EF) and shape the uplink below its rate."),
-                Remedy(.phone, stream.lateRate > stream.lossRate
-                    ? "Use an adaptive jitter buffer of at least \(Int((2 * stream.maximumJitter).rounded(.up))) ms."
-                    : "Use a codec that stands loss (opus with FEC) until the link is mended."),
+                Remedy(
+                    .network,
+                    "Look for a full or lossy link \(far ? "beyond" : "before") the capture (wireless, uplink): give RTP priority (DSCP EF) and shape the uplink below its rate."
+                ),
+                Remedy(
+                    .phone,
+                    stream.lateRate > stream.lossRate
+                        ? "Use an adaptive jitter buffer of at least \(Int((2 * stream.maximumJitter).rounded(.up))) ms."
+                        : "Use a codec that stands loss (opus with FEC) until the link is mended."),
             ], subject: subject, count: 1)
         findings.append(finding)
     }
@@ -109,13 +122,16 @@ extension MediaJudge {
     /// The loss pattern in a sentence.
     private func figures(_ stream: StreamSummary) -> String {
         let ptime = stream.packetTime.map { Int($0.wholeMilliseconds) }
-        var text = "\(stream.speaker.map { name($0).capitalizedFirst } ?? "\(stream.source)"): \(stream.expected) packets expected, \(stream.lost) lost"
+        var text =
+            "\(stream.speaker.map { name($0).capitalizedFirst } ?? "\(stream.source)"): \(stream.expected) packets expected, \(stream.lost) lost"
         if stream.bursts.count > 0 {
-            text += " in \(stream.bursts.count) bursts of \(Self.tenth(stream.bursts.length)) packets on average "
+            text +=
+                " in \(stream.bursts.count) bursts of \(Self.tenth(stream.bursts.length)) packets on average "
                 + "(\(Self.percent(stream.bursts.density)) of these lost, \(Self.percent(stream.bursts.gapDensity)) between them)"
         }
         if stream.bursts.longestRun > 1 {
-            text += ", at most \(stream.bursts.longestRun) in a row" + (ptime.map { " (\(stream.bursts.longestRun * $0) ms)" } ?? "")
+            text +=
+                ", at most \(stream.bursts.longestRun) in a row" + (ptime.map { " (\(stream.bursts.longestRun * $0) ms)" } ?? "")
         }
         text += "; \(stream.late) late, \(stream.outOfOrder) out of order, \(stream.duplicates) duplicates; jitter "
         return text + "\(Self.tenth(stream.meanJitter)) ms on average, \(Self.tenth(stream.maximumJitter)) ms at most."

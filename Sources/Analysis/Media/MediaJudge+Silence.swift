@@ -17,7 +17,8 @@ extension MediaJudge {
         let own = streams(of: number, leg)
         let heard = own.filter { seen[$0].speaker == listener && !seen[$0].isMisdirected }
         let cause = cause(number, leg, quiet: quiet)
-        let began = own.contains { seen[$0].speaker == quiet && !seen[$0].isMisdirected } ? "stopped being heard" : "was never heard"
+        let began =
+            own.contains { seen[$0].speaker == quiet && !seen[$0].isMisdirected } ? "stopped being heard" : "was never heard"
         var finding = Finding(
             .mediaOneWay, .fault,
             "Audio went one way: \(named(call, leg, listener)) was heard, \(named(call, leg, quiet)) \(began), for "
@@ -29,7 +30,8 @@ extension MediaJudge {
         if !filesWithPairs(call.file) {
             finding.details[0] = "Ruled out: hold (both descriptions say sendrecv then)\(suppressionNote(own, quiet))."
             finding.details.append(
-                "No other call in this capture has audio both ways: if it was taken where only one direction passes, nothing is wrong.")
+                "No other call in this capture has audio both ways: if it was taken where only one direction passes, nothing is wrong."
+            )
             if finding.confidence != .proved { finding.confidence = .possible }
         }
         for caller in [true, false] {
@@ -40,7 +42,9 @@ extension MediaJudge {
         for index in heard.prefix(2) { finding.evidence.append(evidence(streams[index], "\(name(listener)) speaks")) }
         for index in own.filter({ seen[$0].speaker == quiet }).prefix(2) {
             finding.evidence.append(
-                evidence(streams[index], seen[index].isMisdirected ? "sent where it cannot arrive" : "the last that \(name(quiet)) was heard"))
+                evidence(
+                    streams[index],
+                    seen[index].isMisdirected ? "sent where it cannot arrive" : "the last that \(name(quiet)) was heard"))
         }
         finding.evidence += cause.evidence
         findings.append(finding)
@@ -69,14 +73,16 @@ extension MediaJudge {
             "The call between \(named(call, leg, .caller)) and \(named(call, leg, .callee)) was answered and neither end was heard for "
                 + "\(Self.tenth(seconds)) s. \(cause.sentence)",
             details: [
-                "Ruled out: a capture of signalling alone (it holds the audio of other calls), hold, and refused audio.",
+                "Ruled out: a capture of signalling alone (it holds the audio of other calls), hold, and refused audio."
             ], culprit: cause.culprit, confidence: cause.confidence, remedies: cause.remedies, subject: subject(call, leg))
         for caller in [true, false] {
             if let event = call.said(leg, caller: caller) {
                 finding.evidence.append(evidence(event, "what \(name(caller ? .caller : .callee)) agreed to"))
             }
         }
-        for index in streams(of: number, leg).prefix(2) { finding.evidence.append(evidence(streams[index], "sent where it cannot arrive")) }
+        for index in streams(of: number, leg).prefix(2) {
+            finding.evidence.append(evidence(streams[index], "sent where it cannot arrive"))
+        }
         finding.evidence += cause.evidence
         findings.append(finding)
     }
@@ -89,9 +95,14 @@ extension MediaJudge {
             .mediaOneWay, .note,
             "Of each of the \(numbers.count) calls with audio the capture shows one direction only: it was taken where the other does not pass.",
             details: ["Whether anybody heard nothing cannot be told from here."], confidence: .likely,
-            remedies: [Remedy(.capture, "Capture at a place that both directions pass: on the phone, the server, or the router between.")],
-            subject: FindingSubject(dialogs: numbers.map { media.calls[$0].dialog }, vantage: Vantage(file)), count: numbers.count)
-        for index in (ofCall[first] ?? []).prefix(2) { finding.evidence.append(evidence(streams[index], "the only direction seen")) }
+            remedies: [
+                Remedy(.capture, "Capture at a place that both directions pass: on the phone, the server, or the router between.")
+            ],
+            subject: FindingSubject(dialogs: numbers.map { media.calls[$0].dialog }, vantage: Vantage(file)), count: numbers.count
+        )
+        for index in (ofCall[first] ?? []).prefix(2) {
+            finding.evidence.append(evidence(streams[index], "the only direction seen"))
+        }
         if let leg = call.legs.first, let event = call.said(leg, caller: true) { finding.evidence.append(evidence(event, "")) }
         findings.append(finding)
     }
@@ -107,7 +118,8 @@ extension MediaJudge {
         if let refused = refusals(call, to: target.address, target.port).first {
             let box = refused.source == target.address ? name(listener) + " (\(refused.source))" : "\(refused.source)"
             return SilenceCause(
-                sentence: "\(box == "\(refused.source)" ? "The box \(box)" : box) refuses the packets to \(target.endpoint) by ICMP.",
+                sentence:
+                    "\(box == "\(refused.source)" ? "The box \(box)" : box) refuses the packets to \(target.endpoint) by ICMP.",
                 culprit: .proved(box), confidence: .proved, evidence: [evidence(refused, call.file, "refuses the audio")],
                 remedies: [
                     Remedy(
@@ -121,7 +133,8 @@ extension MediaJudge {
         }
         if let stray = streams(of: number, leg).first(where: { seen[$0].speaker == quiet && seen[$0].isMisdirected }) {
             return SilenceCause(
-                sentence: "\(name(quiet).capitalizedFirst) sends to \(streams[stray].destination), a private address out of the SDP "
+                sentence:
+                    "\(name(quiet).capitalizedFirst) sends to \(streams[stray].destination), a private address out of the SDP "
                     + "of \(name(listener)), which stands behind a NAT.",
                 culprit: ends, confidence: .proved, remedies: Self.privateRemedies)
         }
@@ -136,26 +149,37 @@ extension MediaJudge {
                 && other.stream.key.source == target.packetSource && other.stream.key.sourcePort != target.port
         }) {
             return SilenceCause(
-                sentence: "The packets of \(name(listener)) come from another port than its SDP names (a NAT), and \(name(quiet)) does "
+                sentence:
+                    "The packets of \(name(listener)) come from another port than its SDP names (a NAT), and \(name(quiet)) does "
                     + "not answer to where they come from.",
                 culprit: ends,
                 remedies: [
-                    Remedy(.server, "Let the relay latch: send to where the packets come from (symmetric RTP, RFC 4961), not to the SDP's port."),
+                    Remedy(
+                        .server,
+                        "Let the relay latch: send to where the packets come from (symmetric RTP, RFC 4961), not to the SDP's port."
+                    ),
                     Self.relay,
                 ])
         }
         return SilenceCause(
-            sentence: "No packet of \(name(quiet)) reached the place of the capture, so it was lost before, or never sent.", culprit: ends,
+            sentence: "No packet of \(name(quiet)) reached the place of the capture, so it was lost before, or never sent.",
+            culprit: ends,
             remedies: Self.generalRemedies)
     }
 
-    static let relay = Remedy(.server, "Relay the audio on the server (media relay with latching), so that both ends only have to reach the server.")
+    static let relay = Remedy(
+        .server, "Relay the audio on the server (media relay with latching), so that both ends only have to reach the server.")
     static let privateRemedies = [
-        Remedy(.server, "Treat the phone as behind a NAT: ignore the private address in its SDP, relay the audio and latch on to where it comes from."),
+        Remedy(
+            .server,
+            "Treat the phone as behind a NAT: ignore the private address in its SDP, relay the audio and latch on to where it comes from."
+        ),
         Remedy(.phone, "Use ICE or STUN, so that the SDP names an address that can be reached."),
     ]
     static let generalRemedies = [
-        Remedy(.network, "Check that firewalls and routers let RTP pass in that direction, and capture once more nearer to the silent end."),
+        Remedy(
+            .network,
+            "Check that firewalls and routers let RTP pass in that direction, and capture once more nearer to the silent end."),
         relay,
     ]
 }

@@ -21,7 +21,9 @@ extension MediaJudge {
             .mediaWrongSource, works ? .note : .risk,
             "Audio for \(name(other(speaker))) came from \(streams[first].source), which nobody signalled"
                 + (said.map { ": \(name(speaker)) named \($0.endpoint)" } ?? "") + "."
-                + (works ? " It did no harm here: audio went both ways." : " A phone or relay that takes audio only from the signalled address drops it."),
+                + (works
+                    ? " It did no harm here: audio went both ways."
+                    : " A phone or relay that takes audio only from the signalled address drops it."),
             details: [
                 "Symmetric RTP through a NAT is ruled out: the address is neither in an SDP or ICE candidate of the call nor that of a "
                     + "signalling packet. A media server, or a NAT that gives audio another public address, would look like this."
@@ -29,7 +31,10 @@ extension MediaJudge {
             remedies: works
                 ? []
                 : [
-                    Remedy(.server, "Name the address that sends the audio in SDP, or let the relay latch on to it only after the signalled one stayed silent."),
+                    Remedy(
+                        .server,
+                        "Name the address that sends the audio in SDP, or let the relay latch on to it only after the signalled one stayed silent."
+                    ),
                     Remedy(.network, "Give SIP and RTP of one phone the same public address (paired pooling, RFC 4787 4.1)."),
                 ], subject: subject(call, leg), count: strangers.count)
         if let said { finding.evidence.append(evidence(said, "the place that \(name(speaker)) named")) }

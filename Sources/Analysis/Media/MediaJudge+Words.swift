@@ -41,8 +41,10 @@ extension MediaJudge {
     /// `RTP PCMU, SSRC 0x1a2b3c4d: 250 packets to frame 912, 20 lost (7.4 %), jitter 3.1 ms`.
     static func describe(_ stream: StreamSummary) -> String {
         let codec = stream.codec ?? "payload type \(stream.payloadType)"
-        let lost = stream.lost > 0 ? ", \(stream.lost) lost (\(percent(Double(stream.lost) / Double(max(1, stream.expected)))))" : ""
-        return "RTP \(codec), SSRC 0x\(String(stream.ssrc, radix: 16)): \(stream.packets) packets up to \(stream.lastPlace)\(lost), "
+        let lost =
+            stream.lost > 0 ? ", \(stream.lost) lost (\(percent(Double(stream.lost) / Double(max(1, stream.expected)))))" : ""
+        return
+            "RTP \(codec), SSRC 0x\(String(stream.ssrc, radix: 16)): \(stream.packets) packets up to \(stream.lastPlace)\(lost), "
             + "jitter \(tenth(stream.meanJitter)) ms"
     }
 

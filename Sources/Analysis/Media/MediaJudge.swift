@@ -78,7 +78,9 @@ struct MediaJudge {
             func note(_ address: PackedAddress, _ port: UInt16, _ isCaller: Bool) {
                 let place = FilePlace(file: call.file, place: MediaPlace(address, port))
                 let known = places[place] ?? []
-                guard !known.contains(where: { $0.call == number && $0.isCaller == isCaller }), known.count < 4_096 else { return }
+                guard !known.contains(where: { $0.call == number && $0.isCaller == isCaller }), known.count < 4_096 else {
+                    return
+                }
                 places[place, default: []].append(Reference(call: number, isCaller: isCaller))
             }
             for event in call.events where event.port > 0 { note(event.address, event.port, event.isFromCaller) }
@@ -140,7 +142,8 @@ struct MediaJudge {
     private mutating func attributeByAnswer(_ index: Int) {
         let flow = flow(index)
         let reverse = flows[Flow(file: flow.file, source: flow.destination, destination: flow.source)] ?? []
-        guard let other = reverse.first(where: { seen[$0].call != nil && overlaps($0, index) }), let call = seen[other].call else {
+        guard let other = reverse.first(where: { seen[$0].call != nil && overlaps($0, index) }), let call = seen[other].call
+        else {
             return
         }
         assign(index, call, seen[other].speaker == .caller ? .callee : .caller, source: false, destination: false)
@@ -182,11 +185,15 @@ struct MediaJudge {
 
     private func isMisdirected(_ index: Int, _ call: Int) -> Bool {
         let key = seen[index].stream.key
-        guard key.destination.isPrivateNetwork, !key.source.isPrivateNetwork, let speaker = seen[index].speaker else { return false }
+        guard key.destination.isPrivateNetwork, !key.source.isPrivateNetwork, let speaker = seen[index].speaker else {
+            return false
+        }
         let listenerIsCaller = speaker == .callee
         let said = media.calls[call].events.filter { $0.isFromCaller == listenerIsCaller }
         return !said.isEmpty
-            && said.allSatisfy { !$0.packetSource.isUnknown && !$0.packetSource.isPrivateNetwork && $0.packetSource != key.destination }
+            && said.allSatisfy {
+                !$0.packetSource.isUnknown && !$0.packetSource.isPrivateNetwork && $0.packetSource != key.destination
+            }
     }
 
     // MARK: Summaries
@@ -217,7 +224,8 @@ struct MediaJudge {
                 gapDensity: pattern.gapDensity, longestRun: Int(clamping: pattern.longestRun), ratio: pattern.burstRatio),
             outOfOrder: Int(clamping: statistics.outOfOrder), duplicates: Int(clamping: statistics.duplicates),
             late: Int(stream.late), jitter: statistics.jitterMilliseconds, meanJitter: stream.meanJitter,
-            maximumJitter: statistics.maximumJitterMilliseconds, restarts: Int(statistics.restarts) + Int(stream.timestampRestarts),
+            maximumJitter: statistics.maximumJitterMilliseconds,
+            restarts: Int(statistics.restarts) + Int(stream.timestampRestarts),
             longestSilence: statistics.longestSilence,
             suppressesSilence: stream.flags.contains(.sawComfortNoise) || stream.spurts > 0, rating: nil, meanOpinionScore: nil,
             remote: remote(stream), bins: seen[index].bins, binWidth: .nanoseconds(stream.binWidth))
@@ -239,7 +247,9 @@ struct MediaJudge {
     }
 
     private func remote(_ stream: RTPStream) -> StreamSummary.RemoteView? {
-        guard let view = media.reports.views[ReceiverReports.Key(file: stream.key.file, ssrc: stream.key.ssrc)] else { return nil }
+        guard let view = media.reports.views[ReceiverReports.Key(file: stream.key.file, ssrc: stream.key.ssrc)] else {
+            return nil
+        }
         return StreamSummary.RemoteView(
             place: .frame(file: Int(stream.key.file), number: Int(view.frame)), reports: view.reports,
             packetsLost: Int(view.packetsLost), worstFractionLost: Double(view.worstFraction) / 256,

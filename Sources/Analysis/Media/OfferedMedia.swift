@@ -45,7 +45,9 @@ struct OfferedMedia: Sendable {
     /// Wants to hear and to be heard, somewhere.
     var isBothWays: Bool { flags.contains(.hasAudio) && direction == .both && !flags.contains(.isNulled) }
     var sends: Bool { flags.contains(.hasAudio) && (direction == .both || direction == .send) && !flags.contains(.isNulled) }
-    var receives: Bool { flags.contains(.hasAudio) && (direction == .both || direction == .receive) && !flags.contains(.isNulled) }
+    var receives: Bool {
+        flags.contains(.hasAudio) && (direction == .both || direction == .receive) && !flags.contains(.isNulled)
+    }
 
     private enum Section { case session, audio, video, other }
 

@@ -194,7 +194,8 @@ struct RTPStream: Sendable {
         let ticks = Double(lastTimestamp &- firstTimestamp)
         let rate = ticks * 1e9 / Double(now &- first)
         let usual: [UInt32] = [8_000, 12_000, 16_000, 24_000, 32_000, 44_100, 48_000, 90_000]
-        guard let near = usual.first(where: { abs(Double($0) - rate) < 0.1 * Double($0) }) else { return }
+        guard let near = usual.min(by: { abs(Double($0) - rate) < abs(Double($1) - rate) }), abs(Double(near) - rate) < 0.1 * rate
+        else { return }
         turn(to: payloadType, clockRate: near, codec: 0)
         flags.insert(.isEstimated)
     }
@@ -209,7 +210,8 @@ struct RTPStream: Sendable {
             spurts &+= 1
         }
         if change.magnitude > 1_000, isNext || marker {
-            timestampRestarts &+= 1
+            // New numbers are counted by themselves.
+            if isNext { timestampRestarts &+= 1 }
             statistics.restartTiming()
             lowest = .max
             lowestBefore = .max

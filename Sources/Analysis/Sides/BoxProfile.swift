@@ -81,10 +81,12 @@ struct BoxProfile: Sendable {
         }
         switch rule.scope {
         case .anything: return true
-        case .address: return item.host.kind == .address && item.host.address == path.old.address && path.old.address != path.new.address
+        case .address:
+            return item.host.kind == .address && item.host.address == path.old.address && path.old.address != path.new.address
         case .endpoint:
             if item.field == .viaRport { return item.host.port == path.old.port && path.old.port != path.new.port }
-            guard item.host.kind == .address, item.host.address == path.old.address, item.host.portOrDefault == path.old.port else {
+            guard item.host.kind == .address, item.host.address == path.old.address, item.host.portOrDefault == path.old.port
+            else {
                 return false
             }
             return path.old.address != path.new.address
@@ -119,7 +121,8 @@ struct BoxProfile: Sendable {
                 Rule(.requestURI), Rule(.via), Rule(.viaMaddr, .address, .addressOnly, .outbound),
                 Rule(.viaReceived, .address, .addressOnly, .inbound), Rule(.viaRport, .endpoint, .any, .inbound), Rule(.contact),
                 Rule(.from), Rule(.to),
-            ] + session, isProved: true, recounts: true, ownViaOnly: true, opensForRegistrar: true, device: "Linux (nf_conntrack_sip)"),
+            ] + session, isProved: true, recounts: true, ownViaOnly: true, opensForRegistrar: true,
+            device: "Linux (nf_conntrack_sip)"),
         BoxProfile(
             name: "SafeNet QuickSec based box",
             rules: [
@@ -129,7 +132,8 @@ struct BoxProfile: Sendable {
             name: "SpeedTouch 780", rules: [Rule(.via), Rule(.contact)], device: "SpeedTouch 780"),
         BoxProfile(
             name: "Juniper (Junos)",
-            rules: [Rule(.requestURI), Rule(.via), Rule(.contact), Rule(.callID, .address, .addressOnly)] + session, recounts: true,
+            rules: [Rule(.requestURI), Rule(.via), Rule(.contact), Rule(.callID, .address, .addressOnly)] + session,
+            recounts: true,
             device: "Juniper SRX"),
         BoxProfile(
             name: "Cisco ASA",
@@ -146,10 +150,12 @@ struct BoxProfile: Sendable {
         BoxProfile(
             name: "a helper that writes addresses without ports",
             rules: [
-                Rule(.via, .address, .addressOnly), Rule(.contact, .address, .addressOnly), Rule(.requestURI, .address, .addressOnly),
+                Rule(.via, .address, .addressOnly), Rule(.contact, .address, .addressOnly),
+                Rule(.requestURI, .address, .addressOnly),
             ] + session, recounts: true),
         BoxProfile(
-            name: "a helper that changes branches", rules: [Rule(.via), Rule(.contact), Rule(.viaBranch, .anything, .any)] + session,
+            name: "a helper that changes branches",
+            rules: [Rule(.via), Rule(.contact), Rule(.viaBranch, .anything, .any)] + session,
             recounts: true),
         BoxProfile(name: "a helper that rewrites Contact alone", rules: [Rule(.contact)]),
         BoxProfile(name: "a helper that rewrites Via alone", rules: [Rule(.via)]),
@@ -172,7 +178,9 @@ struct BoxScore {
         let viaAdded = difference.before.viaCount != difference.after.viaCount
         var lineChanged = false
         for item in difference.before.items {
-            if viaAdded, item.field == .via || item.field == .viaBranch || item.field == .viaReceived || item.field == .viaRport { continue }
+            if viaAdded, item.field == .via || item.field == .viaBranch || item.field == .viaReceived || item.field == .viaRport {
+                continue
+            }
             if item.field == .contentLength { continue }
             let other = others[item.field].flatMap { item.occurrence < $0.count ? $0[item.occurrence] : nil }
             let isChanged = other?.value != item.value
@@ -201,7 +209,8 @@ struct BoxScore {
 
     /// The best first; those that explain nothing are left out.
     var fits: [(profile: BoxProfile, fit: BoxFit)] {
-        let all = BoxProfile.known.enumerated().compactMap { number, profile -> (number: Int, profile: BoxProfile, fit: BoxFit)? in
+        let all = BoxProfile.known.enumerated().compactMap {
+            number, profile -> (number: Int, profile: BoxProfile, fit: BoxFit)? in
             guard explained[number] > 0 else { return nil }
             return (
                 number, profile,

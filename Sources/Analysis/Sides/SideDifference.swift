@@ -72,8 +72,11 @@ struct SideDifference {
         }
         let viaFields: Set<SideField> = [.via, .viaBranch, .viaReceived, .viaRport, .viaMaddr, .other("Via parameter")]
         var rest: [SideField: [SideItem]] = [:]
-        for item in after.items where !viasDiffer || !viaFields.contains(item.field) { rest[item.field, default: []].append(item) }
-        let bodyChanged = before.items.contains { $0.field.isOfBody && !isThere($0, in: rest) } || before.bodyCount != after.bodyCount
+        for item in after.items where !viasDiffer || !viaFields.contains(item.field) {
+            rest[item.field, default: []].append(item)
+        }
+        let bodyChanged =
+            before.items.contains { $0.field.isOfBody && !isThere($0, in: rest) } || before.bodyCount != after.bodyCount
         for item in before.items where !viasDiffer || !viaFields.contains(item.field) {
             guard let others = rest[item.field], item.occurrence < others.count else {
                 note(item.field, .removed, item.value, nil)
@@ -81,7 +84,9 @@ struct SideDifference {
             }
             let other = others[item.occurrence]
             if other.value == item.value {
-                if item.field == .contentLength, after.announcedLength != after.bodyCount, before.announcedLength == before.bodyCount {
+                if item.field == .contentLength, after.announcedLength != after.bodyCount,
+                    before.announcedLength == before.bodyCount
+                {
                     note(.contentLength, .miscounted, item.value, other.value)
                 }
                 continue
@@ -90,7 +95,8 @@ struct SideDifference {
         }
         var had: [SideField: Int] = [:]
         for item in before.items { had[item.field, default: 0] += 1 }
-        for item in after.items where (!viasDiffer || !viaFields.contains(item.field)) && item.occurrence >= had[item.field, default: 0] {
+        for item in after.items
+        where (!viasDiffer || !viaFields.contains(item.field)) && item.occurrence >= had[item.field, default: 0] {
             note(item.field, .added, nil, item.value)
         }
         // A pure move, or spacing.
@@ -104,7 +110,9 @@ struct SideDifference {
 
     private func kind(_ item: SideItem, _ other: SideItem, bodyChanged: Bool) -> FieldChange.Kind {
         if item.field == .contentLength {
-            guard after.announcedLength == after.bodyCount else { return before.announcedLength == before.bodyCount ? .miscounted : .changed }
+            guard after.announcedLength == after.bodyCount else {
+                return before.announcedLength == before.bodyCount ? .miscounted : .changed
+            }
             return bodyChanged ? .recounted : .reshaped
         }
         if item.field == .viaRport {
@@ -146,9 +154,11 @@ struct SideDifference {
         for change in changes {
             switch (change.field, change.kind) {
             case (.contentLength, .miscounted): return "Content-Length no longer fits the body"
-            case (.authorization, .changed), (.authorization, .removed): return "credentials were altered, so the digest cannot be right"
+            case (.authorization, .changed), (.authorization, .removed):
+                return "credentials were altered, so the digest cannot be right"
             case (.cseq, _): return "CSeq was altered"
-            case (.from, .removed), (.to, .removed), (.callID, .removed), (.contact, .removed): return "\(change.field) was removed"
+            case (.from, .removed), (.to, .removed), (.callID, .removed), (.contact, .removed):
+                return "\(change.field) was removed"
             default: break
             }
         }

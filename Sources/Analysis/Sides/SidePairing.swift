@@ -83,7 +83,9 @@ struct SidePairing {
         offset = Self.median(samples.map(\.offset))
         origin = samples[samples.count / 2].at
         // Twenty samples at each end of a minute and more tell how the clocks drift apart.
-        guard samples.count >= 60, let begin = samples.first?.at, let end = samples.last?.at, end - begin > 60_000_000_000 else { return }
+        guard samples.count >= 60, let begin = samples.first?.at, let end = samples.last?.at, end - begin > 60_000_000_000 else {
+            return
+        }
         let third = samples.count / 3
         let early = samples[..<third]
         let late = samples[(samples.count - third)...]
@@ -133,12 +135,18 @@ struct SidePairing {
 
     /// The candidates around the record's own time; all where there are few.
     private func nearest(_ found: [Int32], _ record: SideRecord, _ records: ContiguousArray<SideRecord>) -> ArraySlice<Int32> {
-        guard found.count > Self.mostCandidates, hasClock, let time = record.time else { return found.prefix(Self.mostCandidates) }
+        guard found.count > Self.mostCandidates, hasClock, let time = record.time else {
+            return found.prefix(Self.mostCandidates)
+        }
         var low = 0
         var high = found.count
         while low < high {
             let middle = (low + high) / 2
-            if let other = records[Int(found[middle])].time, aligned(other) < time &- Self.slack { low = middle + 1 } else { high = middle }
+            if let other = records[Int(found[middle])].time, aligned(other) < time &- Self.slack {
+                low = middle + 1
+            } else {
+                high = middle
+            }
         }
         return found[low..<min(found.count, low + Self.mostCandidates)]
     }

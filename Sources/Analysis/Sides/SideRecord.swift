@@ -64,7 +64,8 @@ struct SideRecord: Sendable {
         place = message.place
         time = message.time?.nanoseconds
         source = MediaPlace(message.source.map { PackedAddress($0.address) } ?? .unknown, message.source?.port ?? 0)
-        destination = MediaPlace(message.destination.map { PackedAddress($0.address) } ?? .unknown, message.destination?.port ?? 0)
+        destination = MediaPlace(
+            message.destination.map { PackedAddress($0.address) } ?? .unknown, message.destination?.port ?? 0)
         dialog = Int32(clamping: message.dialog)
         length = UInt32(clamping: message.bytes.count)
         bytes = message.bytes

@@ -17,7 +17,8 @@ struct SideReport {
     }
 
     init(
-        _ records: ContiguousArray<SideRecord>, _ pairing: SidePairing, first: UInt16, second: UInt16, firstAll: [Int], secondAll: [Int]
+        _ records: ContiguousArray<SideRecord>, _ pairing: SidePairing, first: UInt16, second: UInt16, firstAll: [Int],
+        secondAll: [Int]
     ) {
         let (isSwapped, isProved) = Self.orientation(records, pairing)
         let insideFile = isSwapped ? second : first
@@ -64,15 +65,20 @@ struct SideReport {
             counted.untouched = max(0, present[field, default: 0] - value.count)
             fields[field] = counted
         }
-        let accused = compared.filter { !$0.difference.changes.isEmpty && !$0.difference.path.isAddressed && !$0.difference.isProxyWork }
-        let designed = compared.filter { !$0.difference.changes.isEmpty && ($0.difference.path.isAddressed || $0.difference.isProxyWork) }
+        let accused = compared.filter {
+            !$0.difference.changes.isEmpty && !$0.difference.path.isAddressed && !$0.difference.isProxyWork
+        }
+        let designed = compared.filter {
+            !$0.difference.changes.isEmpty && ($0.difference.path.isAddressed || $0.difference.isProxyWork)
+        }
         let fits = accused.isEmpty ? [] : score.fits
         let once = Self.seenAlone(records, pairing, firstAll, secondAll)
         let shown = (accused + designed).sorted { records[$0.inside].place < records[$1.inside].place }.prefix(Self.mostShown)
         comparison = SideComparison(
             inside: Vantage(insideFile), outside: Vantage(outsideFile), isInsideProved: isProved,
             clockOffset: .nanoseconds(isSwapped ? 0 &- pairing.offset : pairing.offset),
-            clockDrift: (isSwapped ? -1 : 1) * pairing.drift / 1_000, matchedMessages: pairing.pairs.count, changedMessages: changed,
+            clockDrift: (isSwapped ? -1 : 1) * pairing.drift / 1_000, matchedMessages: pairing.pairs.count,
+            changedMessages: changed,
             insideOnly: isSwapped ? once.second : once.first, outsideOnly: isSwapped ? once.first : once.second,
             box: !accused.isEmpty ? .helper : designed.isEmpty ? .transparent : .proxy,
             translatedTo: translation.map { Endpoint($0.1.address.address, $0.1.port) },
@@ -86,7 +92,9 @@ struct SideReport {
     }
 
     /// Whether the second source is the inside, and whether private addresses prove it.
-    private static func orientation(_ records: ContiguousArray<SideRecord>, _ pairing: SidePairing) -> (isSwapped: Bool, isProved: Bool) {
+    private static func orientation(_ records: ContiguousArray<SideRecord>, _ pairing: SidePairing) -> (
+        isSwapped: Bool, isProved: Bool
+    ) {
         var votes = 0
         for pair in pairing.pairs.prefix(20_000) {
             let (a, b) = (records[pair.a], records[pair.b])
@@ -113,7 +121,9 @@ struct SideReport {
         let inSecond = Set(pairing.pairs.map(\.b))
         let firstTimes = first.compactMap { records[$0].time.map(pairing.aligned) }
         let secondTimes = second.compactMap { records[$0].time }
-        guard let a = firstTimes.min(), let b = firstTimes.max(), let c = secondTimes.min(), let d = secondTimes.max() else { return (0, 0) }
+        guard let a = firstTimes.min(), let b = firstTimes.max(), let c = secondTimes.min(), let d = secondTimes.max() else {
+            return (0, 0)
+        }
         let range = max(a, c)...max(max(a, c), min(b, d))
         return (
             first.filter { !inFirst.contains($0) && records[$0].time.map { range.contains(pairing.aligned($0)) } ?? false }.count,
@@ -157,17 +167,22 @@ struct SideReport {
             let fit = best.fit
             details.append(
                 "It fits \(fit.box) in \(fit.explained) of \(fit.changes) rewritten fields"
-                    + (fit.contradicted > 0 ? "; \(fit.contradicted) fields that this box would have rewritten were left alone." : ".")
+                    + (fit.contradicted > 0
+                        ? "; \(fit.contradicted) fields that this box would have rewritten were left alone." : ".")
                     + (fit.isProved ? "" : " What is known of that box is told, not read in its source."))
             let next = fits.dropFirst().prefix(2).map { "\($0.fit.box) \($0.fit.explained) of \($0.fit.changes)" }
             if !next.isEmpty { details.append("Next: \(next.joined(separator: ", ")).") }
         }
-        details.append("\(crossed) values were changed in all; the senders addressed the far end, not this box, so it is no proxy by design.")
+        details.append(
+            "\(crossed) values were changed in all; the senders addressed the far end, not this box, so it is no proxy by design."
+        )
         let offset = MediaJudge.tenth(Double(comparison.clockOffset.wholeNanoseconds) / 1e6)
         details.append(
             "Messages were matched by all their fields together; the outside's clock is \(offset) ms ahead"
                 + (abs(comparison.clockDrift) >= 1 ? ", gaining \(MediaJudge.tenth(comparison.clockDrift)) ppm." : "."))
-        if !comparison.isInsideProved { details.append("Which capture is the inside is not proved: no address is private on one side alone.") }
+        if !comparison.isInsideProved {
+            details.append("Which capture is the inside is not proved: no address is private on one side alone.")
+        }
         let box = fits.first.flatMap { $0.fit.share >= 0.9 ? $0.profile : nil }
         var result = Finding(
             .algRewritten, broken == nil ? .risk : .fault, summary, details: details, culprit: .proved(boxName(translation)),
@@ -201,7 +216,8 @@ struct SideReport {
         var dialogs: [Int] = []
         var seen = Set<Int32>()
         for one in compared {
-            for dialog in [records[one.inside].dialog, records[one.outside].dialog] where dialog >= 0 && seen.insert(dialog).inserted {
+            for dialog in [records[one.inside].dialog, records[one.outside].dialog]
+            where dialog >= 0 && seen.insert(dialog).inserted {
                 dialogs.append(Int(dialog))
             }
         }

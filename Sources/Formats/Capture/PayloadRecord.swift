@@ -116,6 +116,23 @@ public struct ICMPRecord: Hashable, Sendable {
     public var quotedID: UInt16
     /// Next-hop MTU of "fragmentation needed" and "packet too big"; 0 otherwise.
     public var mtu: UInt32
+
+    public init(
+        frame: UInt64, time: Instant, source: PackedAddress, destination: PackedAddress, isIPv6: Bool, type: UInt8, code: UInt8,
+        quoted: PackedFlow?, quotedProtocol: UInt8, quotedID: UInt16, mtu: UInt32
+    ) {
+        self.frame = frame
+        self.time = time
+        self.source = source
+        self.destination = destination
+        self.isIPv6 = isIPv6
+        self.type = type
+        self.code = code
+        self.quoted = quoted
+        self.quotedProtocol = quotedProtocol
+        self.quotedID = quotedID
+        self.mtu = mtu
+    }
 }
 
 /// What became of a TCP connection in a capture, apart from the messages it carried.
