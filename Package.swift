@@ -115,6 +115,8 @@ let package = Package(
         .target(name: "CSRTP", path: "Sources/Edges/CSRTP", linkerSettings: [.linkedLibrary("srtp2")]),
         room("SRTP", "Edges/SRTP", ["CSRTP", "RTP", "MediaControl", "Relay"]),
         room("Media", "Edges/Media", ["Base", "RTP", "MediaControl", "Conference", "Relay", "MediaPlane", "LinuxEdge", "CLinux"]),
+        room("Recording", "Edges/Recording", ["Base", "Codecs", "Conference", "LinuxEdge"]),
+        room("Speech", "Edges/Speech", ["Codecs", "Conference"]),
         room(
             "Storage", "Edges/Storage",
             [
@@ -159,6 +161,7 @@ let package = Package(
         tests("Base", "Base", ["Base"]),
         tests("SIP", "Formats/SIP", ["Base", "SIP"]),
         tests("STUN", "Formats/STUN", ["Base", "STUN"]),
+        tests("RTP", "Formats/RTP", ["Base", "RTP"]),
         tests("DNS", "Formats/DNS", ["Base", "DNS"]),
         tests("Packet", "Formats/Packet", ["Base", "Packet"]),
         tests("Capture", "Formats/Capture", ["Base", "Packet", "Capture"]),
@@ -190,6 +193,7 @@ let package = Package(
                 "Base", "SIP", "SIPStack", "STUN", "STUNStack", "DNS", "DNSClient", "Packet", "Capture", "NAT", "ALG", "TCP",
                 "Codecs", "MediaControl", "Relay", "MediaPlane", "VirtualNetwork", "ServerNode", "PhoneNode", "RouterNode", "Lab",
             ]),
+        tests("Analysis", "Analysis", ["Base", "SIP", "Packet", "Capture", "RTP", "Analysis"]),
         tests("Report", "Report", ["Base", "SIP", "SIPStack", "ServerNode", "PhoneNode", "Lab", "Report"]),
         tests(
             "AudioCodecs", "Edges/AudioCodecs",
@@ -197,6 +201,8 @@ let package = Package(
         tests("Configuration", "Edges/Configuration", ["Base", "Configuration"]),
         tests("SRTP", "Edges/SRTP", ["Base", "RTP", "MediaControl", "Relay", "SRTP"]),
         tests("Media", "Edges/Media", ["Base", "RTP", "MediaControl", "Relay", "MediaPlane", "LinuxEdge", "SRTP", "Media"]),
+        tests("Recording", "Edges/Recording", ["Base", "Codecs", "Conference", "LinuxEdge", "Recording"]),
+        tests("Speech", "Edges/Speech", ["Codecs", "Conference", "Speech"]),
         tests("Storage", "Edges/Storage", ["Base", "SIPStack", "ServerNode", "Storage"]),
         tests("Streams", "Edges/Streams", ["Base", "SIP", "Streams"]),
         tests(
