@@ -51,7 +51,8 @@ public struct Instant: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// Seconds since the epoch with nine decimals.
     public var description: String {
         let seconds = unixSeconds
-        let fraction = String(nanoseconds - seconds * 1_000_000_000)
+        let remainder = nanoseconds % 1_000_000_000
+        let fraction = String(remainder < 0 ? remainder + 1_000_000_000 : remainder)
         return "\(seconds).\(String(repeating: "0", count: 9 - fraction.count))\(fraction)"
     }
 }

@@ -92,7 +92,7 @@ public struct LabLadder: Sendable {
 
     private mutating func note(_ event: Ladder.Event) { events.append((events.count, event)) }
 
-    private mutating func note(
+    mutating func note(
         _ at: Instant, _ kind: Ladder.Event.Kind, _ remark: String = "", _ tone: ReportTone? = nil, brief: String? = nil
     ) {
         note(Ladder.Event(at - start, kind, Self.shortened(remark), tone, brief: brief))
@@ -144,7 +144,13 @@ public struct LabLadder: Sendable {
             note(
                 record.at, .heading("link \(world.network.name(of: link)) goes \(isUp ? "up" : "down")"), "", isUp ? .good : .bad)
         case .did(let action): if let text = text(action) { note(record.at, .heading(text)) }
-        case .network, .host, .stunAnswered, .nameAnswered: break
+        case .call(_, let event): if let column { tell(event, column, record.at) }
+        case .media(let event): if let column { tell(event, column, record.at) }
+        case .mediaDropped(let drop, let from, let port):
+            if let column {
+                note(record.at, .mark(at: column), "a packet from \(from) to media port \(port): \(drop.text)", .dim)
+            }
+        case .network, .host, .stunAnswered, .nameAnswered, .recorded: break
         }
     }
 
@@ -331,6 +337,7 @@ public struct LabLadder: Sendable {
         case .start(let box): "\(world.name(of: box)) is switched on"
         case .stop(let box): "\(world.name(of: box)) is told to sign off"
         case .probe(_, let aor): "an inbound request for \(aor)"
+        case .phone(let box, let input): Self.text(input).map { "\(world.name(of: box)) \($0)" }
         case .note(let note): note
         case .link: nil
         }

@@ -86,7 +86,7 @@ struct QuietHour: Sendable, CustomTestStringConvertible {
                 case .status(let status):
                     if everRegistered, !status.isRegistered { lapses.append(status.panel) }
                     everRegistered = everRegistered || status.isRegistered
-                case .phone, .server, .router, .host, .network, .text, .probed, .stunAnswered, .nameAnswered, .did: continue
+                default: continue
                 }
             }
         }

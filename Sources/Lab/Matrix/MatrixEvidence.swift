@@ -57,7 +57,9 @@ struct MatrixEvidence {
                     break
                 }
             case .router, .network: if let loss = Self.loss(record.trace), !early.contains(loss) { early.append(loss) }
-            case .phone, .server, .host, .text, .probed, .stunAnswered, .nameAnswered, .did: break
+            case .phone, .server, .host, .text, .probed, .stunAnswered, .nameAnswered, .did, .call, .recorded, .media,
+                .mediaDropped:
+                break
             }
         }
     }
@@ -74,7 +76,10 @@ struct MatrixEvidence {
         case .router(.dropped(.alg(let reason), _)): .alg(reason)
         case .network(.dropped(_, _, .noNeighbour(let address), _)): .nowhere(address)
         case .network(.dropped(_, _, .lost, _)): .lost
-        case .phone, .server, .router, .host, .network, .status, .text, .probed, .stunAnswered, .nameAnswered, .did: nil
+        case .phone, .server, .router, .host, .network, .status, .text, .probed, .stunAnswered, .nameAnswered, .did, .call,
+            .recorded, .media,
+            .mediaDropped:
+            nil
         }
     }
 

@@ -1,5 +1,7 @@
 import Base
+import MediaControl
 import PhoneNode
+import Relay
 import RouterNode
 import ServerNode
 import VirtualNetwork
@@ -48,6 +50,14 @@ public enum LabTrace: Sendable {
     case probed(AddressOfRecord, [ProbeOutcome])
     case stunAnswered(local: Endpoint, remote: Endpoint)
     case nameAnswered(remote: Endpoint)
+    /// Something happened to a call of a phone.
+    case call(PhoneCallID, CallEvent)
+    /// A server wrote down a call that is over.
+    case recorded(CallRecord)
+    /// What a server's media plane said.
+    case media(MediaEvent)
+    /// A media packet that a server threw away: the first of its kind of a source and a port.
+    case mediaDropped(MediaDrop, from: Endpoint, on: UInt16)
     /// The experimenter did something.
     case did(LabAction)
 }
@@ -64,6 +74,8 @@ public enum LabAction: Hashable, Sendable {
     case stop(BoxID)
     /// Has a server send OPTIONS to every binding of an address of record.
     case probe(BoxID, AddressOfRecord)
+    /// Has a phone do something: call, answer, hang up, hold, dial digits.
+    case phone(BoxID, PhoneNode.Input)
     /// A remark in the records.
     case note(String)
 }

@@ -23,6 +23,7 @@ extension LabWorld {
         let host = addHost(link, addresses)
         var node = PhoneNode(settings: settings, entropy: entropy.fork())
         node.tracing = selection.contains(.phones)
+        if case .tone(let tone)? = settings.calls?.answerPlay { listen(for: tone) }
         phones.append(PhoneBox(node: node, host: host, box: places.count))
         return finish(name, .phone(phones.count - 1))
     }
@@ -43,6 +44,7 @@ extension LabWorld {
         var node = ServerNode(settings: settings, entropy: entropy.fork())
         node.traces.isOn = selection.contains(.servers)
         node.receive(.accounts(accounts), at: now)
+        node.receive(.mediaPorts([ServerMedia.ports]), at: now)
         let streams = HostStreams(isServer: true, listeners: listeners)
         servers.append(ServerBox(node: node, stun: stun, host: host, streams: streams, box: places.count))
         let id = finish(name, .server(servers.count - 1))

@@ -65,7 +65,10 @@ extension LabWorld {
                 case .connect(let flow): phones[index].streams.connect(flow, entropy: &entropy)
                 case .sendStream(let flow, let bytes): _ = phones[index].streams.send(bytes, on: flow)
                 case .disconnect(let flow): phones[index].streams.disconnect(flow)
-                case .call, .audio, .text, .textSent: break
+                case .call(let id, let event): took(event, of: id, phone: index)
+                case .audio(let id, let samples, let rate):
+                    phones[index].calls[id]?.heard.take(samples, rate: rate, among: tones, at: now)
+                case .text, .textSent: break
                 }
             }
             while let output = phones[index].host.stack.nextOutput() {
@@ -96,7 +99,7 @@ extension LabWorld {
         setDeadline(box, soonest(phones[index].node.nextDeadline, phones[index].host.stack.nextDeadline))
     }
 
-    private mutating func drainPhoneTraces(_ index: Int) {
+    mutating func drainPhoneTraces(_ index: Int) {
         while let trace = phones[index].node.nextTrace() { note(.phone(trace), box: phones[index].box) }
     }
 
@@ -119,6 +122,8 @@ extension LabWorld {
                 case .persist(let sequence, _):
                     // The lab's storage never fails and takes no time.
                     servers[index].node.receive(.persisted(through: sequence), at: now)
+                case .media(_, let command): obey(command, server: index)
+                case .record(let record): wrote(record, server: index)
                 case .probed(let aor, let outcomes):
                     servers[index].probes[aor] = outcomes
                     note(.probed(aor, outcomes), box: box)
@@ -142,13 +147,16 @@ extension LabWorld {
                 case .closed(let flow, _): servers[index].node.receive(.closed(flow), at: now)
                 }
             }
+            if drainMedia(index) { isMoving = true }
         }
         while let trace = servers[index].node.nextTrace() { note(.server(trace), box: box) }
         while let trace = servers[index].host.stack.nextTrace() { note(.host(trace), box: box) }
-        setDeadline(box, soonest(servers[index].node.nextDeadline, servers[index].host.stack.nextDeadline))
+        let next = soonest(servers[index].node.nextDeadline, servers[index].host.stack.nextDeadline)
+        setDeadline(box, soonest(next, servers[index].media.nextDeadline))
     }
 
     private mutating func receive(_ datagram: Datagram, server index: Int) {
+        if servers[index].media.owns(datagram.destination.port) { return receiveMedia(datagram, server: index) }
         guard datagram.destination.port == 3478, servers[index].stun != nil else {
             let flow = FlowID(.udp, local: datagram.destination, remote: datagram.source)
             servers[index].node.receive(.received(on: flow, datagram.payload), at: now)

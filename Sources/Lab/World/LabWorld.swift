@@ -23,6 +23,7 @@ public struct LabWorld: Sendable {
         var streams = HostStreams(isServer: false)
         var box: Int
         var status: PhoneStatus?
+        var calls: [PhoneCallID: LabCall] = [:]
     }
 
     struct ServerBox: Sendable {
@@ -33,6 +34,7 @@ public struct LabWorld: Sendable {
         var streams: HostStreams
         var box: Int
         var probes: [AddressOfRecord: [ProbeOutcome]] = [:]
+        var media = ServerMedia()
     }
 
     struct RouterBox: Sendable {
@@ -86,6 +88,8 @@ public struct LabWorld: Sendable {
     var nameServers: [NameBox] = []
     /// Which box has an interface, by the interface's index.
     var owners: [Int] = []
+    /// What phones play, in Hz: what is listened for.
+    var tones: [Int] = []
     /// What is still to be done, last first.
     private var script: [Cue] = []
     private var deadlines = DeadlineQueue<Actor>()
@@ -163,6 +167,8 @@ public struct LabWorld: Sendable {
                 servers[index].node.receive(.probe(aor: aor), at: now)
                 drainServer(index)
             }
+        case .phone(let box, let input):
+            if case .phone(let index) = places[box.index] { tell(index, input) }
         case .note: break
         }
         settle()
@@ -210,6 +216,7 @@ public struct LabWorld: Sendable {
             drainPhone(index)
         case .server(let index):
             servers[index].node.advance(to: now)
+            servers[index].media.advance(to: now)
             servers[index].host.stack.advance(to: now)
             drainServer(index)
         case .router(let index):

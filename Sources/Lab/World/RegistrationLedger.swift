@@ -89,7 +89,10 @@ public struct RegistrationLedger: Sendable {
             case .phone(.decided(.registers(_, _, _, .mappingChanged))): mappingSurprises += 1
             case .status(let status): panels.append(Panel(at: record.at, status: status))
             case .router(.nat(.created(let mapping))): mapped.append(Mapped(at: record.at, mapping: mapping))
-            case .phone, .server, .router, .host, .network, .text, .probed, .stunAnswered, .nameAnswered, .did: continue
+            case .phone, .server, .router, .host, .network, .text, .probed, .stunAnswered, .nameAnswered, .did, .call, .recorded,
+                .media,
+                .mediaDropped:
+                continue
             }
         }
     }
