@@ -102,7 +102,7 @@ struct Party: Sendable {
         } else {
             sender!.change(to: format, codec, tick: tick)
         }
-        sender!.takeComfortNoise(among: remote.formats)
+        sender!.agree(remote.formats, packetTime: remote.packetTime)
         if receiver?.rate != codec.sampleRate {
             receiver = SoundReceiver(rate: codec.sampleRate, noiseSeed: entropy.next())
             prompt = nil

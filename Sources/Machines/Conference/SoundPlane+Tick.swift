@@ -88,7 +88,7 @@ extension SoundPlane {
         let bytes = scratch.withUnsafeBytes {
             parties[slot].sender!.packet(UnsafeRawBufferPointer(rebasing: $0[..<length]), tick: tick)
         }
-        send(bytes, to: slot)
+        if let bytes { send(bytes, to: slot) }
     }
 
     private mutating func takeCounts(_ slot: Int) {

@@ -127,7 +127,8 @@ struct SoundReceiver: Sendable {
         if held < count {
             fill(count - held) { $0.update(repeating: 0) }
         }
-        guard isListened else {
+        // The noise of a pause is no speech, however loud the line.
+        guard isListened, !isPausing else {
             voice.rest()
             return
         }

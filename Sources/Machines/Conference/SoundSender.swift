@@ -20,6 +20,12 @@ struct SoundSender: Sendable {
     private var isTalking = false
     /// Ticks since comfort noise was sent; nil: it is not sent now.
     private var sinceNoise: Int?
+    /// Ticks a packet. More than one only where payloads can be put end to end (RFC 3551 4.2): G.711, G.722.
+    private var packetTicks = 1
+    /// Payloads waiting for the rest of their packet, and the timestamp of the first.
+    private var pending: [UInt8] = []
+    private var pendingTicks = 0
+    private var pendingStamp: UInt32 = 0
 
     init(_ format: MediaFormat, _ codec: AudioCodec, tick: UInt64, _ entropy: inout Entropy) {
         let random = entropy.next()
@@ -46,9 +52,13 @@ struct SoundSender: Sendable {
         own = nil
     }
 
-    mutating func takeComfortNoise(among formats: [MediaFormat]) {
+    /// What else was agreed. `packetTime`: milliseconds the party wishes; it gets 20, 40 or 60.
+    mutating func agree(_ formats: [MediaFormat], packetTime: Int) {
         comfortNoise = formats.first { $0.isComfortNoise && $0.clockRate == format.clockRate }?.payloadType
         sinceNoise = nil
+        let isPlain = ["PCMU", "PCMA", "G722"].contains(codec.encoding.uppercased())
+        packetTicks = isPlain ? max(1, min(3, packetTime / 20)) : 1
+        pendingTicks = 0
     }
 
     func timestamp(at tick: UInt64) -> UInt32 { base &+ UInt32(truncatingIfNeeded: tick &- epoch) &* step }
@@ -59,33 +69,50 @@ struct SoundSender: Sendable {
         return own
     }
 
-    /// A packet around a payload.
-    mutating func packet(_ payload: UnsafeRawBufferPointer, tick: UInt64) -> [UInt8] {
+    /// A packet around a payload; nil: it waits for its packet's rest.
+    mutating func packet(_ payload: UnsafeRawBufferPointer, tick: UInt64) -> [UInt8]? {
         sinceNoise = nil
-        defer { isTalking = true }
-        return packet(payload, type: format.payloadType, marker: !isTalking, tick: tick)
+        guard packetTicks > 1 else {
+            defer { isTalking = true }
+            return packet(payload, type: format.payloadType, marker: !isTalking, stamp: timestamp(at: tick))
+        }
+        if pendingTicks == 0 {
+            pending.removeAll(keepingCapacity: true)
+            pendingStamp = timestamp(at: tick)
+        }
+        pending += payload
+        pendingTicks += 1
+        return pendingTicks < packetTicks ? nil : takePending()
     }
 
     /// Comfort noise in the place of quiet: at once, then every half second. nil: nothing is to be sent.
     mutating func quietPacket(level: UInt8, tick: UInt64) -> [UInt8]? {
         guard let comfortNoise else { return nil }
+        if pendingTicks > 0 { return takePending() }
         if let since = sinceNoise, since < 25 {
             sinceNoise = since + 1
             return nil
         }
         sinceNoise = 1
         isTalking = false
-        return withUnsafeBytes(of: level) { packet($0, type: comfortNoise, marker: false, tick: tick) }
+        return withUnsafeBytes(of: level) { packet($0, type: comfortNoise, marker: false, stamp: timestamp(at: tick)) }
+    }
+
+    private mutating func takePending() -> [UInt8] {
+        pendingTicks = 0
+        defer { isTalking = true }
+        let waiting = pending
+        return waiting.withUnsafeBytes { packet($0, type: format.payloadType, marker: !isTalking, stamp: pendingStamp) }
     }
 
     /// Nothing is sent now; the next packet begins a talkspurt.
     mutating func pause() {
         isTalking = false
         sinceNoise = nil
+        pendingTicks = 0
     }
 
-    private mutating func packet(_ payload: UnsafeRawBufferPointer, type: UInt8, marker: Bool, tick: UInt64) -> [UInt8] {
-        let stamp = timestamp(at: tick)
+    private mutating func packet(_ payload: UnsafeRawBufferPointer, type: UInt8, marker: Bool, stamp: UInt32) -> [UInt8] {
         let number = sequence
         sequence &+= 1
         packets &+= 1

@@ -176,6 +176,34 @@ import Testing
         #expect(rig.plane.counts.concealed == 0)
     }
 
+    @Test(
+        "RFC 8866 6.4: who wishes packets of 40 or 60 ms gets them whole, speaking or listening; of 30 or 200 ms the nearest below"
+    )
+    func wishedPacketTimes() {
+        let rig = SoundRig()
+        rig.join(TestParty(0, .pcmu, tone: 440))
+        for (slot, wish) in [40, 60, 30, 200, 0].enumerated() {
+            for tone in [nil, 700] {
+                let party = TestParty(1 + 2 * slot + (tone == nil ? 0 : 1), slot % 2 == 0 ? .pcmu : .pcma, tone: tone)
+                party.packetTime = wish
+                rig.join(party, room: tone == nil ? "8000" : "800\(slot + 1)")
+                if tone != nil { rig.join(TestParty(100 + slot, .pcmu, tone: 440), room: "800\(slot + 1)") }
+            }
+        }
+        rig.run(seconds: 1.2)
+        rig.parties.forEach { $0.forget() }
+        rig.run(seconds: 1.2)
+        for party in rig.parties where (1...10).contains(party.slot) {
+            let length = [40, 60, 20, 60, 20][(party.slot - 1) / 2]
+            #expect(party.received.count == 1_200 / length)
+            #expect(party.received.allSatisfy { $0.payload.count == 8 * length })
+            for (one, two) in zip(party.received, party.received.dropFirst()) {
+                #expect(two.timestamp == one.timestamp &+ UInt32(8 * length) && two.sequenceNumber == one.sequenceNumber &+ 1)
+            }
+            #expect(party.share(of: 440) > 0.99)
+        }
+    }
+
     @Test("A party on hold is neither heard nor sent to; when it comes back it is")
     func hold() {
         let rig = SoundRig()

@@ -178,7 +178,7 @@ import Testing
         rig.run(seconds: 1)
         one.isSending = false
         rig.deliver(
-            RTPPacket(payloadType: 13, sequenceNumber: 50, timestamp: 8_000, ssrc: 77, payload: [50]).bytes, from: 0)
+            RTPPacket(payloadType: 13, sequenceNumber: 50, timestamp: 8_000, ssrc: 77, payload: [25]).bytes, from: 0)
         rig.run(seconds: 2)
         #expect(rig.plane.counts.concealed == 0)
         two.forget()

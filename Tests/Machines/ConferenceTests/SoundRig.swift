@@ -41,6 +41,8 @@ final class TestParty {
     let encoder: any AudioEncoder
     let decoder: any AudioDecoder
     let events: MediaFormat
+    /// What it wishes to get.
+    var packetTime = 20
     /// nil: it sends silence; `isSending` false: nothing at all.
     var tone: ToneGenerator?
     var isSending = true
@@ -68,7 +70,8 @@ final class TestParty {
 
     func remote(epoch: UInt32 = 1, comfortNoise: Bool = false, receives: Bool = true, sends: Bool = true) -> MediaRemote {
         let noise: [MediaFormat] = comfortNoise ? [.comfortNoise] : []
-        return MediaRemote(epoch: epoch, rtp: nil, receives: receives, sends: sends, formats: [format, events] + noise)
+        return MediaRemote(
+            epoch: epoch, rtp: nil, receives: receives, sends: sends, formats: [format, events] + noise, packetTime: packetTime)
     }
 
     /// The packets that arrive in this tick.
