@@ -53,6 +53,7 @@ extension ServerNode {
                 traces.note(.notice(.path(registration.aor, registration.verdict, registration.flow)))
             }
             grant(registration, granted, isChanged: !events.isEmpty, former: current, &request, at: now)
+            if !events.isEmpty { bindingsChanged(registration.aor, at: now) }
         }
     }
 
@@ -171,6 +172,7 @@ extension ServerNode {
             tally.commitsFailed &+= 1
             if let former = undone.former {
                 locations.replace(undone.aor, with: former)
+                bindingsChanged(undone.aor, at: now)
             } else {
                 isStorageBehind = true
             }

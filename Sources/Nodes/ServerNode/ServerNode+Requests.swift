@@ -92,6 +92,7 @@ extension ServerNode {
             }
             locations.replace(record.aor, with: record.locations.filter { $0.binding.expires > now })
             persistWithoutReply(record.aor)
+            bindingsChanged(record.aor, at: now)
         }
         guard let remaining = locations.record(slot), remaining.aor == record.aor else { return }
         for index in remaining.locations.indices {

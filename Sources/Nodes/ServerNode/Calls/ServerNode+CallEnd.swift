@@ -52,6 +52,10 @@ extension ServerNode {
         call.legs[leg].timer = nil
         call.legs[leg].client = nil
         calls.tags[call.legs[leg].tag] = nil
+        // Its connection is gone: there is nobody to be answered.
+        if let key = call.legs[leg].inviteKey, let entry = calls.invites[key], case .proceeding = entry.machine.state {
+            forgetInvite(key)
+        }
         closeStreams(leg, &call)
     }
 
@@ -61,7 +65,7 @@ extension ServerNode {
         call.phase = .over(until: now + settings.calls.verdictWithin)
         call.ended = now
         call.reason = why
-        call.exchange = nil
+        dropExchange(&call, at: now)
         for account in call.accounts {
             let left = calls.perAccount[account, default: 0] - 1
             calls.perAccount[account] = left > 0 ? left : nil
@@ -74,6 +78,18 @@ extension ServerNode {
         tally.callsEnded &+= 1
         traces.note(.call(.ended(call: call.number, reason: why)))
         announce(&call, 0, at: now)
+    }
+
+    /// What was being negotiated is not any more; whoever asked for it is told.
+    private mutating func dropExchange(_ call: inout Call, at now: Instant) {
+        guard let exchange = call.exchange else { return }
+        call.exchange = nil
+        if let client = exchange.client { cancel(client, at: now) }
+        switch exchange.asker {
+        case .invite(let leg, let key): respondToInvite(ReplyWriter.Reply(487), key, tag: call.legs[leg].tag, at: now)
+        case .update(_, let request): refuseUpdate(request, 487, nil, .noDialog, at: now)
+        case .replacement, .us: break
+        }
     }
 
     /// Puts a call back after something happened to it, or writes its record.

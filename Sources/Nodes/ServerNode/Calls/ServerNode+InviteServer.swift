@@ -54,6 +54,11 @@ extension ServerNode {
         calls.deadlines.set(.invite(key), to: calls.invites[key]?.machine.nextDeadline)
     }
 
+    mutating func forgetInvite(_ key: ReplyBook.Key) {
+        calls.invites[key] = nil
+        calls.deadlines.set(.invite(key), to: nil)
+    }
+
     // MARK: The caller's INVITE
 
     /// The final refusal of the leg's INVITE, if it still waits for one.

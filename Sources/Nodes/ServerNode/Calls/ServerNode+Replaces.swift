@@ -28,8 +28,8 @@ extension ServerNode {
         if replaces.isEarlyOnly, found.legs[old].state == .confirmed { return refuse(&request, 486, .badReplaces, at: now) }
         guard found.exchange == nil, found.transfer == nil, !found.isDirect else { return refuse(&request, 491, .glare, at: now) }
         // The new leg is read as a call of its own, then comes over.
-        guard var draft = begin(&request, party, calledName: found.calledName, at: now) else { return }
-        guard var call = calls.take(key) else { return finish(&draft, "nothing to replace", at: now) }
+        guard let draft = begin(&request, party, calledName: found.calledName, at: now) else { return }
+        guard var call = calls.take(key) else { return }
         defer { settle(call, at: now) }
         let place = call.legs.count
         calls.tags[draft.legs[0].tag] = .leg(call: key, place)

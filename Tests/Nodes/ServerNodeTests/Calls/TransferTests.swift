@@ -1,0 +1,230 @@
+import Base
+import MediaControl
+import SIP
+import ServerNode
+import Testing
+
+@Suite("Transfer and pick-up: RFC 3515, RFC 3891, RFC 4488, RFC 5589")
+struct TransferTests {
+    /// Alice and Bob talk; Carol is registered.
+    func talking() throws -> (CallFixture, UA) {
+        let f = try CallFixture()
+        let carol = UA(f.h, "carol", at: "198.51.100.79:5080")
+        try carol.register()
+        try f.talk()
+        return (f, carol)
+    }
+
+    func fragments(_ out: [(flow: FlowID, bytes: [UInt8])], _ phone: UA) throws -> [String] {
+        try phone.mine(out).filter { $0.isRequest && $0.method == .notify }.map { $0.sdp }
+    }
+
+    @Test("Blind: 202, NOTIFY 100, 180, 200; the transferor leaves, the two others agree anew and talk")
+    func blind() throws {
+        let (f, carol) = try talking()
+        let out = f.alice.send("REFER", extra: "Refer-To: <sip:carol@pinhole>\r\n")
+        #expect(try f.statuses(out, f.alice) == [202])
+        #expect(try fragments(out, f.alice) == ["SIP/2.0 100 Trying\r\n"])
+        let notify = try #require(try f.alice.mine(out).last)
+        #expect(notify.first(.event)?.value.string == "refer;id=\(f.alice.cseq)")
+        #expect(notify.first(.subscriptionState)?.value.string == "active;expires=180")
+        f.alice.respond(200, to: notify)
+        let invite = try #require(try carol.mine(out).first)
+        #expect(try invite.from.uriText.string == "sip:bob@pinhole")
+        #expect(invite.first(.referredBy)?.value.string == "<sip:alice@pinhole>")
+        try carol.called(by: invite)
+        #expect(try fragments(carol.respond(180), f.alice) == ["SIP/2.0 180 Ringing\r\n"])
+        let answered = carol.respond(200, body: UA.offer("198.51.100.79", 34_000, formats: "0"))
+        #expect(try fragments(answered, f.alice) == ["SIP/2.0 200 OK\r\n"])
+        #expect(try f.methods(answered, f.alice) == ["NOTIFY", "BYE"])
+        let last = try #require(try f.alice.mine(answered).first)
+        #expect(last.first(.subscriptionState)?.value.string == "terminated;reason=noresource")
+        for message in try f.alice.mine(answered) { f.alice.respond(200, to: message) }
+        // RFC 3725: Bob is asked for an offer, Carol gets it, her answer goes back in the ACK.
+        let ask = try #require(try f.bob.mine(answered).first)
+        #expect(ask.method == .invite && ask.body.isEmpty)
+        let offered = f.bob.respond(200, to: ask, body: UA.offer("198.51.100.77", 30_000, formats: "0 8", version: 2))
+        let relayed = try #require(try carol.mine(offered).first)
+        #expect(relayed.method == .invite && relayed.sdp.contains("RTP/AVP 0 8\r\n"))
+        let agreed = carol.respond(200, to: relayed, body: UA.offer("198.51.100.79", 34_000, formats: "8", version: 2))
+        #expect(try f.methods(agreed, carol) == ["ACK"])
+        let ack = try #require(try f.bob.mine(agreed).first)
+        #expect(ack.method == .ack && ack.sdp.contains("RTP/AVP 8\r\n"))
+        let over = carol.send("BYE")
+        #expect(try f.methods(over, f.bob) == ["BYE"])
+        #expect(
+            f.h.records.count == 1 && f.h.records[0].parties.map(\.address) == ["alice@pinhole", "bob@pinhole", "carol@pinhole"])
+        f.expectNothingLeft()
+    }
+
+    @Test("The transfer fails: NOTIFY says why, the two talk on")
+    func refused() throws {
+        let (f, carol) = try talking()
+        let out = f.alice.send("REFER", extra: "Refer-To: <sip:carol@pinhole>\r\n")
+        try carol.called(by: try #require(try carol.mine(out).first))
+        let busy = carol.respond(486)
+        #expect(try fragments(busy, f.alice) == ["SIP/2.0 486 Busy Here\r\n"])
+        #expect(try f.methods(busy, f.alice) == ["NOTIFY"])
+        #expect(try f.bob.mine(busy).isEmpty)
+        #expect(try f.bob.mine(f.alice.send("INFO")).count == 1)
+        f.alice.send("BYE")
+        f.expectNothingLeft()
+    }
+
+    @Test("The transferor hangs up while the target rings: the transfer goes on")
+    func transferorLeaves() throws {
+        let (f, carol) = try talking()
+        let out = f.alice.send("REFER", extra: "Refer-To: <sip:carol@pinhole>\r\n")
+        try carol.called(by: try #require(try carol.mine(out).first))
+        let left = f.alice.send("BYE")
+        #expect(try f.statuses(left, f.alice) == [200])
+        #expect(try f.bob.mine(left).isEmpty)
+        let answered = carol.respond(200, body: UA.offer("198.51.100.79", 34_000))
+        #expect(try f.methods(answered, f.bob) == ["INVITE"])
+        #expect(try f.methods(answered, f.alice).isEmpty)
+        f.bob.send("BYE")
+        f.expectNothingLeft()
+    }
+
+    @Test("The transferor hangs up and the target refuses: the one who is left is hung up")
+    func leftAlone() throws {
+        let (f, carol) = try talking()
+        let out = f.alice.send("REFER", extra: "Refer-To: <sip:carol@pinhole>\r\n")
+        try carol.called(by: try #require(try carol.mine(out).first))
+        f.alice.send("BYE")
+        #expect(try f.methods(carol.respond(486), f.bob) == ["BYE"])
+        f.expectNothingLeft()
+    }
+
+    @Test("The one who is transferred hangs up meanwhile: the target stops ringing")
+    func transfereeLeaves() throws {
+        let (f, carol) = try talking()
+        let out = f.alice.send("REFER", extra: "Refer-To: <sip:carol@pinhole>\r\n")
+        try carol.called(by: try #require(try carol.mine(out).first))
+        carol.respond(180)
+        let over = f.bob.send("BYE")
+        #expect(try f.methods(over, carol) == ["CANCEL"])
+        #expect(try f.methods(over, f.alice) == ["BYE"])
+        carol.respond(487)
+        f.expectNothingLeft()
+    }
+
+    @Test("Attended: the other party of the second call comes over, both calls of the transferor end")
+    func attended() throws {
+        let (f, carol) = try talking()
+        let second = UA(f.h, "alice", at: "203.0.113.7:40000")
+        second.callID = "second"
+        second.localTag = "second"
+        let out = try second.invite("carol")
+        try carol.called(by: try #require(try carol.mine(out).first))
+        let ok = try #require(try second.mine(carol.respond(200, body: UA.offer("198.51.100.79", 34_000))).last)
+        try second.take(ok)
+        second.ack()
+        #expect(f.h.server.callUsage.calls == 2)
+        let replaces = "second%3Bto-tag%3D\(second.remoteTag!)%3Bfrom-tag%3Dsecond"
+        let refer = f.alice.send("REFER", extra: "Refer-To: <sip:carol@pinhole?Replaces=\(replaces)>\r\n")
+        #expect(try f.statuses(refer, f.alice) == [202])
+        #expect(try fragments(refer, f.alice) == ["SIP/2.0 100 Trying\r\n", "SIP/2.0 200 OK\r\n"])
+        #expect(try f.methods(refer, f.alice).filter { $0 == "BYE" }.count == 2)
+        let ask = try #require(try f.bob.mine(refer).first)
+        #expect(ask.method == .invite && ask.body.isEmpty)
+        let offered = f.bob.respond(200, to: ask, body: UA.offer("198.51.100.77", 30_000, version: 2))
+        let relayed = try #require(try carol.mine(offered).first)
+        let agreed = carol.respond(200, to: relayed, body: UA.offer("198.51.100.79", 34_000, version: 2))
+        #expect(try f.methods(agreed, f.bob) == ["ACK"])
+        #expect(f.h.server.callUsage.calls == 1)
+        let over = f.bob.send("BYE")
+        #expect(try f.methods(over, carol) == ["BYE"])
+        f.expectNothingLeft()
+    }
+
+    @Test("Into a room: the one who stays is offered what the room speaks")
+    func room() throws {
+        let (f, _) = try talking()
+        let out = f.alice.send("REFER", extra: "Refer-To: <sip:8000@pinhole>\r\n")
+        #expect(try fragments(out, f.alice).last == "SIP/2.0 200 OK\r\n")
+        let offer = try #require(try f.bob.mine(out).first)
+        #expect(offer.method == .invite && offer.sdp.contains("m=audio 20002 RTP/AVP 0 8 101\r\n"))
+        f.bob.respond(200, to: offer, body: UA.offer("198.51.100.77", 30_000, formats: "0", version: 2))
+        #expect(f.commands.last?.hasPrefix("serve 2 room") == true)
+        f.bob.send("BYE")
+        f.expectNothingLeft()
+    }
+
+    @Test("Refer-Sub: false: no NOTIFY at all (RFC 4488)")
+    func silent() throws {
+        let (f, _) = try talking()
+        let out = f.alice.send("REFER", extra: "Refer-To: <sip:carol@pinhole>\r\nRefer-Sub: false\r\n")
+        let accepted = try #require(try f.alice.mine(out).first)
+        #expect(accepted.statusCode == 202 && accepted.first(.referSub)?.value.string == "false")
+        #expect(try fragments(out, f.alice).isEmpty)
+    }
+
+    @Test(
+        "REFERs that cannot be met",
+        arguments: [
+            ("", 400), ("Refer-To: <tel:+123>\r\n", 400), ("Refer-To: <sip:a@pinhole>\r\nRefer-To: <sip:b@pinhole>\r\n", 400),
+            ("Refer-To: <sip:nobody@pinhole>\r\n", 404),
+        ])
+    func bad(_ extra: String, _ status: Int) throws {
+        let (f, _) = try talking()
+        #expect(try f.statuses(f.alice.send("REFER", extra: extra), f.alice) == [status])
+        #expect(f.h.server.callUsage.calls == 1)
+    }
+
+    @Test("Pick-up: an INVITE with Replaces of a ringing dialog gets the call, the phone stops ringing")
+    func pickUp() throws {
+        let f = try CallFixture()
+        let carol = UA(f.h, "carol", at: "198.51.100.79:5080")
+        let invite = try f.ring()
+        f.bob.respond(180)
+        let replaces = "Replaces: \(try invite.callID);to-tag=\(f.bob.localTag);from-tag=\(f.bob.remoteTag!)\r\n"
+        let out = try carol.invite("bob", body: UA.offer("198.51.100.79", 34_000), extra: replaces)
+        let ok = try #require(try carol.mine(out).last)
+        #expect(ok.statusCode == 200)
+        try carol.take(ok)
+        carol.ack()
+        let answered = try #require(try f.alice.mine(out).first)
+        #expect(answered.statusCode == 200)
+        try f.alice.take(answered)
+        f.alice.ack()
+        #expect(try f.methods(out, f.bob) == ["CANCEL"])
+        f.bob.respond(487)
+        #expect(try f.methods(f.alice.send("BYE"), carol) == ["BYE"])
+        f.expectNothingLeft()
+    }
+
+    @Test("An INVITE with Replaces of a dialog that is up takes that party's place")
+    func replace() throws {
+        let f = try CallFixture()
+        try f.talk()
+        let other = UA(f.h, "alice", at: "203.0.113.7:40001")
+        other.callID = "other"
+        let replaces = "Replaces: \(f.alice.callID);to-tag=\(f.alice.remoteTag!);from-tag=\(f.alice.localTag)\r\n"
+        let out = try other.invite("bob", body: UA.offer("192.168.1.11", 18_000), extra: replaces)
+        let reinvite = try #require(try f.bob.mine(out).first)
+        let answered = f.bob.respond(200, to: reinvite, body: UA.offer("198.51.100.77", 30_000, version: 2))
+        let ok = try #require(try other.mine(answered).first)
+        #expect(ok.statusCode == 200)
+        try other.take(ok)
+        other.ack()
+        #expect(try f.methods(answered, f.alice) == ["BYE"])
+        #expect(try f.methods(f.bob.send("BYE"), other) == ["BYE"])
+        f.expectNothingLeft()
+    }
+
+    @Test("Replaces of nothing: 481; without both tags: 400; early-only of a call that is up: 486")
+    func badReplaces() throws {
+        for (value, status) in [("x;to-tag=0123456789abcdef;from-tag=y", 481), ("x;to-tag=1", 400)] {
+            let f = try CallFixture()
+            #expect(try f.statuses(f.alice.invite("bob", extra: "Replaces: \(value)\r\n"), f.alice) == [status])
+            f.expectNothingLeft()
+        }
+        let f = try CallFixture()
+        try f.talk()
+        let other = UA(f.h, "alice", at: "203.0.113.7:40001")
+        other.callID = "other"
+        let replaces = "Replaces: \(f.alice.callID);to-tag=\(f.alice.remoteTag!);from-tag=\(f.alice.localTag);early-only\r\n"
+        #expect(try f.statuses(other.invite("bob", extra: replaces), other) == [486])
+    }
+}
