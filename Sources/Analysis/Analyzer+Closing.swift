@@ -7,6 +7,8 @@ extension Analyzer {
     /// Messages an open dialog holds before it is judged in part.
     static let mostSteps: Int32 = 192
     static let mostStepsOfCall: Int32 = 2_048
+    /// From here on quiet registrations keep only what their next refresh is compared with.
+    static let manySteps = 1 << 15
 
     /// Judges and closes what is over at `now`, settles what has gone quiet, so that memory goes with what is open.
     mutating func sweep(at now: Int64) {
@@ -37,8 +39,12 @@ extension Analyzer {
                 judgePart(number, now, keeping: 32)
             } else if !isOver, idle > Self.quiet, !dialog.progress.contains(.settled) {
                 judge.judge(number, in: &table, end: now, isFinal: false)
+                if table.dialogs[number].progress.contains(.accused) {
+                    table.pin(number)
+                } else if table.openSteps > Self.manySteps {
+                    judge.textKept += table.retire(number, keeping: 2, room: room(for: number))
+                }
                 table.dialogs[number].progress.insert(.settled)
-                if table.dialogs[number].progress.contains(.accused) { table.pin(number) }
             }
         case .subscription, .message, .options, .other:
             isOver = idle > Self.quiet
@@ -78,6 +84,7 @@ extension Analyzer {
             close(Int(number), end: end(of: table.dialogs[Int(number)].vantage))
         }
         table.open = []
+        table.releaseSteps()
         var result = AnalysisResult()
         let (mediaFindings, streams) = options.analyzesMedia ? media.finish() : ([], [])
         judge.settle(media: media, table)

@@ -8,7 +8,7 @@ import SIP
 /// is fed can make it trap; every table has a cap.
 public struct Analyzer: Sendable {
     /// Octets of message text held so that findings can quote: a window over the latest messages.
-    static let textWindow = 32 << 20
+    static let textWindow = 16 << 20
     /// Messages between two looks for dialogs that are over.
     static let sweepEvery = 8_192
 

@@ -25,7 +25,9 @@ extension Blindness {
             case .hep: result.append(Blindness(.undecoded, "A HEP packet could not be read."))
             }
         }
-        add(&result, .snapLength, notes.truncatedPayloads) { count in
+        // A first fragment alone is counted among the incomplete datagrams.
+        let cut = notes.truncatedPayloads > notes.incompleteFragments ? notes.truncatedPayloads - notes.incompleteFragments : 0
+        add(&result, .snapLength, cut) { count in
             let snap = notes.snapLength > 0 && notes.snapLength < 65_535 ? " (snap length \(notes.snapLength))" : ""
             return "\(count) packets were recorded only in part\(snap): headers and bodies are missing. Capture with -s 0."
         }

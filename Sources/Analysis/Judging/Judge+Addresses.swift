@@ -28,17 +28,29 @@ extension Judge {
             })
         else { return }
         let step = c.steps[index]
-        report(.natPrivateContact, .note, c.server(step, table), &c) { c in
+        let granted = c.steps.last { !$0.isRequest && $0.method == .register && $0.status == 200 && $0.contact.kind != .none }
+        let program = table.programs[c.dialog.serverProgram].name.lowercased()
+        // These registrars show where they will really send to; others keep it to themselves.
+        let isForgotten =
+            granted.map { $0.contact.isPrivateAddress && !$0.flags.contains(.contactReceived) } ?? false
+            && (program.hasPrefix("kamailio") || program.hasPrefix("opensips"))
+        report(.natPrivateContact, .note, variant: isForgotten ? 1 : 0, c.server(step, table), &c) { c -> Finding in
             Finding(
                 .natPrivateContact, .note,
-                "\(c.aor) registers a private Contact from behind a NAT; harmless as long as the server answers to where requests come from.",
+                "\(c.aor) registers a private Contact from behind a NAT; harmless as long as the server sends to where requests come from.",
+                details: isForgotten
+                    ? ["The registrar's 200 lists the private address without received=: calls to this phone will probably go there and be lost."]
+                    : [],
                 evidence: [
                     Self.evidence(step, table, Self.contactFields, "sent from \(Self.name(table.endpoints[step.record.source]))")
                 ],
                 culprit: .unknown, confidence: .proved,
                 remedies: [
                     Remedy(
-                        .server, "Nothing to do while rport is honoured (nat=force_rport, rewrite_contact, fix_nated_register).")
+                        .server,
+                        isForgotten
+                            ? "Have the registrar keep the source address: force_rport(); fix_nated_register();"
+                            : "Nothing to do while rport is honoured (nat=force_rport, rewrite_contact, fix_nated_register).")
                 ],
                 subject: Self.subject(c, step, table))
         }

@@ -10,19 +10,20 @@ extension Judge {
         }
         let history = AuthHistory(c)
         tally(history, c, table)
-        var reuses = 0
+        var reuses: [Int] = []
         for index in history.attempts.indices where history.attempts[index].hasCredentials {
             guard let stepIndex = history.attempts[index].step else { continue }
             let verdict = verdict(of: history.attempts[index], c, table)
             if staleOutOfOrder(index, verdict, history, &c, table) { continue }
             if reused(index, verdict, history, c) {
-                reuses += 1
-                nonceReuse(index, reuses, history, &c, table)
+                reuses.append(index)
                 continue
             }
             if staleLate(index, verdict, history, &c, table) { continue }
             badDigest(index, stepIndex, verdict, history, &c, table)
         }
+        // The old nonce sent again and again belongs to what is told already.
+        if let first = reuses.first, !wasReported(.authStaleOutOfOrder, c) { nonceReuse(first, reuses.count, history, &c, table) }
         noAnswer(history, &c, table)
         if c.dialog.kind == .registration { summarise(history, c, table) }
     }
@@ -342,11 +343,11 @@ extension Judge {
 
     /// As `report`, keyed by server and, for what concerns one user alone, by user.
     mutating func report(
-        _ name: FindingName, _ severity: Severity, _ server: PackedEndpoint, _ c: inout DialogCase,
+        _ name: FindingName, _ severity: Severity, variant: UInt64 = 0, _ server: PackedEndpoint, _ c: inout DialogCase,
         _ make: (DialogCase) -> Finding
     ) {
         let copy = c
-        report(name, severity, variant: perUser(name) ? hash(c.dialog.from) : 0, &c, server: server.address) { make(copy) }
+        report(name, severity, variant: perUser(name) ? hash(c.dialog.from) : variant, &c, server: server.address) { make(copy) }
     }
 
     mutating func draft(

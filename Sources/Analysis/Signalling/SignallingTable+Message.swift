@@ -24,6 +24,7 @@ extension SignallingTable {
         }
         if facts.hasReceived { flags.insert(.received) }
         if facts.contactIsAll { flags.insert(.contactIsAll) }
+        if facts.contactHasReceived { flags.insert(.contactReceived) }
         if facts.hasRecordRoute { flags.insert(.recordRoute) }
         if envelope.isTruncated { flags.insert(.truncated) }
         if envelope.isFragmented { flags.insert(.fragmented) }
@@ -57,15 +58,16 @@ extension SignallingTable {
             let found = facts.body.count
             if Int(said) > found {
                 flags.insert(.bodyShort)
-            } else if Int(said) < found, hasMore(p, facts.body.start + Int(said)) {
+            } else if Int(said) < found, said > 0, hasMore(p, facts.body.start + Int(said)) {
                 flags.insert(.bodyLong)
             }
         }
         step.flags = flags
     }
 
-    /// Anything but line ends and zeros.
+    /// Anything but line ends and zeros behind a body that itself ends with a line end.
     private func hasMore(_ p: Bytes, _ from: Int) -> Bool {
+        if p[from - 1] != 0x0a { return true }
         for at in from..<p.count where p[at] != 0x0d && p[at] != 0x0a && p[at] != 0 && p[at] != 0x20 { return true }
         return false
     }
@@ -190,7 +192,7 @@ extension SignallingTable {
                 other.response == step.response, other.toTag == step.toTag, other.leg == step.leg
             {
                 if other.record.source == step.record.source, other.record.destination == step.record.destination, isTimed,
-                    gap < 1_000_000 || (gap < 20_000_000 && step.ipID != 0 && step.ipID == other.ipID)
+                    gap.magnitude < 1_000_000 || (gap.magnitude < 20_000_000 && step.ipID != 0 && step.ipID == other.ipID)
                 {
                     step.record.marks.insert(.duplicate)
                     counts.duplicates += 1

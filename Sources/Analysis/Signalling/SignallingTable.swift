@@ -153,6 +153,16 @@ struct SignallingTable: Sendable {
 
     // MARK: Steps
 
+    var openSteps: Int { steps.count - freeSteps.count }
+
+    /// All dialogs are closed.
+    mutating func releaseSteps() {
+        steps = []
+        freeSteps = []
+        descriptions = []
+        freeDescriptions = []
+    }
+
     private mutating func add(_ step: Step, to number: Int) -> Int32 {
         var step = step
         step.record.previous = dialogs[number].lastStep
@@ -227,14 +237,28 @@ struct SignallingTable: Sendable {
         }
         result.reverse()
         // Fragments that stayed alone come out of the decoder late.
-        for index in result.indices.dropFirst()
-        where result[index].nanoseconds < result[index - 1].nanoseconds && result[index].nanoseconds != MessageRecord.unknownTime
-        {
-            result = result.enumerated().sorted { ($0.element.nanoseconds, $0.offset) < ($1.element.nanoseconds, $1.offset) }.map(
-                \.element)
-            break
+        let isOrdered = result.indices.dropFirst().allSatisfy {
+            result[$0].nanoseconds >= result[$0 - 1].nanoseconds || result[$0].nanoseconds == MessageRecord.unknownTime
         }
+        if !isOrdered { sort(&result) }
         return result
+    }
+
+    /// By time; the earliest of equal messages is the first then.
+    private func sort(_ list: inout [Step]) {
+        list = list.enumerated().sorted { ($0.element.nanoseconds, $0.offset) < ($1.element.nanoseconds, $1.offset) }.map(\.element)
+        for index in list.indices where !list[index].isDuplicate && list[index].branch != 0 {
+            let isAgain = list[..<index].contains { other in
+                other.branch == list[index].branch && other.method == list[index].method && other.record.status == list[index].record.status
+                    && other.record.sequence == list[index].record.sequence && other.nonce == list[index].nonce
+                    && other.leg == list[index].leg && other.toTag == list[index].toTag
+            }
+            if isAgain {
+                list[index].record.marks.insert(.retransmission)
+            } else {
+                list[index].record.marks.remove(.retransmission)
+            }
+        }
     }
 
     /// Turns the steps into records but the last `kept`, which stay open; all of them when the dialog closes.

@@ -82,6 +82,8 @@ struct StepFlags: OptionSet, Sendable {
     static let secureOrWeb = StepFlags(rawValue: 8192)
     /// Between keepalives: something kept the former flow alive.
     static let keptAlive = StepFlags(rawValue: 16384)
+    /// The registrar shows where the request really came from.
+    static let contactReceived = StepFlags(rawValue: 65536)
     /// The response carries two challenges.
     static let twoChallenges = StepFlags(rawValue: 32768)
 }
