@@ -141,7 +141,7 @@ let package = Package(
             "Serve", "Edges/Serve",
             [
                 "Base", "SIPStack", "STUNStack", "ServerNode", "LinuxEdge", "Storage", "Streams", "Codecs", "MediaControl",
-                "MediaPlane", "Media", "SRTP",
+                "MediaPlane", "Media", "SRTP", "RTP", "AudioCodecs", "Recording", "Speech",
             ]),
 
         .executableTarget(

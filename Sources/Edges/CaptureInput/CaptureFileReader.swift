@@ -1,0 +1,78 @@
+import Capture
+import Synchronization
+
+/// Reads a capture file on a thread of its own and hands over what it holds, batch by batch, in order.
+public struct CaptureFileReader: ~Copyable {
+    /// A batch on its way between the threads.
+    private final class Box {
+        var batch: PayloadBatch
+        var done: UInt64 = 0
+        init(capacity: Int) { batch = PayloadBatch(capacity: capacity) }
+    }
+
+    /// What the reading thread leaves when it is done.
+    private final class Outcome: Sendable {
+        let notes = Mutex(CaptureNotes())
+        let failure = Mutex<InputError?>(nil)
+    }
+
+    private let boxes: Int
+    private let capacity: Int
+
+    /// `capacity`: octets read at once; `boxes`: batches under way.
+    public init(capacity: Int = 1 << 20, boxes: Int = 4) {
+        self.capacity = capacity
+        self.boxes = max(2, boxes)
+    }
+
+    /// Calls `body` with every batch, on this thread; `done` is how far the file has been read. Returns what the capture could not show.
+    public func read(
+        _ source: consuming ByteSource, file: Int, limits: CaptureDecoder.Limits = .init(),
+        _ body: (_ batch: borrowing PayloadBatch, _ done: UInt64) -> Void
+    ) throws(InputError) -> CaptureNotes {
+        let handover = Handover((0..<boxes).map { _ in Box(capacity: capacity) })
+        let outcome = Outcome()
+        let carrier = Carrier(source)
+        let thread = WorkerThread {
+            var source = carrier.take()
+            var decoder = CaptureDecoder(file: file, limits: limits)
+            do throws(InputError) {
+                var isEnding = false
+                while !isEnding, let box = handover.takeFree() {
+                    decoder.begin(&box.batch)
+                    let count = try box.batch.withSpace { space throws(InputError) in try source.read(into: space) }
+                    if count > 0 {
+                        decoder.decode(&box.batch, adding: count)
+                    } else {
+                        decoder.finish(&box.batch)
+                        isEnding = true
+                    }
+                    box.done = source.done
+                    handover.give(box)
+                }
+            } catch {
+                outcome.failure.withLock { $0 = error }
+            }
+            if source.isDamaged { decoder.noteCompressionDamage() }
+            outcome.notes.withLock { $0 = decoder.notes }
+            handover.end()
+        }
+        while let box = handover.takeFull() {
+            body(box.batch, box.done)
+            handover.giveBack(box)
+        }
+        thread.join()
+        if let failure = outcome.failure.withLock({ $0 }) { throw failure }
+        return outcome.notes.withLock { $0 }
+    }
+}
+
+/// Carries a source that cannot be copied into another thread's closure: put in once, taken out once.
+private final class Carrier: @unchecked Sendable {
+    // Invariant: filled before the thread begins, taken by it alone.
+    private var source: ByteSource?
+
+    init(_ source: consuming ByteSource) { self.source = consume source }
+
+    func take() -> ByteSource { source.take()! }
+}

@@ -1,0 +1,185 @@
+import Analysis
+import Base
+import Capture
+import CaptureInput
+import ExplainReport
+import Glibc
+
+/// One run of the command: reads everything, analyses, hands the result to the output.
+struct ExplainRun {
+    let files: [String]
+    let interface: String?
+    let hep: String?
+    let seconds: Double?
+    let passwords: [String: String]
+    let filter: ExplainTimeFilter
+    /// Inputs are kept so that they can be read once more.
+    let isSpooled: Bool
+
+    /// One input under way. A class, as what it holds cannot be copied.
+    private final class Input {
+        let name: String
+        let kind: SourceSummary.Kind
+        var source: ByteSource?
+        let copy: ByteCopy?
+
+        init(_ source: consuming ByteSource, copy: ByteCopy?) {
+            name = source.name
+            kind = source.kind == .textLog ? .log : .capture
+            self.copy = copy
+            self.source = consume source
+        }
+    }
+
+    func execute(_ output: ExplainOutput) -> ExplainStatus {
+        do throws(InputError) {
+            return try files.isEmpty ? live(output) : read(output)
+        } catch {
+            ExplainOutput.complain("\(error)")
+        }
+        return .unread
+    }
+
+    // MARK: Files
+
+    private func read(_ output: ExplainOutput) throws(InputError) -> ExplainStatus {
+        var inputs: [Input] = []
+        var isUnread = false
+        for path in files {
+            do throws(InputError) {
+                inputs.append(try open(path))
+            } catch {
+                ExplainOutput.complain("\(error)")
+                isUnread = true
+            }
+        }
+        guard !inputs.isEmpty else { return .unread }
+        var analyzer = Analyzer(sources: inputs.map { SourceSummary(name: $0.name, kind: $0.kind) }, options: options)
+        for (index, input) in inputs.enumerated() {
+            do throws(InputError) {
+                guard let source = input.source.take() else { continue }
+                if try !Self.read(source, index, &analyzer) { isUnread = true }
+            } catch {
+                ExplainOutput.complain("\(error)")
+                analyzer.blind(Blindness(.truncatedFile, "\(error)"), in: Vantage(UInt16(index)))
+                isUnread = true
+            }
+        }
+        let status = output.show(analyzer.finish(), filter, inputs.map(\.copy))
+        return isUnread ? .unread : status
+    }
+
+    private func open(_ path: String) throws(InputError) -> Input {
+        let source = try ByteSource(path: path, isSpooled: isSpooled)
+        let copy = isSpooled ? source.copy() : nil
+        return Input(source, copy: copy)
+    }
+
+    /// Feeds one input to the analyzer. False: it is nothing that is read here.
+    private static func read(_ source: consuming ByteSource, _ index: Int, _ analyzer: inout Analyzer) throws(InputError) -> Bool
+    {
+        let vantage = Vantage(UInt16(index))
+        let name = source.name
+        let size = source.size
+        var progress = ProgressLine("reading \(name)", total: size)
+        defer { progress.clear() }
+        switch source.kind {
+        case .pcap, .pcapng:
+            let notes = try CaptureFileReader().read(source, file: index) { batch, done in
+                analyzer.observe(batch, file: index)
+                progress.show(done)
+            }
+            analyzer.blind(notes, in: vantage)
+        case .hep:
+            analyzer.blind(try hepFile(source, index, &analyzer, &progress), in: vantage)
+        case .textLog:
+            try log(source, index, &analyzer, &progress)
+        case .empty:
+            analyzer.blind(Blindness(.undecoded, "\(name) is empty."), in: vantage)
+        case .gzip, .unknown:
+            analyzer.blind(
+                Blindness(
+                    .undecoded, "\(name) is neither a capture (pcap, pcapng, HEPv3) nor a text log: nothing of it was read."),
+                in: vantage)
+            return false
+        }
+        return true
+    }
+
+    private static func hepFile(
+        _ source: consuming ByteSource, _ index: Int, _ analyzer: inout Analyzer, _ progress: inout ProgressLine
+    ) throws(InputError) -> CaptureNotes {
+        var decoder = HEPDecoder(file: index)
+        var batch = PayloadBatch()
+        var buffer = [UInt8](repeating: 0, count: 1 << 20)
+        while true {
+            let count = try read(&source, into: &buffer)
+            if count == 0 { break }
+            decoder.begin(&batch)
+            buffer.withUnsafeBytes { decoder.stream(UnsafeRawBufferPointer(rebasing: $0[..<count]), into: &batch) }
+            analyzer.observe(batch, file: index)
+            progress.show(source.done)
+        }
+        decoder.finish()
+        return decoder.notes
+    }
+
+    private static func log(
+        _ source: consuming ByteSource, _ index: Int, _ analyzer: inout Analyzer, _ progress: inout ProgressLine
+    ) throws(InputError) {
+        var reader = LogReader()
+        var buffer = [UInt8](repeating: 0, count: 256 << 10)
+        while true {
+            let count = try read(&source, into: &buffer)
+            if count == 0 { break }
+            buffer.withUnsafeBytes { reader.read(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+            while let item = reader.nextItem() { analyzer.observe(item, file: index) }
+            progress.show(source.done)
+        }
+        reader.finish()
+        while let item = reader.nextItem() { analyzer.observe(item, file: index) }
+    }
+
+    private static func read(_ source: inout ByteSource, into buffer: inout [UInt8]) throws(InputError) -> Int {
+        var failure: InputError?
+        let count = buffer.withUnsafeMutableBytes { space -> Int in
+            do throws(InputError) { return try source.read(into: space) } catch {
+                failure = error
+                return 0
+            }
+        }
+        if let failure { throw failure }
+        return count
+    }
+
+    // MARK: Live
+
+    private func live(_ output: ExplainOutput) throws(InputError) -> ExplainStatus {
+        let input = try LiveInput()
+        var sources: [SourceSummary] = []
+        if let interface {
+            try input.capture(interface: interface, file: sources.count, isSpooled: isSpooled)
+            sources.append(SourceSummary(name: interface, kind: .live))
+        }
+        let hepIndex = sources.count
+        var listening = interface.map { "listening on \($0)" } ?? ""
+        if let hep {
+            let port = try input.listen(hep: hep, file: hepIndex)
+            sources.append(SourceSummary(name: "HEP \(hep)", kind: .live))
+            listening += (listening.isEmpty ? "listening" : "") + " for HEPv3 on UDP and TCP port \(port)"
+        }
+        var analyzer = Analyzer(sources: sources, options: options)
+        ExplainOutput.tell("\(listening); \(seconds.map { "for \($0) s" } ?? "Ctrl-C ends") and reports")
+        var status = StatusLine()
+        try input.run(seconds: seconds, idle: { status.show($0) }) { analyzer.observe($0, file: $0.file) }
+        status.clear()
+        if interface != nil { analyzer.blind(input.interfaceNotes, in: Vantage(0)) }
+        if hep != nil { analyzer.blind(input.hepNotes, in: Vantage(UInt16(hepIndex))) }
+        var copies: [ByteCopy?] = []
+        if interface != nil { copies.append(try input.copy()) }
+        if hep != nil { copies.append(nil) }
+        return output.show(analyzer.finish(), filter, copies)
+    }
+
+    private var options: AnalysisOptions { AnalysisOptions(passwords: passwords, hash: RecheckHash.all) }
+}
