@@ -149,7 +149,7 @@ let package = Package(
             dependencies: [
                 "Base", "SIP", "SIPStack", "DNSClient", "ServerNode", "PhoneNode", "Report", "Configuration", "LinuxEdge",
                 "Storage", "Serve", "PhoneEdge", "SoundEdge", "Streams", "SRTP", "Codecs", "MediaControl", "ReportText",
-                "TerminalEdge", "LabCommand", arguments,
+                "TerminalEdge", "LabCommand", "ExplainCommand", arguments,
             ],
             path: "Sources/pinhole", swiftSettings: settings),
         // Captures and logs alone: no server, no database, no cryptography library.

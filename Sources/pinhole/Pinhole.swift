@@ -1,4 +1,5 @@
 import ArgumentParser
+import ExplainCommand
 import LabCommand
 
 @main
@@ -8,5 +9,6 @@ struct Pinhole: AsyncParsableCommand {
         abstract: "SIP that gets through NATs, and says which box broke it when it does not.",
         subcommands: [
             ServeCommand.self, AccountCommand.self, BindingsCommand.self, CallsCommand.self, PhoneCommand.self, LabCommand.self,
+            ExplainCommand.self,
         ])
 }
