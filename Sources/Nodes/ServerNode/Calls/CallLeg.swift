@@ -62,8 +62,8 @@ struct CallLeg: Sendable {
     var client: UInt32?
     /// CSeq of our latest INVITE to it, whose ACK repeats it.
     var inviteSequence: UInt32 = 0
-    /// The ACK of its latest 2xx, sent again whenever the 2xx comes again. Empty while it waits for an answer of the caller.
-    var ack: [UInt8] = []
+    /// The ACKs of its 2xxs by CSeq, sent again whenever the 2xx comes again. None yet where it waits for an answer of the caller.
+    private(set) var acks: [(sequence: UInt32, bytes: [UInt8])] = []
     /// A 2xx of ours that waits for its ACK.
     var answer: AnswerRepeater?
     /// CSeq of the INVITE that `answer` answers: that of its ACK.
@@ -107,6 +107,16 @@ struct CallLeg: Sendable {
     struct HeldProvisional: Sendable {
         var status: Int
         var body: [UInt8]
+    }
+
+    /// The ACK of the 2xx of the INVITE with that CSeq; nil: it was not sent yet.
+    func ack(_ sequence: UInt32) -> [UInt8]? { acks.first { $0.sequence == sequence }?.bytes }
+
+    /// The last INVITE's and the one's before are kept: a copy of an older 2xx means nothing any more.
+    mutating func keepACK(_ bytes: [UInt8], of sequence: UInt32) {
+        acks.removeAll { $0.sequence == sequence }
+        if acks.count > 1 { acks.removeFirst() }
+        acks.append((sequence, bytes))
     }
 
     init(isCaller: Bool, party: Party, flow: FlowID, tag: UInt64, callID: SIPText) {

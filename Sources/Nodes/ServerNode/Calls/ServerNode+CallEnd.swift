@@ -179,8 +179,15 @@ extension ServerNode {
         var builder = dialog.acknowledgement(sequence: call.legs[leg].inviteSequence, via: via(flow, token))
         addSoftware(to: &builder)
         builder.setSession(body)
-        call.legs[leg].ack = builder.bytes
-        send(call.legs[leg].ack, on: flow, .request(.ack))
+        let bytes = builder.bytes
+        call.legs[leg].keepACK(bytes, of: call.legs[leg].inviteSequence)
+        send(bytes, on: flow, .request(.ack))
+    }
+
+    /// A 2xx came again: its ACK was lost, or waits for the other side's.
+    mutating func sendACKAgain(_ response: SIPMessage, _ leg: CallLeg) {
+        guard let sequence = try? response.cseq.number, let ack = leg.ack(sequence) else { return }
+        send(ack, on: requestWay(leg), .request(.ack))
     }
 
     /// Where requests inside a leg's dialog go. NAT handling and streams: over its flow. Otherwise where its Contact or first route says,

@@ -12,6 +12,10 @@ extension ServerNode {
         isInvite: Bool,
         _ call: inout Call, at now: Instant
     ) throws(SessionRefusal) {
+        // Not before its ACK is there (RFC 3261 14.1).
+        guard call.legs[target].answer?.isOver != false else {
+            throw SessionRefusal(399, "the other side has not acknowledged yet", status: 491)
+        }
         let former = [target, second].map {
             CallExchange.Former(leg: $0, session: call.legs[$0].session, streams: call.legs[$0].streams)
         }
@@ -48,10 +52,7 @@ extension ServerNode {
         guard ask(builder.bytes, token, on: flow, isInvite: isInvite, purpose, .request(method), at: now) else {
             throw SessionRefusal(399, "a table is full", status: 503)
         }
-        if isInvite {
-            call.legs[leg].inviteSequence = call.legs[leg].dialog?.localSequence ?? 0
-            call.legs[leg].ack = []
-        }
+        if isInvite { call.legs[leg].inviteSequence = call.legs[leg].dialog?.localSequence ?? 0 }
         return token.place
     }
 
@@ -86,8 +87,7 @@ extension ServerNode {
         guard let exchange = call.exchange, exchange.client == id, call.legs[leg].state == .confirmed else {
             guard isInvite, case .response(let message, 200..<300) = outcome else { return }
             if call.legs[leg].state == .confirmed {
-                // A copy: the ACK was lost, or waits for the asker's.
-                if !call.legs[leg].ack.isEmpty { send(call.legs[leg].ack, on: requestWay(call.legs[leg]), .request(.ack)) }
+                sendACKAgain(message, call.legs[leg])
             } else {
                 endStray(message, entry, at: now)
             }
@@ -238,7 +238,8 @@ extension ServerNode {
             guard case .awaitingACK = exchange.step, exchange.second == leg else { return }
             target = exchange.target
         } else {
-            guard !call.hasOffer, leg == 0, case .talking(0, let other) = call.phase, call.legs[other].ack.isEmpty else { return }
+            guard !call.hasOffer, leg == 0, case .talking(0, let other) = call.phase, call.legs[other].acks.isEmpty
+            else { return }
             target = other
         }
         do throws(SessionRefusal) {

@@ -167,9 +167,7 @@ extension ServerNode {
     ) {
         let tag = (try? message.to)?.tag ?? SIPText()
         if isCurrent, call.legs[leg].state == .confirmed, call.legs[leg].dialog?.id.remoteTag == tag {
-            // Its ACK was lost, or waits for the caller's.
-            if !call.legs[leg].ack.isEmpty { send(call.legs[leg].ack, on: call.legs[leg].flow, .request(.ack)) }
-            return
+            return sendACKAgain(message, call.legs[leg])
         }
         guard isCurrent, call.legs[leg].state == .inviting, case .ringing = call.phase else {
             return endStray(message, entry, at: now)

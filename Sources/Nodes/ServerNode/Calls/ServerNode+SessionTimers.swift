@@ -72,8 +72,7 @@ extension ServerNode {
         }
         guard status >= 200 else { return }
         if isInvite, call.legs[leg].refreshing != id {
-            // A copy of a 2xx: its ACK was lost.
-            if status < 300, !call.legs[leg].ack.isEmpty { send(call.legs[leg].ack, on: call.legs[leg].flow, .request(.ack)) }
+            if status < 300 { sendACKAgain(message, call.legs[leg]) }
             return
         }
         if isInvite { call.legs[leg].refreshing = nil }
