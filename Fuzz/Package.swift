@@ -21,7 +21,11 @@ var targets = [
     room("STUN", "Pinhole/Formats/STUN", ["Base"]),
     room("DNS", "Pinhole/Formats/DNS", ["Base"]),
     room("Packet", "Pinhole/Formats/Packet", ["Base"]),
-    room("Targets", "Sources/Targets", ["SIP", "STUN", "DNS", "Packet"]),
+    room("RTP", "Pinhole/Formats/RTP", ["Base"]),
+    room("Codecs", "Pinhole/Machines/Codecs", ["Base", "RTP"]),
+    room("MediaControl", "Pinhole/Machines/MediaControl", ["Base", "RTP"]),
+    room("Conference", "Pinhole/Machines/Conference", ["Base", "RTP", "Codecs", "MediaControl"]),
+    room("Targets", "Sources/Targets", ["SIP", "STUN", "DNS", "Packet", "RTP", "Codecs", "Conference"]),
 ]
 if let sanitizers {
     targets += [

@@ -1,11 +1,14 @@
+import Codecs
+import Conference
 import DNS
 import Packet
+import RTP
 import SIP
 import STUN
 
-/// One parser under attack.
+/// One parser under attack, or one machine that is fed by strangers.
 public enum FuzzTarget: String, CaseIterable, Sendable {
-    case sip, stun, dns, packet
+    case sip, stun, dns, packet, rtp, wav, sound
 
     /// Does everything that can be done with bytes from outside. Traps where the parser has a bug.
     public func exercise(_ bytes: [UInt8]) {
@@ -14,6 +17,9 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .stun: exerciseSTUNParser(bytes)
         case .dns: exerciseDNSParser(bytes)
         case .packet: exercisePacketParser(bytes)
+        case .rtp: exerciseRTPParser(bytes)
+        case .wav: exerciseWAVParser(bytes)
+        case .sound: exerciseSoundPlane(bytes)
         }
     }
 }
