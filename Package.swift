@@ -34,6 +34,10 @@ let package = Package(
                 "ServerNode",
                 "PhoneNode", "RouterNode", "RTP", "Codecs", "MediaControl", "Conference",
             ]),
+        // Opus and G.722 for them.
+        .library(name: "PinholeAudio", targets: ["AudioCodecs"]),
+        // The media loop on real sockets, for the benchmark of the relay.
+        .library(name: "PinholeMedia", targets: ["Base", "RTP", "MediaControl", "MediaPlane", "LinuxEdge", "Media"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
@@ -97,6 +101,7 @@ let package = Package(
         room("Analysis", "Analysis", ["Base", "SIP", "Packet", "Capture", "RTP"]),
         room("TraceAnalysis", "TraceAnalysis", ["Base", "SIP", "Analysis", "ServerNode"]),
         room("ExplainReport", "ExplainReport", ["Base", "Analysis", "ReportText"]),
+        room("CaptureExcerpt", "CaptureExcerpt", ["Base", "Packet", "Capture", "Analysis", "ExplainReport"]),
 
         room("Configuration", "Edges/Configuration", ["Base", .product(name: "Yams", package: "Yams")]),
         room("TerminalEdge", "Edges/Terminal", ["ReportText"]),
@@ -111,7 +116,10 @@ let package = Package(
         room("CaptureInput", "Edges/CaptureInput", ["Base", "Capture", "CCapture", "CZlib"]),
         room(
             "ExplainCommand", "Edges/ExplainCommand",
-            ["Base", "Capture", "Analysis", "ExplainReport", "ReportText", "TerminalEdge", "CaptureInput", arguments]),
+            [
+                "Base", "Capture", "Analysis", "ExplainReport", "CaptureExcerpt", "ReportText", "TerminalEdge", "CaptureInput",
+                arguments,
+            ]),
         .target(name: "CSRTP", path: "Sources/Edges/CSRTP", linkerSettings: [.linkedLibrary("srtp2")]),
         room("SRTP", "Edges/SRTP", ["CSRTP", "RTP", "MediaControl", "Relay"]),
         room("Media", "Edges/Media", ["Base", "RTP", "MediaControl", "Conference", "Relay", "MediaPlane", "LinuxEdge", "CLinux"]),

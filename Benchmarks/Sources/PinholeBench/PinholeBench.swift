@@ -6,6 +6,7 @@ import Foundation
 ///     pinhole-bench register PORT REALM PASSWORD USERS COUNT WINDOW
 ///     pinhole-bench bindings SIZE...
 ///     pinhole-bench room PARTIES SPEAKERS TICKS
+///     pinhole-bench codec NAME FRAMES
 @main
 struct PinholeBench {
     static func main() throws {
@@ -27,6 +28,9 @@ struct PinholeBench {
             try measureBindings(words.indices.dropFirst().map { try number($0) })
         case "room" where words.count == 4:
             try print(measureRoom(parties: number(1), speakers: number(2), ticks: number(3)))
+        case "codec" where words.count == 3:
+            let cost = try measureCodec(words[1], frames: number(2))
+            print(cost.map { "\($0.encode) \($0.decode)" } ?? "missing")
         default: throw usage
         }
     }
@@ -34,7 +38,7 @@ struct PinholeBench {
     private static var usage: BenchError {
         BenchError(
             "usage: pinhole-bench parse FILE COUNT | register PORT REALM PASSWORD USERS COUNT WINDOW | bindings SIZE... "
-                + "| room PARTIES SPEAKERS TICKS")
+                + "| room PARTIES SPEAKERS TICKS | codec NAME FRAMES")
     }
 }
 
