@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -75,7 +76,24 @@ void pl_relay_destroy(pl_relay *relay) {
     free(relay);
 }
 
-int pl_relay_receive(pl_relay *relay, int fd) {
+/// The usual case, one datagram at a socket, by the cheapest call.
+static int receive_one(pl_relay *relay, int fd) {
+    socklen_t length = sizeof relay->inNames[0];
+    // With this flag the length is told even where it is more than was wanted.
+    ssize_t got = recvfrom(
+        fd, relay->payload, relay->slotSize - relay->room, MSG_DONTWAIT | MSG_TRUNC, (struct sockaddr *)&relay->inNames[0], &length);
+    if (got < 0) return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 0 : -errno;
+    bool isCut = (size_t)got > relay->slotSize - relay->room;
+    relay->in[0].msg_hdr.msg_flags = isCut ? MSG_TRUNC : 0;
+    relay->in[0].msg_len = (unsigned)got;
+    return 1;
+}
+
+int pl_relay_receive(pl_relay *relay, int fd, bool expectsMore) {
+    if (!expectsMore) {
+        relay->queued = 0;
+        return receive_one(relay, fd);
+    }
     for (unsigned slot = 0; slot < relay->used; slot++) relay->in[slot].msg_hdr.msg_namelen = sizeof relay->inNames[slot];
     relay->used = 0;
     relay->queued = 0;
@@ -139,7 +157,11 @@ unsigned pl_relay_flush(pl_relay *relay, int fd) {
     unsigned refusals = 0;
     while (at < relay->queued) {
         int count;
-        if (relay->queued - at == 1) count = sendmsg(fd, &relay->out[at].msg_hdr, MSG_DONTWAIT) < 0 ? -1 : 1;
+        struct msghdr *header = &relay->out[at].msg_hdr;
+        if (relay->queued - at == 1 && !header->msg_control) {
+            struct iovec *vector = header->msg_iov;
+            count = sendto(fd, vector->iov_base, vector->iov_len, MSG_DONTWAIT, header->msg_name, header->msg_namelen) < 0 ? -1 : 1;
+        } else if (relay->queued - at == 1) count = sendmsg(fd, header, MSG_DONTWAIT) < 0 ? -1 : 1;
         else count = sendmmsg(fd, relay->out + at, relay->queued - at, MSG_DONTWAIT);
         if (count > 0) {
             at += (unsigned)count;
@@ -197,6 +219,21 @@ int pl_media_open(const pl_address *local, int buffer) {
     return fd;
 }
 
+int pl_timer_create(void) {
+    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+void pl_timer_set(int fd, int64_t monotonic) {
+    struct itimerspec when;
+    memset(&when, 0, sizeof when);
+    if (monotonic > 0) {
+        when.it_value.tv_sec = monotonic / 1000000000;
+        when.it_value.tv_nsec = monotonic % 1000000000;
+    }
+    timerfd_settime(fd, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
 uint64_t pl_descriptor_limit(uint64_t wanted) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return 0;
@@ -206,11 +243,6 @@ uint64_t pl_descriptor_limit(uint64_t wanted) {
         if (setrlimit(RLIMIT_NOFILE, &limit) < 0) return before;
     }
     return limit.rlim_cur;
-}
-
-void pl_pause(int64_t nanoseconds) {
-    struct timespec time = {nanoseconds / 1000000000, nanoseconds % 1000000000};
-    nanosleep(&time, NULL);
 }
 
 int64_t pl_thread_clock(void) {

@@ -8,6 +8,9 @@ public struct RealTime: Sendable {
     public init() { offset = pl_wall_clock() - pl_monotonic_clock() }
 
     public var now: Instant { Instant(nanoseconds: offset &+ pl_monotonic_clock()) }
+
+    /// What the kernel's monotonic clock shows at an instant.
+    package func monotonic(_ instant: Instant) -> Int64 { instant.nanoseconds &- offset }
 }
 
 extension Entropy {

@@ -17,7 +17,6 @@ public final class MediaLoop: Sendable {
     private let inbox = Mutex<[MediaCommand]>([])
     private let stopping = Atomic(false)
     private let ended = DispatchSemaphore(value: 0)
-    private let settings: MediaLoopSettings
     private let published = Mutex(MediaCounters())
 
     /// Commands that may wait. Signalling that outruns the loop by so many must hold them back.
@@ -25,7 +24,6 @@ public final class MediaLoop: Sendable {
 
     /// Binds the ports; nothing is read before `start`. Throws where not one port could be had.
     public init(_ settings: MediaLoopSettings) throws(SystemError) {
-        self.settings = settings
         let wanted = settings.addresses.count * settings.ports.count * 2
         // Beside what the rest of the process needs.
         _ = pl_descriptor_limit(UInt64(wanted) + 4_096)
@@ -61,7 +59,7 @@ public final class MediaLoop: Sendable {
             defer { ended.signal() }
             do throws(SystemError) {
                 let runner = try MediaRunner(
-                    plane, sockets: sockets, wake: wake, clock: clock, settings: settings, events: events, recordings: recordings)
+                    plane, sockets: sockets, wake: wake, clock: clock, events: events, recordings: recordings)
                 try runner.run(
                     until: { self.stopping.load(ordering: .acquiring) }, commands: { self.takeCommands() },
                     publish: { counters in self.published.withLock { $0 = counters } })

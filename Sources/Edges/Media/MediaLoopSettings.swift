@@ -9,10 +9,6 @@ public struct MediaLoopSettings: Sendable {
     public var ports: [UInt16]
     /// What a socket may hold until the loop comes to it, in bytes: a second of sound or more.
     public var receiveBuffer = 256 << 10
-    /// From how many packets a second on the loop takes them in bunches, and how long it waits for a bunch: some CPU for up to that much
-    /// delay. 0 ms: never.
-    public var bunchesFrom = 2_000
-    public var bunch = Duration.milliseconds(1)
 
     public init(addresses: [IPAddress], ports: [UInt16]) {
         self.addresses = addresses

@@ -13,6 +13,7 @@ final class MediaRunner {
     /// For what SRTP adds.
     private static let room = 64
     private static let wakeTag = UInt64.max
+    private static let timerTag = UInt64.max - 1
     /// How long an event waits for room in a full mailbox.
     private static let retry = Duration.milliseconds(20)
 
@@ -20,36 +21,43 @@ final class MediaRunner {
     private let sockets: MediaSockets
     private let wake: WakeSignal
     private let clock: RealTime
-    private let settings: MediaLoopSettings
     private let events: Mailbox<MediaEvent>
     private let recordings: Mailbox<RecordingEvent>?
     private let epoll: Int32
+    private let timer: Int32
+    /// What the timer is set to.
+    private var armed: Instant?
     private let relay: OpaquePointer
     private var queuedOn = -1
     private var heldEvents: [MediaEvent] = []
     private var counters = MediaCounters()
     private var nextPublication = Instant.epoch
     private var receivedAtPublication: UInt64 = 0
-    private var isBusy = false
     /// Interface of link-local peers, which an `Endpoint` does not carry. Bounded: cleared when full.
     private var scopes: [IPAddress: UInt32] = [:]
 
     init(
-        _ plane: MediaPlane, sockets: MediaSockets, wake: WakeSignal, clock: RealTime, settings: MediaLoopSettings,
-        events: Mailbox<MediaEvent>, recordings: Mailbox<RecordingEvent>?
+        _ plane: MediaPlane, sockets: MediaSockets, wake: WakeSignal, clock: RealTime, events: Mailbox<MediaEvent>,
+        recordings: Mailbox<RecordingEvent>?
     ) throws(SystemError) {
         self.plane = plane
         self.sockets = sockets
         self.wake = wake
         self.clock = clock
-        self.settings = settings
         self.events = events
         self.recordings = recordings
         let epoll = pl_epoll_create()
         guard epoll >= 0 else { throw SystemError(code: -epoll, doing: "creating an epoll") }
         self.epoll = epoll
+        let timer = pl_timer_create()
+        guard timer >= 0 else {
+            pl_close(epoll)
+            throw SystemError(code: -timer, doing: "creating a timer")
+        }
+        self.timer = timer
         guard let relay = pl_relay_create(Self.batch, Self.slotSize, Self.room) else {
             pl_close(epoll)
+            pl_close(timer)
             throw SystemError(code: 12, doing: "allocating media buffers")
         }
         self.relay = relay
@@ -59,10 +67,13 @@ final class MediaRunner {
         }
         let result = pl_epoll_add(epoll, wake.descriptor, Self.wakeTag)
         guard result == 0 else { throw SystemError(code: -result, doing: "watching the wake signal") }
+        let second = pl_epoll_add(epoll, timer, Self.timerTag)
+        guard second == 0 else { throw SystemError(code: -second, doing: "watching the timer") }
     }
 
     deinit {
         pl_relay_destroy(relay)
+        pl_close(timer)
         pl_close(epoll)
     }
 
@@ -70,12 +81,10 @@ final class MediaRunner {
         until isOver: () -> Bool, commands: () -> [MediaCommand], publish: (MediaCounters) -> Void
     ) throws(SystemError) {
         var tags = [UInt64](repeating: 0, count: 256)
-        let pause = settings.bunch.wholeNanoseconds
         publishIfDue(clock.now, publish)
         while !isOver() {
-            // A packet that waits for others a moment costs less, and nobody hears the difference.
-            if isBusy, pause > 0 { pl_pause(pause) }
-            let ready = pl_epoll_wait(epoll, &tags, Int32(tags.count), timeToWait())
+            setTimer()
+            let ready = pl_epoll_wait(epoll, &tags, Int32(tags.count), -1)
             guard ready >= 0 else { throw SystemError(code: -ready, doing: "waiting for media") }
             let now = clock.now
             // Commands first: what was said before a packet was sent must be known when it is looked at.
@@ -83,7 +92,9 @@ final class MediaRunner {
                 wake.drain()
                 for command in commands() { plane.command(command, at: now) }
             }
-            for tag in tags[..<Int(ready)] where tag != Self.wakeTag { receive(on: Int(tag), at: now) }
+            for tag in tags[..<Int(ready)] {
+                if tag < Self.timerTag { receive(on: Int(tag), at: now) } else if tag == Self.timerTag { armed = .epoch }
+            }
             if let deadline = plane.nextDeadline, deadline <= now { plane.advance(to: now) }
             while let datagram = plane.nextDatagram() { send(datagram) }
             tell()
@@ -91,20 +102,23 @@ final class MediaRunner {
         }
     }
 
-    private func timeToWait() -> Int64 {
+    /// Sees to it that the wait ends when something is due. `armed` is `.epoch` after the timer went off: then it must be set anew.
+    private func setTimer() {
         var deadline = plane.nextDeadline
-        let now = clock.now
-        if !heldEvents.isEmpty { deadline = min(deadline ?? .distantFuture, now + Self.retry) }
+        if !heldEvents.isEmpty { deadline = min(deadline ?? .distantFuture, clock.now + Self.retry) }
         // While packets come the figures are worth a look a second; an idle loop sleeps.
-        if isBusy || counters.received != receivedAtPublication { deadline = min(deadline ?? .distantFuture, nextPublication) }
-        return deadline.map { max(0, ($0 - now).wholeNanoseconds) } ?? -1
+        if counters.received != receivedAtPublication { deadline = min(deadline ?? .distantFuture, nextPublication) }
+        guard deadline != armed else { return }
+        armed = deadline
+        // What is due already goes off at once; 0 would mean never.
+        pl_timer_set(timer, deadline.map { max(1, clock.monotonic($0)) } ?? 0)
     }
 
     // MARK: - In and on
 
     private func receive(on index: Int, at now: Instant) {
         let socket = sockets.sockets[index]
-        let count = pl_relay_receive(relay, socket.descriptor)
+        let count = pl_relay_receive(relay, socket.descriptor, false)
         guard count > 0 else { return }
         counters.received &+= UInt64(count)
         for slot in 0..<UInt32(count) {
@@ -188,7 +202,6 @@ final class MediaRunner {
     private func publishIfDue(_ now: Instant, _ publish: (MediaCounters) -> Void) {
         guard now >= nextPublication else { return }
         nextPublication = now + .seconds(1)
-        isBusy = counters.received - receivedAtPublication >= UInt64(settings.bunchesFrom)
         receivedAtPublication = counters.received
         counters.legs = plane.legCount
         counters.cpu = .nanoseconds(pl_thread_clock())
