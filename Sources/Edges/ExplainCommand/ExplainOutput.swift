@@ -27,6 +27,7 @@ struct ExplainOutput {
             redactor = fresh
         }
         var status: ExplainStatus = result.hasAccusations ? .accuses : .clean
+        if let pcap, !PcapExport(path: pcap, filter: filter).write(whole, copies, &redactor) { status = .unread }
         if let html {
             let title = "pinhole explain: " + result.sources.map { Self.fileName($0.name) }.joined(separator: ", ")
             if !Self.write(redacted(ExplainPage(result, title: title).html, &redactor), toFile: html) { status = .unread }

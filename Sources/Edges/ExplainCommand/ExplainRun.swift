@@ -71,7 +71,9 @@ struct ExplainRun {
 
     private func open(_ path: String) throws(InputError) -> Input {
         let source = try ByteSource(path: path, isSpooled: isSpooled)
-        let copy = isSpooled ? source.copy() : nil
+        // A log or HEP holds no packets.
+        let isCapture = source.kind == .pcap || source.kind == .pcapng
+        let copy = isSpooled && isCapture ? source.copy() : nil
         return Input(source, copy: copy)
     }
 

@@ -47,6 +47,12 @@ extension FrameDecoder {
         return -1
     }
 
+    /// The same for whoever has the frame's octets.
+    package static func ip(_ frame: [UInt8], _ link: LinkType) -> Int? {
+        let place = frame.withUnsafeBytes { bytes in bytes.baseAddress.map { ip($0, 0, bytes.count, link) } ?? -2 }
+        return place >= 0 ? place : nil
+    }
+
     private static func ppp(_ base: UnsafeRawPointer, _ at: Int, _ end: Int) -> Int {
         guard at + 2 < end else { return -2 }
         let number = base.half(at)

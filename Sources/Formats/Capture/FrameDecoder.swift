@@ -75,6 +75,12 @@ public struct FrameDecoder: ~Copyable {
         _ batch: inout PayloadBatch, at: Int, captured: Int, wire: Int, time: Int64, link: LinkType?, linkType: UInt32
     ) {
         notes.count(wire: wire, at: time)
+        if batch.keepsFrames {
+            batch.frames.append(
+                FrameSpan(
+                    number: notes.frames, time: Instant(nanoseconds: time), captured: captured, wire: wire, linkType: linkType,
+                    start: at))
+        }
         var context = Context(frame: notes.frames, time: time, wire: UInt32(clamping: wire))
         if captured < wire {
             notes.truncated &+= 1

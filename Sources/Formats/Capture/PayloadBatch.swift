@@ -13,6 +13,10 @@ public struct PayloadBatch: ~Copyable, @unchecked Sendable {
     public package(set) var icmp: [ICMPRecord] = []
     /// In order of `frame`.
     public package(set) var streamEvents: [StreamEvent] = []
+    /// Whether `frames` is filled: for those who want the frames themselves.
+    public var keepsFrames = false
+    /// Where each frame of the capture lies, when that is wanted; empty otherwise.
+    public package(set) var frames: ContiguousArray<FrameSpan> = []
     /// Octets of `space` that hold input.
     package var filled = 0
     package var frameLists: [UInt64] = []
@@ -45,6 +49,12 @@ public struct PayloadBatch: ~Copyable, @unchecked Sendable {
 
     /// A copy of them.
     public func bytes(of record: PayloadRecord) -> [UInt8] { Array(payload(of: record)) }
+
+    /// A copy of a frame of this batch, link header first.
+    public func bytes(of frame: FrameSpan) -> [UInt8] {
+        precondition(frame.start + frame.captured <= filled, "a frame of another batch")
+        return Array(UnsafeRawBufferPointer(start: input.start + frame.start, count: frame.captured))
+    }
 
     /// Every frame that carried a part of the payload, in the order they came; one for a plain datagram.
     public func frames(of record: PayloadRecord) -> [UInt64] {
@@ -81,6 +91,7 @@ public struct PayloadBatch: ~Copyable, @unchecked Sendable {
         records.removeAll(keepingCapacity: true)
         icmp.removeAll(keepingCapacity: true)
         streamEvents.removeAll(keepingCapacity: true)
+        frames.removeAll(keepingCapacity: true)
         frameLists.removeAll(keepingCapacity: true)
         area.count = 0
         filled = 0
@@ -107,6 +118,19 @@ public struct PayloadBatch: ~Copyable, @unchecked Sendable {
         record.framesCount = UInt32(clamping: frames.count)
         frameLists.append(contentsOf: frames)
     }
+}
+
+/// A frame of a capture, where it lies in a batch.
+public struct FrameSpan: Sendable {
+    /// 1-based.
+    public var number: UInt64
+    public var time: Instant
+    /// Octets held, and on the wire.
+    public var captured: Int
+    public var wire: Int
+    /// The pcap LINKTYPE.
+    public var linkType: UInt32
+    package var start: Int
 }
 
 /// Octets that grow and never move back to the system before the end.
