@@ -153,10 +153,15 @@ struct CallWorld {
 
     func wasAnswered(_ phone: Int) -> Bool { events(phone).contains { if case .answered = $0 { true } else { false } } }
 
-    /// Of the last second heard in a call: how much of it is that tone.
+    /// Of the last second heard in a call: how much of it is that tone, as the median of fifths, so that one packet that the jitter
+    /// buffer left out, and with it a jump in phase, does not count.
     func share(of frequency: Int, _ phone: Int, _ call: PhoneCallID) -> Double {
-        guard let samples = heard[phone][call] else { return 0 }
-        return ToneMeter.share(of: frequency, in: samples.suffix(8_000), sampleRate: 8_000)
+        guard let samples = heard[phone][call], samples.count >= 8_000 else { return 0 }
+        let last = Array(samples.suffix(8_000))
+        let fifths = (0..<5).map {
+            ToneMeter.share(of: frequency, in: last[($0 * 1_600)..<($0 * 1_600 + 1_600)], sampleRate: 8_000)
+        }
+        return fifths.sorted()[2]
     }
 
     func requests(_ method: SIPMethod) -> [SIPMessage] { sip.map(\.message).filter { $0.isRequest && $0.method == method } }

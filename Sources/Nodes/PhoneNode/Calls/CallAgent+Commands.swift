@@ -66,10 +66,8 @@ extension CallAgent {
         }
     }
 
-    mutating func bye(_ call: inout Call, _ dialog: inout Dialog, reason: String? = nil, at now: Instant) {
-        var draft = Draft(method: .bye)
-        if let reason { draft.headers.append((.reason, SIPText(reason))) }
-        send(draft, for: .bye, &call, &dialog, at: now)
+    mutating func bye(_ call: inout Call, _ dialog: inout Dialog, for purpose: Purpose = .bye, at now: Instant) {
+        send(Draft(method: .bye), for: purpose, &call, &dialog, at: now)
         dialog.terminate()
     }
 
@@ -149,8 +147,11 @@ extension CallAgent {
             case .confirmed:
                 call.wantsReoffer = true
                 call.mapping = .none
+                // RFC 8445 9: other addresses are a restart.
+                ice[id] = nil
+                media[id]?.forgetICE()
+                // The re-INVITE goes out as soon as the mapped address is known.
                 startMapping(&call, at: now)
-                if call.mapping.isDone { renegotiate(&call, at: now) }
             case .preparing, .inviting, .ringing, .closing, .gone: break
             }
             store(call)

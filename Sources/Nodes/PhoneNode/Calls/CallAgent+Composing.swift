@@ -75,27 +75,32 @@ extension CallAgent {
     }
 
     /// Credentials for a request, where the last challenge was taken up: header and value.
-    mutating func credentials(_ method: SIPMethod, uri: SIPText, body: [UInt8], _ call: Call, sequence: UInt32)
-        -> (name: HeaderName, value: SIPText)?
-    {
+    mutating func credentials(
+        _ method: SIPMethod, uri: SIPText, body: [UInt8], _ call: Call, sequence: UInt32, prepared: [UInt8]? = nil
+    ) -> (name: HeaderName, value: SIPText)? {
         guard let isProxy = call.authorizesAsProxy, call.isHome else { return nil }
+        if let prepared { return (isProxy ? .proxyAuthorization : .authorization, SIPText(prepared)) }
         let subject = DigestSubject(
             method: method.text.bytes, uri: uri.bytes, body: body[...], callID: call.callID.bytes, sequence: sequence)
         guard let value = isProxy ? proxyDigest.authorize(subject) : digest.authorize(subject) else { return nil }
         return (isProxy ? .proxyAuthorization : .authorization, SIPText(value))
     }
 
-    /// Takes up a challenge; false where it cannot or must not be answered.
-    mutating func takeUp(_ response: SIPMessage, _ status: Int, _ method: SIPMethod, uri: SIPText, _ call: inout Call) -> Bool {
+    /// Takes up a challenge: the credentials of the same request once more; nil where it cannot or must not be answered.
+    mutating func takeUp(
+        _ response: SIPMessage, _ status: Int, _ method: SIPMethod, uri: SIPText, body: [UInt8], _ call: inout Call
+    ) -> [UInt8]? {
         // Nobody but our own server learns what our password makes of its nonce.
-        guard call.isHome, !settings.identity.password.isEmpty else { return false }
+        guard call.isHome, !settings.identity.password.isEmpty else { return nil }
         let isProxy = status == 407
         let offers = DigestClient.readable(
             response.all(isProxy ? .proxyAuthenticate : .wwwAuthenticate).map(\.value.bytes))
-        let subject = DigestSubject(method: method.text.bytes, uri: uri.bytes, callID: call.callID.bytes, sequence: call.sequence)
-        let answer = isProxy ? proxyDigest.answer(offers, for: subject) : digest.answer(offers, for: subject)
-        guard answer != nil else { return false }
+        let subject = DigestSubject(
+            method: method.text.bytes, uri: uri.bytes, body: body[...], callID: call.callID.bytes, sequence: call.sequence &+ 1)
+        guard let answer = isProxy ? proxyDigest.answer(offers, for: subject) : digest.answer(offers, for: subject) else {
+            return nil
+        }
         call.authorizesAsProxy = isProxy
-        return true
+        return answer
     }
 }

@@ -8,14 +8,14 @@ extension CallAgent {
     /// Sends a request inside a dialog; target refreshes carry our Contact.
     mutating func send(
         _ draft: Draft, for purpose: Purpose, _ call: inout Call, _ dialog: inout Dialog, rounds: Int = 0, tag: SIPText? = nil,
-        at now: Instant
+        prepared: [UInt8]? = nil, at now: Instant
     ) {
         guard let flow = flow(of: dialog, call) else { return }
         let uri = dialog.remoteTarget
         var builder = dialog.request(draft.method, via: via(flow))
         let sequence = dialog.localSequence
         call.sequence = max(call.sequence, sequence)
-        if let credentials = credentials(draft.method, uri: uri, body: draft.body, call, sequence: sequence) {
+        if let credentials = credentials(draft.method, uri: uri, body: draft.body, call, sequence: sequence, prepared: prepared) {
             builder.add(credentials.name, credentials.value)
         }
         switch draft.method {
@@ -34,18 +34,18 @@ extension CallAgent {
     }
 
     /// The same request with credentials, in the dialog it was sent in.
-    private mutating func sendAgain(_ record: Sent, _ call: inout Call, at now: Instant) {
+    private mutating func sendAgain(_ record: Sent, _ call: inout Call, prepared: [UInt8], at now: Instant) {
         let rounds = record.rounds + 1
         switch call.state {
         case .confirmed(var confirmed):
-            send(record.draft, for: record.purpose, &call, &confirmed.dialog, rounds: rounds, at: now)
+            send(record.draft, for: record.purpose, &call, &confirmed.dialog, rounds: rounds, prepared: prepared, at: now)
             call.state = .confirmed(confirmed)
         case .closing(.some(var dialog)):
-            send(record.draft, for: record.purpose, &call, &dialog, rounds: rounds, at: now)
+            send(record.draft, for: record.purpose, &call, &dialog, rounds: rounds, prepared: prepared, at: now)
             call.state = .closing(dialog)
         case .inviting(var inviting):
             guard let tag = record.tag, var early = inviting.early[tag] else { return }
-            send(record.draft, for: record.purpose, &call, &early.dialog, rounds: rounds, tag: tag, at: now)
+            send(record.draft, for: record.purpose, &call, &early.dialog, rounds: rounds, tag: tag, prepared: prepared, at: now)
             inviting.early[tag] = early
             call.state = .inviting(inviting)
         case .preparing, .ringing, .closing(nil), .gone: break
@@ -56,9 +56,9 @@ extension CallAgent {
         guard status >= 200 else { return }
         if status == 401 || status == 407, record.rounds < Self.mostRounds,
             let uri = (call.dialog ?? call.earlyDialog(record.tag))?.remoteTarget,
-            takeUp(message, status, record.draft.method, uri: uri, &call)
+            let prepared = takeUp(message, status, record.draft.method, uri: uri, body: record.draft.body, &call)
         {
-            return sendAgain(record, &call, at: now)
+            return sendAgain(record, &call, prepared: prepared, at: now)
         }
         // RFC 3261 12.2.1.2: the dialog is no more.
         let isGone = status == 481 || status == 408
@@ -76,12 +76,12 @@ extension CallAgent {
             sendNextDigit(&call, at: now)
         case .refer: referAnswered(&call, message, status, at: now)
         case .notify: break
-        case .invite, .cancel: break
+        case .invite, .cancel, .strayBye: break
         }
         switch record.purpose {
         case .reinvite, .update, .info, .refer:
             if isGone { lose(&call, "the other side knows nothing of the call any more", at: now) }
-        case .invite, .prack, .bye, .cancel, .notify: break
+        case .invite, .prack, .bye, .strayBye, .cancel, .notify: break
         }
     }
 
@@ -92,7 +92,7 @@ extension CallAgent {
             (call.infoIsOut, call.infoDigits) = (false, [])
             emit(.event(call.id, .refused("digits were not answered: \(why)")))
         case .refer: emit(.event(call.id, .transfer(code: isUnreachable ? 503 : 408, reason: why)))
-        case .prack, .notify, .invite, .bye, .cancel: break
+        case .prack, .notify, .invite, .bye, .strayBye, .cancel: break
         }
     }
 

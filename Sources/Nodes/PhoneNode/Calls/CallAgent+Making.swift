@@ -176,7 +176,8 @@ extension CallAgent {
 
     // MARK: INVITE
 
-    mutating func invite(_ call: inout Call, at now: Instant) {
+    /// - Parameter prepared: credentials that answer a challenge of just now.
+    mutating func invite(_ call: inout Call, prepared: [UInt8]? = nil, at now: Instant) {
         guard let flow = call.flow else { return }
         var body: [UInt8] = []
         if !call.lateOffer {
@@ -192,7 +193,8 @@ extension CallAgent {
         builder.add(.to, SIPText("<\(call.target)>"))
         builder.add(.callID, call.callID)
         builder.add(CSeq(call.sequence, .invite))
-        if let credentials = credentials(.invite, uri: call.target, body: body, call, sequence: call.sequence) {
+        if let credentials = credentials(.invite, uri: call.target, body: body, call, sequence: call.sequence, prepared: prepared)
+        {
             builder.add(credentials.name, credentials.value)
         }
         builder.add(.contact, contactText)

@@ -140,6 +140,7 @@ extension CallAgent {
             call.mapping = .none
             if settings.stunServer != nil { note(call.id, "no STUN server said how it sees the audio port") }
         }
+        gathered(&call, at: now)
         proceed(&call, at: now)
     }
 
@@ -157,6 +158,10 @@ extension CallAgent {
             tell(query.request.transactionID, at: now) { $0.receive(.received(datagram), at: now) }
             return
         }
-        emit(.dropped(from: datagram.source, reason: "call \(id): STUN that nobody asked for"))
+        guard ice[id] != nil else {
+            emit(.dropped(from: datagram.source, reason: "call \(id): STUN that nobody asked for"))
+            return
+        }
+        receiveCheck(datagram, id, at: now)
     }
 }

@@ -19,7 +19,7 @@ extension CallAgent {
         guard var call = calls[record.call] else { return }
         switch record.purpose {
         case .invite: inviteAnswered(&call, id, message, status, at: now)
-        case .cancel:
+        case .cancel, .strayBye:
             // The INVITE's own answer decides; 481 means that it was on its way already.
             break
         case .reinvite, .update, .prack, .bye, .info, .refer, .notify: answered(&call, record, message, status, at: now)
@@ -189,7 +189,7 @@ extension CallAgent {
             var copy = call
             var other = Call.Confirmed(dialog: dialog, invitation: invitation)
             acknowledge(&copy, &other, sequence: cseq.number, at: now)
-            bye(&copy, &other.dialog, at: now)
+            bye(&copy, &other.dialog, for: .strayBye, at: now)
             return
         }
     }
@@ -201,9 +201,12 @@ extension CallAgent {
         forgetEarlyDialogs(&call)
         switch status {
         case 401, 407:
-            guard call.rounds < Self.mostRounds, takeUp(message, status, .invite, uri: call.target, &call) else { break }
+            let body = call.session.offer?.description.bytes ?? []
+            guard call.rounds < Self.mostRounds,
+                let prepared = takeUp(message, status, .invite, uri: call.target, body: body, &call)
+            else { break }
             call.rounds += 1
-            invite(&call, at: now)
+            invite(&call, prepared: prepared, at: now)
             return
         case 422:
             guard call.rounds < Self.mostRounds, call.sessionExpires != nil else { break }
@@ -260,7 +263,7 @@ extension CallAgent {
                 fail(&call, end, at: now)
             }
         case .bye: call.state = .gone
-        case .cancel: break
+        case .cancel, .strayBye: break
         case .reinvite, .update, .prack, .info, .refer, .notify:
             unanswered(&call, record, isUnreachable: isUnreachable, why, at: now)
         }

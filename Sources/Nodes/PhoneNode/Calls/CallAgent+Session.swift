@@ -24,9 +24,10 @@ extension CallAgent {
             rtp = mapped
             rtcp = control?.port
         }
-        let stream = LocalStream(
+        var stream = LocalStream(
             rtp: rtp, rtcpPort: rtcp, formats: registry.offer(), direction: call.wantsHold ? .sendonly : .sendrecv,
             multiplexesRTCP: wishes.multiplexesRTCP, encryption: encryption(call, isOffer: isOffer), keys: call.session.keys)
+        stream.ice = ice[call.id]?.description
         return stream
     }
 
@@ -81,6 +82,7 @@ extension CallAgent {
 
     /// Answers their offer; the audio follows it at once.
     mutating func respond(to offer: SessionDescription, _ call: inout Call, at now: Instant) throws(SDPRefusal) -> [UInt8] {
+        prepareICE(for: offer, &call, at: now)
         guard var stream = localStream(call, isOffer: false) else { throw SDPRefusal(.noMedia) }
         drawKeys(&call, &stream)
         let session = try MediaNegotiation.answer(to: offer, origin: origin(call), streams: [stream], entropy: &entropy)
@@ -129,7 +131,8 @@ extension CallAgent {
         call.session.isAgreed = true
         call.heldByThem = stream.isHeldByPeer
         call.heldByUs = call.wantsHold
-        deadlines.set(.media(call.id), to: audio.nextDeadline)
+        negotiateICE(stream, &call, remote: remote, isOfferer: isOfferer, at: now)
+        deadlines.set(.media(call.id), to: media[call.id]?.nextDeadline)
         let local = localStream(call, isOffer: isOfferer)?.rtp ?? audio.localRTP
         let state = CallMediaState(
             codec: format.encoding, sampleRate: codec.sampleRate, sends: agreement.sends, receives: agreement.receives,

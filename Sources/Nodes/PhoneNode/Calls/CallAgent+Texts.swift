@@ -10,8 +10,6 @@ extension CallAgent {
         var callID: SIPText
         var sequence: UInt32
         var rounds = 0
-        /// Which challenge is answered; nil before the first.
-        var isProxy: Bool?
     }
 
     /// RFC 3428 8: not more than 1300 bytes go where congestion is not controlled.
@@ -35,7 +33,9 @@ extension CallAgent {
         submit(text, FlowID(settings.transport, local: local, remote: server), at: now)
     }
 
-    private mutating func submit(_ former: Text, _ flow: FlowID, at now: Instant) {
+    private mutating func submit(
+        _ former: Text, _ flow: FlowID, prepared: (isProxy: Bool, value: [UInt8])? = nil, at now: Instant
+    ) {
         var text = former
         text.sequence += 1
         var builder = SIPMessageBuilder(.message, text.target)
@@ -46,14 +46,7 @@ extension CallAgent {
         builder.add(.to, SIPText("<\(text.target)>"))
         builder.add(.callID, text.callID)
         builder.add(CSeq(text.sequence, .message))
-        if let isProxy = text.isProxy {
-            let subject = DigestSubject(
-                method: SIPMethod.message.text.bytes, uri: text.target.bytes, body: text.body[...], callID: text.callID.bytes,
-                sequence: text.sequence)
-            if let value = isProxy ? proxyDigest.authorize(subject) : digest.authorize(subject) {
-                builder.add(isProxy ? .proxyAuthorization : .authorization, SIPText(value))
-            }
-        }
+        if let (isProxy, value) = prepared { builder.add(isProxy ? .proxyAuthorization : .authorization, SIPText(value)) }
         builder.add(.userAgent, SIPText(settings.userAgent))
         builder.add(.contentType, "text/plain;charset=UTF-8")
         builder.body = text.body
@@ -71,11 +64,12 @@ extension CallAgent {
             let isProxy = status == 407
             let offers = DigestClient.readable(
                 message.all(isProxy ? .proxyAuthenticate : .wwwAuthenticate).map(\.value.bytes))
-            let subject = DigestSubject(method: SIPMethod.message.text.bytes, uri: text.target.bytes, callID: text.callID.bytes)
-            if (isProxy ? proxyDigest.answer(offers, for: subject) : digest.answer(offers, for: subject)) != nil {
+            let subject = DigestSubject(
+                method: SIPMethod.message.text.bytes, uri: text.target.bytes, body: text.body[...], callID: text.callID.bytes,
+                sequence: text.sequence + 1)
+            if let value = isProxy ? proxyDigest.answer(offers, for: subject) : digest.answer(offers, for: subject) {
                 text.rounds += 1
-                text.isProxy = isProxy
-                return submit(text, flow, at: now)
+                return submit(text, flow, prepared: (isProxy, value), at: now)
             }
         }
         emit(.textSent(to: text.target.string, code: status, reason: printable(message.reason?.bytes ?? [], atMost: 80)))

@@ -40,6 +40,8 @@ struct CallAgent: Sendable {
         case update(isRefresh: Bool)
         case prack
         case bye
+        /// Of a branch of a fork that is not the call.
+        case strayBye
         case cancel
         case info
         case refer
@@ -67,6 +69,7 @@ struct CallAgent: Sendable {
     enum Timer: Hashable, Sendable {
         case call(PhoneCallID)
         case media(PhoneCallID)
+        case ice(PhoneCallID)
         case stun(STUNTransactionID)
     }
 
@@ -99,6 +102,7 @@ struct CallAgent: Sendable {
     var layer: TransactionLayer
     var calls: [PhoneCallID: Call] = [:]
     var media: [PhoneCallID: CallMedia] = [:]
+    var ice: [PhoneCallID: ICEAgent] = [:]
     var portOwners: [UInt16: PhoneCallID] = [:]
     /// Even ports, the one that was freed first in front.
     var freePorts: [UInt16]
@@ -183,6 +187,7 @@ struct CallAgent: Sendable {
             switch timer {
             case .call(let id): advance(id, to: now)
             case .media(let id): advanceMedia(id, to: now)
+            case .ice(let id): advanceICE(id, to: now)
             case .stun(let id): advanceQuery(id, to: now)
             }
             drainLayer(at: now)
@@ -238,6 +243,7 @@ struct CallAgent: Sendable {
         for query in queries.values where query.request.server == endpoint {
             tell(query.request.transactionID, at: now) { $0.receive(.unreachable, at: now) }
         }
+        unreachableForICE(endpoint, at: now)
     }
 
     mutating func lost(_ flow: FlowID, _ reason: String, at now: Instant) {
@@ -287,6 +293,8 @@ struct CallAgent: Sendable {
             audio.fill(&report)
             deadlines.set(.media(call.id), to: nil)
             freePort(of: call.id)
+            ice[call.id] = nil
+            deadlines.set(.ice(call.id), to: nil)
         }
         for (key, query) in queries where query.call == call.id {
             queries[key] = nil

@@ -29,12 +29,14 @@ extension CallMedia {
             guard let plain = srtp?.unprotect(packet, isRTCP: false) else { return refuse(datagram, "SRTP that is not genuine") }
             packet = plain
         }
-        guard let header = RTPHeader(packet), header.ssrc != ssrc else { return refuse(datagram, "malformed RTP") }
+        // Our own SSRC may come back: an echo test sends what it got.
+        guard let header = RTPHeader(packet) else { return refuse(datagram, "malformed RTP") }
         guard let format = accepted[header.payloadType] else {
             return refuse(datagram, "payload type \(header.payloadType), which was not agreed")
         }
         let former = lock.source
-        guard lock.takes(header, from: datagram.source, signalled: selected ?? agreement.rtp, at: now) else {
+        let isProved = proved.contains(datagram.source)
+        guard lock.takes(header, from: datagram.source, signalled: selected ?? agreement.rtp, isProved: isProved, at: now) else {
             return refuse(datagram, "RTP of another than \(former?.description ?? "the first")")
         }
         packetsReceived += 1
@@ -77,7 +79,9 @@ extension CallMedia {
         }
         // Whoever sends no RTP may report on ours all the same; strangers may not.
         let known = [source?.address, agreement.rtp.address, agreement.rtcp?.address, selected?.address]
-        guard known.contains(datagram.source.address) else { return refuse(datagram, "RTCP of a stranger") }
+        guard known.contains(datagram.source.address) || proved.contains(datagram.source) else {
+            return refuse(datagram, "RTCP of a stranger")
+        }
         if !control.receive(packet, at: now) { refuse(datagram, "malformed RTCP") }
     }
 

@@ -53,6 +53,8 @@ struct CallMedia: Sendable {
     /// Where ICE settled; overrides what SDP and learning say.
     var selected: Endpoint?
     var selectedRTCP: Endpoint?
+    /// Addresses that answered or sent ICE checks with our password: whose audio is heard without further proof.
+    var proved: Set<Endpoint> = []
 
     // Sending.
     var sound: PlayedSound
@@ -166,6 +168,20 @@ struct CallMedia: Sendable {
     mutating func mute(_ isMuted: Bool) { self.isMuted = isMuted }
 
     mutating func feed(_ samples: [Int16], rate: Int) { sound.feed(samples, rate: rate) }
+
+    // MARK: ICE
+
+    static let mostProved = 32
+
+    mutating func prove(_ endpoint: Endpoint) { if proved.count < Self.mostProved { proved.insert(endpoint) } }
+
+    mutating func select(_ local: Endpoint, _ remote: Endpoint) {
+        self.local = local.address
+        selected = remote
+    }
+
+    /// The other side does no ICE (any more).
+    mutating func forgetICE() { (selected, selectedRTCP, proved) = (nil, nil, []) }
 
     /// False where the other side takes no telephone events.
     mutating func dial(_ text: String) -> Bool {

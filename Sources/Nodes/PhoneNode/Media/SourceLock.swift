@@ -27,9 +27,15 @@ struct SourceLock: Sendable {
     /// A new offer and answer permit learning anew.
     mutating func reopen() { state = .open(nil, count: 0) }
 
-    /// Whether a packet is to be taken.
-    mutating func takes(_ header: RTPHeader, from source: Endpoint, signalled: Endpoint?, at now: Instant) -> Bool {
+    /// Whether a packet is to be taken. `isProved`: ICE has shown that the other side is at `source`.
+    mutating func takes(_ header: RTPHeader, from source: Endpoint, signalled: Endpoint?, isProved: Bool = false, at now: Instant)
+        -> Bool
+    {
         let stream = Stream(source: source, ssrc: header.ssrc, sequence: header.sequenceNumber, at: now)
+        if isProved {
+            state = .locked(stream)
+            return true
+        }
         switch state {
         case .open(let candidate, let count):
             if source == signalled {
