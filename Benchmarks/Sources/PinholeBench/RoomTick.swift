@@ -11,6 +11,7 @@ import RTP
 func measureRoom(parties: Int, speakers: Int, ticks: Int) -> Double {
     var settings = SoundSettings()
     settings.partiesPerRoom = parties
+    settings.speakersPerRoom = parties
     var plane = SoundPlane(settings: settings, entropy: Entropy(labSeed: 1))
     var now = Instant(seconds: 1_000)
     for slot in 0..<parties {

@@ -39,8 +39,9 @@ struct Party: Sendable {
     /// The rate group and the shared encoder, in a room.
     var group = 0
     var shared: Int?
-    /// In the room's current sum.
+    /// In the room's current sum, and in the one before.
     var isSounding = false
+    var wasSounding = false
 
     /// A slot that is not served.
     init() {

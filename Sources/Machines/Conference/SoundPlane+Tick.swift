@@ -101,22 +101,35 @@ extension SoundPlane {
 
     private mutating func runRoom(_ room: inout Room, at now: Instant) {
         room.mixer.begin()
-        for slot in room.members { listen(to: slot, &room.mixer, at: now) }
+        sounding.removeAll(keepingCapacity: true)
+        for slot in room.members { listen(to: slot, at: now) }
+        if sounding.count > settings.speakersPerRoom { keepLoudest() }
+        for slot in sounding {
+            let group = parties[slot].group
+            parties[slot].receiver!.withSamples { room.mixer.add($0, to: group) }
+        }
         room.mixer.mix()
         for slot in room.members { give(slot, &room.mixer) }
         record(&room)
         lookWhoSpeaks(&room)
     }
 
-    private mutating func listen(to slot: Int, _ mixer: inout RoomMixer, at now: Instant) {
+    private mutating func listen(to slot: Int, at now: Instant) {
         let isListened = !parties[slot].isMuted && parties[slot].sends
         parties[slot].receiver!.tick(at: now, isListened: isListened)
         takeCounts(slot)
         let isSounding = isListened && parties[slot].receiver!.voice.isActive
+        parties[slot].wasSounding = parties[slot].isSounding
         parties[slot].isSounding = isSounding
-        guard isSounding else { return }
-        let group = parties[slot].group
-        parties[slot].receiver!.withSamples { mixer.add($0, to: group) }
+        if isSounding { sounding.append(slot) }
+    }
+
+    /// More speak than can be heard. Who was heard stays unless another is twice as loud, so that nobody comes and goes.
+    private mutating func keepLoudest() {
+        func rank(_ slot: Int) -> Int { parties[slot].receiver!.voice.loudness * (parties[slot].wasSounding ? 2 : 1) }
+        let ranked = sounding.map { (slot: $0, rank: rank($0)) }.sorted { ($0.rank, $1.slot) > ($1.rank, $0.slot) }
+        for (slot, _) in ranked[settings.speakersPerRoom...] { parties[slot].isSounding = false }
+        sounding.removeAll { !parties[$0].isSounding }
     }
 
     private mutating func give(_ slot: Int, _ mixer: inout RoomMixer) {

@@ -28,6 +28,8 @@ public struct SoundPlane: Sendable {
     /// Where a party's mix is encoded.
     var scratch = [UInt8](repeating: 0, count: AudioLimits.payload)
     var ownSamples: [Int16] = []
+    /// Who is in the current room's sum.
+    var sounding: [Int] = []
     private var packets = Outbox<SoundPacket>()
     private var events = Outbox<MediaEvent>()
     private var recorded = Outbox<RecordingEvent>()

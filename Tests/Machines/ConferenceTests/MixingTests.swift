@@ -133,6 +133,31 @@ import Testing
         #expect(abs(ToneMeter.level(parties[0].heard) - 12_000 * 0.5.squareRoot()) < 200)
     }
 
+    @Test(
+        "When more speak than a room lets be heard, the loudest are; the others hear them all, and take turns only when clearly louder"
+    )
+    func loudest() {
+        var settings = SoundSettings()
+        settings.speakersPerRoom = 2
+        let rig = SoundRig(settings: settings)
+        let amplitudes: [Double] = [2_000, 6_000, 5_000, 3_000]
+        let parties = (0..<4).map { rig.join(TestParty($0, .pcmu, tone: 400 + 210 * $0, amplitude: amplitudes[$0])) }
+        func heardBy(_ party: TestParty) -> [Int] {
+            party.forget()
+            rig.run(seconds: 1)
+            return (0..<4).filter { party.share(of: 400 + 210 * $0) > 0.1 }
+        }
+        rig.run(seconds: 1)
+        #expect(heardBy(parties[0]) == [1, 2] && heardBy(parties[3]) == [1, 2] && heardBy(parties[1]) == [2])
+        // Louder than who is heard, but not by enough.
+        parties[3].tone?.amplitude = 8_000
+        rig.run(seconds: 1)
+        #expect(heardBy(parties[0]) == [1, 2])
+        parties[3].tone?.amplitude = 14_000
+        rig.run(seconds: 1)
+        #expect(heardBy(parties[0]) == [1, 3] && heardBy(parties[2]) == [1, 3])
+    }
+
     @Test("Five per cent of loss and 40 ms of jitter are bridged: the tone stays the sound", arguments: [UInt64(1), 2])
     func lossAndJitter(seed: UInt64) {
         let rig = SoundRig()
