@@ -194,13 +194,7 @@ public struct LabLadder: Sendable {
 
     /// The box at the near end of a phone's way to `remote`: the router before it, or the peer itself.
     private func nextHop(_ phone: BoxID, _ remote: Endpoint) -> Int? {
-        let own = world.addresses(of: phone)
-        for box in world.boxes {
-            guard let router = world.router(box), own.contains(where: { router.settings.lanPrefix.contains($0) }) else {
-                continue
-            }
-            return columns[box]
-        }
+        if let router = world.gateway(of: phone) { return columns[router] }
         return owner(remote.address).flatMap { columns[$0] }
     }
 

@@ -11,7 +11,7 @@ public struct LabCommand: AsyncParsableCommand {
     public static let configuration = CommandConfiguration(
         commandName: "lab",
         abstract: "Server, phones and routers on a virtual network in virtual time: the same code as for real.",
-        subcommands: [StoryCommand.self, MatrixCommand.self, RunCommand.self, DemoCommand.self],
+        subcommands: [StoryCommand.self, MatrixCommand.self, ConferenceCommand.self, RunCommand.self, DemoCommand.self],
         defaultSubcommand: StoryCommand.self)
 
     public init() {}
@@ -92,6 +92,26 @@ struct MatrixCommand: ParsableCommand {
     }
 }
 
+struct ConferenceCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "conference", abstract: "Three phones behind three routers in one room: who hears whom.")
+
+    @OptionGroup var options: LabOptions
+    @Option(help: "The same seed gives the same bytes.") var seed: UInt64 = 2007
+    @Flag(help: "Show the ladder.") var ladder = false
+
+    func run() throws {
+        let outcome = Conference(seed: seed, isRecorded: options.pcap != nil).hold()
+        try options.write(outcome.world.captures, prefix: "conference")
+        let report = ConferenceReport(outcome)
+        if ladder, !options.json {
+            print(LabLadder(outcome.records, of: outcome.world, from: outcome.start).text(options.style))
+        }
+        print(options.json ? report.json.prettyText : report.text(options.style), terminator: options.json ? "\n" : "")
+        if !outcome.isComplete { throw ExitCode(1) }
+    }
+}
+
 struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run", abstract: "A scenario of your own; the exit status says whether its expectations were met.")
@@ -117,7 +137,8 @@ struct RunCommand: ParsableCommand {
 }
 
 struct DemoCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "demo", abstract: "The story, then the matrix.")
+    static let configuration = CommandConfiguration(
+        commandName: "demo", abstract: "The story, the matrix, and a conference of three.")
 
     @Flag(help: "Plain text, whatever the terminal can show.") var noColor = false
 
@@ -133,5 +154,6 @@ struct DemoCommand: ParsableCommand {
             Terminal.progress("matrix", index + 1, of: MatrixCell.all.count)
         }
         print(MatrixReport(matrix, results).text(style))
+        print(ConferenceReport(Conference().hold()).text(style), terminator: "")
     }
 }

@@ -142,6 +142,12 @@ extension LabWorld {
     /// The box that owns an interface.
     public func owner(of interface: InterfaceID) -> BoxID { BoxID(index: owners[interface.index]) }
 
+    /// The router that serves the link a host stands on; nil where there is none.
+    public func gateway(of box: BoxID) -> BoxID? {
+        let links = owners.indices.filter { owners[$0] == box.index }.map { network.link(of: interface($0)) }
+        return routers.first { links.contains(network.link(of: $0.lan)) }.map { BoxID(index: $0.box) }
+    }
+
     /// What a phone's panel shows; nil before it is started, and for other boxes.
     public func status(of box: BoxID) -> PhoneStatus? {
         if case .phone(let index) = places[box.index] { phones[index].status } else { nil }

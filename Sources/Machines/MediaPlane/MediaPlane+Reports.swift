@@ -34,7 +34,8 @@ extension MediaPlane {
     }
 
     mutating func sendReports(at now: Instant) {
-        for (slot, state) in reports where state.due <= now {
+        // In order, so that a run repeats to the octet.
+        for (slot, state) in reports.sorted(by: { $0.key < $1.key }) where state.due <= now {
             reports[slot]!.due = now + Self.reportInterval
             send(slot, state, at: now)
         }
