@@ -24,7 +24,7 @@ public struct SentStream: Hashable, Sendable {
     public var clockRate: Int
 }
 
-/// Which recording; counted from 1 for the life of the sound plane.
+/// Which recording. Each sound plane counts from a number of its own drawing, so that one recorder can serve several.
 public struct RecordingID: Hashable, Sendable {
     public var value: UInt64
 

@@ -105,7 +105,7 @@ extension SoundPlane {
     // MARK: - Recording
 
     private mutating func beginRecording(_ index: Int, at now: Instant) {
-        recordings += 1
+        recordings &+= 1
         let id = RecordingID(recordings)
         let group = rooms[index]!.mixer.join(rate: settings.recordingRate)
         rooms[index]!.recording = Room.Recording(id: id, group: group)

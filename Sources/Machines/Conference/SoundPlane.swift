@@ -21,7 +21,8 @@ public struct SoundPlane: Sendable {
     var throttles: PINThrottles
     /// Slots whose entry is judged when the throttle allows, in order.
     var waiting: [Int] = []
-    var recordings: UInt64 = 0
+    /// The latest recording's number.
+    var recordings: UInt64
     /// Counted from 0; every RTP timestamp follows from it.
     var tick: UInt64 = 0
     private var nextTick: Instant?
@@ -41,6 +42,7 @@ public struct SoundPlane: Sendable {
         self.codecs = codecs
         self.speech = speech
         self.entropy = entropy
+        recordings = self.entropy.next()
         throttles = PINThrottles(settings)
     }
 

@@ -209,6 +209,22 @@ import Testing
         #expect(one.heardBurst(of: 1_400) && two.heardBurst(of: 1_400))
     }
 
+    @Test("Recordings of two planes can be told apart")
+    func recordingNumbers() {
+        let ids = [UInt64(1), 2].flatMap { seed -> [RecordingID] in
+            var plane = SoundPlane(entropy: Entropy(labSeed: seed))
+            let party = TestParty(0, .pcmu, tone: nil)
+            for room in ["a", "b"] {
+                let entry = RoomEntry(room: room, party: "p", records: true)
+                plane.serve(slot: 0, id: party.id, service: .room(entry), remote: party.remote(), at: Instant(seconds: 1))
+            }
+            var ids: [RecordingID] = []
+            while let event = plane.nextRecording() { if case .began(let id, _, _, _) = event { ids.append(id) } }
+            return ids
+        }
+        #expect(ids.count == 4 && Set(ids).count == 4)
+    }
+
     @Test("Caps: a room is full, there are rooms enough; the caller hears the tone of refusal and is told `full`")
     func caps() {
         var settings = SoundSettings()
