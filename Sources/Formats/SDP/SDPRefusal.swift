@@ -66,6 +66,6 @@ public struct SDPRefusal: Error, Hashable, Sendable, CustomStringConvertible {
 
     /// What the other side wrote, fit for a quoted string.
     private static func clean(_ text: String) -> String {
-        String(decoding: text.utf8.prefix(40).filter { $0 > 0x20 && $0 < 0x7f && $0 != 0x22 && $0 != 0x5c }, as: UTF8.self)
+        String(decoding: text.utf8.prefix(40).filter { $0 >= 0x20 && $0 < 0x7f && $0 != 0x22 && $0 != 0x5c }, as: UTF8.self)
     }
 }

@@ -109,6 +109,8 @@ extension MediaDescription {
     }
 
     fileprivate func relayed(_ stream: RelayedStream, session: IPAddress, sessionDTLS: [SDPAttribute]) -> MediaDescription {
+        // Nothing of it is left: without a format there is no m= line.
+        if let types = stream.payloadTypes, profile.isRTP, !payloadTypes.contains(where: types.contains) { return refused }
         var result = self
         result.line.port = stream.rtp.port
         result.line.portCount = 1
