@@ -170,6 +170,7 @@ let package = Package(
         tests("SIP", "Formats/SIP", ["Base", "SIP"]),
         tests("STUN", "Formats/STUN", ["Base", "STUN"]),
         tests("RTP", "Formats/RTP", ["Base", "RTP"]),
+        tests("SDP", "Formats/SDP", ["Base", "RTP", "SDP"]),
         tests("DNS", "Formats/DNS", ["Base", "DNS"]),
         tests("Packet", "Formats/Packet", ["Base", "Packet"]),
         tests("Capture", "Formats/Capture", ["Base", "Packet", "Capture"]),
