@@ -20,8 +20,10 @@ public enum MediaDrop: UInt8, Hashable, Sendable, CaseIterable {
     case noPeer
     /// The other side said that it does not receive, or where is not known.
     case notReceiving
-    /// Sent for long to an address that never answered and was never proved to want it.
+    /// To an address from which nothing came and which signalling did not prove.
     case unproven
+    /// It would go to a media port of ours, and round and round from there.
+    case ownPort
     /// A connectivity check that does not prove who sent it, or on a leg without ICE.
     case badCheck
 }

@@ -100,9 +100,12 @@ struct RelayLeg: Sendable {
         self.role = role
     }
 
-    /// Port 0 and the unspecified address mean "nowhere" (RFC 3264 8.4, and RFC 2543's way of holding).
+    /// Port 0 and the unspecified address mean "nowhere" (RFC 3264 8.4, and RFC 2543's way of holding); an IPv4 address in IPv6 clothes is
+    /// what it is.
     private static func reachable(_ endpoint: Endpoint) -> Endpoint? {
-        endpoint.port == 0 || endpoint.address.isUnspecified ? nil : endpoint
+        guard endpoint.port != 0, !endpoint.address.isUnspecified else { return nil }
+        if case .v6(let v6) = endpoint.address, let v4 = v6.mappedIPv4 { return Endpoint(.v4(v4), endpoint.port) }
+        return endpoint
     }
 
     // MARK: - What came of a packet

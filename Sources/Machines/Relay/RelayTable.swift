@@ -156,7 +156,9 @@ public struct RelayTable: Sendable {
         var result: Datagram?
         withUnsafeTemporaryAllocation(byteCount: packet.count + 64, alignment: 8) { buffer in
             buffer.copyBytes(from: packet)
-            guard let (length, from, to) = legs[slot]!.emit(buffer, packet.count, isRTCP: isRTCP) else { return }
+            guard let (length, from, to) = legs[slot]!.emit(buffer, packet.count, isRTCP: isRTCP), !isOurs(to, from) else {
+                return
+            }
             result = Datagram(from: from, to: to, Array(buffer[0..<length]))
         }
         if result == nil { _ = dropped(legs[slot]!.isUnproven ? .unproven : .notReceiving) }
@@ -197,7 +199,14 @@ public struct RelayTable: Sendable {
         guard let (length, from, to) = legs[other]!.emit(packet, length, isRTCP: isRTCP) else {
             return dropped(legs[other]!.isUnproven ? .unproven : .notReceiving)
         }
+        guard !isOurs(to, from) else { return dropped(.ownPort) }
         return .forward(length: length, from: from, to: to)
+    }
+
+    /// Two legs whose SDPs name each other's ports would play one packet back and forth for ever.
+    @inline(__always)
+    private func isOurs(_ destination: Endpoint, _ own: Endpoint) -> Bool {
+        slotOfPort[Int(destination.port)] >= 0 && destination.address == own.address
     }
 
     private mutating func notice(_ packet: UnsafeMutableRawBufferPointer, _ header: RTPHeader, _ slot: Int) {

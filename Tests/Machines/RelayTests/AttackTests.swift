@@ -238,4 +238,29 @@ struct AttackTests {
         #expect(world.verdictA.refused == 18)
         #expect(world.arrive(whole, from: a.source, on: 40_000) == .dropped(.noLeg))
     }
+
+    @Test("Legs whose SDPs name each other's ports, or their own, play no packet back and forth")
+    func loop() {
+        var world = RelayWorld()
+        let ours = RelayWorld.ours
+        for (id, port) in [(RelayWorld.a, RelayWorld.portA), (RelayWorld.b, RelayWorld.portB)] {
+            let slot = world.table.open(id, MediaLegSetup(port: port, local: ours), at: world.now)!
+            let other = port == RelayWorld.portA ? RelayWorld.portB : RelayWorld.portA
+            world.table.remote(slot, MediaRemote(epoch: 1, rtp: Endpoint(ours, other), signallingSource: ours), at: world.now)
+            world.table.echo(slot, at: world.now)
+        }
+        var a = RelayWorld.Stream(Endpoint(ours, RelayWorld.portB))
+        #expect(world.hear(&a, 3) == ["ownPort", "ownPort", "ownPort"])
+        #expect(world.table.send(a.next(), to: world.table.slot(of: RelayWorld.a)!) == nil)
+    }
+
+    @Test("An IPv4 address in IPv6 clothes is an IPv4 address")
+    func mapped() {
+        var world = RelayWorld.bridged { a, _ in a.rtp = Endpoint("[::ffff:203.0.113.7]:4000")! }
+        var b = RelayWorld.Stream(RelayWorld.endpointB, on: RelayWorld.portB)
+        let bytes = b.next()
+        #expect(
+            world.arrive(bytes, from: b.source, on: b.port)
+                == .forwarded(bytes, from: Endpoint(RelayWorld.ours, RelayWorld.portA), to: Endpoint("203.0.113.7:4000")!))
+    }
 }
