@@ -10,7 +10,7 @@ import RTP
 ///
 ///     relay-bench PORT CALLS PARTIES
 ///
-/// Call i has the relay ports PORT + 4i and PORT + 4i + 2 on 127.0.0.1; its parties are at PARTIES + 4i and PARTIES + 4i + 2.
+/// Call i has the relay ports PORT + 4i and PORT + 4i + 2 on every address, as pinhole serve has them; its parties are at PARTIES + 4i and PARTIES + 4i + 2.
 /// Says "ready" and relays until its input ends.
 @main
 struct RelayBench {
@@ -22,7 +22,7 @@ struct RelayBench {
         }
         let (port, legs, parties) = (numbers[0], 2 * numbers[1], numbers[2])
         let address = IPAddress.v4(.loopback)
-        let settings = MediaLoopSettings(addresses: [address], ports: (0..<legs).map { UInt16(port + 2 * $0) })
+        let settings = MediaLoopSettings(addresses: [.v4(.any), .v6(.any)], ports: (0..<legs).map { UInt16(port + 2 * $0) })
         let loop = try MediaLoop(settings)
         let wake = try WakeSignal()
         let events = Mailbox<MediaEvent>(waking: wake)

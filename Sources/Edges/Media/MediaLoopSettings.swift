@@ -2,8 +2,8 @@ import Base
 
 /// What a media loop needs of this machine.
 public struct MediaLoopSettings: Sendable {
-    /// Where media ports are bound; the unspecified address of a family stands for all of it. A family that the machine lacks must not
-    /// be named.
+    /// Where media ports are bound; the unspecified address of a family stands for all of it, and others of the family are left out
+    /// beside it. A family that the machine lacks must not be named.
     public var addresses: [IPAddress]
     /// RTP ports to bind, each with the port after it for RTCP. Those that something else holds are left out.
     public var ports: [UInt16]

@@ -23,7 +23,12 @@ final class MediaSockets: Sendable {
     private let isClosed = Atomic(false)
 
     /// Ports that something else holds are left out. Throws where none is left, with the kernel's reason for the first.
-    init(addresses: [IPAddress], ports candidates: [UInt16], receiveBuffer: Int) throws(SystemError) {
+    init(addresses named: [IPAddress], ports candidates: [UInt16], receiveBuffer: Int) throws(SystemError) {
+        // All of a family and one address of it cannot both be bound.
+        let addresses = named.enumerated().filter { place, address in
+            !named[..<place].contains(address)
+                && (address.isUnspecified || !named.contains { $0.isUnspecified && $0.isIPv6 == address.isIPv6 })
+        }.map(\.element)
         var sockets: [Socket] = []
         var ports: [UInt16] = []
         var first = [Int32](repeating: -1, count: 65_536)

@@ -134,6 +134,50 @@ struct MediaLoopTests {
         #expect(try #require(running.closed(MediaLegID(1))).refused == 1)
     }
 
+    @Test("On a port that is bound on every address, what leaves has the address that the party was told")
+    func sourceAddress() throws {
+        let running = try Running(addresses: [.v4(.any), .v6(.any), Self.v4])
+        let port = running.loop.ports[0]
+        let told = IPAddress("127.0.0.9")!
+        for (id, address) in [(UInt64(1), told), (2, Self.v6)] {
+            let party = Party(address.isIPv6 ? "::1" : "127.0.0.1")
+            running.loop.post([
+                .open(MediaLegID(id), MediaLegSetup(port: port, local: address)),
+                .remote(
+                    MediaLegID(id),
+                    MediaRemote(epoch: 1, rtp: party.endpoint, formats: [.pcmu], signallingSource: party.endpoint.address)),
+                .serve(MediaLegID(id), .echo),
+            ])
+            party.send(Self.packet(1), to: Endpoint(address, port))
+            let back = try #require(party.receive())
+            #expect(back.address == address && back.port == port)
+            _ = try #require(running.closed(MediaLegID(id)))
+        }
+    }
+
+    @Test("A room on real sockets: each party hears 50 packets a second, whatever the other does")
+    func room() throws {
+        let running = try Running()
+        let parties = [Party(), Party("::1")]
+        for (index, party) in parties.enumerated() {
+            let id = MediaLegID(UInt64(index))
+            running.loop.post([
+                .open(id, MediaLegSetup(port: running.loop.ports[index], local: party.endpoint.address)),
+                .remote(
+                    id, MediaRemote(epoch: 1, rtp: party.endpoint, formats: [.pcmu], signallingSource: party.endpoint.address)),
+                .serve(id, .room(RoomEntry(room: "8000", party: "party \(index)"))),
+            ])
+        }
+        for party in parties {
+            let heard = (0..<50).compactMap { _ in party.receive().flatMap { RTPHeader($0.bytes) } }
+            #expect(heard.count == 50)
+            #expect(Set(heard.map(\.ssrc)).count == 1)
+            #expect(zip(heard, heard.dropFirst()).allSatisfy { $1.sequenceNumber == $0.sequenceNumber &+ 1 })
+            #expect(zip(heard, heard.dropFirst()).allSatisfy { $1.timestamp == $0.timestamp &+ 160 })
+        }
+        #expect(try #require(running.closed(MediaLegID(0))).packetsSent >= 50)
+    }
+
     @Test("A port that something else holds is left out, with its neighbour; none at all is an error with the reason")
     func occupied() throws {
         let one = try MediaLoop(MediaLoopSettings(addresses: [Self.v4], ports: [24_200, 24_202]))

@@ -32,8 +32,8 @@ final class Party {
         }
     }
 
-    /// What came next, and from which port; nil after five seconds without anything.
-    func receive() -> (bytes: [UInt8], port: UInt16)? {
+    /// What came next, and from where; nil after five seconds without anything.
+    func receive() -> (bytes: [UInt8], port: UInt16, address: IPAddress)? {
         var buffer = [UInt8](repeating: 0, count: 2_048)
         var name = [UInt8](repeating: 0, count: MemoryLayout<sockaddr_in6>.size)
         var length = socklen_t(name.count)
@@ -41,7 +41,12 @@ final class Party {
             recvfrom(socket, &buffer, buffer.count, 0, raw.baseAddress!.assumingMemoryBound(to: sockaddr.self), &length)
         }
         guard count >= 0 else { return nil }
-        return (Array(buffer[..<count]), Self.port(name))
+        let isIPv6 = endpoint.address.isIPv6
+        let octets = Array(name[(isIPv6 ? 8 : 4)..<(isIPv6 ? 24 : 8)])
+        func word(_ at: Int) -> UInt64 { UInt64(octets.uint32(at: at)) << 32 | UInt64(octets.uint32(at: at + 4)) }
+        let address: IPAddress =
+            isIPv6 ? .v6(IPv6Address(high: word(0), low: word(8))) : .v4(IPv4Address(bits: octets.uint32(at: 0)))
+        return (Array(buffer[..<count]), Self.port(name), address)
     }
 
     /// The port stands at the same place for both families.
