@@ -154,6 +154,7 @@ extension SoundPlane {
                 payload.isEmpty ? nil : parties[slot].sender!.packet(payload, tick: tick)
             }
             counts.shared &+= 1
+            parties[slot].sender!.dropEncoder()
             if let bytes { send(bytes, to: slot) }
             return
         }

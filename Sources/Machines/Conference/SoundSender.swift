@@ -69,6 +69,10 @@ struct SoundSender: Sendable {
         return own
     }
 
+    /// The party hears what others hear: an encoder that missed so much would predict from what its decoder has forgotten. A new one
+    /// begins with a frame that predicts nothing.
+    mutating func dropEncoder() { if own != nil { own = nil } }
+
     /// A packet around a payload; nil: it waits for its packet's rest.
     mutating func packet(_ payload: UnsafeRawBufferPointer, tick: UInt64) -> [UInt8]? {
         sinceNoise = nil

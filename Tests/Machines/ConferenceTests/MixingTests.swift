@@ -3,6 +3,7 @@ import Codecs
 import Conference
 import MediaControl
 import RTP
+import Synchronization
 import Testing
 
 @Suite struct MixingTests {
@@ -71,6 +72,33 @@ import Testing
         let last = listeners.map { Array($0.heard.suffix(8_000)) }
         #expect(Set(last).count == 1)
         #expect(abs(ToneMeter.share(of: 440, in: last[0], sampleRate: 8_000) - 0.5) < 0.01)
+    }
+
+    @Test("Who speaks again gets a fresh encoder; what listeners share goes on with its own")
+    func freshEncoders() {
+        let made = Mutex(0)
+        var counting = AudioCodec.pcmu
+        counting.makeEncoder = { _ in
+            made.withLock { $0 += 1 }
+            return G711Encoder(.muLaw)
+        }
+        var codecs = CodecRegistry()
+        codecs.add(counting)
+        let rig = SoundRig(codecs: codecs)
+        let one = rig.join(TestParty(0, .pcmu, tone: 440))
+        let two = rig.join(TestParty(1, .pcmu, tone: 700))
+        two.isSending = false
+        rig.run(seconds: 1)
+        // A pair for all who listen, the mix and quiet; one for the speaker while the entry tone sounded.
+        #expect(made.withLock { $0 } == 3)
+        for turn in 1...3 {
+            two.isSending = true
+            rig.run(seconds: 1)
+            #expect(made.withLock { $0 } == 3 + 2 * turn)
+            two.isSending = false
+            rig.run(seconds: 1)
+        }
+        #expect(made.withLock { $0 } == 9 && one.received.count == two.received.count)
     }
 
     @Test("A party that joins late is heard within 100 ms, and hears at once")

@@ -130,8 +130,8 @@ final class SoundRig {
     private(set) var events: [MediaEvent] = []
     private(set) var recordings: [RecordingEvent] = []
 
-    init(settings: SoundSettings = SoundSettings(), speech: SpeechProvider? = nil) {
-        var codecs = CodecRegistry()
+    init(settings: SoundSettings = SoundSettings(), codecs: CodecRegistry = CodecRegistry(), speech: SpeechProvider? = nil) {
+        var codecs = codecs
         codecs.add(muLaw(at: 16_000))
         codecs.add(muLaw(at: 48_000))
         plane = SoundPlane(settings: settings, codecs: codecs, speech: speech, entropy: Entropy(labSeed: 7))
