@@ -156,8 +156,8 @@ let package = Package(
             name: "pinhole",
             dependencies: [
                 "Base", "SIP", "SIPStack", "DNSClient", "ServerNode", "PhoneNode", "Report", "Configuration", "LinuxEdge",
-                "Storage", "Serve", "PhoneEdge", "SoundEdge", "Streams", "SRTP", "Codecs", "MediaControl", "ReportText",
-                "TerminalEdge", "LabCommand", "ExplainCommand", arguments,
+                "Storage", "Serve", "PhoneEdge", "SoundEdge", "Streams", "SRTP", "AudioCodecs", "Codecs", "MediaControl",
+                "ReportText", "TerminalEdge", "LabCommand", "ExplainCommand", arguments,
             ],
             path: "Sources/pinhole", swiftSettings: settings),
         // Captures and logs alone: no server, no database, no cryptography library.
@@ -174,6 +174,10 @@ let package = Package(
         tests("DNS", "Formats/DNS", ["Base", "DNS"]),
         tests("Packet", "Formats/Packet", ["Base", "Packet"]),
         tests("Capture", "Formats/Capture", ["Base", "Packet", "Capture"]),
+        tests(
+            "CaptureExcerpt", "CaptureExcerpt", ["Base", "Packet", "Capture", "Analysis", "ExplainReport", "CaptureExcerpt"]),
+        tests("CaptureInput", "Edges/CaptureInput", ["Base", "Packet", "Capture", "CaptureInput"]),
+        tests("ExplainCommand", "Edges/ExplainCommand", ["Base", "Analysis", "ExplainCommand"]),
         tests("SIPStack", "Machines/SIPStack", ["Base", "SIP", "SIPStack", crypto]),
         tests("STUNStack", "Machines/STUNStack", ["Base", "STUN", "STUNStack"]),
         tests("DNSClient", "Machines/DNSClient", ["Base", "DNS", "DNSClient"]),

@@ -18,6 +18,8 @@ struct CallWorld {
     static let start = Instant(seconds: 1_000_000)
 
     private(set) var phones: [PhoneNode] = []
+    /// Their sockets.
+    private var sockets: [Endpoint: Int] = [:]
     /// A scripted peer without a phone: what is sent to this endpoint ends up in `script`.
     var script: ((Datagram, Instant) -> [Datagram])?
     var scripted: Set<Endpoint> = []
@@ -27,6 +29,8 @@ struct CallWorld {
     var drops: Set<Int> = []
     /// The same, counted over SIP messages alone.
     var sipDrops: Set<Int> = []
+    /// Every SIP message arrives twice.
+    var doubles = false
     /// Whether a datagram passes, and as what.
     var wire: (Datagram) -> Datagram? = { $0 }
     private(set) var carried = 0
@@ -59,6 +63,12 @@ struct CallWorld {
 
     mutating func input(_ phone: Int, _ input: PhoneNode.Input) {
         phones[phone].receive(input, at: now)
+        switch input {
+        case .start, .addressChanged:
+            sockets = sockets.filter { $0.value != phone }
+            for endpoint in phones[phone].localEndpoints { sockets[endpoint] = phone }
+        default: break
+        }
         collect(phone)
     }
 
@@ -99,9 +109,7 @@ struct CallWorld {
             for answer in script(datagram, now) { post(answer) }
             return
         }
-        for index in phones.indices where phones[index].localEndpoints.contains(datagram.destination) {
-            input(index, .received(datagram))
-        }
+        if let index = sockets[datagram.destination] { input(index, .received(datagram)) }
     }
 
     private mutating func collect(_ phone: Int) {
@@ -121,7 +129,10 @@ struct CallWorld {
 
     mutating func post(_ datagram: Datagram) {
         defer { carried += 1 }
-        if let message = try? SIPMessage(parsing: datagram.payload) {
+        // What begins with a letter is SIP.
+        if datagram.payload.first.map({ $0 >= 0x41 && $0 < 0x7f }) ?? false,
+            let message = try? SIPMessage(parsing: datagram.payload)
+        {
             sip.append((elapsed, datagram.source, message))
             guard !sipDrops.contains(sip.count - 1) else { return }
         } else {
@@ -132,6 +143,7 @@ struct CallWorld {
         let at = now + latency
         let place = queue.firstIndex { $0.at > at } ?? queue.count
         queue.insert((at, orders, passing), at: place)
+        if doubles, passing.payload.first.map({ $0 >= 0x41 }) ?? false { queue.insert((at, orders, passing), at: place) }
     }
 
     // MARK: What happened
