@@ -26,6 +26,7 @@ from world import Scene
 def mixed(name, r, k):
     """Nothing but health: a dozen dialogs at once."""
     s = Scene(name, r)
+    s.talks = k % 2 == 0
     for _ in range(r.randrange(6, 14)):
         start = s.now + r.uniform(0, 20)
         kind = r.random()

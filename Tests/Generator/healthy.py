@@ -88,7 +88,7 @@ def calls(scene, at, guards=None, media=None, length=None, codec=None, way=None,
         call.codecs, call.codec = (codec,), codec
     if label:
         scene.fine(call.call, guards)
-    media = (r.random() < .3) if media is None else media
+    media = scene.talks if media is None else media
     length = length or r.uniform(1.5, 4)
     way = way or r.choice(['plain', 'plain', 'auth', 'early', 'hold', 'cancel', 'busy', 'fork', 'dtmf', 'update'])
     if way == 'cancel':
@@ -96,7 +96,7 @@ def calls(scene, at, guards=None, media=None, length=None, codec=None, way=None,
     if way == 'busy':
         return refused(call, at)
     if way == 'fork':
-        return forked(call, at)
+        return forked(call, at, media)
     end = call.setup(at, auth=way == 'auth', early=way == 'early')
     if media:
         start = call.early if way == 'early' else call.answered + .05
@@ -149,7 +149,7 @@ def refused(call, at):
     return call
 
 
-def forked(call, at):
+def forked(call, at, media=False):
     """Two early dialogs with tags of their own; one answers (RFC 3261 13.2.2.4)."""
     a, b = call.ends()
     invite = call.request('INVITE', a, call.offer(a), initial=True)
@@ -162,6 +162,8 @@ def forked(call, at):
     call.send(at + .25, call.reply(invite, 180, 'Ringing', b), b)
     call.send(at + 2, call.reply(invite, 200, 'OK', b, call.offer(b, codecs=(call.codec,))), b)
     call.send(at + 2.03, call.request('ACK', a, cseq=call.cseq[a]), a)
+    if media:
+        call.talk(at + 2.05, 3.9)
     call.hang(at + 6)
     return call
 
@@ -182,7 +184,7 @@ def subscribes(scene, at):
     call.send(at + .08, call.reply(notify, 200, 'OK', 'phone'), 'phone')
 
 
-def fill(scene, at, most=3, media=False, span=5.0):
+def fill(scene, at, most=3, span=5.0):
     """A few healthy dialogs beside what a scene is about."""
     r = scene.r
     for _ in range(r.randrange(1, most + 1)):
@@ -191,6 +193,6 @@ def fill(scene, at, most=3, media=False, span=5.0):
         if kind < .45:
             registers(scene, start)
         elif kind < .9:
-            calls(scene, start, media=media and r.random() < .5)
+            calls(scene, start)
         else:
             subscribes(scene, start)

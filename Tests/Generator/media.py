@@ -22,6 +22,7 @@ def other_media(s, at):
 @scene('media.one-way', 'pos')
 def one_way(name, r, k):
     s = Scene(name, r)
+    s.talks = True
     codec = ['PCMU', 'PCMA', 'G722', 'opus', 'G729'][k % 5]
     call = plain(s, k, codec=codec)
     end = call.setup(s.now, early=k % 4 == 3)
@@ -40,6 +41,7 @@ def one_way(name, r, k):
 @scene('media.one-way', 'neg')
 def not_one_way(name, r, k):
     s = Scene(name, r)
+    s.talks = True
     way = k % 5
     call = plain(s, k, codec='PCMU' if way in (1, 2) else None, out=True)
     t = s.now
@@ -89,6 +91,7 @@ def not_one_way(name, r, k):
 @scene('media.none', 'pos')
 def no_media(name, r, k):
     s = Scene(name, r)
+    s.talks = True
     call = plain(s, k)
     end = call.setup(s.now, auth=k % 3 == 0)
     call.hang(call.answered + r.uniform(5, 9))
@@ -102,6 +105,7 @@ def no_media(name, r, k):
 @scene('media.none', 'neg')
 def no_media_expected(name, r, k):
     s = Scene(name, r)
+    s.talks = True
     way = k % 4
     if way == 0:                 # a tap on signalling alone
         for i in range(3):
@@ -137,6 +141,7 @@ def no_media_expected(name, r, k):
 @scene('media.wrong-source', 'pos')
 def wrong_source(name, r, k):
     s = Scene(name, r)
+    s.talks = True
     call = plain(s, k, v6=False)
     end = call.setup(s.now)
     stranger = (s.address('public'), r.randrange(5000, 30000) * 2)
@@ -166,6 +171,7 @@ def wrong_source(name, r, k):
 @scene('media.wrong-source', 'neg')
 def symmetric(name, r, k):
     s = Scene(name, r)
+    s.talks = True
     path = Path(s, 'udp', True, False)
     phone = healthy.public_phone(s, path)
     call = Call(phone, out=k % 2 == 0)
@@ -182,6 +188,7 @@ def symmetric(name, r, k):
 @scene('media.quality', 'pos')
 def poor(name, r, k):
     s = Scene(name, r)
+    s.talks = True
     codec = ['PCMU', 'PCMA', 'G722', 'G729', 'opus', 'GSM'][k % 6]
     call = plain(s, k, codec=codec)
     if codec == 'GSM':
@@ -214,6 +221,7 @@ def poor(name, r, k):
 @scene('media.quality', 'neg')
 def good(name, r, k):
     s = Scene(name, r)
+    s.talks = True
     way = k % 6
     codec = ['PCMU', 'G722', 'opus', 'PCMA', 'G729', 'PCMA'][k // 2 % 6]
     call = plain(s, k, codec=codec)

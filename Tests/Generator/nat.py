@@ -271,6 +271,7 @@ def repaired_contact(name, r, k):
 @scene('nat.private-sdp', 'pos')
 def private_sdp(name, r, k):
     s = Scene(name, r)
+    s.talks = True
     path = Path(s, 'udp' if k % 3 else 'tcp', True, False)
     phone = Phone(s, path, said=(path.outer, path.ext))
     call = Call(phone, out=k % 2 == 0, media_address=path.inner)
@@ -297,6 +298,7 @@ def private_sdp(name, r, k):
 @scene('nat.private-sdp', 'neg')
 def private_sdp_fine(name, r, k):
     s = Scene(name, r)
+    s.talks = True
     way = k % 3
     if way == 0:                 # ICE (RFC 8445) with a reflexive candidate
         path = Path(s, 'udp', True, False)

@@ -20,6 +20,8 @@ class Scene:
         self.hosts = 0
         self.idents = r.randrange(60000)
         self.now = T0 + r.random() * 1e6
+        # Whether the tap sees audio: of every call or of none.
+        self.talks = False
 
     # What is said of the dialogs
 

@@ -35,6 +35,8 @@ public struct MediaAnalysis: Sendable {
     var holes: [Hole] = []
     /// By file: when the last media packet came.
     var lastSeen: [Int64] = []
+    /// By file: when the last fact of signalling came.
+    var lastFact: [UInt16: Int64] = [:]
     var reports = ReceiverReports()
     var refusals: [ICMPRecord] = []
     var refusalFiles: [UInt16] = []
@@ -102,6 +104,7 @@ public struct MediaAnalysis: Sendable {
     /// A SIP message with SDP went by, or a call was answered or ended.
     public mutating func call(_ fact: CallFact) {
         guard let time = fact.time?.nanoseconds else { return }
+        lastFact[fact.place.file] = max(time, lastFact[fact.place.file] ?? time)
         let index: Int
         if let known = callOfDialog[fact.dialog] {
             index = known

@@ -117,7 +117,7 @@ extension MediaJudge {
         guard call.said(leg, caller: true) != nil, call.said(leg, caller: false) != nil, Int(call.file) < media.lastSeen.count
         else { return .unknown }
         guard seen.contains(where: { $0.stream.key.file == call.file }) else { return .unknown }
-        let end = max(media.lastSeen[Int(call.file)], call.events.last?.time ?? 0)
+        let end = max(media.lastSeen[Int(call.file)], media.lastFact[call.file] ?? 0)
         // The first packets need a moment, and the last ones are not missed.
         let periods = call.activePeriods(leg, until: end).compactMap { period -> RTPStream.Activity? in
             let from = period.from + 300_000_000

@@ -141,7 +141,8 @@ struct RTPStream: Sendable {
             lastTimestamp = timestamp
             lowest = .max
             lowestBefore = .max
-        case .outOfOrder, .duplicate: break
+        case .outOfOrder: if statistics.hasTransit { time(now) }
+        case .duplicate: break
         }
     }
 

@@ -65,7 +65,7 @@ public struct ReceptionStatistics: Hashable, Sendable {
 
     /// Whether `transit` stands for anything yet.
     public private(set) var hasTransit = false
-    /// Arrival minus timestamp of the last packet in order, clock units from an arbitrary origin: a rise is a delay.
+    /// Arrival minus timestamp of the last packet, clock units from an arbitrary origin: a rise is a delay.
     public private(set) var transit: Int64 = 0
     /// In sixteenths of a clock unit.
     private var scaledJitter: UInt64 = 0
@@ -119,7 +119,8 @@ public struct ReceptionStatistics: Hashable, Sendable {
         }
         if ahead < Self.largestDropout { window |= 1 }
         received &+= 1
-        note(timestamp, now, timesJitter: timesJitter && verdict == .inOrder)
+        // In order of arrival, not of numbers (RFC 3550 6.4.1).
+        note(timestamp, now, timesJitter: timesJitter)
         return verdict
     }
 
