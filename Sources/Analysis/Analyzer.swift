@@ -21,6 +21,7 @@ public struct Analyzer: Sendable {
     var judge: Judge
     var devices = DeviceLedger()
     var sinceSweep = 0
+    var octetsSinceSweep = 0
     /// Of the latest message: what a remark of a log judges.
     var latestRequest: (dialog: Int, place: EvidencePlace)?
 
@@ -54,8 +55,11 @@ public struct Analyzer: Sendable {
         if facts.isRequest { latestRequest = (dialog, envelope.place) }
         if options.analyzesMedia, table.dialogs[dialog].kind == .call { tellMedia(dialog, table.steps[Int(index)], facts, p) }
         sinceSweep += 1
-        if sinceSweep >= Self.sweepEvery {
+        octetsSinceSweep += p.count
+        // Before the text of what went quiet leaves the window.
+        if sinceSweep >= Self.sweepEvery || octetsSinceSweep > Self.textWindow / 4 {
             sinceSweep = 0
+            octetsSinceSweep = 0
             sweep(at: envelope.time)
         }
     }

@@ -56,7 +56,7 @@ struct AuthHistory: Sendable {
         }
         if step.hasCredentials {
             for nonce in [step.nonce, step.otherNonce] where nonce != 0 {
-                if let at = challenges.lastIndex(where: { $0.has(nonce) }) { challenges[at].answers.append(attempts.count) }
+                if let at = last(nonce, step.leg) { challenges[at].answers.append(attempts.count) }
             }
         }
         attempts.append(
@@ -90,10 +90,18 @@ struct AuthHistory: Sendable {
                 isStale: step.record.marks.contains(.isStale)))
     }
 
+    /// The latest challenge with a nonce, on the same hop if there is one.
+    private func last(_ nonce: UInt64, _ leg: UInt8) -> Int? {
+        challenges.lastIndex { $0.has(nonce) && attempts[$0.attempt].leg == leg } ?? challenges.lastIndex { $0.has(nonce) }
+    }
+
     /// The challenge that credentials of an attempt answer.
     func challenge(for attempt: Attempt) -> Int? {
         guard let step = attempt.step else { return nil }
-        return challenges.lastIndex { $0.step < step && ($0.has(attempt.nonce) || $0.has(attempt.otherNonce)) }
+        let own = challenges.lastIndex {
+            $0.step < step && attempts[$0.attempt].leg == attempt.leg && ($0.has(attempt.nonce) || $0.has(attempt.otherNonce))
+        }
+        return own ?? challenges.lastIndex { $0.step < step && ($0.has(attempt.nonce) || $0.has(attempt.otherNonce)) }
     }
 
     /// A newer challenge of another request that nobody had answered when `attempt` answered an older one; it may still have

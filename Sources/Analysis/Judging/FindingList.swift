@@ -5,7 +5,7 @@ struct FindingList: Sendable {
     let ordered: [Finding]
 
     init(_ findings: [Finding], _ table: SignallingTable, _ routers: [RouterDevice]) {
-        ordered = findings.map { Self.completed($0, table, routers) }.sorted { a, b in
+        ordered = Self.joined(findings).map { Self.completed($0, table, routers) }.sorted { a, b in
             let isBlind = (a.name == .captureBlind, b.name == .captureBlind)
             if isBlind.0 != isBlind.1 { return isBlind.0 }
             if a.severity != b.severity { return a.severity < b.severity }
@@ -15,6 +15,33 @@ struct FindingList: Sendable {
             }
             return first < other
         }
+    }
+
+    /// What two captures of the same talk show alike is one finding.
+    private static func joined(_ findings: [Finding]) -> [Finding] {
+        struct Key: Hashable {
+            var name: FindingName
+            var severity: Severity
+            var callID: String
+        }
+        var result: [Finding] = []
+        var places: [Key: Int] = [:]
+        for finding in findings {
+            guard let callID = finding.subject.callID, let vantage = finding.subject.vantage else {
+                result.append(finding)
+                continue
+            }
+            let key = Key(name: finding.name, severity: finding.severity, callID: callID)
+            guard let at = places[key], result[at].subject.vantage != vantage, result[at].count == finding.count else {
+                places[key] = result.count
+                result.append(finding)
+                continue
+            }
+            result[at].subject.vantage = nil
+            result[at].subject.dialogs += finding.subject.dialogs.filter { !result[at].subject.dialogs.contains($0) }
+            result[at].details.append("Seen in more than one of the captures.")
+        }
+        return result
     }
 
     private static func completed(_ finding: Finding, _ table: SignallingTable, _ routers: [RouterDevice]) -> Finding {

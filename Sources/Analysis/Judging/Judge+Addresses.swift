@@ -39,7 +39,9 @@ extension Judge {
                 .natPrivateContact, .note,
                 "\(c.aor) registers a private Contact from behind a NAT; harmless as long as the server sends to where requests come from.",
                 details: isForgotten
-                    ? ["The registrar's 200 lists the private address without received=: calls to this phone will probably go there and be lost."]
+                    ? [
+                        "The registrar's 200 lists the private address without received=: calls to this phone will probably go there and be lost."
+                    ]
                     : [],
                 evidence: [
                     Self.evidence(step, table, Self.contactFields, "sent from \(Self.name(table.endpoints[step.record.source]))")
@@ -60,8 +62,8 @@ extension Judge {
     private mutating func lostRequests(_ c: inout DialogCase, _ table: SignallingTable) {
         guard !table.privateContacts.isEmpty else { return }
         for (index, step) in c.steps.enumerated() where step.isRequest && step.isFirst && step.method != .ack {
-            let (source, destination) = (table.endpoints[step.record.source], table.endpoints[step.record.destination])
-            guard Self.isPublic(source), destination.address.isPrivateNetwork, let owner = table.privateContacts[destination],
+            let destination = table.endpoints[step.record.destination]
+            guard destination.address.isPrivateNetwork, let owner = table.privateContacts[destination],
                 owner.address.isPrivateNetwork == false, c.response(to: step, from: index, atLeast: 100) == nil,
                 c.silence(after: step) > 2 * second
             else { continue }
@@ -113,7 +115,7 @@ extension Judge {
         let said = c.steps[index]
         let source = table.endpoints[said.record.source]
         let peer = table.endpoints[said.record.destination]
-        guard said.contact.isPrivateAddress, Self.isPublic(source), Self.isPublic(peer) else { return }
+        guard said.contact.isPrivateAddress, Self.isPublic(source) else { return }
         // Through a proxy that stays in the path, Route leads back, not Contact.
         let isRouted = c.steps.contains { Int($0.leg) == leg && $0.flags.contains(.recordRoute) }
         var lost: Int?
@@ -167,7 +169,7 @@ extension Judge {
                 !description.connection.address.isUnspecified, description.port != 0, !description.hasCandidates
             else { continue }
             let (source, destination) = (table.endpoints[step.record.source], table.endpoints[step.record.destination])
-            guard Self.isPublic(source), Self.isPublic(destination),
+            guard Self.isPublic(source),
                 step.method == .invite || step.method == .update || step.method == .ack
             else {
                 continue

@@ -119,18 +119,19 @@ extension Judge {
                     + (severity == .fault ? ": the server refused a right password as stale." : "."),
                 details: details, evidence: evidence, culprit: Self.between(c, request, table),
                 confidence: remark != nil ? .proved : verdict == .stale ? .likely : verdict == .unknown ? .possible : .likely,
-                remedies: Self.outOfOrderRemedies(), subject: Self.subject(c, request, table))
+                remedies: Self.outOfOrderRemedies(isMoving: ports.count > 1), subject: Self.subject(c, request, table))
         }
         return true
     }
 
-    private static func outOfOrderRemedies() -> [Remedy] {
-        [
-            .disableALG,
+    /// A port that moves meanwhile points to a helper; otherwise the phone comes first.
+    private static func outOfOrderRemedies(isMoving: Bool) -> [Remedy] {
+        let others = [
             Remedy(
                 .phone, "Keep one request in flight and answer the newest challenge; lengthen the STUN or registration interval."),
             Remedy(.server, "Keep older nonces valid until they expire (a nonce that needs no memory, or one list per Call-ID)."),
         ]
+        return isMoving ? [.disableALG] + others : others + [.disableALG]
     }
 
     private static func taken(_ verdict: AuthVerdict) -> String {
@@ -262,7 +263,7 @@ extension Judge {
     // MARK: auth.no-answer
 
     private mutating func noAnswer(_ history: AuthHistory, _ c: inout DialogCase, _ table: SignallingTable) {
-        guard !history.attempts.contains(where: { $0.hasCredentials }), !c.isContinued,
+        guard !history.attempts.contains(where: { $0.hasCredentials }), !c.isContinued, !wasReported(.natRportMissing, c),
             let first = history.challenges.first(where: { challenge in
                 switch history.attempts[challenge.attempt].method {
                 case .register, .invite, .subscribe, .publish, .message, .refer: history.attempts[challenge.attempt].step != nil
@@ -283,6 +284,10 @@ extension Judge {
         guard !table.programs[c.dialog.clientProgram].isScanner else { return }
         let challenge = c.steps[first.step]
         let count = history.challenges.count
+        let isUnheard = c.steps[(first.step + 1)...].contains {
+            $0.isRequest && $0.branch == request.branch && $0.method == request.method
+                && $0.record.marks.contains(.retransmission)
+        }
         draft(.noScanner(source.address), .authNoAnswer, .fault, c.server(request, table), &c) { c in
             Finding(
                 .authNoAnswer, .fault,
@@ -291,6 +296,9 @@ extension Judge {
                 details: [
                     "The capture goes on for \(spoken(waited)) after the last challenge.",
                     "No credentials with any of these nonces were seen under another Call-ID either.",
+                    isUnheard
+                        ? "The request was sent again after the challenge: the challenge does not reach the phone."
+                        : "The request was not sent again: the phone heard the challenge, or gave up.",
                 ],
                 evidence: [
                     Self.evidence(request, table, Self.fields, "no credentials"),

@@ -19,7 +19,7 @@ extension Judge {
                 suspect(step, .wrongLength, &c, table)
                 return
             }
-            guard Self.isPublic(source), Self.isPublic(table.endpoints[step.record.destination]),
+            guard Self.isPublic(source),
                 !step.flags.contains(.knowsItself)
             else { continue }
             if isOwnRequest, isFirstRequest, !c.isContinued {

@@ -20,7 +20,9 @@ extension Judge {
         }
         if !jumps.isEmpty { portJump(jumps, &c, table) }
         let expiries = table.expiries[c.number] ?? []
-        if let expiry = expiries.first, !isAlwaysMoving(jumps, lapses, c) { mappingExpired(expiry, &c, table) }
+        if let expiry = expiries.first(where: { $0.pending.idle >= 15_000 }), !isAlwaysMoving(jumps, lapses, c) {
+            mappingExpired(expiry, &c, table)
+        }
         if !wasReported(.natMappingExpired, c), let lapse = lapses.first(where: { isLonger($0, c) }) {
             registerLonger(lapse, &c, table)
         }
@@ -52,7 +54,7 @@ extension Judge {
             guard let before = former else { continue }
             let old = table.endpoints[c.steps[before].record.source]
             guard old != source, table.endpoints[step.record.destination] == table.endpoints[c.steps[before].record.destination],
-                !isRestart(c.steps[before], step)
+                !isRestart(c.steps[before], step), !listensElsewhere(step, index, c, table)
             else { continue }
             let sinceRequest = c.gap(c.steps[before], step) ?? 0
             let isWithin = c.steps[before].branch == step.branch || answersChallenge(index, before, c)
@@ -70,6 +72,16 @@ extension Judge {
     /// A new tag with a CSeq that begins anew: the phone was restarted.
     private func isRestart(_ a: Step, _ b: Step) -> Bool {
         a.fromTag != b.fromTag && b.record.sequence <= a.record.sequence && a.branch != b.branch
+    }
+
+    /// A public client that sends from any port and hears at the one in Via: its ports mean nothing.
+    private func listensElsewhere(_ step: Step, _ index: Int, _ c: DialogCase, _ table: SignallingTable) -> Bool {
+        let source = table.endpoints[step.record.source]
+        guard !step.flags.contains(.rport), Self.isPublic(source), step.via.address == source.address,
+            step.via.portOrDefault != source.port,
+            let answer = c.response(to: step, from: index, atLeast: 100)
+        else { return false }
+        return table.endpoints[c.steps[answer].record.destination].port == step.via.portOrDefault
     }
 
     /// The request uses the nonce of a challenge that went to the port before.
@@ -187,6 +199,7 @@ extension Judge {
             let (old, new) = (table.endpoints[c.steps[before].record.source], table.endpoints[step.record.source])
             guard old != new, old.address == new.address,
                 c.steps[before].record.destination == step.record.destination, !isRestart(c.steps[before], step),
+                !listensElsewhere(step, index, c, table),
                 let gap = c.gap(c.steps[before], step), gap < Self.shortestMapping,
                 step.method == .invite || step.branch == c.steps[before].branch
             else { continue }

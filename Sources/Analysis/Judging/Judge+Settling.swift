@@ -42,6 +42,10 @@ extension Judge {
     /// Whether each dialog of several messages was seen both ways.
     mutating func noteDirections(_ c: DialogCase) {
         guard c.dialog.progress.contains(.severalMessages) || c.dialog.progress.contains(.bothWays) else { return }
+        // Who sends again has heard nothing: that is silence, not a blind capture.
+        if !c.dialog.progress.contains(.bothWays), c.steps.contains(where: { $0.record.marks.contains(.retransmission) }) {
+            return
+        }
         var tally = oneWay[c.dialog.vantage.index] ?? (0, 0)
         if c.dialog.progress.contains(.bothWays) { tally.both += 1 } else { tally.one += 1 }
         oneWay[c.dialog.vantage.index] = tally

@@ -37,6 +37,7 @@ extension Judge {
             let lasted = c.gap(accept, c.steps[last]) ?? 0
             // With two repetitions alone the capture must show that nothing more came.
             guard again.count >= 3 || c.silence(after: c.steps[last]) > 8 * second else { continue }
+            guard !stoppedEarly(first, again, lasted, c) else { continue }
             let hidden = accept.contact.isPrivateAddress && Self.isPublic(table.endpoints[accept.record.source])
             report(.sipNoACK, .fault, c.server(accept, table), &c) { c in
                 var details = [
@@ -62,6 +63,15 @@ extension Judge {
             }
             return
         }
+    }
+
+    /// A few repetitions and then none where the next was due, in a call that goes on: the ACK came by another path.
+    private func stoppedEarly(_ first: Int, _ again: [Int], _ lasted: Int64, _ c: DialogCase) -> Bool {
+        guard again.count <= 3, lasted < 30 * second, let last = again.last else { return false }
+        let due = min(4 * second, (second / 2) << Int64(again.count)) + second
+        let bye = c.steps[(last + 1)...].first { $0.isRequest && $0.method == .bye }
+        guard let bye else { return c.silence(after: c.steps[last]) > 64 * second }
+        return (c.gap(c.steps[last], bye) ?? 0) > due && (c.gap(c.steps[first], bye) ?? 0) > 35 * second
     }
 
     // MARK: sip.retransmit
@@ -286,7 +296,7 @@ extension Judge {
         guard interval != Step.noNumber, interval >= 30, let silent = c.gap(c.steps[refreshed], c.steps[bye]) else { return nil }
         let whole = Int64(interval) * second
         let early = whole - min(32 * second, whole / 3)
-        let slack = 2 * second
+        let slack = second
         guard abs(silent - whole) < slack || abs(silent - early) < slack else { return nil }
         return (
             "when the session interval of \(interval) s (RFC 4028) ran out without a refresh",

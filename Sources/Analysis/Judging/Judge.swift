@@ -54,13 +54,13 @@ struct Judge: Sendable {
         var c = DialogCase(number, table, end: end, isFinal: isFinal)
         guard !c.steps.isEmpty else { return }
         if isFinal { noteDirections(c) }
+        addresses(&c, table)
         authentication(&c, table)
         if c.dialog.kind == .registration {
             mappings(&c, table)
         } else if c.steps.contains(where: { $0.method == .invite }) {
             movedCaller(&c, table)
         }
-        addresses(&c, table)
         transactions(&c, table)
         if c.dialog.kind == .call { descriptions(&c, table) }
         table.dialogs[number].reported = c.dialog.reported

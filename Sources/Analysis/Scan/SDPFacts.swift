@@ -98,11 +98,16 @@ struct SDPFacts: Sendable {
     private mutating func attribute(_ p: Bytes, _ from: Int, _ to: Int) {
         if p.starts(from, to, with: "rtpmap:") {
             guard let space = p.place(of: 0x20, from, to) else { return }
-            if p.starts(space + 1, to, with: "telephone-event") {
+            if p.starts(space + 1, to, with: "cn/") {
+                return
+            } else if p.starts(space + 1, to, with: "telephone-event") {
                 hasTelephoneEvent = true
             } else if namedFormats.count < 8 {
                 var value: UInt64 = 0xcbf2_9ce4_8422_2325
-                for place in (space + 1)..<to { value = (value ^ UInt64(lowered(p[place]))) &* 0x100_0000_01b3 }
+                // A second channel is written or not: name and clock tell the codec.
+                let clock = p.place(of: 0x2f, space + 1, to).map { $0 + 1 } ?? to
+                let end = p.place(of: 0x2f, min(clock, to), to) ?? to
+                for place in (space + 1)..<end { value = (value ^ UInt64(lowered(p[place]))) &* 0x100_0000_01b3 }
                 namedFormats.append(value)
             }
         } else if p.starts(from, to, with: "candidate:") {
@@ -120,7 +125,8 @@ struct SDPFacts: Sendable {
 
     /// A format both sides know: a static type, or a name with the same clock.
     func sharesFormat(with other: SDPFacts) -> Bool {
-        let fixed = (UInt64(1) << 35) - 1
+        // Comfort noise (13, formerly 19) is no codec to talk with.
+        let fixed = ((UInt64(1) << 35) - 1) & ~(1 << 13 | 1 << 19)
         if formats.low & other.formats.low & fixed != 0 { return true }
         return namedFormats.contains { other.namedFormats.contains($0) }
     }

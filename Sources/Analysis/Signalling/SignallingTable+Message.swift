@@ -95,6 +95,24 @@ extension SignallingTable {
     /// Finds the hop a message belongs to, or begins one.
     mutating func assignLeg(_ step: inout Step, _ number: Int, _ facts: MessageFacts, _ envelope: Envelope) {
         let (source, destination) = (envelope.source, envelope.destination)
+        // Two phones behind one address: the hop with these very ends comes before one that only shares the address.
+        for index in dialogs[number].legs.indices {
+            let leg = dialogs[number].legs[index]
+            if leg.client == source, leg.server == destination {
+                step.leg = UInt8(index)
+                step.flags.insert(.fromClient)
+                if step.isRequest {
+                    learn(&dialogs[number].legs[index], step)
+                } else {
+                    learnContact(&dialogs[number].legs[index], step)
+                }
+                return
+            }
+            if leg.server == source, leg.client == destination {
+                step.leg = UInt8(index)
+                return
+            }
+        }
         for index in dialogs[number].legs.indices {
             let leg = dialogs[number].legs[index]
             if leg.client.address == source.address, leg.server == destination {
@@ -106,11 +124,12 @@ extension SignallingTable {
                 if step.isRequest {
                     dialogs[number].legs[index].client = source
                     learn(&dialogs[number].legs[index], step)
-                } else if step.contact.kind != .none {
-                    dialogs[number].legs[index].contact = step.contact
+                } else {
+                    learnContact(&dialogs[number].legs[index], step)
                 }
                 return
             }
+            if step.isRequest, isForwarded(step, number) { continue }
             if leg.server == source, leg.client.address == destination.address || isMeant(leg, destination) {
                 step.leg = UInt8(index)
                 return
@@ -149,6 +168,11 @@ extension SignallingTable {
     @inline(__always)
     private func learn(_ leg: inout DialogState.Leg, _ step: Step) {
         leg.via = step.via
+        learnContact(&leg, step)
+    }
+
+    @inline(__always)
+    private func learnContact(_ leg: inout DialogState.Leg, _ step: Step) {
         if step.contact.kind != .none { leg.contact = step.contact }
     }
 

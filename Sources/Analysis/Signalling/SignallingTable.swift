@@ -246,10 +246,12 @@ struct SignallingTable: Sendable {
 
     /// By time; the earliest of equal messages is the first then.
     private func sort(_ list: inout [Step]) {
-        list = list.enumerated().sorted { ($0.element.nanoseconds, $0.offset) < ($1.element.nanoseconds, $1.offset) }.map(\.element)
+        list = list.enumerated().sorted { ($0.element.nanoseconds, $0.offset) < ($1.element.nanoseconds, $1.offset) }.map(
+            \.element)
         for index in list.indices where !list[index].isDuplicate && list[index].branch != 0 {
             let isAgain = list[..<index].contains { other in
-                other.branch == list[index].branch && other.method == list[index].method && other.record.status == list[index].record.status
+                other.branch == list[index].branch && other.method == list[index].method
+                    && other.record.status == list[index].record.status
                     && other.record.sequence == list[index].record.sequence && other.nonce == list[index].nonce
                     && other.leg == list[index].leg && other.toTag == list[index].toTag
             }
