@@ -24,6 +24,8 @@ public enum MediaCommand: Sendable {
     case serve(MediaLegID, MediaService)
     /// What a room shall do.
     case room(name: String, RoomCommand)
+    /// A DTMF digit that came by signalling (INFO), for the service the leg talks to.
+    case digit(MediaLegID, Character)
     /// The leg is gone: a late packet is dropped and counted. Answered by `.closed` with the verdict.
     case close(MediaLegID)
 }

@@ -67,6 +67,9 @@ public struct MediaPlane: Sendable {
             guard let slot = slot(id) else { return }
             serve(slot, id, service, at: now)
         case .room(let name, let command): sound.room(name, command, at: now)
+        case .digit(let id, let digit):
+            guard let slot = slot(id), table.isServed(slot) else { return }
+            sound.digit(slot: slot, digit, at: now)
         case .close(let id):
             guard let slot = slot(id) else { return }
             leaveService(slot, at: now)

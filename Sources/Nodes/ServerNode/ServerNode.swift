@@ -124,12 +124,10 @@ public struct ServerNode: Machine {
     // MARK: Machine
 
     public var nextDeadline: Instant? {
-        var next = locations.nextDeadline
-        for deadline in [probes.nextDeadline, callDeadline] {
-            guard let deadline else { continue }
-            next = next.map { min($0, deadline) } ?? deadline
-        }
-        return next
+        var next = locations.nextDeadline ?? .distantFuture
+        if let probe = probes.nextDeadline { next = min(next, probe) }
+        if let call = callDeadline { next = min(next, call) }
+        return next == .distantFuture ? nil : next
     }
 
     public mutating func receive(_ input: Input, at now: Instant) {

@@ -105,7 +105,7 @@ struct CallTable: Sendable {
         CallUsage(
             calls: calls.count, tags: tags.count, ports: ports.inUse, mediaLegs: media.count, clientTransactions: clients.count,
             serverTransactions: invites.count, subscriptions: subscriptions.count, deliveries: deliveries.count,
-            deadlines: deadlines.count, accounts: perAccount.count, indexes: indexed)
+            deadlines: deadlines.count, accounts: perAccount.count, indexes: indexed + subscriptions.indexed)
     }
 
     func peek(_ key: UInt32) -> Call? { calls[key] }

@@ -111,8 +111,8 @@ extension ServerNode {
         guard var call = calls.take(key) else { return refuse(&request, 481, .noDialog, at: now) }
         defer { settle(call, at: now) }
         guard let other = call.other(leg), call.legs[other].state == .confirmed else {
-            // A service needs none of it.
             if case .served = call.phase, request.method == .info {
+                tellDigit(request.message, leg, call)
                 return answer(&request, ReplyWriter.Reply(200), .response(status: 200), at: now)
             }
             return refuse(&request, 480, .nobodyRegistered, at: now)
@@ -129,6 +129,26 @@ extension ServerNode {
         if !ask(builder.bytes, token, on: flow, .relay(request), .request(request.method), at: now) {
             refuse(&request, 503, .tablesFull, at: now)
         }
+    }
+
+    /// A room takes digits by INFO too: `application/dtmf-relay` with `Signal=5`, or `application/dtmf` with `5`.
+    private mutating func tellDigit(_ message: SIPMessage, _ leg: Int, _ call: Call) {
+        guard let type = try? message.contentType, let stream = call.legs[leg].streams.lazy.compactMap({ $0 }).first else {
+            return
+        }
+        let text = String(decoding: message.body.prefix(256), as: UTF8.self)
+        var digit: Substring?
+        if type.matches("application", "dtmf-relay") {
+            let line = text.split(whereSeparator: \.isNewline).first { $0.lowercased().hasPrefix("signal") }
+            digit = line?.split(separator: "=").dropFirst().first
+        } else if type.matches("application", "dtmf") {
+            digit = text[...]
+        }
+        guard let found = digit?.filter({ $0 != " " && !$0.isNewline }), found.count == 1,
+            let character = found.uppercased().first,
+            "0123456789*#ABCD".contains(character)
+        else { return }
+        outbox.append(.media(loop: stream.port.loop, .digit(stream.id, character)))
     }
 
     /// What a request or response that is passed on keeps.

@@ -26,6 +26,7 @@ extension ServerNode {
             return refuse(&request, 481, .noDialog, at: now)
         }
         if replaces.isEarlyOnly, found.legs[old].state == .confirmed { return refuse(&request, 486, .badReplaces, at: now) }
+        guard found.legs.count < settings.limits.legsPerCall else { return refuse(&request, 503, .tablesFull, at: now) }
         guard found.exchange == nil, found.transfer == nil, !found.isDirect else { return refuse(&request, 491, .glare, at: now) }
         // The new leg is read as a call of its own, then comes over.
         guard let draft = begin(&request, party, calledName: found.calledName, at: now) else { return }

@@ -217,8 +217,6 @@ extension ServerNode {
     /// A connection is gone: nobody can be notified over it.
     mutating func forgetSubscriptions(on flow: FlowID) {
         guard !calls.subscriptions.isEmpty else { return }
-        for entry in calls.subscriptions.all where entry.flow == flow && entry.ownsTag {
-            forgetSubscription(entry.key, "its connection closed")
-        }
+        for key in calls.subscriptions.onStream(flow) { forgetSubscription(key, "its connection closed") }
     }
 }

@@ -17,6 +17,9 @@ extension ServerNode {
         guard call.transfer == nil, call.exchange == nil, let other = call.other(leg), call.legs[leg].state == .confirmed,
             call.legs[other].state == .confirmed, call.legs[other].refreshing == nil
         else { return refuse(&request, call.isOver ? 481 : 491, .glare, at: now) }
+        guard call.legs.count + settings.limits.forks <= settings.limits.legsPerCall else {
+            return refuse(&request, 503, .tablesFull, at: now)
+        }
         guard let domain = domains.domain(uri.host, local: request.flow.local) else {
             return refuse(&request, 603, .foreignDomain(SIPText(uri.host.description)), at: now)
         }

@@ -53,6 +53,9 @@ struct SubscriptionTable: Sendable {
 
     private var entries: [UInt32: Entry] = [:]
     private var watchers: [Package: Set<UInt32>] = [:]
+    private var perAccount: [SIPText: Int] = [:]
+    /// Those that end with a connection.
+    private var streams: [FlowID: Set<UInt32>] = [:]
     private var lastKey: UInt32 = 0
 
     var count: Int { entries.count }
@@ -66,13 +69,21 @@ struct SubscriptionTable: Sendable {
     subscript(key: UInt32) -> Entry? { entries[key] }
 
     mutating func put(_ entry: Entry) {
-        entries[entry.key] = entry
+        let former = entries.updateValue(entry, forKey: entry.key)
+        if former == nil { perAccount[entry.account, default: 0] += 1 }
+        if former?.flow != entry.flow {
+            if let former { leave(former) }
+            if entry.flow.transport.isReliable, entry.ownsTag { streams[entry.flow, default: []].insert(entry.key) }
+        }
         watchers[entry.package, default: []].insert(entry.key)
     }
 
     @discardableResult
     mutating func remove(_ key: UInt32) -> Entry? {
         guard let entry = entries.removeValue(forKey: key) else { return nil }
+        let left = perAccount[entry.account, default: 0] - 1
+        perAccount[entry.account] = left > 0 ? left : nil
+        leave(entry)
         watchers[entry.package]?.remove(key)
         if watchers[entry.package]?.isEmpty == true { watchers[entry.package] = nil }
         return entry
@@ -81,7 +92,17 @@ struct SubscriptionTable: Sendable {
     /// In the order in which they came.
     func watching(_ package: Package) -> [UInt32] { watchers[package].map { $0.sorted() } ?? [] }
 
-    func count(account: SIPText) -> Int { entries.values.reduce(0) { $0 + ($1.account == account ? 1 : 0) } }
+    func count(account: SIPText) -> Int { perAccount[account, default: 0] }
 
-    var all: some Sequence<Entry> { entries.values }
+    /// Those whose NOTIFYs went over a connection that is gone.
+    func onStream(_ flow: FlowID) -> [UInt32] { streams[flow].map { $0.sorted() } ?? [] }
+
+    /// Entries in all the indexes: none are left where there is no subscription.
+    var indexed: Int { watchers.count + perAccount.count + streams.count }
+
+    private mutating func leave(_ entry: Entry) {
+        guard let place = streams.index(forKey: entry.flow) else { return }
+        streams.values[place].remove(entry.key)
+        if streams.values[place].isEmpty { streams.remove(at: place) }
+    }
 }

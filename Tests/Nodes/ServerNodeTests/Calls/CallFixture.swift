@@ -72,6 +72,7 @@ final class CallFixture {
         case .bridge(let a, let b): "bridge \(a.value) \(b.value)"
         case .serve(let id, let service): "serve \(id.value) \(service)"
         case .room(let name, _): "room \(name)"
+        case .digit(let id, let digit): "digit \(id.value) \(digit)"
         case .close(let id): "close \(id.value)"
         }
     }

@@ -111,6 +111,25 @@ struct ServiceTests {
         f.expectNothingLeft()
     }
 
+    @Test(
+        "Digits by INFO reach the service; anything else is answered and means nothing",
+        arguments: [
+            ("application/dtmf-relay", "Signal=5\r\nDuration=160\r\n", "digit 1 5"),
+            ("application/dtmf-relay", "signal= *\n", "digit 1 *"),
+            ("application/dtmf", "#", "digit 1 #"), ("application/dtmf", "d\r\n", "digit 1 D"), ("application/dtmf", "12", nil),
+            ("application/dtmf-relay", "Signal=\r\n", nil), ("application/dtmf-relay", "Signal=E\r\n", nil),
+            ("text/plain", "5", nil),
+        ] as [(String, String, String?)])
+    func digits(_ type: String, _ body: String, _ command: String?) throws {
+        let f = try CallFixture()
+        _ = try call(f, "8000")
+        f.alice.ack()
+        f.h.media = []
+        let out = f.alice.send("INFO", extra: "Content-Type: \(type)\r\n", body: body)
+        #expect(try f.statuses(out, f.alice) == [200])
+        #expect(f.commands == (command.map { [$0] } ?? []))
+    }
+
     @Test("No port is free: 503, and the caller may try again later")
     func noPorts() throws {
         let f = try CallFixture(ports: [[]])

@@ -152,6 +152,16 @@ struct SubscriptionTests {
         f.expectNothingLeft()
     }
 
+    @Test("A watcher whose connection closes is forgotten")
+    func closed() throws {
+        let f = try CallFixture()
+        let carol = UA(f.h, "carol", at: "203.0.113.99:7000", .tcp)
+        try subscribe(carol, to: "bob", event: "dialog")
+        f.h.input(.closed(carol.flow))
+        #expect(f.h.server.callUsage.subscriptions == 0)
+        f.expectNothingLeft()
+    }
+
     @Test("Each account has so many subscriptions and no more: 503")
     func capped() throws {
         let f = try CallFixture({ $0.limits.subscriptionsPerAccount = 2 })

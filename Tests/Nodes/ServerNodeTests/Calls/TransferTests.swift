@@ -138,6 +138,42 @@ struct TransferTests {
         f.expectNothingLeft()
     }
 
+    @Test("Attended across two media loops: the party that comes over is offered a port of the other loop")
+    func attendedAcrossLoops() throws {
+        let f = try CallFixture(ports: [[20_000, 20_002, 20_004, 20_006], [21_000, 21_002, 21_004]])
+        let carol = UA(f.h, "carol", at: "198.51.100.79:5080")
+        try carol.register()
+        try f.talk()
+        let second = UA(f.h, "alice", at: "203.0.113.7:40000")
+        second.callID = "second"
+        second.localTag = "second"
+        let out = try second.invite("carol")
+        let invite = try #require(try carol.mine(out).first)
+        #expect(invite.sdp.contains("m=audio 21002 "))
+        try carol.called(by: invite)
+        try second.take(try #require(try second.mine(carol.respond(200, body: UA.offer("198.51.100.79", 34_000))).last))
+        second.ack()
+        let replaces = "second%3Bto-tag%3D\(second.remoteTag!)%3Bfrom-tag%3Dsecond"
+        let refer = f.alice.send("REFER", extra: "Refer-To: <sip:carol@pinhole?Replaces=\(replaces)>\r\n")
+        let ask = try #require(try f.bob.mine(refer).first)
+        let offered = f.bob.respond(200, to: ask, body: UA.offer("198.51.100.77", 30_000, version: 2))
+        let relayed = try #require(try carol.mine(offered).first)
+        #expect(relayed.sdp.contains("m=audio 2000") && !relayed.sdp.contains("m=audio 21002"))
+        let agreed = carol.respond(200, to: relayed, body: UA.offer("198.51.100.79", 34_000, version: 2))
+        #expect(try f.methods(agreed, f.bob) == ["ACK"])
+        guard case .bridge(let a, let b)? = f.h.media.last?.command else { return #expect(Bool(false), "no bridge") }
+        #expect(f.h.media.last?.loop == 0 && a != b)
+        f.bob.send("BYE")
+        f.expectNothingLeft()
+    }
+
+    @Test("A call that was transferred too often: 503")
+    func tooOften() throws {
+        let f = try CallFixture({ $0.limits.legsPerCall = 10 })
+        try f.talk()
+        #expect(try f.statuses(f.alice.send("REFER", extra: "Refer-To: <sip:bob@pinhole>\r\n"), f.alice) == [503])
+    }
+
     @Test("Into a room: the one who stays is offered what the room speaks")
     func room() throws {
         let (f, _) = try talking()
