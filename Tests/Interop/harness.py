@@ -78,11 +78,11 @@ def until(what, probe, timeout=10, every=0.05):
 class Process:
     """A program under way; everything it says is in one file."""
 
-    def __init__(self, name, arguments, log, environment):
+    def __init__(self, name, arguments, log, environment, pipe=False):
         self.name, self.log = name, log
         with open(log, "wb") as out:
             self.popen = subprocess.Popen(
-                arguments, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                arguments, stdin=subprocess.PIPE if pipe else subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
                 env=environment, start_new_session=True)
 
     def text(self):
@@ -150,7 +150,7 @@ class Workshop:
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def start(self, name, arguments, ns=None, **environment):
+    def start(self, name, arguments, ns=None, pipe=False, **environment):
         number = sum(1 for process in self.processes if process.name.split("#")[0] == name) + 1
         label = name if number == 1 else f"{name}#{number}"
         log = self.path(label.replace("#", "-") + ".log")
@@ -159,7 +159,7 @@ class Workshop:
         variables = {key: value for key, value in os.environ.items() if not key.startswith("PINHOLE_")}
         variables.update(PATH=os.environ.get("PATH", "") + ":/usr/sbin:/sbin", LC_ALL="C", NO_COLOR="1", TERM="dumb", COLUMNS="100")
         variables.update(environment)
-        process = Process(label, self.inside(ns, arguments), log, variables)
+        process = Process(label, self.inside(ns, arguments), log, variables, pipe)
         self.processes.append(process)
         return process
 

@@ -1,5 +1,6 @@
 """The programs under test and around it, each as a few words of Python."""
 
+import glob
 import json
 import os
 import random
@@ -7,7 +8,8 @@ import re
 import signal
 import socket
 
-from harness import HERE, PINHOLE, expect, expect_equal, template
+import audio
+from harness import HERE, PINHOLE, expect, expect_equal, template, until
 
 PASSWORD = "secret100"
 REALM = "interop.test"
@@ -47,7 +49,10 @@ class Server:
         self.port = port or free_port(address)
         self.database = shop.path("pinhole.db")
         self.common = ["--database", self.database, "--realm", REALM]
-        self.settings, self.extra = [*(["limits.trusted=yes"] if trusted else []), *settings], list(extra)
+        # Ports of its own, so that a server of somebody else on this machine is not in the way.
+        first = random.randrange(20_000, 31_000) & ~1
+        self.settings = [*(["limits.trusted=yes"] if trusted else []), f"media.ports={first}-{first + 127}", *settings]
+        self.extra = list(extra)
         for user in users:
             self.add_account(user)
         self.process = None
@@ -150,3 +155,93 @@ def kamailio(shop, address, port, *, ns=None, longest=60):
         "kamailio", ["kamailio", "-f", config, "-DD", "-E", "-m", 16, "-M", 4, "-Y", shop.folder, "-P", shop.path("kamailio.pid")], ns)
     process.wait_for(r"interop: ready", what="Kamailio to start")
     return process
+
+
+class Baresip:
+    """baresip with a tone for a microphone and WAV files for ears: `heard` measures what arrived."""
+
+    def __init__(self, shop, user, server, *, local, tone, ns=None, transport="udp", codecs="PCMU", answer="auto", extra="", dial=None):
+        self.name = f"baresip-{user}"
+        self.folder = shop.path(self.name)
+        os.makedirs(self.folder, exist_ok=True)
+        play = audio.write_tone(os.path.join(self.folder, "in.wav"), tone)
+        template("baresip/call-config", os.path.join(self.folder, "config"), LISTEN=local, PLAY=play, FOLDER=self.folder)
+        template(
+            "baresip/call-accounts", os.path.join(self.folder, "accounts"), USER=user, SERVER=server, TRANSPORT=transport,
+            PASSWORD=PASSWORD, CODECS=codecs, ANSWER=answer, EXTRA=extra)
+        open(os.path.join(self.folder, "contacts"), "w").close()
+        commands = ["-e", f"/dial {dial}"] if dial else []
+        self.process = shop.start(self.name, ["baresip", "-f", self.folder, "-s", *commands], ns, HOME=self.folder)
+
+    def registered(self):
+        self.process.wait_for(r"\{0/\w+/v\d\} 200 OK", what=f"{self.name} to register")
+        return self
+
+    def established(self):
+        self.process.wait_for("Call established", what=f"{self.name} to be in a call")
+        return self
+
+    def heard(self, tone):
+        """Seconds of the tone in what came from the other side."""
+        return max([0.0] + [audio.heard(path, tone) for path in glob.glob(os.path.join(self.folder, "dump-*-dec.wav"))])
+
+    def hears(self, tone, seconds=1.0):
+        until(f"{seconds} s of {tone} Hz in what {self.name} hears", lambda: self.heard(tone) >= seconds, timeout=15, every=0.4)
+
+    def end(self):
+        self.process.signal(signal.SIGTERM)
+        self.process.wait()
+
+
+class Linphone:
+    """linphonec, steered by its standard input. It lives by its terminal, so it is given one."""
+
+    def __init__(self, shop, user, server, *, port, tone, ns=None, transport="udp", ipv6=False, answer=False):
+        self.name = f"linphone-{user}"
+        self.folder = shop.path(self.name)
+        os.makedirs(os.path.join(self.folder, ".local/share/linphone"), exist_ok=True)
+        self.out = os.path.join(self.folder, "out.wav")
+        play = audio.write_tone(os.path.join(self.folder, "in.wav"), tone)
+        media = random.randrange(20000, 50000) & ~1
+        with open(os.path.join(self.folder, "rc"), "w") as file:
+            file.write(
+                f"[sip]\nsip_port={port}\ndefault_proxy=0\nuse_ipv6={int(ipv6)}\n"
+                f"[rtp]\naudio_rtp_port={media}\n[video]\nenabled=0\n"
+                f"[proxy_0]\nreg_proxy=<sip:{server};transport={transport}>\nreg_identity=sip:{user}@{server}\n"
+                f"reg_expires=60\nreg_sendregister=1\npublish=0\n"
+                f"[auth_info_0]\nusername={user}\nuserid={user}\npasswd={PASSWORD}\nrealm={REALM}\n")
+        self.process = shop.start(
+            self.name, ["script", "-qefc", f"linphonec -c {self.folder}/rc" + (" -a" if answer else ""), "/dev/null"], ns, pipe=True,
+            HOME=self.folder)
+        for line in ("soundcard use files", f"play {play}", f"record {self.out}"):
+            self.say(line)
+
+    def say(self, line):
+        self.process.popen.stdin.write(f"{line}\n".encode())
+        self.process.popen.stdin.flush()
+
+    def asked(self, question, answer):
+        self.say(question)
+        return re.search(answer, self.process.text())
+
+    def registered(self):
+        # It tells of a registration only where one came about while it was asked something else.
+        until(f"{self.name} to register", lambda: self.asked("status register", r"registered, identity"), every=0.5)
+        return self
+
+    def call(self, target):
+        self.say(f"call {target}")
+        until(f"{self.name} to be in a call", lambda: self.asked("status hook", r"hook=.*duration=[1-9]"), every=0.5)
+        return self
+
+    def hears(self, tone, seconds=1.0):
+        """Only after the call: the file's head is written last."""
+        until(f"{seconds} s of {tone} Hz in what {self.name} hears", lambda: audio.heard(self.out, tone) >= seconds, timeout=15, every=0.4)
+
+    def hears_the_end(self):
+        until(f"{self.name} to hear of the end", lambda: self.asked("status hook", r"hook=on-hook"), every=0.5)
+
+    def end(self):
+        self.say("terminate")
+        self.say("quit")
+        self.process.wait()

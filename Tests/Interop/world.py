@@ -1,5 +1,5 @@
 """A home and an internet in three network namespaces: lan 192.168.1.100, router 192.168.1.1 and 203.0.113.2, server 203.0.113.10;
-with `plain`, a host 198.51.100.7 without any NAT before it."""
+with `plain`, a host 198.51.100.7 without any NAT before it; with `six`, that host has 2001:db8:7::7 instead, and no IPv4 at all."""
 
 import os
 import re
@@ -10,6 +10,7 @@ from harness import Skip, find
 
 PHONE, INSIDE, OUTSIDE, SERVER, SERVER2 = "192.168.1.100", "192.168.1.1", "203.0.113.2", "203.0.113.10", "203.0.113.11"
 PLAIN, PLAIN_GATEWAY = "198.51.100.7", "198.51.100.1"
+SIX, SIX_GATEWAY = "2001:db8:7::7", "2001:db8:7::1"
 PREFIX = "pinhole-interop-"
 
 HELPER_TABLE = """
@@ -47,14 +48,14 @@ def remove_leftovers():
 class World:
     """Made at once, removed when the workshop closes."""
 
-    def __init__(self, shop, helper=False, udp_timeout=None, plain=False, masquerade="masquerade"):
+    def __init__(self, shop, helper=False, udp_timeout=None, plain=False, six=False, masquerade="masquerade"):
         for program in ("ip", "nft"):
             if not find(program):
                 raise Skip(f"{program} is not installed")
         base = f"{PREFIX}{os.getpid()}"
         self.lan, self.router, self.server, self.plain = (f"{base}-{place}" for place in ("lan", "router", "server", "plain"))
         shop.cleanups.append(self.remove)
-        for ns in (self.lan, self.router, self.server, self.plain)[:4 if plain else 3]:
+        for ns in (self.lan, self.router, self.server, self.plain)[:4 if plain or six else 3]:
             command("ip", "netns", "add", ns)
             self.ip(ns, "link", "set", "lo", "up")
         self.cable(self.lan, "eth0", f"{PHONE}/24", self.router, "lan0", f"{INSIDE}/24")
@@ -63,9 +64,10 @@ class World:
         self.ip(self.lan, "route", "add", "default", "via", INSIDE)
         self.sysctl(self.router, "net/ipv4/ip_forward", 1)
         command("ip", "netns", "exec", self.router, "nft", "-f", "-", stdin=ROUTER_TABLE % (HELPER_TABLE if helper else "", masquerade))
-        if plain:
-            self.cable(self.plain, "eth0", f"{PLAIN}/24", self.server, "far0", f"{PLAIN_GATEWAY}/24")
-            self.ip(self.plain, "route", "add", "default", "via", PLAIN_GATEWAY)
+        if plain or six:
+            here, there, length = (SIX, SIX_GATEWAY, 64) if six else (PLAIN, PLAIN_GATEWAY, 24)
+            self.cable(self.plain, "eth0", f"{here}/{length}", self.server, "far0", f"{there}/{length}")
+            self.ip(self.plain, "route", "add", "default", "via", there)
         if udp_timeout:
             self.sysctl(self.router, "net/netfilter/nf_conntrack_udp_timeout", udp_timeout)
             self.sysctl(self.router, "net/netfilter/nf_conntrack_udp_timeout_stream", udp_timeout)
@@ -77,7 +79,8 @@ class World:
     def cable(self, ns, name, address, other_ns, other_name, other_address):
         command("ip", "link", "add", name, "netns", ns, "type", "veth", "peer", "name", other_name, "netns", other_ns)
         for place, link, value in ((ns, name, address), (other_ns, other_name, other_address)):
-            self.ip(place, "address", "add", value, "dev", link)
+            # Duplicate address detection would keep an IPv6 address from use for a second.
+            self.ip(place, "address", "add", value, "dev", link, *(["nodad"] if ":" in value else []))
             self.ip(place, "link", "set", link, "up")
 
     def sysctl(self, ns, name, value):

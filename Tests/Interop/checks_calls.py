@@ -1,0 +1,148 @@
+"""Calls between real phones through `pinhole serve`: each must hear the tone the other plays."""
+
+import re
+
+import audio
+from harness import PINHOLE, check, expect, expect_equal, until
+from programs import PASSWORD, Baresip, Linphone, Server, free_port, host
+from world import PHONE, PLAIN, SERVER, SIX, SIX_GATEWAY, World
+
+LOW, HIGH, THIRD = 440, 880, 1320
+USERS = ("100", "200", "300")
+
+
+def baresip_echo(address, transport="udp", extra="", **server):
+    def run(shop):
+        place = Server(shop, address=address, users=USERS, **server).place
+        phone = Baresip(
+            shop, "100", place, local=f"{host(address)}:{free_port(address)}", tone=LOW, transport=transport, extra=extra,
+            dial=f"sip:600@{place}")
+        phone.established().hears(LOW)
+        phone.end()
+
+    return run
+
+
+check("echo-baresip", needs=["baresip"])(baresip_echo("127.0.0.1"))
+
+
+@check("echo-baresip-ipv6", needs=["baresip"], root=True)
+def echo_six(shop):
+    world = World(shop, six=True)
+    place = Server(shop, address=SIX_GATEWAY, port=5060, ns=world.server, users=USERS).place
+    phone = Baresip(shop, "100", place, local=f"[{SIX}]:5060", tone=LOW, ns=world.plain, dial=f"sip:600@{place}")
+    phone.established().hears(LOW)
+    phone.end()
+
+
+def two_baresips(shop, server, *, caller, callee):
+    """Arguments of each; the caller dials once the callee is registered."""
+    place = server.place
+    waiting = Baresip(shop, "200", place, tone=HIGH, **callee).registered()
+    calling = Baresip(shop, "100", place, tone=LOW, dial=f"sip:200@{place}", **caller).established()
+    waiting.established()
+    calling.hears(HIGH)
+    waiting.hears(LOW)
+    calling.end()
+    waiting.process.wait_for("terminated|session closed", what="the callee to hear of the end")
+    waiting.end()
+
+
+@check("call-baresip-baresip", needs=["baresip"], timeout=60)
+def baresip_baresip(shop):
+    server = Server(shop, users=USERS)
+    two_baresips(
+        shop, server, caller={"local": f"127.0.0.1:{free_port()}"}, callee={"local": f"127.0.0.1:{free_port()}"})
+    until("a record of the call", lambda: re.search(r"call .*100.*200", server.text), every=0.2)
+
+
+@check("call-ipv6-only-to-ipv4-only", needs=["baresip"], root=True, timeout=60)
+def six_to_four(shop):
+    """Behind the NAT one phone has IPv4 alone, in the open another has IPv6 alone; the server has both."""
+    world = World(shop, six=True)
+    server = Server(
+        shop, address=SERVER, port=5060, ns=world.server, users=USERS, extra=("--no-stun", "--listen", f"[{SIX_GATEWAY}]:5060"))
+    waiting = Baresip(shop, "200", server.place, local=f"{PHONE}:5060", tone=HIGH, ns=world.lan).registered()
+    six = f"[{SIX_GATEWAY}]:5060"
+    calling = Baresip(shop, "100", six, local=f"[{SIX}]:5060", tone=LOW, ns=world.plain, dial=f"sip:200@{six}").established()
+    calling.hears(HIGH)
+    waiting.hears(LOW)
+    calling.end()
+    waiting.end()
+
+
+def behind_nat(helper):
+    def run(shop):
+        world = World(shop, helper=helper, plain=True)
+        server = Server(shop, address=SERVER, port=5060, ns=world.server, users=USERS)
+        two_baresips(
+            shop, server, caller={"local": "192.168.1.100:5060", "ns": world.lan}, callee={"local": f"{PLAIN}:5060", "ns": world.plain})
+
+    return run
+
+
+def called_behind_nat(helper):
+    def run(shop):
+        world = World(shop, helper=helper, plain=True)
+        server = Server(shop, address=SERVER, port=5060, ns=world.server, users=USERS)
+        two_baresips(
+            shop, server, callee={"local": "192.168.1.100:5060", "ns": world.lan}, caller={"local": f"{PLAIN}:5060", "ns": world.plain})
+
+    return run
+
+
+for name, with_helper in (("without", False), ("with", True)):
+    check(f"call-from-behind-nat-{name}-alg", needs=["baresip"], root=True, timeout=60)(behind_nat(with_helper))
+    check(f"call-to-behind-nat-{name}-alg", needs=["baresip"], root=True, timeout=60)(called_behind_nat(with_helper))
+
+
+def linphone_world(shop):
+    """linphone registers only where there is a way to the rest of the world, so it gets a host of its own."""
+    world = World(shop, plain=True)
+    return world, Server(shop, address=SERVER, port=5060, ns=world.server, users=USERS)
+
+
+@check("call-linphone-baresip", needs=["baresip", "linphonec"], root=True, timeout=60)
+def linphone_baresip(shop):
+    world, server = linphone_world(shop)
+    waiting = Baresip(shop, "200", server.place, local=f"{PHONE}:5060", tone=HIGH, ns=world.lan).registered()
+    calling = Linphone(shop, "100", server.place, port=5060, tone=LOW, ns=world.plain).registered().call(f"sip:200@{server.place}")
+    waiting.hears(LOW)
+    waiting.end()
+    calling.hears_the_end()
+    calling.hears(HIGH)
+
+
+@check("call-baresip-linphone", needs=["baresip", "linphonec"], root=True, timeout=60)
+def baresip_linphone(shop):
+    world, server = linphone_world(shop)
+    waiting = Linphone(shop, "200", server.place, port=5060, tone=HIGH, ns=world.plain, answer=True).registered()
+    calling = Baresip(
+        shop, "100", server.place, local=f"{PHONE}:5060", tone=LOW, ns=world.lan, dial=f"sip:200@{server.place}").established()
+    calling.hears(HIGH)
+    calling.end()
+    waiting.hears_the_end()
+    waiting.hears(LOW)
+
+
+@check("room-baresip-linphone-pinhole", needs=["baresip", "linphonec"], root=True, timeout=60)
+def room(shop):
+    """Three programs in one room, two of them behind one NAT; each hears the two others, and nobody himself."""
+    world, server = linphone_world(shop)
+    where = f"sip:8000@{server.place}"
+    first = Baresip(shop, "100", server.place, local=f"{PHONE}:5060", tone=LOW, ns=world.lan, dial=where).established()
+    second = Linphone(shop, "200", server.place, port=5060, tone=HIGH, ns=world.plain).registered().call(where)
+    record = shop.path("pinhole-out.wav")
+    third = shop.start("phone", [
+        PINHOLE, "phone", f"sip:300@{server.place}", "--password", PASSWORD, "--local", f"{PHONE}:5070", "--call", where,
+        "--tone", THIRD, "--record", record, "--hang-up-after", "8s", "--no-sound"], world.lan)
+    for tone in (HIGH, THIRD):
+        first.hears(tone)
+    expect_equal(third.wait(30), 0, "exit status of pinhole phone")
+    for tone in (LOW, HIGH):
+        expect(audio.heard(record, tone) >= 1, f"1 s of {tone} Hz at pinhole phone", audio.heard(record, tone))
+    expect(first.heard(LOW) < 1, "nobody to hear himself", first.heard(LOW))
+    first.end()
+    second.end()
+    for tone in (LOW, THIRD):
+        second.hears(tone)
