@@ -251,8 +251,4 @@ int64_t pl_thread_clock(void) {
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-void pl_become_media_thread(const char *name) {
-    pthread_setname_np(pthread_self(), name);
-    // Sound that comes late is lost; what else runs here can wait the few microseconds a packet takes.
-    setpriority(PRIO_PROCESS, (id_t)gettid(), -11);
-}
+void pl_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }

@@ -55,7 +55,7 @@ public final class MediaLoop: Sendable {
         failed: @escaping @Sendable (SystemError) -> Void = { _ in }
     ) {
         Thread.detachNewThread { [self] in
-            pl_become_media_thread("media")
+            pl_name_thread("media")
             defer { ended.signal() }
             do throws(SystemError) {
                 let runner = try MediaRunner(

@@ -38,7 +38,6 @@ void pl_timer_set(int fd, int64_t monotonic);
 uint64_t pl_descriptor_limit(uint64_t wanted);
 /// CPU time of the calling thread.
 int64_t pl_thread_clock(void);
-/// Names the calling thread and asks for a place ahead of ordinary ones, which not everybody gets.
-void pl_become_media_thread(const char *name);
+void pl_name_thread(const char *name);
 
 #endif
