@@ -156,7 +156,7 @@ class Path:
         self.outer = outer or (scene.address('public') if nat and not v6 else self.inner)
         self.nat = nat and not v6
         self.port = port or (r.choice([5060, 5060, 5062, 5064]) if transport == 'udp' else r.randrange(32768, 60000))
-        self.ext = self.port if not self.nat or r.random() < .3 else r.randrange(1024, 65000)
+        self.ext = self.port if not self.nat or r.random() < .3 else r.randrange(1024, 58000)
         self.server = (server or scene.address('server6' if v6 else 'server'), server_port)
         self.lag = r.uniform(.0001, .003) if self.nat else 0
         self.tcp = {}
