@@ -207,6 +207,9 @@ let package = Package(
                 "Codecs", "MediaControl", "Relay", "MediaPlane", "VirtualNetwork", "ServerNode", "PhoneNode", "RouterNode", "Lab",
             ]),
         tests("Analysis", "Analysis", ["Base", "SIP", "Packet", "Capture", "RTP", "Analysis"]),
+        tests(
+            "TraceAnalysis", "TraceAnalysis",
+            ["Base", "SIP", "SIPStack", "Packet", "Capture", "ServerNode", "Analysis", "TraceAnalysis"]),
         tests("Report", "Report", ["Base", "SIP", "SIPStack", "ServerNode", "PhoneNode", "Lab", "Report"]),
         tests(
             "AudioCodecs", "Edges/AudioCodecs",

@@ -9,6 +9,8 @@ public struct ExcerptPlan: Sendable {
     struct Message: Sendable {
         var before: [UInt8]
         var after: [UInt8]
+        /// TCP sequence number of the first octet; nil for what is no part of a stream, or is masked in it (WebSocket).
+        var sequence: UInt32?
     }
 
     let selection: ExcerptSelection
@@ -35,7 +37,9 @@ public struct ExcerptPlan: Sendable {
             if !isConnection { frames.formUnion(parts) }
             guard redactor != nil, record.content == .sip, isConnection || parts.count > 1 else { continue }
             let before = batch.bytes(of: record)
-            let message = Message(before: before, after: redactor!.redact(message: before))
+            let message = Message(
+                before: before, after: redactor!.redact(message: before),
+                sequence: isConnection && record.transport == .tcp ? record.sequence : nil)
             for frame in parts { messages[frame, default: []].append(message) }
         }
         for record in batch.icmp where selection.wants(record) { frames.insert(record.frame) }

@@ -35,7 +35,9 @@ public struct ExcerptSelection: Sendable {
         }
         dialogs = chosen.count
         for id in chosen where result.dialogs.indices.contains(id) { add(result.dialogs[id], result, file) }
+        // One finding may stand for several dialogs: its evidence is of the first, which may not be among the chosen.
         for finding in findings where finding.severity.accuses || !filter.isEmpty {
+            guard finding.subject.dialogs.allSatisfy(chosen.contains) else { continue }
             for evidence in finding.evidence where evidence.place.kind == .frame && Int(evidence.place.file) == file {
                 frames.insert(UInt64(evidence.place.number))
             }

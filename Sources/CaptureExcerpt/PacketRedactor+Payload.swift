@@ -23,7 +23,9 @@ extension PacketRedactor {
     }
 
     /// A TCP segment's payload: the parts of the messages that lie in it.
-    mutating func segment(_ frame: inout [UInt8], _ start: Int, _ end: Int, _ messages: [ExcerptPlan.Message]) {
+    mutating func segment(
+        _ frame: inout [UInt8], _ start: Int, _ end: Int, sequence: UInt32, _ messages: [ExcerptPlan.Message]
+    ) {
         let bytes = Array(frame[start..<end])
         if bytes.count >= 5, bytes[0] >= 0x14, bytes[0] <= 0x17, bytes[1] == 3 {
             Self.erase(&frame, start + 5, end)
@@ -36,10 +38,11 @@ extension PacketRedactor {
         var out = bytes
         var isDone = [Bool](repeating: false, count: bytes.count)
         for message in messages {
-            guard let (place, from, length) = Self.common(bytes, message.before) else { continue }
-            for offset in 0..<length where !isDone[place + offset] {
-                out[place + offset] = message.after[from + offset]
-                isDone[place + offset] = true
+            guard let first = message.sequence else { continue }
+            let place = Int(Int32(bitPattern: first &- sequence))
+            for index in max(0, place)..<max(0, place, min(out.count, place + message.after.count)) {
+                out[index] = message.after[index - place]
+                isDone[index] = true
             }
         }
         if !isDone.contains(true), let redone = webSocket(bytes, messages) {
@@ -48,26 +51,6 @@ extension PacketRedactor {
             for index in out.indices where !isDone[index] { out[index] = Self.masked(out[index]) }
         }
         frame.replaceSubrange(start..<end, with: out)
-    }
-
-    /// Where a message, or a part of it, lies in a segment: all of it, its beginning at the segment's end, its end at the segment's
-    /// beginning, or its middle.
-    static func common(_ segment: [UInt8], _ message: [UInt8]) -> (place: Int, from: Int, length: Int)? {
-        if message.count <= segment.count {
-            for place in 0...(segment.count - message.count) where segment[place...].starts(with: message) {
-                return (place, 0, message.count)
-            }
-        }
-        let most = min(segment.count, message.count)
-        for length in stride(from: most, to: 0, by: -1) {
-            if segment.suffix(length).elementsEqual(message.prefix(length)) { return (segment.count - length, 0, length) }
-            if segment.prefix(length).elementsEqual(message.suffix(length)) { return (0, message.count - length, length) }
-        }
-        guard message.count > segment.count else { return nil }
-        for from in 0...(message.count - segment.count) where message[from...].starts(with: segment) {
-            return (0, from, segment.count)
-        }
-        return nil
     }
 
     // MARK: WebSocket

@@ -110,7 +110,7 @@ struct PacketRedactor {
         let at = head.payload
         guard at + 20 <= end else { return }
         let start = at + Int(frame[at + 12] >> 4) * 4
-        if start >= at + 20, start < end { segment(&frame, start, end, messages) }
+        if start >= at + 20, start < end { segment(&frame, start, end, sequence: frame.uint32(at: at + 4), messages) }
         var shift = addresses
         if start <= end, start >= at { shift.add(from: old[(start - at)...], to: frame[start..<end]) }
         frame.replace(at: at + 16, bigEndian: shift.applied(to: frame.uint16(at: at + 16)))

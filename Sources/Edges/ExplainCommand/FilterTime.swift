@@ -4,16 +4,16 @@ import Capture
 import ExplainReport
 
 /// A moment that a user names: with its date, or a time of day of the capture's first day.
-struct FilterTime: Hashable {
+package struct FilterTime: Hashable {
     private let time: LoggedTime
 
-    init?(_ text: String) {
+    package init?(_ text: String) {
         guard let time = LoggedTime(text) else { return nil }
         self.time = time
     }
 
     /// `first`: when the capture begins.
-    func instant(on first: Instant?) -> Instant {
+    package func instant(on first: Instant?) -> Instant {
         switch time.basis {
         case .absolute, .noYear: return time.instant
         case .timeOfDay:

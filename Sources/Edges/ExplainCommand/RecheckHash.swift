@@ -3,8 +3,8 @@ import Analysis
 /// MD5 (RFC 1321) and SHA-256 (FIPS 180-4), to settle digests with a password that the user gave.
 ///
 /// `explain` guards nothing with them, and is spared a cryptography library that takes longer to build than all the rest.
-enum RecheckHash {
-    static let all: @Sendable (AnalysisHash, [UInt8]) -> [UInt8] = { kind, bytes in
+package enum RecheckHash {
+    package static let all: @Sendable (AnalysisHash, [UInt8]) -> [UInt8] = { kind, bytes in
         switch kind {
         case .md5: md5(bytes)
         case .sha256: sha256(bytes)

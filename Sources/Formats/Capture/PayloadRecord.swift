@@ -78,6 +78,8 @@ public struct PayloadRecord: Sendable {
     /// Which frames carried it, when more than one: `PayloadBatch.frames(of:)`.
     package var framesStart: UInt32
     package var framesCount: UInt32
+    /// TCP sequence number of the first octet, for what was framed out of a stream as it lies there; 0 otherwise.
+    package var sequence: UInt32 = 0
     public var sourcePort: UInt16
     public var destinationPort: UInt16
     /// IPv4 identification; 0 for IPv6.

@@ -39,6 +39,8 @@ struct StreamDirection {
     var queuedOctets = 0
     /// Octets of a message that is not complete, and the frames that brought them.
     var pending: [UInt8] = []
+    /// Sequence number of the first of them.
+    var pendingSequence: UInt32 = 0
     var frames: [UInt64] = []
     /// Octets of `pending` in which no end of the header fields was found.
     var scanned = 0

@@ -8,6 +8,16 @@ struct StreamFraming {
     let context: FrameDecoder.Context
     /// The frames that carried the octets in hand; empty: the context's.
     let parts: [UInt64]
+    /// Sequence number of the octet in hand.
+    private var place: UInt32
+
+    /// `sequence`: of the first octet that `take` will get.
+    init(limits: StreamTable.Limits, context: FrameDecoder.Context, parts: [UInt64], sequence: UInt32) {
+        self.limits = limits
+        self.context = context
+        self.parts = parts
+        place = sequence
+    }
 
     private static let mostHead = 65_536
     private static let mostAttempts = 256
@@ -22,17 +32,25 @@ struct StreamFraming {
         case .undecided, .searching, .sip, .http, .webSocket: break
         }
         if direction.pending.isEmpty {
+            let start = place
             let used = consume(bytes, inPending: false, &direction, &batch, &notes)
+            direction.pendingSequence = start &+ UInt32(truncatingIfNeeded: used)
             keep(UnsafeRawBufferPointer(rebasing: bytes[used...]), &direction)
             return
         }
-        if isForeignStart(bytes, direction) { cutShort(&direction, &batch) }
+        if isForeignStart(bytes, direction) {
+            let start = place
+            cutShort(&direction, &batch)
+            direction.pendingSequence = start
+        }
         keep(bytes, &direction)
         guard direction.pending.count >= direction.needed else { return }
         var held: [UInt8] = []
         swap(&held, &direction.pending)
+        place = direction.pendingSequence
         let used = held.withUnsafeBytes { consume($0, inPending: true, &direction, &batch, &notes) }
         if used > 0 {
+            direction.pendingSequence &+= UInt32(truncatingIfNeeded: used)
             held.removeSubrange(0..<used)
             // What is left came with the octets in hand: had it been there before, its message would be gone.
             direction.frames = held.isEmpty ? [] : (parts.isEmpty ? [context.frame] : parts)
@@ -65,8 +83,10 @@ struct StreamFraming {
         _ bytes: UnsafeRawBufferPointer, inPending: Bool, _ direction: inout StreamDirection, _ batch: inout PayloadBatch,
         _ notes: inout CaptureNotes
     ) -> Int {
+        let start = place
         var at = 0
         while at < bytes.count {
+            place = start &+ UInt32(truncatingIfNeeded: at)
             let rest = UnsafeRawBufferPointer(rebasing: bytes[at...])
             let used: Int?
             switch direction.mode {
@@ -191,8 +211,9 @@ struct StreamFraming {
         }
     }
 
-    private func cutShort(_ direction: inout StreamDirection, _ batch: inout PayloadBatch) {
+    private mutating func cutShort(_ direction: inout StreamDirection, _ batch: inout PayloadBatch) {
         var held: [UInt8] = []
+        place = direction.pendingSequence
         swap(&held, &direction.pending)
         if direction.mode == .sip, !held.isEmpty {
             held.withUnsafeBytes { bytes in
@@ -295,6 +316,7 @@ struct StreamFraming {
             destinationPort: direction.flow.destinationPort, ipID: context.ipID,
             flags: flags.union(.fromStream).union(context.flags.intersection(.tunnelled)), ttl: context.ttl, transport: transport,
             content: content)
+        if !isElsewhere { record.sequence = place }
         if direction.isAfterGap {
             record.flags.insert(.afterGap)
             direction.isAfterGap = false

@@ -194,11 +194,12 @@ public struct StreamTable: ~Copyable {
         _ place: Int, _ bytes: UnsafeRawBufferPointer, from: Int, length: Int, _ context: FrameDecoder.Context,
         _ parts: [UInt64], _ batch: inout PayloadBatch, _ notes: inout CaptureNotes
     ) {
+        let start = directions[place].next
         directions[place].next &+= UInt32(truncatingIfNeeded: length - from)
         directions[place].received &+= UInt64(length - from)
         if from < bytes.count {
             let before = directions[place].heldOctets
-            var framing = StreamFraming(limits: limits, context: context, parts: parts)
+            var framing = StreamFraming(limits: limits, context: context, parts: parts, sequence: start)
             framing.take(UnsafeRawBufferPointer(rebasing: bytes[from...]), &directions[place], &batch, &notes)
             held += directions[place].heldOctets - before
             if held > limits.octets { evict(&notes) }
@@ -274,7 +275,7 @@ public struct StreamTable: ~Copyable {
         notes.gapOctets &+= UInt64(octets)
         event(.gap(octets: UInt64(octets)), place, context, &batch)
         let before = directions[place].heldOctets
-        var framing = StreamFraming(limits: limits, context: context, parts: [])
+        var framing = StreamFraming(limits: limits, context: context, parts: [], sequence: directions[place].next)
         framing.interrupted(&directions[place], &batch)
         held += directions[place].heldOctets - before
     }
@@ -284,7 +285,7 @@ public struct StreamTable: ~Copyable {
     ) {
         guard !directions[place].isClosed else { return }
         held -= directions[place].heldOctets
-        var framing = StreamFraming(limits: limits, context: context, parts: [])
+        var framing = StreamFraming(limits: limits, context: context, parts: [], sequence: directions[place].next)
         framing.interrupted(&directions[place], &batch)
         directions[place].close()
     }
