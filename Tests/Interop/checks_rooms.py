@@ -2,6 +2,7 @@
 
 import glob
 import os
+import random
 
 import audio
 from harness import PINHOLE, check, expect, expect_equal, until
@@ -33,10 +34,11 @@ def three_codecs(shop):
 
 def pinhole_phone(shop, server, user, tone, *more, room="board"):
     """A phone of ours in a room, recording what it hears."""
-    port = free_port()
+    # Audio ports of its own as well: phones that start together look for free ones at the same moment.
+    first = random.randrange(10_000, 19_000, 64)
     record = shop.path(f"heard-{user}.wav")
     process = shop.start(f"phone-{user}", [
-        PINHOLE, "phone", f"sip:{user}@{server.place}", "--local", f"127.0.0.1:{port}",
+        PINHOLE, "phone", f"sip:{user}@{server.place}", "--local", f"127.0.0.1:{free_port()}", "--rtp-port", first,
         "--password", PASSWORD, "--call", f"sip:{room}@{server.place}", "--tone", tone, "--record", record, "--no-sound", *more])
     return process, record
 
