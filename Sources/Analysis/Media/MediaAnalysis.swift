@@ -119,7 +119,10 @@ public struct MediaAnalysis: Sendable {
             calls.append(CallMedia(dialog: fact.dialog, file: fact.place.file, began: time))
         }
         switch fact.what {
-        case .description(let bytes, _): describe(index, fact, time, bytes)
+        case .description(let bytes, _):
+            // A refused re-INVITE or a CANCEL that came too late had not ended it.
+            if calls[index].ended != CallMedia.unknown, time > calls[index].ended { calls[index].ended = CallMedia.unknown }
+            describe(index, fact, time, bytes)
         case .answered:
             if calls[index].answered == CallMedia.unknown {
                 calls[index].answered = time

@@ -50,9 +50,13 @@ extension MediaJudge {
             var told = false
             for leg in legs where !told {
                 if case .oneWay(let quiet, let seconds) = leg.what {
-                    // Every call with one direction only, and no pair of streams anywhere: so the tap sees one leg.
-                    if both[call.file] == nil, !hasPairs.contains(call.file), single[call.file, default: 0] > 1 {
+                    // Every call with one direction only, no pair of streams anywhere, and no cause to be seen: so the tap sees
+                    // one leg.
+                    if both[call.file] == nil, !hasPairs.contains(call.file), single[call.file, default: 0] > 1,
+                        !cause(number, leg.leg, quiet: quiet).isExplained
+                    {
                         hidden[call.file, default: []].append(number)
+                        outcomes[call.dialog] = .unknown
                     } else {
                         tellOneWay(number, leg.leg, quiet: quiet, seconds: seconds)
                     }

@@ -8,6 +8,8 @@ struct SilenceCause {
     var confidence = Confidence.likely
     var evidence: [Evidence] = []
     var remedies: [Remedy] = []
+    /// Seen, not only concluded from silence.
+    var isExplained = true
 }
 
 extension MediaJudge {
@@ -27,7 +29,7 @@ extension MediaJudge {
                 "Ruled out: hold (both descriptions say sendrecv then)\(suppressionNote(own, quiet)), and a capture that sees one "
                     + "direction only."
             ], culprit: cause.culprit, confidence: cause.confidence, remedies: cause.remedies, subject: subject(call, leg))
-        if !filesWithPairs(call.file) {
+        if !filesWithPairs(call.file), !cause.isExplained {
             finding.details[0] = "Ruled out: hold (both descriptions say sendrecv then)\(suppressionNote(own, quiet))."
             finding.details.append(
                 "No other call in this capture has audio both ways: if it was taken where only one direction passes, nothing is wrong."
@@ -113,7 +115,7 @@ extension MediaJudge {
         let listener = other(quiet)
         let ends = Culprit.between(named(call, leg, quiet), named(call, leg, listener))
         guard let target = call.said(leg, caller: listener == .caller) else {
-            return SilenceCause(sentence: "Why does not show.", remedies: Self.generalRemedies)
+            return SilenceCause(sentence: "Why does not show.", remedies: Self.generalRemedies, isExplained: false)
         }
         if let refused = refusals(call, to: target.address, target.port).first {
             let box = refused.source == target.address ? name(listener) + " (\(refused.source))" : "\(refused.source)"
@@ -164,7 +166,7 @@ extension MediaJudge {
         return SilenceCause(
             sentence: "No packet of \(name(quiet)) reached the place of the capture, so it was lost before, or never sent.",
             culprit: ends,
-            remedies: Self.generalRemedies)
+            remedies: Self.generalRemedies, isExplained: false)
     }
 
     static let relay = Remedy(

@@ -122,6 +122,33 @@ struct MediaCallTests {
         #expect(findings.first?.subject.dialogs == [0, 1, 2])
     }
 
+    @Test("with a cause to be seen, every call one way is every call's fault")
+    func allExplained() {
+        var scene = MediaScene()
+        for number in 0..<2 {
+            let inner = Endpoint("192.168.1.20:\(4_000 + 10 * number)")!
+            let outer = Endpoint(a.address, UInt16(4_000 + 10 * number))
+            let two = Endpoint(b.address, UInt16(8_000 + 10 * number))
+            scene.call(
+                dialog: number, began: Double(number), ended: 12, offer: MediaScene.sdp(inner), answer: MediaScene.sdp(two))
+            scene.say(outer, two, at: Double(number) + 1.1) { $0.ssrc = UInt32(number + 1) }
+        }
+        #expect(scene.accusations() == ["media.one-way fault [0]", "media.one-way fault [1]"])
+    }
+
+    @Test("a re-INVITE that was refused does not end the call")
+    func refusedReinvite() {
+        var scene = MediaScene()
+        scene.neighbour()
+        scene.call()
+        scene.fact(.ended, fromCaller: false, at: 2)
+        scene.fact(.description(MediaScene.sdp(b), isAnswer: false), fromCaller: false, at: 2.5)
+        scene.fact(.description(MediaScene.sdp(a), isAnswer: true), fromCaller: true, at: 2.6)
+        scene.fact(.ended, fromCaller: true, at: 12)
+        scene.say(a, b, at: 1.1) { $0.seconds = 10 }
+        #expect(scene.accusations() == ["media.one-way fault [0]"])
+    }
+
     @Test("the only call of a capture: told with less confidence")
     func alone() throws {
         var scene = MediaScene()
