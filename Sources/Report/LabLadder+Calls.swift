@@ -67,6 +67,7 @@ extension MediaDrop {
         switch self {
         case .noLeg: "no call has that port"
         case .notMedia: "neither RTP nor STUN"
+        case .ownPort: "for a media port of the server itself"
         case .malformed: "lengths that do not fit"
         case .payloadType: "a payload type nobody agreed to"
         case .stranger: "not from the party's source"

@@ -11,6 +11,9 @@ public struct ScenarioReport: Sendable {
     public func text(_ style: ReportStyle = .plain, showsLadder: Bool = false) -> String {
         var text = style.paint("Scenario: \(printable(result.name))", .strong) + "\n\n"
         if showsLadder { text += LabLadder(result.records, of: result.world, from: result.start).text(style) + "\n" }
+        if !result.calls.isEmpty {
+            text += CallReviewReport(result.calls, from: result.start).text(style) + "\n"
+        }
         for outcome in result.outcomes {
             let mark = outcome.isMet ? style.glyph("✓", "ok  ") : style.glyph("✗", "FAIL")
             let tone: ReportTone = outcome.isMet ? .good : .bad
@@ -34,6 +37,7 @@ public struct ScenarioReport: Sendable {
     public var json: JSONValue {
         .object([
             ("scenario", .string(result.name)), ("success", .bool(result.isSuccess)),
+            ("calls", CallReviewReport(result.calls, from: result.start).json),
             (
                 "expectations",
                 .array(

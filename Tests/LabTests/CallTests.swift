@@ -28,7 +28,7 @@ struct Neighbourhood {
             "server", settings,
             accounts: users.map { Account(username: $0, realm: settings.realm, password: "secret", wantsDirectMedia: direct) },
             on: internet,
-            [.init(Self.serverAddress, prefixLength: 0)])
+            [.init(Self.serverAddress, prefixLength: 0)], stun: .init())
     }
 
     /// `nat`: nil puts the phone on the Internet.

@@ -15,6 +15,8 @@ public struct LabCall: Hashable, Sendable {
     /// How it ended; nil: it has not.
     public var report: CallReport?
     public var heard = ToneTranscript()
+    /// What the phone plays, in Hz; nil: something else, or nothing.
+    public var tone: Int?
     /// Digits that came.
     public var digits = ""
 

@@ -49,6 +49,14 @@ public struct ToneTranscript: Hashable, Sendable {
         return levels.isEmpty ? nil : levels[levels.count / 2]
     }
 
+    /// In how many windows from `start` to `end` `tone` was heard.
+    public func count(of tone: Int, from start: Instant, to end: Instant) -> Int {
+        guard let place = tones.firstIndex(of: tone) else { return 0 }
+        return windows.count {
+            $0.at >= start && $0.at + Self.length <= end && $0.tones.indices.contains(place) && $0.tones[place] >= Self.threshold
+        }
+    }
+
     /// From the first window in which `tone` was heard to the last; nil: never.
     public func span(of tone: Int) -> ClosedRange<Instant>? {
         guard let place = tones.firstIndex(of: tone) else { return nil }

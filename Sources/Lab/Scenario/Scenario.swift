@@ -53,6 +53,18 @@ public struct Scenario: Sendable {
         public var server: NameServer
     }
 
+    /// A call that a phone makes.
+    public struct Call: Sendable, Hashable {
+        public var from: String
+        /// What is dialled: another phone's user, a room, a service, or a SIP URI.
+        public var target: String
+        public var at: Duration
+        /// From the answer; nil: until the scenario ends.
+        public var length: Duration?
+        /// Hz.
+        public var tone: Int
+    }
+
     /// What happens at one time.
     public struct Event: Sendable, Hashable {
         public enum Action: Sendable, Hashable {
@@ -83,6 +95,10 @@ public struct Scenario: Sendable {
             case portStable(phone: String, Bool, since: Duration)
             /// REGISTERs sent up to `at`, retransmissions left out.
             case registersAtMost(phone: String, Int)
+            /// In the last second before `at` a phone hears the tone of another one, or does not.
+            case hears(phone: String, other: String, Bool)
+            /// What the newest call that a phone made comes to at `at`, as `CallReview.summary` says it.
+            case audio(phone: String, String)
             /// The router's command line has said this by `at`.
             case says(router: String, String)
         }
@@ -103,6 +119,7 @@ public struct Scenario: Sendable {
     public var phones: [Phone]
     public var stunServers: [STUN]
     public var nameServers: [Names]
+    public var calls: [Call]
     public var events: [Event]
     public var expectations: [Expectation]
 }
@@ -121,6 +138,8 @@ extension Scenario.Expectation: CustomStringConvertible {
             "from \(since.shortText) to \(at.shortText): the server sees phone \(phone) at"
                 + (wanted ? " one port" : " changing ports")
         case .registersAtMost(let phone, let most): "\(time): phone \(phone) has sent at most \(most) REGISTERs"
+        case .hears(let phone, let other, let wanted): "\(time): phone \(phone) \(wanted ? "hears" : "does not hear") \(other)"
+        case .audio(let phone, let text): "\(time): the call of phone \(phone) has come to \"\(text)\""
         case .says(let router, let text): "\(time): router \(router) has said \"\(text)\""
         }
     }

@@ -121,7 +121,9 @@ extension ScenarioReader {
             guard let user = try account.string("user"), let password = try account.string("password") else {
                 throw account.mistake("user", "expected user and password")
             }
-            accounts.append(Account(username: user, realm: settings.realm, password: password))
+            let isDirect = try account.bool("direct-media") ?? false
+            accounts.append(
+                Account(username: user, realm: settings.realm, password: password, wantsDirectMedia: isDirect))
             try account.finish()
         }
         servers.append(Scenario.Server(name: name, site: site, settings: settings, accounts: accounts, hasSTUN: hasSTUN))
@@ -188,6 +190,7 @@ extension ScenarioReader {
         settings.dnsServers = try reader.values("dns", expected: "the address of a name server") { text in
             IPAddress(text).map { Endpoint($0, 53) } ?? Endpoint(text)
         }
+        if hasCalls { try readCallSettings(&reader, &settings) }
         var startsAt: Duration? = .zero
         if let text = try reader.string("start") {
             startsAt = nil

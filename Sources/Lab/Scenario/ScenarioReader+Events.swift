@@ -4,7 +4,7 @@ import VirtualNetwork
 
 /// What happens in a scenario, and what is expected of it.
 extension ScenarioReader {
-    private func known(_ reader: inout ConfigReader, _ key: String, _ names: [String]) throws(ConfigError) -> String? {
+    func known(_ reader: inout ConfigReader, _ key: String, _ names: [String]) throws(ConfigError) -> String? {
         guard let name = try reader.string(key) else { return nil }
         guard names.contains(name) else { throw reader.mistake(key, "there is no \(key) \"\(name)\"; there are \(list(names))") }
         return name
@@ -72,11 +72,14 @@ extension ScenarioReader {
         if let most = try reader.integer("registers-at-most", in: 0...1_000_000) {
             return Scenario.Expectation(at: try time(&reader), claim: .registersAtMost(phone: phone, most), place: place)
         }
+        if let expectation = try readHearing(&reader, phone, place) { return expectation }
         throw reader.mistake(
-            "phone", "expected one of registered-by, registered, status, reachable, port-stable, registers-at-most")
+            "phone",
+            "expected one of registered-by, registered, status, reachable, port-stable, registers-at-most, hears, hears-not, audio"
+        )
     }
 
-    private func time(_ reader: inout ConfigReader) throws(ConfigError) -> Duration {
+    func time(_ reader: inout ConfigReader) throws(ConfigError) -> Duration {
         guard let at = try reader.duration("at") else {
             throw reader.mistake("at", "expected a time from the start, such as 10m")
         }

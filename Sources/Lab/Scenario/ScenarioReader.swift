@@ -15,6 +15,9 @@ struct ScenarioReader {
     var phones: [Scenario.Phone] = []
     var stunServers: [Scenario.STUN] = []
     var nameServers: [Scenario.Names] = []
+    var calls: [Scenario.Call] = []
+    /// Phones make and take calls only where there are some: a phone that never does behaves as it always did.
+    var hasCalls = false
     /// Every name given to a box, so that none is given twice.
     var taken: Set<String> = []
 
@@ -24,12 +27,14 @@ struct ScenarioReader {
         let seed = try root.value("seed", expected: "a whole number from 0 up") { UInt64($0) } ?? 2007
         let length = try root.duration("length")
         try readLinks(&root)
+        hasCalls = !root.list("calls").isEmpty
         // Routers first: hosts find their gateways among them.
         try each("routers", &root) { (reader, entry) throws(ConfigError) in try reader.readRouter(&entry) }
         try each("servers", &root) { (reader, entry) throws(ConfigError) in try reader.readServer(&entry) }
         try each("stun-servers", &root) { (reader, entry) throws(ConfigError) in try reader.readSTUN(&entry) }
         try each("name-servers", &root) { (reader, entry) throws(ConfigError) in try reader.readNames(&entry) }
         try each("phones", &root) { (reader, entry) throws(ConfigError) in try reader.readPhone(&entry) }
+        try each("calls", &root) { (reader, entry) throws(ConfigError) in reader.calls.append(try reader.readCall(&entry)) }
         var events: [Scenario.Event] = []
         try each("events", &root) { (reader, entry) throws(ConfigError) in events.append(try reader.readEvent(&entry)) }
         var expectations: [Scenario.Expectation] = []
@@ -37,12 +42,13 @@ struct ScenarioReader {
             expectations.append(try reader.readExpectation(&entry))
         }
         try root.finish()
-        let last = (events.map(\.at) + expectations.map(\.at)).max() ?? .zero
+        let callEnds = calls.map { $0.at + ($0.length ?? .zero) }
+        let last = (events.map(\.at) + expectations.map(\.at) + callEnds).max() ?? .zero
         return Scenario(
             name: name, seed: seed, start: Instant(seconds: 1_184_148_108),
             length: length ?? max(last + .seconds(60), .seconds(120)),
             links: links, routers: routers, servers: servers, phones: phones, stunServers: stunServers, nameServers: nameServers,
-            events: events, expectations: expectations)
+            calls: calls, events: events, expectations: expectations)
     }
 
     private mutating func each(

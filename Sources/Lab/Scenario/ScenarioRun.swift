@@ -19,6 +19,8 @@ public struct ScenarioResult: Sendable {
     public var outcomes: [Outcome]
     public var records: [LabRecord]
     public var ledger: RegistrationLedger
+    /// What became of each call, in order of time.
+    public var calls: [CallReview]
     /// As it stood at the end.
     public var world: LabWorld
     public var start: Instant
@@ -41,11 +43,12 @@ struct ScenarioRun {
     let scenario: Scenario
     var world: LabWorld
     private var links: [String: LinkID] = [:]
-    private var records: [LabRecord] = []
+    private(set) var records: [LabRecord] = []
 
     init(_ scenario: Scenario, seed: UInt64, isRecorded: Bool) {
         self.scenario = scenario
-        world = LabWorld(seed: seed, start: scenario.start)
+        // Every packet would be too much: a minute's call has twelve thousand on each link.
+        world = LabWorld(seed: seed, start: scenario.start, selection: [.phones, .servers, .routers, .losses])
         for link in scenario.links { links[link.name] = world.addLink(link.name, link.properties, isRecorded: isRecorded) }
         for router in scenario.routers {
             guard let lan = links[router.lan], let wan = links[router.wan] else { continue }
@@ -69,6 +72,12 @@ struct ScenarioRun {
             guard let link = links[phone.site.link] else { continue }
             let box = world.addPhone(phone.name, phone.settings, on: link, phone.site.addresses)
             if let time = phone.startsAt { world.schedule(.start(box), at: scenario.start + time) }
+        }
+        for (index, call) in scenario.calls.enumerated() {
+            guard let phone = world.box(named: call.from) else { continue }
+            let request = CallRequest(
+                id: PhoneCallID(UInt64(index + 1)), target: call.target, play: .tone(call.tone), duration: call.length)
+            world.schedule(.phone(phone, .call(request)), at: scenario.start + call.at)
         }
         for event in scenario.events {
             if let action = action(event.action) { world.schedule(action, at: scenario.start + event.at) }
@@ -99,7 +108,8 @@ struct ScenarioRun {
         records += world.takeRecords()
         return ScenarioResult(
             name: scenario.name, outcomes: outcomes.sorted { $0.0 < $1.0 }.map(\.1), records: records,
-            ledger: RegistrationLedger(records), world: world, start: scenario.start)
+            ledger: RegistrationLedger(records), calls: CallReviewer(world, records).reviews(), world: world,
+            start: scenario.start)
     }
 
     // MARK: Judging
@@ -131,6 +141,8 @@ struct ScenarioRun {
         case .registersAtMost(let phone, let most):
             let count = world.box(named: phone).flatMap { world.phone($0) }?.counters.registersSent ?? 0
             return (count <= UInt64(most), "\(count) REGISTERs")
+        case .hears(let phone, let other, let wanted): return hears(phone, other, wanted)
+        case .audio(let phone, let text): return audio(phone, text)
         case .says(let router, let text):
             let box = world.box(named: router)
             var last = "it has said nothing"

@@ -44,7 +44,10 @@ extension LabWorld {
         case .call(let request):
             if case .tone(let tone) = request.play { listen(for: tone) }
             phones[index].calls[request.id] = LabCall(id: request.id, remote: request.target, at: now)
-        case .answer(_, .tone(let tone)), .play(_, .tone(let tone)): listen(for: tone)
+            if case .tone(let tone) = request.play { phones[index].calls[request.id]?.tone = tone }
+        case .answer(let id, .tone(let tone)), .play(let id, .tone(let tone)):
+            listen(for: tone)
+            phones[index].calls[id]?.tone = tone
         default: break
         }
         phones[index].node.receive(input, at: now)
@@ -58,6 +61,7 @@ extension LabWorld {
     mutating func took(_ event: CallEvent, of id: PhoneCallID, phone index: Int) {
         if case .incoming(let from, _, _) = event {
             phones[index].calls[id] = LabCall(id: id, remote: from, at: now)
+            if case .tone(let tone)? = phones[index].node.settings.calls?.answerPlay { phones[index].calls[id]?.tone = tone }
         }
         phones[index].calls[id]?.take(event, at: now)
         guard selection.contains(.phones) else { return }
