@@ -146,3 +146,51 @@ def room(shop):
     second.end()
     for tone in (LOW, THIRD):
         second.hears(tone)
+
+
+@check("call-tls-srtp-to-udp-rtp", needs=["baresip"], root=True, timeout=60)
+def secure_to_plain(shop):
+    """Behind the NAT and its SIP helper one phone speaks TLS and nothing but SRTP; in the open another speaks UDP and plain RTP."""
+    world = World(shop, helper=True, plain=True)
+    server = Server(shop, address=SERVER, port=5060, ns=world.server, users=USERS, settings=[f"tls.listen={SERVER}:5061"])
+    waiting = Baresip(shop, "200", server.place, local=f"{PLAIN}:5060", tone=HIGH, ns=world.plain).registered()
+    secure = f"{SERVER}:5061"
+    calling = Baresip(
+        shop, "100", secure, local=f"{PHONE}:5060", tone=LOW, ns=world.lan, transport="tls", extra=";mediaenc=srtp-mand",
+        dial=f"sip:200@{secure};transport=tls").established()
+    calling.hears(HIGH)
+    waiting.hears(LOW)
+    calling.end()
+    waiting.end()
+    offers = [message for _, message in server.received("INVITE ")]
+    expect(all("RTP/SAVP" in offer and "a=crypto:" in offer for offer in offers), "SRTP in the offer of the TLS phone", offers)
+    passed_on = re.findall(r"^m=audio \d+ (\S+)", server.text[server.text.index("Transmitting"):], re.M)
+    expect("RTP/AVP" in passed_on, "plain RTP in what the UDP phone was offered", passed_on)
+
+
+@check("call-tcp", needs=["baresip"], root=True, timeout=60)
+def over_tcp(shop):
+    """Both phones over TCP, the called one behind the NAT: it is reached over the connection it made."""
+    world = World(shop, plain=True)
+    server = Server(shop, address=SERVER, port=5060, ns=world.server, users=USERS)
+    two_baresips(
+        shop, server, callee={"local": f"{PHONE}:5060", "ns": world.lan, "transport": "tcp"},
+        caller={"local": f"{PLAIN}:5060", "ns": world.plain, "transport": "tcp"})
+
+
+@check("room-pinhole-tls", root=True, timeout=60)
+def room_over_tls(shop):
+    """Two of our phones in a room over TLS with SRTP; each hears the other's tone, and the certificate is the server's own."""
+    world = World(shop, plain=True)
+    Server(shop, address=SERVER, port=5060, ns=world.server, users=USERS, settings=[f"tls.listen={SERVER}:5061"])
+    phones = []
+    for user, place, local, tone in (("100", world.lan, PHONE, LOW), ("200", world.plain, PLAIN, HIGH)):
+        record = shop.path(f"{user}.wav")
+        phones.append((record, shop.start(f"phone-{user}", [
+            PINHOLE, "phone", f"sip:{user}@{SERVER}:5061", "--password", PASSWORD, "--transport", "tls", "--tls-insecure",
+            "--local", local, "--call", f"sip:8001@{SERVER}:5061", "--tone", tone, "--record", record, "--hang-up-after", "6s",
+            "--encryption", "required", "--no-sound"], place)))
+    for record, process in phones:
+        expect_equal(process.wait(30), 0, "exit status of pinhole phone")
+    for (record, _), tone in zip(phones, (HIGH, LOW)):
+        expect(audio.heard(record, tone) >= 1, f"1 s of {tone} Hz", audio.heard(record, tone))

@@ -260,10 +260,17 @@ public struct DigestAuthenticator: Sendable {
     }
 }
 
-/// Whether two SIP URIs name the same user at the same host, whatever ports, parameters and headers they carry. Phones
-/// leave those out of the digest's URI or add them (RFC 7616 3.4.6 asks for equivalence, not for equal bytes).
-func isSameResource(_ a: ArraySlice<UInt8>, _ b: ArraySlice<UInt8>) -> Bool {
-    core(a).elementsEqual(core(b)) { lowerCased($0) == lowerCased($1) }
+/// Whether the URI that was signed and the Request-URI name the same user at the same host, whatever ports, parameters and headers they
+/// carry. Phones leave those out of the digest's URI or add them (RFC 7616 3.4.6 asks for equivalence, not for equal bytes); SIPp signs the
+/// host alone, whoever is called.
+func isSameResource(_ signed: ArraySlice<UInt8>, _ request: ArraySlice<UInt8>) -> Bool {
+    let (signed, request) = (core(signed), core(request))
+    if signed.elementsEqual(request, by: { lowerCased($0) == lowerCased($1) }) { return true }
+    guard !signed.contains(UInt8(ascii: "@")), let at = request.lastIndex(of: UInt8(ascii: "@")),
+        let scheme = request.firstIndex(of: UInt8(ascii: ":"))
+    else { return false }
+    let withoutUser = request[...scheme] + request[(at + 1)...]
+    return signed.elementsEqual(withoutUser) { lowerCased($0) == lowerCased($1) }
 }
 
 /// Scheme, user and host.

@@ -216,6 +216,8 @@ struct DigestAuthenticatorTests {
             ("sip:pinhole", "sip:pinhole:5060;transport=udp", true), ("SIP:Pinhole", "sip:pinhole", true),
             ("sip:[2001:db8::1]:5070", "sip:[2001:db8::1]", true), ("sip:pinhole", "sip:pinhole.example", false),
             ("sip:a@pinhole", "sip:b@pinhole", false), ("sips:pinhole", "sip:pinhole", false),
+            ("sip:pinhole:5060", "sip:200@pinhole:5060", true), ("sip:203.0.113.9", "sip:200@pinhole", false),
+            ("sip:200@pinhole", "sip:pinhole", false),
         ])
     func equivalentURI(digest: String, request: String, isGood: Bool) {
         var server = server()

@@ -1,0 +1,47 @@
+"""SIPp calls SIPp through `pinhole serve`: one side plays a capture, the other sends its RTP back; the server's records say what it saw."""
+
+import json
+import os
+
+from harness import PINHOLE, check, expect, expect_equal, template
+from programs import MD5_ONLY, Server, free_port, sipp
+
+PCAP = "/usr/share/sip-tester/g711a.pcap"
+
+
+def records(server):
+    status, text = server.shop.run("calls", [PINHOLE, "calls", "--json", "--last", 1000, *server.common])
+    expect_equal(status, 0, "exit status of pinhole calls")
+    return json.loads(text)["calls"]
+
+
+def answering(shop, server, address):
+    """SIPp as user 200: registered, then answering from the same port with its echo of RTP."""
+    port, media = free_port(address), free_port(address) & ~1
+    status = sipp(shop, "sipp/register.xml", server.place, local=address, port=port, user="200").wait()
+    expect_equal(status, 0, "exit status of the registering SIPp")
+    return shop.start("sipp-answer", [
+        "sipp", "-sf", os.path.join(os.path.dirname(__file__), "sipp/answer.xml"), "-i", address, "-p", port, "-mi", address, "-mp", media,
+        "-rtp_echo", "-nostdin"])
+
+
+@check("sipp-call-with-media", needs=["sipp"], root=True, timeout=60)
+def sipp_call(shop):
+    """Five calls at once, each with three seconds of A-law out and back again."""
+    server = Server(shop, users=("100", "200"), settings=[MD5_ONLY, "keepalive.interval=off"])
+    answering(shop, server, "127.0.0.1")
+    scenario = template(
+        "sipp/call.xml", shop.path("call.xml"), SECONDS="3", MEDIA="[auto_media_port]", PLAY=f'play_pcap_audio="{PCAP}"')
+    calling = sipp(
+        shop, scenario, server.place, local="127.0.0.1", port=free_port(), calls=5, rate=5,
+        extra=("-mi", "127.0.0.1", "-mp", 31000))
+    expect_equal(calling.wait(30), 0, "exit status of the calling SIPp")
+    server.process.signal(15)
+    server.process.wait()
+    found = records(server)
+    expect_equal(len(found), 5, "records of calls")
+    for call in found:
+        expect_equal((call["status"], call["codec"]), (200, "PCMA"), "status and codec of a call")
+        for party in call["parties"]:
+            verdict = party["streams"][0]["verdict"]
+            expect("nothing" not in verdict and " 0 % lost" in verdict, f"media from {party['address']}, none lost", verdict)
