@@ -21,7 +21,7 @@ public struct SourceLatch: Sendable {
 
     /// How much speaks for an endpoint, before any packet of its own does.
     private enum Rank: UInt8, Comparable, Sendable {
-        case none, formerSource, sameAddress
+        case none, sameAddress
 
         static func < (a: Rank, b: Rank) -> Bool { a.rawValue < b.rawValue }
     }
@@ -45,8 +45,9 @@ public struct SourceLatch: Sendable {
     /// Whoever has less to show waits until one that has more was not heard for this long; and where the party's address is known, any
     /// other address waits this long for a packet from there.
     public static let precedence = Duration.milliseconds(500)
-    /// How long a source is still heard, and not believed anew, after an SDP that names another: its last packets are on the way.
-    static let farewell = Duration.seconds(1)
+    /// How long after a new epoch the former source is heard without being settled on again: its last packets may be on the way, and the
+    /// first ones from where the party has gone.
+    public static let farewell = Duration.seconds(3)
 
     /// The last settled source; still trusted while a new epoch has not settled on another.
     public private(set) var source: Endpoint?
@@ -58,7 +59,9 @@ public struct SourceLatch: Sendable {
     private var ssrc: UInt32 = 0
     private var sequence: UInt16 = 0
     private var lastHeard = Instant.epoch
-    private var formerBarredUntil: Instant?
+    private var farewellUntil: Instant?
+    /// The newest SDP names another endpoint than the one before.
+    private var hasGone = false
     /// Packets of the source that were weighed before it was settled on.
     public private(set) var weighedBefore = 0
 
@@ -76,7 +79,7 @@ public struct SourceLatch: Sendable {
     public var destination: Endpoint? {
         if needsICE { return source }
         // A party that changed its address in SDP has gone there.
-        if isOpen, formerBarredUntil != nil { return signalled }
+        if isOpen, hasGone { return signalled }
         return source ?? signalled
     }
 
@@ -85,7 +88,10 @@ public struct SourceLatch: Sendable {
     /// `kin`: an address that belongs to the party (its signalling comes from there). `latches`: false where only `signalled` is ever
     /// believed. `needsICE`: only `nominate` settles.
     public mutating func open(signalled: Endpoint?, kin: IPAddress?, latches: Bool, needsICE: Bool, at now: Instant) {
-        formerBarredUntil = source != nil && signalled != nil && self.signalled != signalled ? now + Self.farewell : nil
+        farewellUntil = source == nil ? nil : now + Self.farewell
+        // Not so where it names an address that nobody vouches for: then what is sent goes on to where the party was heard.
+        let isVouchedFor = !latches || signalled?.address == kin || signalled?.address == source?.address
+        hasGone = source != nil && signalled != nil && self.signalled != signalled && isVouchedFor
         self.signalled = signalled
         self.kin = kin
         self.latches = latches
@@ -101,7 +107,8 @@ public struct SourceLatch: Sendable {
         guard !needsICE, latches else { return }
         if source?.address != address { source = nil }
         isOpen = true
-        formerBarredUntil = nil
+        farewellUntil = nil
+        hasGone = false
         forgetCandidates()
     }
 
@@ -141,19 +148,16 @@ public struct SourceLatch: Sendable {
             return .locked
         }
         guard latches else { return .stranger }
-        var rank = Rank.none
-        let isFormer = endpoint == source
-        if isFormer {
-            if let barred = formerBarredUntil, now < barred {
-                heard(ssrc, sequence, at: now)
-                return .accepted
-            }
-            rank = .formerSource
+        if endpoint == source {
+            heard(ssrc, sequence, at: now)
+            if let farewellUntil, now < farewellUntil { return .accepted }
+            weighedBefore = 0
+            lock(endpoint, means)
+            return .locked
         }
-        guard learns || authenticated || isFormer else { return .weighed }
-        if endpoint.address == signalled?.address || endpoint.address == kin { rank = .sameAddress }
-        let verdict = weigh(endpoint, ssrc, sequence, rank, authenticated, .learnt, at: now)
-        return verdict == .weighed && isFormer ? .accepted : verdict
+        guard learns || authenticated else { return .weighed }
+        let isSameAddress = endpoint.address == signalled?.address || endpoint.address == kin
+        return weigh(endpoint, ssrc, sequence, isSameAddress ? .sameAddress : .none, authenticated, .learnt, at: now)
     }
 
     /// Whether a packet from there can matter at all: what is not worth an SRTP authentication need not get one.
@@ -200,7 +204,11 @@ public struct SourceLatch: Sendable {
     /// Whether nobody with more to show is heard, or may yet be.
     private func isUnrivalled(_ rank: Rank, _ means: MediaSource.Means, at now: Instant) -> Bool {
         guard means == .learnt else { return true }
-        if rank == .none, kin != nil, let weighingSince, now - weighingSince < Self.precedence { return false }
+        if rank == .none {
+            if kin != nil, let weighingSince, now - weighingSince < Self.precedence { return false }
+            // The former source still speaks.
+            if source != nil, now - lastHeard < Self.precedence { return false }
+        }
         return !candidates.contains { $0.rank > rank && now - $0.heard < Self.precedence }
     }
 
@@ -208,7 +216,8 @@ public struct SourceLatch: Sendable {
         source = endpoint
         self.means = means
         isOpen = false
-        formerBarredUntil = nil
+        farewellUntil = nil
+        hasGone = false
         forgetCandidates()
     }
 

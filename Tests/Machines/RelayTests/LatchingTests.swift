@@ -173,12 +173,48 @@ struct LatchingTests {
             world.slotA,
             MediaRemote(epoch: 2, rtp: RelayWorld.privateA, formats: [.pcmu], signallingSource: RelayWorld.publicA.address),
             at: world.now)
-        #expect(world.hear(&a, 10) == Array(repeating: "forwarded", count: 10))
-        // Its three packets settled it again.
-        #expect(world.lockedSources().map(\.endpoint) == [RelayWorld.publicA, RelayWorld.publicA])
+        _ = world.lockedSources()
+        #expect(world.hear(&a, 149) == Array(repeating: "forwarded", count: 149))
+        #expect(world.lockedSources().isEmpty)
+        // After 3 s without another it is settled on again.
+        #expect(world.hear(&a, 1) == ["forwarded"])
+        #expect(world.lockedSources().map(\.endpoint) == [RelayWorld.publicA])
     }
 
-    @Test("A re-INVITE that names another endpoint: the last packets of the old one pass for a second and do not settle it")
+    @Test(
+        "A phone that takes another port in a re-INVITE is followed, though its old packets still come and its SDP shows nothing of it"
+    )
+    func newPort() {
+        var world = RelayWorld.bridged { a, _ in a.rtp = nil }
+        var a = RelayWorld.Stream(RelayWorld.publicA)
+        _ = world.hear(&a, 5)
+        world.table.remote(
+            world.slotA, MediaRemote(epoch: 2, rtp: nil, formats: [.pcmu], signallingSource: RelayWorld.publicA.address),
+            at: world.now)
+        #expect(world.hear(&a, 20) == Array(repeating: "forwarded", count: 20))
+        var new = RelayWorld.Stream(Endpoint(RelayWorld.publicA.address, 60_000), ssrc: 0xbbbb)
+        #expect(world.hear(&new, 4) == ["weighed", "weighed", "forwarded", "forwarded"])
+        #expect(world.hear(&a, 1) == ["stranger"])
+    }
+
+    @Test("A stranger does not get in by way of a re-INVITE while the party is heard")
+    func strangerAtReinvite() {
+        var world = RelayWorld.bridged()
+        var a = RelayWorld.Stream(RelayWorld.publicA)
+        _ = world.hear(&a, 5)
+        world.table.remote(
+            world.slotA,
+            MediaRemote(epoch: 2, rtp: RelayWorld.privateA, formats: [.pcmu], signallingSource: RelayWorld.publicA.address),
+            at: world.now)
+        var attacker = RelayWorld.Stream(RelayWorld.attacker, ssrc: 0x6666)
+        for _ in 0..<100 {
+            #expect(world.word(world.hear(&attacker)).first != "f")
+            #expect(world.word(world.hear(&a)) == "forwarded")
+        }
+        #expect(world.verdictA.source?.endpoint == RelayWorld.publicA)
+    }
+
+    @Test("A re-INVITE that names another endpoint: the last packets of the old one pass and do not settle it")
     func addressChange() {
         var world = RelayWorld.bridged()
         var old = RelayWorld.Stream(RelayWorld.endpointB, on: RelayWorld.portB)
