@@ -44,7 +44,8 @@ def short_port():
 class Server:
     """`pinhole serve` with a database and accounts of its own."""
 
-    def __init__(self, shop, address="127.0.0.1", port=None, ns=None, users=("100",), settings=(), extra=("--no-stun",), trusted=True):
+    def __init__(self, shop, address="127.0.0.1", port=None, ns=None, users=("100",), settings=(), extra=("--no-stun",), trusted=True, quiet=False):
+        self.quiet = quiet
         self.shop, self.ns, self.address = shop, ns, address
         self.port = port or free_port(address)
         self.database = shop.path("pinhole.db")
@@ -69,7 +70,7 @@ class Server:
     def start(self):
         settings = [word for setting in self.settings for word in ("--set", setting)]
         self.process = self.shop.start(
-            "serve", [PINHOLE, "serve", "--listen", self.place, *self.common, "--sip-debug", *settings, *self.extra], self.ns)
+            "serve", [PINHOLE, "serve", "--listen", self.place, *self.common, *([] if self.quiet else ["--sip-debug"]), *settings, *self.extra], self.ns)
         self.process.wait_for(rf"SIP over UDP: listening on {re.escape(self.place)}", what="the server to listen")
         if "--no-stun" not in self.extra:
             self.process.wait_for("STUN: listening on")
@@ -104,12 +105,13 @@ def header(message, name):
     return found.group(1) if found else None
 
 
-def sipp(shop, scenario, target, *, local, port, user="100", password=PASSWORD, calls=1, rate=10, ns=None, extra=(), timeout=20):
-    """Starts SIPp with a scenario of ours; messages go to sipp-messages.trace."""
+def sipp(shop, scenario, target, *, local, port, user="100", password=PASSWORD, calls=1, rate=10, ns=None, extra=(), timeout=20,
+         trace=True):
+    """Starts SIPp with a scenario of ours; messages go to sipp-messages.trace unless told otherwise."""
+    messages = ["-trace_msg", "-message_file", shop.path("sipp-messages.trace")] if trace else []
     arguments = [
         "sipp", target, "-sf", os.path.join(HERE, scenario), "-i", local, "-p", port, "-s", user, "-au", user, "-ap", password,
-        "-m", calls, "-r", rate, "-nostdin", "-timeout", f"{timeout}s", "-timeout_error", "-trace_err", "-error_file", shop.path("sipp-errors.trace"),
-        "-trace_msg", "-message_file", shop.path("sipp-messages.trace"), *extra]
+        "-m", calls, "-r", rate, "-nostdin", "-timeout", f"{timeout}s", "-timeout_error", "-trace_err", "-error_file", shop.path("sipp-errors.trace"), *messages, *extra]
     return shop.start("sipp", arguments, ns)
 
 
