@@ -87,9 +87,9 @@ public struct MatrixReport: Sendable {
                     line += style.paint(standing.glyph(style), standing.tone) + letter(of: result, in: reasons)
                 }
             }
-            text += line + "\n"
+            text += line + audioColumn(cells[row].map { Array($0.values) } ?? [], style) + "\n"
         }
-        text += "\n" + legend(style) + "\n" + reasonList(reasons, style)
+        text += "\n" + legend(style) + "\n" + reasonList(reasons, style) + silenceList(style)
         return text
     }
 
@@ -116,7 +116,7 @@ public struct MatrixReport: Sendable {
             ("registered", .bool(result.isRegistered)),
             ("registeredShare", .number((result.registeredShare * 10_000).rounded() / 10_000)), ("reachable", .object(reach)),
             ("flapping", .bool(result.isFlapping)), ("mappingSurprises", .integer(result.mappingSurprises)),
-            ("registers", .integer(result.registers)), ("reason", .string(result.reason)),
+            ("registers", .integer(result.registers)), ("reason", .string(result.reason)), ("audio", Self.json(result.audio)),
         ])
     }
 
@@ -155,7 +155,7 @@ public struct MatrixReport: Sendable {
         init(_ cell: MatrixCell) { self.init(cell.mapping, cell.filtering, cell.udpTimer) }
     }
 
-    private static let labelWidth = 26
+    private static let labelWidth = 24
 
     /// Nine pairs, each with both timers.
     private static let columns: [[ColumnKey]] = Dependence.allCases.flatMap { mapping in
@@ -178,8 +178,11 @@ public struct MatrixReport: Sendable {
                 filterings += (index == 0 ? "  " : " ") + padded(short(filtering), to: 4)
             }
         }
-        let names =
-            padded("STUN  ALG  NAT  profile", to: Self.labelWidth) + "  filtering above; a pair: UDP timer 30, 300 s"
+        var names =
+            padded("STUN  ALG  NAT  profile", to: Self.labelWidth) + "  "
+            + padded("filtering above; a pair: UDP timer 30, 300 s", to: 46)
+        filterings += "  audio"
+        names += "   both"
         return [mappings, filterings, names].map { line in
             style.paint(String(line.reversed().drop { $0 == " " }.reversed()), .strong) + "\n"
         }.joined()

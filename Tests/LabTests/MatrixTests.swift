@@ -75,6 +75,21 @@ struct MatrixTests {
         }
     }
 
+    @Test(
+        "with Pinhole's server a call has audio both ways behind every kind of mapping and filtering, helper or not, STUN or not",
+        arguments: [false, true])
+    func audio(natHandling: Bool) {
+        for cell in MatrixCell.all
+        where cell.server == .pinhole && cell.natHandling == natHandling && cell.udpTimer == .seconds(30) {
+            let matrix = Matrix(length: .seconds(120))
+            let result = matrix.run(cell)
+            #expect(result.audio == .bothWays, "\(cell)")
+        }
+    }
+
+    @Test("chan_sip's profile takes no calls, and the matrix does not pretend otherwise")
+    func noCalls() { #expect(cell(.chanSIP).audio == .noCalls) }
+
     @Test("every cell of a sample gives the same result twice", arguments: [0, 77, 150, 287])
     func determinism(index: Int) {
         let cell = MatrixCell.all[index]

@@ -84,6 +84,7 @@ import Testing
                 return reach
             }
             result.reason = "it works"
+            result.audio = result.cell.server == .pinhole ? .bothWays : .noCalls
             change(index, &result)
             return result
         }
@@ -111,8 +112,8 @@ import Testing
         let lines = text.split(separator: "\n").map(String.init)
         let rows = lines.filter { $0.hasPrefix("on ") || $0.hasPrefix("off") }
         #expect(rows.count == 16)
-        #expect(rows[0] == "off   off  off  chan_sip    XbXb XbXb XbXb  XbXb XbXb XbXb  XbXb XbXb XbXb")
-        #expect(rows[15] == "on    on   on   pinhole     #a#a #a#a #a#a  #a#a #a#a #a#a  #a#a #a#a #a#a")
+        #expect(rows[0] == "off   off  off  chan_sip  XbXb XbXb XbXb  XbXb XbXb XbXb  XbXb XbXb XbXb      -")
+        #expect(rows[15] == "on    on   on   pinhole   #a#a #a#a #a#a  #a#a #a#a #a#a  #a#a #a#a #a#a  18/18")
         #expect(text.contains("X   100  not registered"))
         #expect(text.contains("~    10  registers again"))
         #expect(text.contains("+    20  registered; an inbound request arrives after some"))
@@ -120,6 +121,20 @@ import Testing
         #expect(text.contains("#   155  registered; an inbound request arrives after every"))
         #expect(lines.contains("a   188  it works") && lines.contains("b   100  port 0 is closed"))
         for line in lines { #expect(displayWidth(line) <= 80, "\(line)") }
+    }
+
+    @Test("a row counts its calls with audio both ways; what silences the others is told once with its count")
+    func audio() {
+        let results = Self.results { index, result in
+            guard result.cell.server == .pinhole else { return }
+            if index >= 18, index < 24 { result.audio = .broken(because: "lost at port \(index)") }
+            if index == 24 { result.audio = .notAnswered(because: "refused: 403 Forbidden") }
+        }
+        let text = MatrixReport(Self.matrix, results).text(ReportStyle(isUnicode: false, width: 80))
+        let lines = text.split(separator: "\n").map(String.init)
+        #expect(lines.first { $0.hasPrefix("off") && $0.contains("pinhole") }?.hasSuffix("  11/18") == true)
+        #expect(lines.contains("      6  silence: lost at port 18") && lines.contains("      1  no call: refused: 403 Forbidden"))
+        #expect(text.contains("137 of 144"))
     }
 
     @Test("JSON is an object with an array of 288 cells whose keys keep their order")
@@ -132,6 +147,7 @@ import Testing
             text.contains(#""mapping":"endpoint-independent","filtering":"endpoint-independent","udpTimer":30,"registered":true"#)
         )
         #expect(text.contains(#""reachable":{"30":true,"120":true,"600":true},"flapping":false"#))
+        #expect(text.components(separatedBy: #""audio":"both ways""#) == 145)
         #expect(text.components(separatedBy: #""reason":"it works""#) == 289)
     }
 }

@@ -71,6 +71,17 @@ public struct MatrixResult: Hashable, Sendable {
         public var isReached: Bool?
     }
 
+    /// What a call to the server's echo test came to, made when the run was over.
+    public enum Audio: Hashable, Sendable {
+        /// The phone heard itself: its sound went both ways.
+        case bothWays
+        /// The call stood, but it did not.
+        case broken(because: String)
+        case notAnswered(because: String)
+        /// The server's profile takes no calls.
+        case noCalls
+    }
+
     public var cell: MatrixCell
     /// At the end of the run the phone says so and the server agrees.
     public var isRegistered: Bool
@@ -86,4 +97,5 @@ public struct MatrixResult: Hashable, Sendable {
     public var registers: Int
     /// In one line, in plain words.
     public var reason: String
+    public var audio: Audio = .noCalls
 }

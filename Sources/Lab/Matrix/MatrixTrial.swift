@@ -41,6 +41,7 @@ struct MatrixTrial {
             phoneSettings = PhoneSettings(identity: identity, locals: [Endpoint(phoneAddress, 5060)], stunServer: stun)
         }
         if !cell.phoneUsesSTUN { phoneSettings.stunServer = nil }
+        phoneSettings.calls = .init()
         phone = world.addPhone(
             "phone", phoneSettings, on: home, [HostStack.HostAddress(phoneAddress, prefixLength: 24, gateway: .v4(routerAddress))]
         )
@@ -137,12 +138,28 @@ struct MatrixTrial {
         let isRegistered = (status?.isRegistered ?? false) && isBound
         let isFlapping = evidence.mappingSurprises >= Matrix.flappingFrom
         let registers = Int(world.phone(phone)?.counters.registersSent ?? 0)
-        return MatrixResult(
+        var result = MatrixResult(
             cell: cell, isRegistered: isRegistered, registeredShare: registeredShare, reach: reach, isFlapping: isFlapping,
             mappingSurprises: evidence.mappingSurprises, registers: registers,
             reason: evidence.reason(
                 cell, isRegistered: isRegistered, isFlapping: isFlapping, reach: reach, status: status,
                 stale: world.server(server)?.counters.stale ?? 0, keepalive: world.server(server)?.settings.keepalive.interval))
+        if cell.server == .pinhole { result.audio = audio() }
+        return result
+    }
+
+    /// Calls the echo test for a moment, on a copy of the world.
+    private func audio() -> MatrixResult.Audio {
+        var copy = world
+        _ = copy.takeRecords()
+        copy.select([.phones, .servers, .routers, .losses])
+        let request = CallRequest(id: PhoneCallID(1), target: "600", play: .tone(440), duration: .milliseconds(2_000))
+        copy.perform(.phone(phone, .call(request)))
+        _ = copy.run(until: copy.now + Self.patience) { $0.calls(of: phone).first?.report != nil }
+        guard let review = CallReviewer(copy, copy.records).reviews().first else { return .noCalls }
+        guard review.answeredAt != nil else { return .notAnswered(because: review.outcome) }
+        guard let way = review.ways.first else { return .broken(because: "it was over before anything could be heard") }
+        return way.isHeard ? .bothWays : .broken(because: way.reason?.text ?? "it was heard for a part of the time only")
     }
 }
 
