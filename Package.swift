@@ -219,6 +219,7 @@ let package = Package(
         tests("Media", "Edges/Media", ["Base", "RTP", "MediaControl", "Relay", "MediaPlane", "LinuxEdge", "SRTP", "Media"]),
         tests("Recording", "Edges/Recording", ["Base", "Codecs", "Conference", "LinuxEdge", "Recording"]),
         tests("Speech", "Edges/Speech", ["Codecs", "Conference", "Speech"]),
+        tests("PhoneEdge", "Edges/PhoneEdge", ["Base", "Codecs", "LinuxEdge", "PhoneNode", "PhoneEdge", "ReportText"]),
         tests("Storage", "Edges/Storage", ["Base", "SIPStack", "ServerNode", "Storage"]),
         tests("Streams", "Edges/Streams", ["Base", "SIP", "Streams"]),
         tests(

@@ -42,6 +42,12 @@ struct PhoneCallOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Hang up so long after the answer.", valueName: "duration"))
     var hangUpAfter: String?
 
+    @Option(help: ArgumentHelp("Send this text as a message to --to, and leave.", valueName: "text"))
+    var text: String?
+
+    @Option(help: ArgumentHelp("Who gets the text.", valueName: "target"))
+    var to: String?
+
     @Option(help: "How long an unanswered call is waited for.")
     var ringFor = "60s"
 
@@ -86,10 +92,12 @@ struct PhoneCallOptions: ParsableArguments {
         guard (dtmf ?? "").allSatisfy({ "0123456789*#ABCD".contains($0) }) else {
             throw ValidationError("--dtmf takes 0-9, *, # and A-D.")
         }
+        guard (text == nil) == (to == nil) else { throw ValidationError("--text and --to belong together.") }
         return PhonePlan(
             targets: call, play: source, record: record, dtmf: dtmf ?? "",
             dtmfDelay: try phoneDuration(dtmfDelay, "--dtmf-delay"),
-            hangUpAfter: hangUp, isOnce: once, answers: answer, sound: noSound ? nil : soundDevice)
+            hangUpAfter: hangUp, isOnce: once, answers: answer, sound: noSound ? nil : soundDevice,
+            text: text.flatMap { text in to.map { PhonePlan.Text(to: $0, text: text) } })
     }
 
     func settings(locals: [Endpoint]) throws -> CallSettings {
@@ -149,6 +157,11 @@ struct PhoneCallOptions: ParsableArguments {
 
 /// What `pinhole phone` shall do with calls.
 struct PhonePlan: Sendable {
+    struct Text: Sendable {
+        var to: String
+        var text: String
+    }
+
     var targets: [String]
     /// nil: the microphone where there is one.
     var play: PlaySource?
@@ -160,4 +173,5 @@ struct PhonePlan: Sendable {
     var answers: Bool
     /// nil: none.
     var sound: String?
+    var text: Text?
 }

@@ -18,6 +18,7 @@ final class PhonePrinter {
     private var last = ""
     private var bottom = ""
     private var shown = ""
+    private var unreachable: Set<Endpoint> = []
 
     init(name: String, sipDebug: Bool) {
         self.name = name
@@ -34,7 +35,10 @@ final class PhonePrinter {
             write(text)
         case .trace(let trace):
             if sipDebug, let text = debug.text(trace, at: now) { write(text) }
-        case .sendFailed(let destination, let error): write("could not send to \(destination): \(error)\n")
+        case .sendFailed(let destination, let error):
+            // Once a destination: fifty audio packets a second may meet the same fate.
+            guard unreachable.count < 1_000, unreachable.insert(destination).inserted else { return }
+            write("could not send to \(destination): \(error)\n")
         case .call, .audio, .text, .textSent, .woken: break
         }
     }

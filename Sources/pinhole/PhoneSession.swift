@@ -53,6 +53,7 @@ final class PhoneSession: @unchecked Sendable {
     }
 
     private var status: Int32 {
+        if plan.text != nil, hasFailed || !hasBegun { return 1 }
         guard !plan.targets.isEmpty || plan.answers && plan.isOnce else { return plan.isOnce && !wasRegistered ? 1 : 0 }
         guard hasBegun, !reports.isEmpty, !hasFailed else { return 1 }
         if reports.contains(where: { if case .impossible = $0.end { true } else { false } }) { return 1 }
@@ -82,6 +83,7 @@ final class PhoneSession: @unchecked Sendable {
         if !phone.settings.registers, plan.answers {
             printer.line("takes calls at \(phone.settings.locals.map(\.description).joined(separator: ", "))")
         }
+        if let text = plan.text { phone.post(.sendText(to: text.to, text.text)) }
         for (index, target) in plan.targets.enumerated() {
             phone.post(
                 .call(
@@ -97,7 +99,7 @@ final class PhoneSession: @unchecked Sendable {
             printer.print(event, at: now)
             wasRegistered = wasRegistered || status.isRegistered
             if status.isRegistered { begin() }
-            let isAsked = plan.isOnce && !plan.answers || !plan.targets.isEmpty
+            let isAsked = plan.isOnce && !plan.answers || !plan.targets.isEmpty || plan.text != nil
             if isAsked, !hasBegun, status.isFailure { fail() }
             if plan.isOnce, !plan.answers, plan.targets.isEmpty, status.isRegistered { phone.stop() }
         case .call(let id, let call): took(id, call, at: now)
@@ -109,7 +111,10 @@ final class PhoneSession: @unchecked Sendable {
                 recordings.removeValue(forKey: id)?.close()
             }
         case .text(let from, let text): printer.line("\(from) writes: \(text)")
-        case .textSent(let to, let code, let reason): printer.line("message to \(to): \(code) \(reason)")
+        case .textSent(let to, let code, let reason):
+            printer.line(code == 0 ? "text to \(to): \(reason)" : "text to \(to): \(code) \(reason)")
+            if !(200..<300 ~= code) { hasFailed = true }
+            if plan.targets.isEmpty { phone.stop() }
         case .woken:
             if !phone.settings.registers { begin() }
             for byte in takeKeys() { pressed(byte, at: now) }

@@ -139,6 +139,8 @@ public struct PhoneConsole: Sendable {
             begin(Line(id: id, remote: from, phase: .incoming))
             return "\(name.map { "\($0) " } ?? "")\(from) calls"
         case .calling(let target, let next):
+            // Again with credentials: nothing new for a person.
+            if let known = lines.first(where: { $0.id == id }), known.remote == target, known.phase == .calling { return nil }
             begin(Line(id: id, remote: target, phase: .calling))
             return "calling \(target) at \(next)"
         case .progress(let code, let reason):
@@ -181,22 +183,24 @@ public struct PhoneConsole: Sendable {
     public func statusLine(_ style: ReportStyle, at now: Instant) -> String {
         if let (kind, text) = prompt { return "\(kind.question): \(String(decoding: text, as: UTF8.self))" }
         guard let line = lines.first(where: { $0.id == selected }) ?? lines.last else { return "" }
-        var parts: [String] = []
-        let (text, tone) = line.phase.shown(at: now)
-        parts.append(style.paint(text, tone))
-        parts.append(ReportText.printable(line.remote))
+        var parts: [(text: String, tone: ReportTone?)] = [line.phase.shown(at: now), (ReportText.printable(line.remote), nil)]
         if let media = line.media {
-            parts.append(media.codec + (media.isSRTP ? " SRTP" : ""))
-            if media.heldByUs { parts.append("on hold") }
-            if media.heldByThem { parts.append("held by the other side") }
+            parts.append((media.codec + (media.isSRTP ? " SRTP" : ""), nil))
+            if media.heldByUs { parts.append(("on hold", nil)) }
+            if media.heldByThem { parts.append(("held by the other side", nil)) }
         }
-        if line.isMuted { parts.append("muted") }
-        if case .talking = line.phase, !line.hasHeard { parts.append(style.paint("no audio yet", .warning)) }
-        if !line.digits.isEmpty { parts.append("sent \(line.digits)") }
-        if lines.count > 1 { parts.append("\(lines.count) calls") }
-        parts.append(
-            style.paint(line.phase == .incoming ? "a answer  h refuse" : "h hang up  p hold  m mute  t transfer  ? keys", .dim))
-        return parts.joined(separator: "  ")
+        if line.isMuted { parts.append(("muted", nil)) }
+        if case .talking = line.phase, !line.hasHeard { parts.append(("no audio yet", .warning)) }
+        if !line.digits.isEmpty { parts.append(("sent \(line.digits)", nil)) }
+        if lines.count > 1 { parts.append(("\(lines.count) calls", nil)) }
+        parts.append((line.phase == .incoming ? "a answer  h refuse" : "h hang up  p hold  m mute  t transfer  ? keys", .dim))
+        // A line that wraps could not be taken back; what does not fit is left out, the hints first.
+        var width = -2
+        let shown = parts.prefix { part in
+            width += displayWidth(part.text) + 2
+            return width < style.width
+        }
+        return shown.map { style.paint($0.text, $0.tone) }.joined(separator: "  ")
     }
 }
 
