@@ -11,6 +11,8 @@ struct DialogState: Sendable {
         /// What the client writes of itself; inbound packets may go there.
         var contact = HostPort()
         var via = HostPort()
+        /// What the server's side writes of itself.
+        var peerContact = HostPort()
         var viaCount: UInt8 = 0
         var isStream = false
     }

@@ -110,6 +110,7 @@ extension SignallingTable {
             }
             if leg.server == source, leg.client == destination {
                 step.leg = UInt8(index)
+                learnPeer(&dialogs[number].legs[index], step)
                 return
             }
         }
@@ -132,6 +133,13 @@ extension SignallingTable {
             if step.isRequest, isForwarded(step, number) { continue }
             if leg.server == source, leg.client.address == destination.address || isMeant(leg, destination) {
                 step.leg = UInt8(index)
+                learnPeer(&dialogs[number].legs[index], step)
+                return
+            }
+            // To where the callee said it is, though it is elsewhere.
+            if leg.client == source, isAt(leg.peerContact, destination) {
+                step.leg = UInt8(index)
+                step.flags.insert(.fromClient)
                 return
             }
         }
@@ -176,10 +184,18 @@ extension SignallingTable {
         if step.contact.kind != .none { leg.contact = step.contact }
     }
 
+    @inline(__always)
+    private func learnPeer(_ leg: inout DialogState.Leg, _ step: Step) {
+        if step.contact.kind != .none { leg.peerContact = step.contact }
+    }
+
+    private func isAt(_ host: HostPort, _ endpoint: PackedEndpoint) -> Bool {
+        host.kind == .address && host.address == endpoint.address && host.portOrDefault == endpoint.port
+    }
+
     /// A packet to where the client said it is, though it is elsewhere.
     private func isMeant(_ leg: DialogState.Leg, _ destination: PackedEndpoint) -> Bool {
-        (leg.contact.kind == .address && leg.contact.address == destination.address
-            && leg.contact.portOrDefault == destination.port)
+        isAt(leg.contact, destination)
             || (leg.via.kind == .address && leg.via.address == destination.address)
     }
 

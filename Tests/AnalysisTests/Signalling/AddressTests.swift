@@ -57,6 +57,23 @@ struct AddressTests {
         #expect(talk.accusations() == [])
     }
 
+    @Test("an ACK sent to the callee's private Contact is lost: that is the fault, not the missing ACK")
+    func lostACK() {
+        var talk = Talk()
+        let invite =
+            "INVITE sip:alice@198.51.100.7:40000 SIP/2.0\r\nVia: SIP/2.0/UDP 203.0.113.10;branch=z9hG4bKin\r\nFrom: <sip:bob@pbx.example>;tag=b1\r\n"
+            + "To: <sip:alice@pbx.example>\r\nCall-ID: plain\r\nCSeq: 1 INVITE\r\nContact: <sip:bob@203.0.113.10>\r\nContent-Length: 0\r\n\r\n"
+        talk.down(0, invite)
+        let ok = talk.response(200, to: invite, ["Contact: <sip:alice@192.168.1.20:5060>"])
+        let ack = invite.replacing("INVITE", with: "ACK").replacing("z9hG4bKin", with: "z9hG4bKack")
+        for gap in [0, 0.5, 1.5, 3.5, 7.5] {
+            talk.up(1 + gap, ok)
+            talk.down(1.02 + gap, ack, to: Endpoint("192.168.1.20:5060")!)
+        }
+        talk.later(60)
+        #expect(talk.accusations() == ["fault nat.private-contact"])
+    }
+
     @Test("a call sent to the private address somebody registered is a fault")
     func lostCall() {
         var talk = Talk()
