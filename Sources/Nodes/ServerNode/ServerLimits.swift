@@ -63,13 +63,14 @@ public struct ServerLimits: Hashable, Sendable {
 
     public init() {}
 
-    /// No limit on rates: for benchmarks and trusted networks. The tables keep their caps.
+    /// No limit on rates, nor on the calls of one account: for benchmarks and trusted networks. The tables keep their caps.
     public static var trusted: ServerLimits {
         var limits = ServerLimits()
         limits.messagesPerSource = nil
         limits.unprovedRepliesPerSource = nil
         limits.unprovedReplies = nil
         limits.badPasswordsPerSource = nil
+        limits.callsPerAccount = limits.calls
         return limits
     }
 }

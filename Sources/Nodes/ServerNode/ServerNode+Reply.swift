@@ -109,7 +109,10 @@ extension ServerNode {
         reply.add("Accept", "application/sdp".utf8)
         reply.add("Accept-Encoding", "identity".utf8)
         reply.add("Accept-Language", "en".utf8)
-        if settings.profile == .pinhole { reply.add("Supported", ReplyWriter.supported.utf8) }
+        if settings.profile == .pinhole {
+            reply.add("Supported", "\(ReplyWriter.supported), \(ReplyWriter.supportedInCalls)".utf8)
+            reply.add("Allow-Events", Self.allowEvents.utf8)
+        }
         answer(&request, reply, .response(status: 200), at: now)
     }
 

@@ -35,6 +35,8 @@ public enum CallTrace: Hashable, Sendable {
     case unsubscribed(String, event: String, reason: String)
     /// A request that would not fit one packet stays on the phone's UDP flow all the same.
     case largeRequest(FlowID, bytes: Int)
+    /// It drew no answer, though the phone answers keepalives.
+    case fragmentsLost(call: UInt64, party: String, FlowID, bytes: Int)
 
     public enum Decline: Hashable, Sendable {
         case refused
@@ -79,6 +81,9 @@ public enum CallTrace: Hashable, Sendable {
         case .unsubscribed(let who, let event, let reason): "the watch on \(event) of \(who) ends: \(reason)"
         case .largeRequest(let flow, let bytes):
             "a request of \(bytes) bytes stays on the UDP flow to \(flow.remote) and may be fragmented"
+        case .fragmentsLost(let call, let party, let flow, let bytes):
+            "call \(call): an INVITE of \(bytes) bytes to \(party) at \(flow.remote) drew no answer, though its keepalives are answered: "
+                + "the way drops fragments"
         }
     }
 }

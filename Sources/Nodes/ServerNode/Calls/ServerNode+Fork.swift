@@ -90,7 +90,10 @@ extension ServerNode {
         let isCurrent = call.legs[leg].client == id || call.legs[leg].wonBy == id
         switch outcome {
         case .timeout:
-            if isCurrent, call.legs[leg].state == .inviting { decline(leg, 408, .timedOut, &call, at: now) }
+            if isCurrent, call.legs[leg].state == .inviting {
+                noteLostFragments(entry, call.legs[leg], call)
+                decline(leg, 408, .timedOut, &call, at: now)
+            }
         case .response(let message, let status):
             switch status {
             case ..<200: if isCurrent { forkProgressed(message, status, leg, entry, &call, at: now) }
@@ -100,6 +103,18 @@ extension ServerNode {
         }
         concludeRinging(&call, at: now)
         settle(call, at: now)
+    }
+
+    /// A large INVITE drew nothing at all, while the small OPTIONS of keepalives are answered: the way drops fragments.
+    private mutating func noteLostFragments(_ entry: ClientTransactions.Entry, _ leg: CallLeg, _ call: Call) {
+        guard entry.flow.transport == .udp, entry.bytes.count > 1_300, !leg.hasRung else { return }
+        let answersKeepalives = locations.locations(of: leg.party.address).contains { location in
+            guard location.binding.flow == entry.flow, case .waiting(_, 0) = location.keepalive else { return false }
+            return location.binding.reach == .reachable
+        }
+        guard answersKeepalives else { return }
+        traces.note(
+            .call(.fragmentsLost(call: call.number, party: leg.party.address.description, entry.flow, bytes: entry.bytes.count)))
     }
 
     private mutating func forkProgressed(

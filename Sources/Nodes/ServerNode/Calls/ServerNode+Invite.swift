@@ -94,10 +94,9 @@ extension ServerNode {
         var bytes = Array("sip:".utf8)
         for byte in user {
             switch byte {
-            case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, 0x2d, 0x5f, 0x2e, 0x21, 0x7e, 0x2a, 0x27, 0x28, 0x29, 0x26, 0x3d, 0x2b,
-                0x24, 0x2c,
-                0x3b, 0x3f, 0x2f:
-                bytes.append(byte)
+            case 0x30...0x39, 0x41...0x5a, 0x61...0x7a: bytes.append(byte)
+            // mark and user-unreserved.
+            case _ where "-_.!~*'()&=+$,;?/".utf8.contains(byte): bytes.append(byte)
             default:
                 bytes.append(0x25)
                 bytes.append(contentsOf: [byte >> 4, byte & 15].map { $0 < 10 ? 0x30 + $0 : 0x37 + $0 })
@@ -118,10 +117,13 @@ extension ServerNode {
 
     private mutating func ring(_ aor: AddressOfRecord, _ request: inout ServerRequest, _ party: CallLeg.Party, at now: Instant) {
         let bindings = locations.locations(of: aor).map(\.binding).filter { $0.expires > now }
-        guard bindings.contains(where: { $0.reach == .reachable && requestFlow($0) != nil }) else {
-            return refuse(&request, 480, .nobodyRegistered, at: now)
-        }
         guard var call = begin(&request, party, calledName: aor.description, at: now) else { return }
+        guard bindings.contains(where: { $0.reach == .reachable && requestFlow($0) != nil }) else {
+            traces.note(.refused(request.flow, status: 480, .nobodyRegistered))
+            endInvite(&call, status: 480, at: now)
+            finish(&call, "nobody is registered as \(aor)", at: now)
+            return settle(call, at: now)
+        }
         let session: SessionDescription?
         do throws(SessionRefusal) {
             session = try readSession(request.message)

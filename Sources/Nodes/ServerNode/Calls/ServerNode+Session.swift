@@ -53,9 +53,7 @@ extension ServerNode {
         throws(SessionRefusal)
     {
         guard !call.isDirect else { return remember(session, body, [], leg, &call) }
-        guard session.media.contains(where: { !$0.isRejected }) || session.media.count > 0 else {
-            throw SessionRefusal(304, "the answer names no stream")
-        }
+        guard !session.media.isEmpty else { throw SessionRefusal(304, "the answer names no stream") }
         for index in call.legs[leg].streams.indices {
             guard let stream = call.legs[leg].streams[index], index < session.media.count, !session.media[index].isRejected else {
                 continue

@@ -175,6 +175,7 @@ struct BasicCallTests {
         let other = UA(f.h, "alice", at: "203.0.113.7:40000")
         other.callID = "second"
         #expect(try f.statuses(other.invite("carol"), other) == [480])
+        #expect(f.h.records.map(\.reason) == ["nobody is registered as carol@pinhole"])
         f.expectNothingLeft()
     }
 

@@ -64,6 +64,10 @@ struct CallTraceTests {
                 .largeRequest(flow, bytes: 1_500),
                 "a request of 1500 bytes stays on the UDP flow to 203.0.113.7:40000 and may be fragmented"
             ),
+            (
+                .fragmentsLost(call: 1, party: "b@x", flow, bytes: 1_500),
+                "call 1: an INVITE of 1500 bytes to b@x at 203.0.113.7:40000 drew no answer, though its keepalives are answered: the way drops fragments"
+            ),
         ] as [(CallTrace, String)])
     func texts(_ trace: CallTrace, _ text: String) {
         #expect(trace.text == text)

@@ -217,4 +217,22 @@ struct ForkingTests {
         #expect(f.invite!.bytes.count > 1_300)
         #expect(f.h.traces.contains { if case .call(.largeRequest(f.bob.flow, _)) = $0 { true } else { false } })
     }
+
+    @Test("A large INVITE that draws nothing from a phone whose keepalives are answered: fragments are lost, and that is told")
+    func fragments() throws {
+        for isLarge in [true, false] {
+            let f = try CallFixture({ $0.keepalive.interval = .seconds(25) })
+            let long = String(repeating: "a=x-filler:0123456789012345678901234567890123456789\r\n", count: 30)
+            try f.ring(body: UA.offer("192.168.1.10", 16_384, extra: isLarge ? long : ""))
+            for _ in 0..<34 {
+                for options in try f.bob.mine(f.h.advance(.seconds(1))) where options.method == .options {
+                    f.bob.respond(200, to: options)
+                }
+            }
+            let told = f.h.traces.contains {
+                if case .call(.fragmentsLost(1, "bob@pinhole", f.bob.flow, _)) = $0 { true } else { false }
+            }
+            #expect(told == isLarge)
+        }
+    }
 }
