@@ -2,15 +2,17 @@
 SWIFT ?= swift
 export SWIFT_BACKTRACE ?= enable=no
 
-.PHONY: help demo build test lint interop bench fuzz fuzz-replay install clean
+.PHONY: help demo build test lint interop bench load explain fuzz fuzz-replay install clean
 
 help:
 	@echo 'make demo      build the light lab and play the story of the phone that would not register'
 	@echo 'make test      build and run all tests'
 	@echo 'make build     build bin pinhole (release)'
+	@echo 'make explain   build pinhole-explain alone (release)'
 	@echo 'make lint      formatting, purity, fuzz corpora'
 	@echo 'make interop   real programs against pinhole, in network namespaces (root)'
 	@echo 'make bench     side-by-side measurements'
+	@echo 'make load      500 relayed calls for ten minutes (LOAD="--calls 100 --minutes 1")'
 	@echo 'make fuzz      five minutes of libFuzzer for each parser (FUZZ_SECONDS=n)'
 	@echo 'make install   put pinhole into PREFIX/bin (default /usr/local)'
 
@@ -20,23 +22,35 @@ demo:
 	@echo
 	@$$($(SWIFT) build -c release --show-bin-path)/pinhole-lab demo
 
+# The analyser alone: no server, no database, no cryptography.
+explain:
+	@scripts/require swift zlib1g-dev
+	$(SWIFT) build -c release --product pinhole-explain
+
+# What is built against; what is loaded at run time where it is there (Opus, G.722, ALSA, a voice) is not needed for that.
+LIBRARIES = libsqlite3-dev libsrtp2-dev zlib1g-dev
+
 build:
-	@scripts/require swift libsqlite3-dev
+	@scripts/require swift $(LIBRARIES)
 	$(SWIFT) build -c release --product pinhole
 
 test:
-	@scripts/require swift libsqlite3-dev
+	@scripts/require swift $(LIBRARIES) libopus0 libspandsp2 espeak-ng
 	$(SWIFT) test --disable-xctest
 
 lint:
 	@scripts/lint
 
 interop: build
-	@scripts/require sip-tester sipsak baresip-core kamailio tshark nftables coturn iproute2 python3
+	@scripts/require sip-tester sipsak baresip linphone-cli kamailio tshark nftables coturn iproute2 python3 chromium espeak-ng libopus0 libspandsp2
 	@scripts/interop
 
 bench: build
 	@scripts/bench
+
+load: build
+	@scripts/require sip-tester python3
+	@scripts/load-calls $(LOAD)
 
 fuzz:
 	@scripts/fuzz run
