@@ -16,6 +16,7 @@ public final class MediaLoop: Sendable {
     private let wake: WakeSignal
     private let inbox = Mutex<[MediaCommand]>([])
     private let stopping = Atomic(false)
+    private let isStarted = Atomic(false)
     private let ended = DispatchSemaphore(value: 0)
     private let published = Mutex(MediaCounters())
 
@@ -48,12 +49,14 @@ public final class MediaLoop: Sendable {
     /// What the loop has done, no older than a second.
     public var counters: MediaCounters { published.withLock { $0 } }
 
-    /// Starts the thread. `events` go to whoever shares that mailbox's wake signal; one that does not fit is kept until it does.
+    /// Starts the thread, once. `events` go to whoever shares that mailbox's wake signal; one that does not fit is kept until it does.
     /// `recordings`: where recorded rooms go, if anywhere. `failed` hears why the loop ended by itself.
     public func start(
         _ plane: MediaPlane, clock: RealTime, events: Mailbox<MediaEvent>, recordings: Mailbox<RecordingEvent>? = nil,
         failed: @escaping @Sendable (SystemError) -> Void = { _ in }
     ) {
+        let isFirst = !isStarted.exchange(true, ordering: .acquiringAndReleasing)
+        precondition(isFirst && !stopping.load(ordering: .acquiring), "a media loop runs once")
         Thread.detachNewThread { [self] in
             pl_name_thread("media")
             defer { ended.signal() }
@@ -69,13 +72,15 @@ public final class MediaLoop: Sendable {
         }
     }
 
-    /// Ends the thread that `start` started; returns when it has ended and the ports are free.
+    /// Ends the thread, if `start` started one; returns when it has ended and the ports are free.
     public func stop() {
         stopping.store(true, ordering: .releasing)
         wake.signal()
-        ended.wait()
-        // So that a second `stop` returns as well.
-        ended.signal()
+        if isStarted.load(ordering: .acquiring) {
+            ended.wait()
+            // So that a second `stop` returns as well.
+            ended.signal()
+        }
         sockets.close()
     }
 

@@ -22,7 +22,7 @@ struct MediaLoopTests {
         let events: Mailbox<MediaEvent>
         private var seen: [MediaEvent] = []
 
-        init(ports: [UInt16] = Array(stride(from: 24_100, to: 24_140, by: 2)), addresses: [IPAddress] = [v4, v6]) throws {
+        init(ports: [UInt16] = Array(stride(from: 24_100, to: 24_190, by: 2)), addresses: [IPAddress] = [v4, v6]) throws {
             loop = try MediaLoop(MediaLoopSettings(addresses: addresses, ports: ports))
             wake = try WakeSignal()
             events = Mailbox(waking: wake)
@@ -180,11 +180,16 @@ struct MediaLoopTests {
 
     @Test("A port that something else holds is left out, with its neighbour; none at all is an error with the reason")
     func occupied() throws {
-        let one = try MediaLoop(MediaLoopSettings(addresses: [Self.v4], ports: [24_200, 24_202]))
-        let other = try MediaLoop(MediaLoopSettings(addresses: [Self.v4], ports: [24_198, 24_201, 24_204]))
-        #expect(one.ports == [24_200, 24_202])
-        #expect(other.ports == [24_198, 24_204])
-        #expect(throws: SystemError.self) { try MediaLoop(MediaLoopSettings(addresses: [Self.v4], ports: [24_202])) }
+        let candidates = Array(stride(from: UInt16(24_200), to: 24_300, by: 2))
+        let one = try MediaLoop(MediaLoopSettings(addresses: [Self.v4], ports: candidates))
+        // The port before its first has that for a neighbour.
+        let taken = [one.ports[0] - 1] + one.ports
+        let other = try MediaLoop(
+            MediaLoopSettings(addresses: [Self.v4], ports: taken + Array(stride(from: UInt16(24_400), to: 24_500, by: 2))))
+        #expect(!other.ports.isEmpty && Set(other.ports).isDisjoint(with: taken))
+        #expect(throws: SystemError.self) { try MediaLoop(MediaLoopSettings(addresses: [Self.v4], ports: taken)) }
+        one.stop()
+        #expect(try MediaLoop(MediaLoopSettings(addresses: [Self.v4], ports: one.ports)).ports == one.ports)
     }
 
     @Test("A mailbox that is full loses no event")
