@@ -45,6 +45,9 @@ public struct SourceLatch: Sendable {
     /// Whoever has less to show waits until one that has more was not heard for this long; and where the party's address is known, any
     /// other address waits this long for a packet from there.
     public static let precedence = Duration.milliseconds(500)
+    /// How long media may come without a connectivity check before a party that agreed on ICE is taken for one that does not do it: an ALG
+    /// has changed its SDP (RFC 8839 4.2.5), or it only says so.
+    public static let patience = Duration.seconds(5)
     /// How long after a new epoch the former source is heard without being settled on again: its last packets may be on the way, and the
     /// first ones from where the party has gone.
     public static let farewell = Duration.seconds(3)
@@ -139,7 +142,12 @@ public struct SourceLatch: Sendable {
         }
         if needsICE {
             // Before a nomination the former source alone is heard.
-            return endpoint == source ? .accepted : .stranger
+            if endpoint == source { return .accepted }
+            guard mayMatter(from: endpoint, ssrc: ssrc, sequence: sequence, at: now) else { return .stranger }
+            if !learns { return .weighed }
+            let since = weighingSince ?? now
+            weighingSince = since
+            if now - since < Self.patience { return .weighed }
         }
         if endpoint == signalled {
             weighedBefore = 0
@@ -162,7 +170,7 @@ public struct SourceLatch: Sendable {
 
     /// Whether a packet from there can matter at all: what is not worth an SRTP authentication need not get one.
     public func mayMatter(from endpoint: Endpoint, ssrc: UInt32, sequence: UInt16, at now: Instant) -> Bool {
-        if isOpen { return endpoint == source || !needsICE && (latches || endpoint == signalled) }
+        if isOpen { return endpoint == source || (needsICE ? source == nil : latches || endpoint == signalled) }
         return endpoint == source
             || latches && !needsICE && now - lastHeard >= Self.silence && mayContinue(endpoint, ssrc, sequence)
     }

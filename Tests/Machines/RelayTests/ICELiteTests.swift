@@ -84,8 +84,25 @@ struct ICELiteTests {
         var world = Self.world()
         for source in [RelayWorld.privateA, Self.source] {
             var a = RelayWorld.Stream(source)
-            #expect(Set(world.hear(&a, 10)) == ["stranger"])
+            #expect(Set(world.hear(&a, 100)) == ["weighed"])
         }
+        #expect(world.lockedSources().isEmpty)
+        _ = world.arrive(Self.request(), from: Self.source)
+        var other = RelayWorld.Stream(RelayWorld.privateA)
+        #expect(Set(world.hear(&other, 500)) == ["stranger"])
+    }
+
+    @Test("A party that agreed on ICE and does none is learnt like others after 5 s of its packets; a check still overrides that")
+    func noChecks() {
+        var world = Self.world()
+        var a = RelayWorld.Stream(Self.source)
+        #expect(Set(world.hear(&a, 250)) == ["weighed"])
+        #expect(world.hear(&a, 3) == ["weighed", "weighed", "forwarded"])
+        #expect(world.lockedSources().map(\.means) == [.learnt])
+        let better = Endpoint("198.51.100.77:40000")!
+        _ = world.arrive(Self.request(nominates: true), from: better)
+        #expect(world.lockedSources().map(\.endpoint) == [better])
+        #expect(world.hear(&a, 1) == ["stranger"])
     }
 
     @Test(
