@@ -57,9 +57,10 @@ struct FindingList: Sendable {
                     decoding: state.kind == .registration && !state.to.isEmpty ? state.to : state.from, as: UTF8.self)
                 if !name.isEmpty, name != finding.subject.aor, !others.contains(name) { others.append(name) }
             }
-            finding.details.append(
-                "The same \(finding.count) times"
-                    + (others.isEmpty ? "." : ", among others with \(others.joined(separator: ", "))."))
+            if !others.isEmpty {
+                finding.details.append(
+                    "The same with \(others.joined(separator: ", "))\(finding.count > others.count + 1 ? " and others" : "").")
+            }
         }
         return finding
     }

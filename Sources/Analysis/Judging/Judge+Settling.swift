@@ -14,7 +14,7 @@ extension Judge {
             case .noScanner(let address):
                 if let tally = tallies[address], tally.names.count >= Self.scannerNames, tally.successes == 0 { continue }
             case .notRepaired(let server):
-                if repairing.contains(server) { continue }
+                if repairing.contains(server) || table.flows.repairing.contains(server) { continue }
             case .media(let dialog):
                 switch media.outcome(ofDialog: dialog) {
                 case .bothWays:

@@ -89,6 +89,42 @@ extension Judge {
             guard again.count >= 2 else { continue }
             retransmit(index, again, answer, &c, table)
         }
+        refusalRepeated(&c, table)
+    }
+
+    /// A final refusal of an INVITE sent again and again: the ACK does not come (RFC 3261 17.2.1, timer G).
+    private mutating func refusalRepeated(_ c: inout DialogCase, _ table: SignallingTable) {
+        for (index, step) in c.steps.enumerated()
+        where !step.isRequest && step.method == .invite && step.status >= 300 && step.isFirst && !step.isOverStream {
+            let again = c.steps[(index + 1)...].filter {
+                !$0.isRequest && $0.branch == step.branch && $0.status == step.status
+                    && $0.record.sequence == step.record.sequence
+                    && $0.leg == step.leg
+            }
+            let isAcknowledged = c.steps.contains {
+                $0.isRequest && $0.method == .ack && $0.record.sequence == step.record.sequence && $0.leg == step.leg
+            }
+            guard again.count >= 3, !isAcknowledged, let last = again.last else { continue }
+            guard !wasReported(.natRportMissing, c), !wasReported(.natPrivateContact, c) else { return }
+            let lasted = c.gap(step, last) ?? 0
+            report(.sipRetransmit, .fault, variant: 3, c.server(step, table), &c) { c in
+                Finding(
+                    .sipRetransmit, .fault,
+                    "\(Self.name(table.endpoints[step.record.source])) sent its \(step.status) \(again.count + 1) times within \(spoken(lasted)), and no "
+                        + "ACK came: the answer does not reach \(Self.name(table.endpoints[step.record.destination])).",
+                    details: ["The branch is the same each time: the sender's timer, not a copy in the capture."],
+                    evidence: [
+                        Self.evidence(step, table, Self.fields, "first sent"),
+                        Self.evidence(last, table, Self.fields, "sent for the \(again.count + 1)th time"),
+                    ],
+                    culprit: Self.between(c, step, table), confidence: .likely,
+                    remedies: [
+                        Remedy(.server, "Answer to where the request came from (force rport)."),
+                        Remedy(.router, "Check firewall and NAT on the way back to the caller."),
+                    ], subject: Self.subject(c, step, table))
+            }
+            return
+        }
     }
 
     private mutating func retransmit(

@@ -29,6 +29,8 @@ struct FlowState: Sendable {
     /// The longest silence after which an inbound packet was answered, ms.
     var provenIdle: Int32 = 0
     var pending: Pending?
+    /// Who registers on it writes a private Contact.
+    var hasPrivateContact = false
 }
 
 /// A request to a mapping that was gone: the client came back from another port.
@@ -56,6 +58,8 @@ struct FlowTable: Sendable {
     static let most = 1 << 20
 
     private(set) var states: [FlowState] = []
+    /// Servers whose requests reach clients that write a private Contact.
+    private(set) var repairing: Set<PackedAddress> = []
     private var numbers: [Key: Int32] = [:]
 
     /// The flow on which `client` registers; made if there is room.
@@ -79,12 +83,16 @@ struct FlowTable: Sendable {
         number >= 0 && number < Int32(states.count) ? states[Int(number)] : nil
     }
 
+    mutating func notePrivateContact(_ number: Int32) { if number >= 0 { states[Int(number)].hasPrivateContact = true } }
+
     /// A packet from the client.
     mutating func outbound(_ number: Int32, at time: Int64, isRegister: Bool, isKeepalive: Bool, isAnswer: Bool) {
         guard number >= 0, time != MessageRecord.unknownTime else { return }
         let index = Int(number)
-        if isAnswer, let pending = states[index].pending, pending.idle > states[index].provenIdle {
-            states[index].provenIdle = pending.idle
+        if isAnswer, let pending = states[index].pending {
+            states[index].provenIdle = max(states[index].provenIdle, pending.idle)
+            // It was sent to where the client is, not to where Contact says.
+            if states[index].hasPrivateContact, repairing.count < 1 << 16 { repairing.insert(states[index].server.address) }
         }
         states[index].pending = nil
         touch(index, at: time)

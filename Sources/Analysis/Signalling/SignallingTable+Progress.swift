@@ -139,6 +139,7 @@ extension SignallingTable {
                 }
             }
             if step.contact.isPrivateAddress, !envelope.source.address.isPrivateNetwork, privateContacts.count < 1 << 18 {
+                flows.notePrivateContact(current)
                 privateContacts[PackedEndpoint(step.contact.address, step.contact.portOrDefault)] = envelope.source
             }
             flows.outbound(current, at: envelope.time, isRegister: true, isKeepalive: false, isAnswer: false)

@@ -57,6 +57,27 @@ struct AddressTests {
         #expect(talk.accusations() == [])
     }
 
+    @Test("a server whose OPTIONS reach a phone with a private Contact knows better in calls, too")
+    func reached() {
+        var talk = Talk()
+        talk.registers()
+        var ping = talk
+        ping.call = "ping"
+        ping.user = "server"
+        let options = ping.request("OPTIONS", "sip:alice@192.168.1.20:5060", 7)
+        talk.down(20, options)
+        talk.up(20.05, ping.response(200, to: options))
+        talk.call = "call"
+        let invite = talk.request(
+            "INVITE", "sip:bob@pbx.example", 1, ["Contact: <sip:alice@192.168.1.20:5060>"], body: Talk.sdp("198.51.100.7"))
+        talk.up(30, invite)
+        talk.down(
+            31, talk.response(200, to: invite, ["Contact: <sip:bob@203.0.113.10>"], body: Talk.sdp("203.0.113.10", port: 30_000)))
+        talk.up(31.03, talk.request("ACK", "sip:bob@203.0.113.10", 1, branch: "ack", peer: "<sip:bob@pbx.example>;tag=s1"))
+        talk.later(60)
+        #expect(talk.accusations() == [])
+    }
+
     @Test("an ACK sent to the callee's private Contact is lost: that is the fault, not the missing ACK")
     func lostACK() {
         var talk = Talk()

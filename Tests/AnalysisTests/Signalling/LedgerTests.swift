@@ -50,7 +50,7 @@ struct LedgerTests {
         #expect(jumps.count == 1 && jumps.first?.count == 1_000 && jumps.first?.subject.dialogs.count == 1_000)
         #expect(
             jumps.first?.details.last
-                == "The same 1000 times, among others with u1@pbx.example, u2@pbx.example, u3@pbx.example, u4@pbx.example, u5@pbx.example."
+                == "The same with u1@pbx.example, u2@pbx.example, u3@pbx.example, u4@pbx.example, u5@pbx.example and others."
         )
     }
 

@@ -97,6 +97,18 @@ struct TransactionTests {
         #expect(talk.accusations() == (times == 1 ? [] : ["fault sip.retransmit"]))
     }
 
+    @Test("a refusal repeated without ACK is a fault; with a late ACK it is none", arguments: [false, true])
+    func refusalRepeated(late: Bool) {
+        var talk = talk
+        let invite = invite(talk)
+        talk.up(0, invite)
+        let refusal = talk.response(486, to: invite)
+        for gap in [0, 0.5, 1.5, 3.5] { talk.down(0.1 + gap, refusal) }
+        if late { talk.up(4, talk.request("ACK", "sip:bob@pbx.example", 1, branch: "INVITE1")) }
+        talk.later(120)
+        #expect(talk.accusations() == (late ? [] : ["fault sip.retransmit"]))
+    }
+
     @Test("the same packet twice within a millisecond is a copy in the capture, and is counted as such")
     func copies() {
         var talk = talk
