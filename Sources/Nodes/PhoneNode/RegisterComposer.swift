@@ -58,7 +58,11 @@ struct RegisterComposer: Sendable {
     }
 
     func contactURI(_ endpoint: Endpoint) -> String {
-        "sip:\(Self.escapedUser(settings.identity.user))@\(endpoint)\(settings.behaviour == .seed ? ";line=\(fromTag)" : "")"
+        var uri = "sip:\(Self.escapedUser(settings.identity.user))@\(endpoint)"
+        // Whoever calls this Contact without our flow must not do so over UDP.
+        if settings.transport.isReliable { uri += ";transport=\(settings.transport == .tls ? "tls" : "tcp")" }
+        if settings.behaviour == .seed { uri += ";line=\(fromTag)" }
+        return uri
     }
 
     private func contact(_ endpoint: Endpoint) -> String {
