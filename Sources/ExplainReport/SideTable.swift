@@ -62,7 +62,7 @@ struct SideTable {
 
     private static func fit(_ fit: BoxFit) -> String {
         "\(fit.box): \(fit.explained) of \(fit.changes) changes explained"
-            + (fit.contradicted > 0 ? ", \(fit.contradicted) that it would have made are missing" : "")
+            + (fit.contradicted > 0 ? ", but \(fit.contradicted) of its own missing" : "")
             + (fit.isProved ? "" : " (known by description only)")
     }
 
@@ -71,11 +71,13 @@ struct SideTable {
     var html: String { result.sides.map(html).joined() }
 
     private func html(_ side: SideComparison) -> String {
-        var text = HTML.element("h3", nil, HTML.escaped(heading(side))) + HTML.element("p", nil, HTML.escaped(facts(side)))
+        var text =
+            "<figure>\(HTML.element("figcaption", nil, HTML.escaped(heading(side))))"
+            + HTML.element("p", nil, HTML.escaped(facts(side)))
         if !side.fields.isEmpty {
             text += HTML.table(
                 ["Field", "Changed", "Untouched", "Inside", "Outside"],
-                side.fields.map { ["\($0.field)", "\($0.count)", "\($0.untouched)", $0.inside, $0.outside] })
+                side.fields.map { ["\($0.field)", "\($0.count)", "\($0.untouched)", $0.inside, $0.outside] }, values: [3, 4])
         }
         if !side.fits.isEmpty {
             text += "<ul>" + side.fits.prefix(3).map { HTML.element("li", nil, HTML.escaped(Self.fit($0))) }.joined() + "</ul>"
@@ -86,10 +88,10 @@ struct SideTable {
             text += "<details><summary>\(HTML.escaped(head))</summary>"
             text += HTML.table(
                 ["Field", "What", "Inside", "Outside"],
-                message.changes.map { ["\($0.field)", $0.kind.rawValue, $0.inside ?? "", $0.outside ?? ""] })
+                message.changes.map { ["\($0.field)", $0.kind.rawValue, $0.inside ?? "", $0.outside ?? ""] }, values: [2, 3])
             text += "</details>"
         }
-        return text
+        return text + "</figure>\n"
     }
 
     // MARK: JSON

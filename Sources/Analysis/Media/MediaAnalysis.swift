@@ -16,6 +16,14 @@ public struct MediaAnalysis: Sendable {
         var streams = 0
     }
 
+    /// ICMP errors about one flow.
+    struct Refusal: Sendable {
+        /// The first.
+        var record: ICMPRecord
+        var count = 1
+        var last: Int64
+    }
+
     static let mostCalls = 131_072
     static let mostFormatLists = 4_096
     static let mostHoles = 256
@@ -38,8 +46,7 @@ public struct MediaAnalysis: Sendable {
     /// By file: when the last fact of signalling came.
     var lastFact: [UInt16: Int64] = [:]
     var reports = ReceiverReports()
-    var refusals: [ICMPRecord] = []
-    var refusalFiles: [UInt16] = []
+    var refusals: [MediaFlow: Refusal] = [:]
     var outcomes: [Int: MediaOutcome] = [:]
 
     public init() { self.init(mostStreams: 16_384) }
@@ -94,11 +101,18 @@ public struct MediaAnalysis: Sendable {
 
     /// An ICMP error: of interest where it refuses somebody's audio.
     public mutating func icmp(_ record: ICMPRecord, file: UInt16) {
-        guard let quoted = record.quoted, quoted.transport == .udp, refusals.count < Self.mostRefusals else { return }
+        guard let quoted = record.quoted, quoted.transport == .udp else { return }
         // Unreachable, of one kind or the other (RFC 792, RFC 4443).
         guard record.isIPv6 ? record.type == 1 : record.type == 3 && record.code != 4 else { return }
-        refusals.append(record)
-        refusalFiles.append(file)
+        let flow = MediaFlow(
+            file: file, source: MediaPlace(quoted.source, quoted.sourcePort),
+            destination: MediaPlace(quoted.destination, quoted.destinationPort))
+        if refusals[flow] != nil {
+            refusals[flow]?.count += 1
+            refusals[flow]?.last = record.time.nanoseconds
+        } else if refusals.count < Self.mostRefusals {
+            refusals[flow] = Refusal(record: record, last: record.time.nanoseconds)
+        }
     }
 
     /// A SIP message with SDP went by, or a call was answered or ended.
@@ -238,6 +252,15 @@ struct MediaPlace: Hashable, Sendable {
     func hash(into hasher: inout Hasher) {
         hasher.combine((address.low ^ address.high &* 0xc2b2_ae3d_27d4_eb4f) &* 0xff51_afd7_ed55_8ccd ^ UInt64(port) << 48)
     }
+}
+
+/// Who sends to whom, in one capture.
+struct MediaFlow: Hashable, Sendable {
+    var file: UInt16
+    var source: MediaPlace
+    var destination: MediaPlace
+
+    var reversed: MediaFlow { MediaFlow(file: file, source: destination, destination: source) }
 }
 
 /// Names of codecs by a small number; 0 is unknown.

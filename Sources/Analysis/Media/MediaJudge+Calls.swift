@@ -82,14 +82,14 @@ extension MediaJudge {
     private func filesWithBothDirections() -> Set<UInt16> {
         var files = Set<UInt16>()
         for (flow, indices) in flows where !files.contains(flow.file) {
-            let reverse = flows[Flow(file: flow.file, source: flow.destination, destination: flow.source)] ?? []
+            let reverse = flows[flow.reversed] ?? []
             if indices.contains(where: { a in reverse.contains { overlaps(a, $0) } }) { files.insert(flow.file) }
         }
         return files
     }
 
     private func outcome(_ number: Int, _ legs: [LegVerdict]) -> MediaOutcome {
-        let heard = (ofCall[number] ?? []).filter { !seen[$0].isMisdirected && seen[$0].stream.statistics.totalReceived >= 10 }
+        let heard = (ofCall[number] ?? []).filter { seen[$0].isHeard && seen[$0].stream.statistics.totalReceived >= 10 }
         let caller = heard.contains { seen[$0].speaker == .caller }
         let callee = heard.contains { seen[$0].speaker == .callee }
         for leg in legs { if case .oneWay = leg.what { return .oneWay } }
@@ -130,7 +130,7 @@ extension MediaJudge {
         }
         let total = periods.reduce(Int64(0)) { $0 + $1.to - $1.from }
         let own = streams(of: number, leg)
-        let heard = own.filter { !seen[$0].isMisdirected }
+        let heard = own.filter { seen[$0].isHeard }
         if heard.isEmpty {
             guard total >= Self.patience, isExpectedHere(number, leg) || !own.isEmpty, !isElsewhere(call, leg) else {
                 return .unknown

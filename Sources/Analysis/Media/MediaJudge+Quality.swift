@@ -111,7 +111,7 @@ extension MediaJudge {
                 Remedy(
                     .phone,
                     stream.lateRate > stream.lossRate
-                        ? "Use an adaptive jitter buffer of at least \(Int((2 * stream.maximumJitter).rounded(.up))) ms."
+                        ? "Use an adaptive jitter buffer of at least \(Int(max(120, stream.mostLate).rounded(.up))) ms."
                         : "Use a codec that stands loss (opus with FEC) until the link is mended."),
             ], subject: subject, count: 1)
         findings.append(finding)
@@ -124,10 +124,12 @@ extension MediaJudge {
         let ptime = stream.packetTime.map { Int($0.wholeMilliseconds) }
         var text =
             "\(stream.speaker.map { name($0).capitalizedFirst } ?? "\(stream.source)"): \(stream.expected) packets expected, \(stream.lost) lost"
-        if stream.bursts.count > 0 {
+        if stream.bursts.count > 0, stream.bursts.ratio >= 1.5 {
             text +=
                 " in \(stream.bursts.count) bursts of \(Self.tenth(stream.bursts.length)) packets on average "
                 + "(\(Self.percent(stream.bursts.density)) of these lost, \(Self.percent(stream.bursts.gapDensity)) between them)"
+        } else if stream.lost > 2 {
+            text += ", spread as by chance"
         }
         if stream.bursts.longestRun > 1 {
             text +=

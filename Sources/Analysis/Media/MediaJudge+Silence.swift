@@ -17,10 +17,10 @@ extension MediaJudge {
         let call = media.calls[number]
         let listener = other(quiet)
         let own = streams(of: number, leg)
-        let heard = own.filter { seen[$0].speaker == listener && !seen[$0].isMisdirected }
+        let heard = own.filter { seen[$0].speaker == listener && seen[$0].isHeard }
         let cause = cause(number, leg, quiet: quiet)
         let began =
-            own.contains { seen[$0].speaker == quiet && !seen[$0].isMisdirected } ? "stopped being heard" : "was never heard"
+            own.contains { seen[$0].speaker == quiet && seen[$0].isHeard } ? "stopped being heard" : "was never heard"
         var finding = Finding(
             .mediaOneWay, .fault,
             "Audio went one way: \(named(call, leg, listener)) was heard, \(named(call, leg, quiet)) \(began), for "
@@ -46,7 +46,7 @@ extension MediaJudge {
             finding.evidence.append(
                 evidence(
                     streams[index],
-                    seen[index].isMisdirected ? "sent where it cannot arrive" : "the last that \(name(quiet)) was heard"))
+                    seen[index].isHeard ? "the last that \(name(quiet)) was heard" : "sent, but taken by nobody"))
         }
         finding.evidence += cause.evidence
         findings.append(finding)
@@ -59,7 +59,7 @@ extension MediaJudge {
     func filesWithPairs(_ file: UInt16) -> Bool {
         flows.contains { flow, indices in
             flow.file == file
-                && (flows[Flow(file: file, source: flow.destination, destination: flow.source)] ?? []).contains { a in
+                && (flows[flow.reversed] ?? []).contains { a in
                     indices.contains { overlaps(a, $0) }
                 }
         }
@@ -83,7 +83,7 @@ extension MediaJudge {
             }
         }
         for index in streams(of: number, leg).prefix(2) {
-            finding.evidence.append(evidence(streams[index], "sent where it cannot arrive"))
+            finding.evidence.append(evidence(streams[index], "sent, but taken by nobody"))
         }
         finding.evidence += cause.evidence
         findings.append(finding)
@@ -117,7 +117,7 @@ extension MediaJudge {
         guard let target = call.said(leg, caller: listener == .caller) else {
             return SilenceCause(sentence: "Why does not show.", remedies: Self.generalRemedies, isExplained: false)
         }
-        if let refused = refusals(call, to: target.address, target.port).first {
+        if let refused = refusal(call, to: target.address, target.port) {
             let box = refused.source == target.address ? name(listener) + " (\(refused.source))" : "\(refused.source)"
             return SilenceCause(
                 sentence:

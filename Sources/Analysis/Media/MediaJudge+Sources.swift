@@ -12,7 +12,7 @@ extension MediaJudge {
             strangers.append(index)
         }
         guard let first = strangers.first else { return }
-        let heard = (ofCall[number] ?? []).filter { !seen[$0].isMisdirected && seen[$0].stream.statistics.totalReceived >= 10 }
+        let heard = (ofCall[number] ?? []).filter { seen[$0].isHeard && seen[$0].stream.statistics.totalReceived >= 10 }
         let works = Set(heard.compactMap { seen[$0].speaker }).count == 2
         let speaker = seen[first].speaker ?? .callee
         let leg = call.legs.first ?? 0

@@ -63,17 +63,15 @@ extension MediaJudge {
             vantage: Vantage(call.file))
     }
 
-    /// ICMP errors that refuse packets to a place, or between two.
-    func refusals(_ call: CallMedia, to address: PackedAddress, _ port: UInt16) -> [ICMPRecord] {
+    /// The first ICMP error that refuses a call's packets to a place, or to its RTCP beside it.
+    func refusal(_ call: CallMedia, to address: PackedAddress, _ port: UInt16) -> ICMPRecord? {
         let end = call.ended == CallMedia.unknown ? Int64.max : call.ended &+ 3_000_000_000
-        return media.refusals.indices.compactMap { index in
-            let record = media.refusals[index]
-            guard media.refusalFiles[index] == call.file, let quoted = record.quoted, quoted.destination == address,
-                quoted.destinationPort == port || quoted.destinationPort == port &+ 1,
-                record.time.nanoseconds >= call.began, record.time.nanoseconds <= end
-            else { return nil }
-            return record
+        let found = media.refusals.filter { flow, refusal in
+            flow.file == call.file && flow.destination.address == address
+                && (flow.destination.port == port || flow.destination.port == port &+ 1)
+                && refusal.last >= call.began && refusal.record.time.nanoseconds <= end
         }
+        return found.values.max { ($0.count, $1.record.frame) < ($1.count, $0.record.frame) }?.record
     }
 
     func evidence(_ record: ICMPRecord, _ file: UInt16, _ says: String) -> Evidence {

@@ -16,6 +16,10 @@ struct MediaJudge {
         var isDestinationKnown = false
         /// From a public address to a private one that the listener does not wear: it arrives nowhere.
         var isMisdirected = false
+        /// ICMP errors go on about it: it arrives, and nobody takes it.
+        var isRefused = false
+
+        var isHeard: Bool { !isMisdirected && !isRefused }
     }
 
     /// A place as one end of a call named it.
@@ -29,12 +33,6 @@ struct MediaJudge {
         var place: MediaPlace
     }
 
-    struct Flow: Hashable {
-        var file: UInt16
-        var source: MediaPlace
-        var destination: MediaPlace
-    }
-
     let media: MediaAnalysis
     var seen: [Seen] = []
     var streams: [StreamSummary] = []
@@ -43,7 +41,7 @@ struct MediaJudge {
     /// Streams of each call, indices into `seen`.
     var ofCall: [Int: [Int]] = [:]
     /// Indices into `seen`.
-    var flows: [Flow: [Int]] = [:]
+    var flows: [MediaFlow: [Int]] = [:]
     private var places: [FilePlace: [Reference]] = [:]
     private var addresses: [FilePlace: [Reference]] = [:]
 
@@ -64,9 +62,9 @@ struct MediaJudge {
         streams.sort { ($0.first, $0.source, $0.ssrc) < ($1.first, $1.source, $1.ssrc) }
     }
 
-    func flow(_ index: Int) -> Flow {
+    func flow(_ index: Int) -> MediaFlow {
         let key = seen[index].stream.key
-        return Flow(
+        return MediaFlow(
             file: key.file, source: MediaPlace(key.source, key.sourcePort),
             destination: MediaPlace(key.destination, key.destinationPort))
     }
@@ -126,7 +124,10 @@ struct MediaJudge {
         }
         for index in seen.indices where seen[index].call == nil { attributeByAnswer(index) }
         if seen.contains(where: { $0.call == nil }), !media.calls.isEmpty { attributeByAddress() }
-        for index in seen.indices { if let call = seen[index].call { seen[index].isMisdirected = isMisdirected(index, call) } }
+        for index in seen.indices {
+            if let call = seen[index].call { seen[index].isMisdirected = isMisdirected(index, call) }
+            seen[index].isRefused = isRefused(index)
+        }
     }
 
     private mutating func assign(
@@ -141,7 +142,7 @@ struct MediaJudge {
     /// The opposite direction between the same two places is known (RFC 4961).
     private mutating func attributeByAnswer(_ index: Int) {
         let flow = flow(index)
-        let reverse = flows[Flow(file: flow.file, source: flow.destination, destination: flow.source)] ?? []
+        let reverse = flows[flow.reversed] ?? []
         guard let other = reverse.first(where: { seen[$0].call != nil && overlaps($0, index) }), let call = seen[other].call
         else {
             return
@@ -196,6 +197,14 @@ struct MediaJudge {
             }
     }
 
+    /// Errors from the beginning to the end, not only before the listener opened its port or after it closed it.
+    private func isRefused(_ index: Int) -> Bool {
+        guard let refusal = media.refusals[flow(index)], refusal.count >= 3 else { return false }
+        let stream = seen[index].stream
+        let span = refusal.last - refusal.record.time.nanoseconds
+        return span >= Self.patience && span * 2 > stream.last - stream.first
+    }
+
     // MARK: Summaries
 
     private func summary(_ index: Int) -> StreamSummary {
@@ -223,7 +232,9 @@ struct MediaJudge {
                 count: Int(clamping: pattern.bursts), length: pattern.burstLength, density: pattern.burstDensity,
                 gapDensity: pattern.gapDensity, longestRun: Int(clamping: pattern.longestRun), ratio: pattern.burstRatio),
             outOfOrder: Int(clamping: statistics.outOfOrder), duplicates: Int(clamping: statistics.duplicates),
-            late: Int(stream.late), jitter: statistics.jitterMilliseconds, meanJitter: stream.meanJitter,
+            late: Int(stream.late),
+            mostLate: Double(stream.mostLate) * 1_000 / Double(max(1, rate)), jitter: statistics.jitterMilliseconds,
+            meanJitter: stream.meanJitter,
             maximumJitter: statistics.maximumJitterMilliseconds,
             restarts: Int(statistics.restarts) + Int(stream.timestampRestarts),
             longestSilence: statistics.longestSilence,

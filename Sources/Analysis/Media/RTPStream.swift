@@ -82,6 +82,10 @@ struct RTPStream: Sendable {
     private(set) var spurts: UInt32 = 0
     private(set) var timestampRestarts: UInt32 = 0
     private(set) var late: UInt32 = 0
+    /// The highest delay above the promptest packet's, clock units.
+    private(set) var mostLate: Int64 = 0
+    /// Late packets in a row.
+    private var lateRun: UInt8 = 0
     private var lowest: Int64 = .max
     private var lowestBefore: Int64 = .max
     private var windowEnd: Int64
@@ -134,7 +138,7 @@ struct RTPStream: Sendable {
         guard isSound else { return }
         switch verdict {
         case .inOrder:
-            if ahead == 1, step != packetStep { learn(step) }
+            if ahead == 1, step != packetStep { learn(step) } else if ahead > 1, !marker { slip(step, ahead) }
             lastTimestamp = timestamp
             if statistics.hasTransit { time(now) }
         case .restarted, .probation:
@@ -150,8 +154,20 @@ struct RTPStream: Sendable {
     private mutating func time(_ now: Int64) {
         let transit = statistics.transit
         if transit < lowest { lowest = transit }
-        let base = min(lowest, lowestBefore)
-        if (transit &- base) &* 1_000 > Self.playable &* Int64(statistics.clockRate) { late &+= 1 }
+        let delay = transit &- min(lowest, lowestBefore)
+        if delay &* 1_000 > Self.playable &* Int64(statistics.clockRate) {
+            late &+= 1
+            lateRun &+= 1
+            if delay > mostLate { mostLate = delay }
+            // It stays so: the sender paused, or its clock was set. Every jitter buffer follows.
+            if lateRun >= 10 {
+                lateRun = 0
+                lowest = transit
+                lowestBefore = .max
+            }
+        } else {
+            lateRun = 0
+        }
         let jitter = statistics.jitter
         jitterSum &+= UInt64(jitter)
         jitterCount &+= 1
@@ -222,6 +238,15 @@ struct RTPStream: Sendable {
             lowest = .max
             lowestBefore = .max
         }
+    }
+
+    /// Numbers are missing, and the timestamps did not count the missing packets: the sender's clock fell behind by them.
+    private mutating func slip(_ step: UInt32, _ ahead: UInt16) {
+        guard packetStep > 0, ahead < 3_000 else { return }
+        let behind = Int64(UInt32(ahead) &* packetStep) &- Int64(step)
+        guard behind > 0, behind < Int64(statistics.clockRate) else { return }
+        if lowest != .max { lowest &+= behind }
+        if lowestBefore != .max { lowestBefore &+= behind }
     }
 
     private mutating func learn(_ step: UInt32) {

@@ -83,6 +83,8 @@ public struct StreamSummary: Sendable {
     public var duplicates: Int
     /// Came more than 100 ms later than the promptest of its time: too late for most jitter buffers.
     public var late: Int
+    /// How much later than the promptest the latest of them came, milliseconds; 0 where none was late.
+    public var mostLate: Double
     /// Running jitter of RFC 3550 A.8 at the end, its mean and its highest value, milliseconds.
     public var jitter: Double
     public var meanJitter: Double

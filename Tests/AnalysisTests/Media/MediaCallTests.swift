@@ -206,6 +206,34 @@ struct MediaCallTests {
         #expect(finding.evidence.contains { $0.excerpt.hasPrefix("ICMP port unreachable for 203.0.113.9:8000") })
     }
 
+    @Test("packets that arrive and are refused by ICMP all along are heard by nobody")
+    func refusedAllAlong() throws {
+        var scene = MediaScene()
+        scene.neighbour()
+        scene.call(ended: 10)
+        scene.say(a, b, at: 1.1) { $0.seconds = 8 }
+        scene.say(b, a, at: 1.1) {
+            $0.seconds = 8; $0.ssrc = 2
+        }
+        for second in 1...8 { scene.icmp(from: b.address, about: a, b, at: Double(second) + 0.2) }
+        let finding = try #require(scene.finish().findings.first)
+        #expect(finding.name == .mediaOneWay)
+        #expect(finding.confidence == .proved)
+        #expect(finding.culprit == .proved("the callee (203.0.113.9)"))
+    }
+
+    @Test("refusals before the listener opened its port, or after it closed it, are nothing")
+    func refusedAtTheEdges() {
+        var scene = MediaScene()
+        scene.call(ended: 9)
+        scene.say(a, b, at: 1.1) { $0.seconds = 8 }
+        scene.say(b, a, at: 1.1) {
+            $0.seconds = 8; $0.ssrc = 2
+        }
+        for at in [1.1, 1.12, 1.14, 9.02, 9.04] { scene.icmp(from: b.address, about: a, b, at: at < 2 ? at : 1.2) }
+        #expect(scene.accusations() == [])
+    }
+
     // MARK: None
 
     @Test("answered, both sendrecv, nobody heard, while the capture holds other audio: a fault")

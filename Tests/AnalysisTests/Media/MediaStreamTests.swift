@@ -179,11 +179,41 @@ struct MediaStreamTests {
         #expect(stream.expected == 300)
         #expect(stream.lost == 0)
         #expect(stream.outOfOrder > 0)
-        var steady = MediaScene()
-        steady.say(a, b, at: 0) { $0.late = { ($0 / 25) % 2 == 1 ? 130_000_000 : 0 } }
-        let waves = try only(steady)
-        #expect(waves.late == 150 - waves.outOfOrder || waves.late > 100)
-        #expect(waves.maximumJitter > 5)
+        var slow = MediaScene()
+        slow.say(a, b, at: 0) {
+            $0.seconds = 20
+            $0.packetTime = 200
+            $0.step = 1_600
+            $0.late = { $0 % 5 == 4 ? 130_000_000 : 0 }
+        }
+        let regular = try only(slow)
+        #expect(regular.late == 20)
+        #expect(abs(regular.mostLate - 130) < 1)
+        // Two changes of 130 ms in five packets: 16 J / 15 stays near 52 ms.
+        #expect(abs(regular.meanJitter - 52) < 10)
+    }
+
+    @Test("a sender whose timestamps do not count the packets it failed to send is lossy, not late")
+    func slipping() throws {
+        var scene = MediaScene()
+        var stamp: UInt32 = 0
+        for number in 0..<500 {
+            guard number % 10 != 9 else { continue }
+            scene.packet(MediaScene.rtp(0, number, stamp, 1), a, b, at: Double(number) * 0.02)
+            stamp += 160
+        }
+        let stream = try only(scene)
+        #expect(stream.lost == 49)
+        #expect(stream.late == 0)
+    }
+
+    @Test("a sender that pauses and goes on where it stopped is late for ten packets, then every buffer has followed")
+    func paused() throws {
+        var scene = MediaScene()
+        scene.say(a, b, at: 0) { $0.late = { $0 < 100 ? 0 : 400_000_000 } }
+        let stream = try only(scene)
+        #expect(stream.late == 10)
+        #expect(abs(stream.mostLate - 400) < 1)
     }
 
     @Test("while nothing at all is captured, the capture lost it: no fault of the path")
