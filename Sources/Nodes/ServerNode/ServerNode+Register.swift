@@ -49,11 +49,25 @@ extension ServerNode {
             let former = current.first?.binding.verdict
             if !events.isEmpty { install(registration.aor, granted, at: now) }
             for event in events { note(event, registration.aor) }
+            if calls.count > 0 { moveCalls(registration.aor, events, former: current) }
             if case .update = registration.wish, former != registration.verdict {
                 traces.note(.notice(.path(registration.aor, registration.verdict, registration.flow)))
             }
             grant(registration, granted, isChanged: !events.isEmpty, former: current, &request, at: now)
             if !events.isEmpty { bindingsChanged(registration.aor, at: now) }
+        }
+    }
+
+    /// Calls of a phone that registered from another place go there too.
+    private mutating func moveCalls(_ aor: AddressOfRecord, _ events: [RegistrarRules.Event], former: [LocationTable.Location]) {
+        for case .bound(let binding, let kind) in events {
+            switch kind {
+            case .flowChanged(let flow): follow(aor, from: flow, to: binding.flow)
+            case .replaced(let contact):
+                guard let old = former.first(where: { $0.binding.contact == contact.bytes }) else { continue }
+                follow(aor, from: old.binding.flow, to: binding.flow)
+            case .added, .refreshed: break
+            }
         }
     }
 

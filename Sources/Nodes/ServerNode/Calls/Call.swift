@@ -41,6 +41,8 @@ struct Call: Sendable {
     var hasOffer: Bool
     var exchange: CallExchange?
     var transfer: CallTransfer?
+    /// The caller heard early media of another phone than the one that answered, in other codecs: both are to agree anew.
+    var needsRound = false
     /// Digest user names that this call counts for.
     var accounts: [SIPText] = []
     /// Who is called, in words.

@@ -233,6 +233,10 @@ extension ServerNode {
             }
             return
         }
+        if leg == 0, call.needsRound, call.exchange == nil, case .talking(0, let other) = call.phase {
+            call.needsRound = false
+            return join(0, other, &call, at: now)
+        }
         let target: Int
         if let exchange = call.exchange {
             guard case .awaitingACK = exchange.step, exchange.second == leg else { return }

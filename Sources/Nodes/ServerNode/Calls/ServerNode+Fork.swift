@@ -228,7 +228,10 @@ extension ServerNode {
             }
             guard let answered = call.legs[leg].session.remote else { throw SessionRefusal(399, "the answer brings no SDP") }
             sendACK([], leg, &call)
+            let heard = call.legs[0].session.local
             body = answer(answered, from: leg, to: 0, &call)
+            // In one dialog an answer is given once (RFC 6337 3.1): what differs is settled by a round of its own.
+            call.needsRound = !heard.isEmpty && heard != body
         } else {
             guard let session else { throw SessionRefusal(399, "the answer brings no SDP") }
             try takeOffer(session, Array(message.body), leg, &call)

@@ -50,12 +50,28 @@ extension ServerNode {
     mutating func follow(_ request: ServerRequest, _ leg: Int, _ call: inout Call) {
         let former = call.legs[leg].flow
         guard former != request.flow, request.flow.transport.isSecure || !former.transport.isSecure else { return }
-        traces.note(
-            .call(.moved(call: call.number, party: call.legs[leg].party.address.description, from: former, to: request.flow)))
+        move(leg, to: request.flow, &call)
+    }
+
+    /// A phone registered from another place than before: its calls follow, or a BYE would go into a mapping that is gone.
+    mutating func follow(_ aor: AddressOfRecord, from former: FlowID, to flow: FlowID) {
+        guard former != flow, flow.transport.isSecure || !former.transport.isSecure else { return }
+        for found in calls.calls(of: aor) where found.legs.contains(where: { $0.flow == former && $0.party.address == aor }) {
+            guard var call = calls.take(found.key) else { continue }
+            for leg in call.legs.indices where call.legs[leg].flow == former && call.legs[leg].party.address == aor {
+                guard call.legs[leg].state != .ended else { continue }
+                move(leg, to: flow, &call)
+            }
+            calls.put(call)
+        }
+    }
+
+    private mutating func move(_ leg: Int, to flow: FlowID, _ call: inout Call) {
+        let former = call.legs[leg].flow
+        traces.note(.call(.moved(call: call.number, party: call.legs[leg].party.address.description, from: former, to: flow)))
         calls.leave(former, call.key)
+        call.legs[leg].flow = flow
         for other in call.legs where other.state != .ended { calls.enter(other.flow, call.key) }
-        calls.enter(request.flow, call.key)
-        call.legs[leg].flow = request.flow
     }
 
     // MARK: BYE

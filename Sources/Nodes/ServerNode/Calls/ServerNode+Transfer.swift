@@ -92,7 +92,7 @@ extension ServerNode {
     }
 
     /// Two legs that never negotiated with each other do so now (RFC 3725 4.4).
-    private mutating func join(_ stays: Int, _ comes: Int, _ call: inout Call, at now: Instant) {
+    mutating func join(_ stays: Int, _ comes: Int, _ call: inout Call, at now: Instant) {
         announce(&call, 2, at: now)
         do throws(SessionRefusal) {
             try begin(.us, nil, [], ask: stays, for: comes, isInvite: true, &call, at: now)

@@ -9,7 +9,7 @@ import Testing
 struct BrokenCallsTests {
     /// In all. Without optimisation each costs milliseconds.
     #if DEBUG
-        static let calls = 2_000
+        static let calls = 1_000
     #else
         static let calls = 100_000
     #endif

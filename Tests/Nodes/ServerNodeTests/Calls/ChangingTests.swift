@@ -219,6 +219,25 @@ struct ChangingTests {
         #expect(f.h.lastTexts.contains("call 1: alice@pinhole now comes from 203.0.113.7:41000 instead of 203.0.113.7:40000"))
     }
 
+    @Test(
+        "The phone registers from another port during a call, its contact moved or not: the call follows",
+        arguments: [true, false])
+    func movedByRegistration(_ movesContact: Bool) throws {
+        let f = try CallFixture()
+        try f.talk()
+        let before = f.bob.flow
+        f.bob.flow = Harness.flow(Endpoint("198.51.100.77:5099")!)
+        var register = Register(user: "bob")
+        register.callID = "reg-bob-5070-198.51.100.77"
+        register.cseq = 10
+        register.contact = movesContact ? "<sip:bob@198.51.100.77:5099>" : "<sip:bob@198.51.100.77:5070>"
+        #expect(try f.h.register(register, password: "word", on: f.bob.flow).statusCode == 200)
+        let out = f.alice.send("BYE")
+        #expect(try f.methods(out, f.bob) == ["BYE"])
+        #expect(!out.contains { $0.flow == before })
+        f.expectNothingLeft()
+    }
+
     // MARK: Session timers
 
     @Test("RFC 4028: less than 90 s is 422 with Min-SE")

@@ -143,6 +143,31 @@ struct ForkingTests {
         f.expectNothingLeft()
     }
 
+    @Test("Early media of one phone, the answer of another in another codec: both agree anew after the ACK")
+    func earlyFromAnother() throws {
+        let f = try CallFixture()
+        let other = try second(f)
+        let out = try f.alice.invite("bob")
+        try f.bob.called(by: try #require(try f.bob.mine(out).first))
+        try other.called(by: try #require(try other.mine(out).first))
+        f.bob.respond(183, body: UA.offer("198.51.100.77", 30_000, formats: "0"))
+        let answered = other.respond(200, body: UA.offer("198.51.100.78", 31_000, formats: "8"))
+        let ok = try #require(try f.alice.mine(answered).first)
+        #expect(ok.sdp.contains("RTP/AVP 8\r\n"))
+        try f.alice.take(ok)
+        let ask = try #require(try f.alice.mine(f.alice.ack()).first)
+        #expect(ask.method == .invite && ask.body.isEmpty)
+        let offered = f.alice.respond(200, to: ask, body: UA.offer("192.168.1.10", 16_384, formats: "0 8", version: 2))
+        let relayed = try #require(try other.mine(offered).first)
+        #expect(relayed.sdp.contains("RTP/AVP 0 8\r\n"))
+        let agreed = other.respond(200, to: relayed, body: UA.offer("198.51.100.78", 31_000, formats: "8", version: 2))
+        let ack = try #require(try f.alice.mine(agreed).first)
+        #expect(ack.method == .ack && ack.sdp.contains("RTP/AVP 8\r\n"))
+        f.bob.respond(487)
+        f.alice.send("BYE")
+        f.expectNothingLeft()
+    }
+
     @Test("A 200 without SDP after a 183 with it stands on the early answer")
     func answerWithoutBody() throws {
         let f = try CallFixture()
