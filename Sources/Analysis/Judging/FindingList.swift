@@ -38,7 +38,8 @@ struct FindingList: Sendable {
                 continue
             }
             result[at].subject.vantage = nil
-            result[at].subject.dialogs += finding.subject.dialogs.filter { !result[at].subject.dialogs.contains($0) }
+            let known = Set(result[at].subject.dialogs)
+            result[at].subject.dialogs += finding.subject.dialogs.filter { !known.contains($0) }
             result[at].details.append("Seen in more than one of the captures.")
         }
         return result

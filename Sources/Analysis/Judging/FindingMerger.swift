@@ -44,19 +44,4 @@ struct FindingMerger: Sendable {
         counted[key.name, default: 0] += 1
         findings.append(finding)
     }
-
-    mutating func append(_ finding: Finding) { findings.append(finding) }
-
-    /// Takes the accusation of some dialogs back, and whole findings that are left without one.
-    mutating func withdraw(_ name: FindingName, where isWrong: (Int) -> Bool) {
-        findings = findings.compactMap { finding in
-            guard finding.name == name else { return finding }
-            var kept = finding
-            kept.subject.dialogs = finding.subject.dialogs.filter { !isWrong($0) }
-            guard !kept.subject.dialogs.isEmpty, kept.subject.dialogs.first == finding.subject.dialogs.first else { return nil }
-            kept.count = max(1, kept.subject.dialogs.count)
-            return kept
-        }
-        places = [:]
-    }
 }

@@ -288,7 +288,8 @@ extension Judge {
             $0.isRequest && $0.branch == request.branch && $0.method == request.method
                 && $0.record.marks.contains(.retransmission)
         }
-        draft(.noScanner(source.address), .authNoAnswer, .fault, c.server(request, table), &c) { c in
+        draft(.noScanner(source.address, nonce: c.steps[last.step].nonce), .authNoAnswer, .fault, c.server(request, table), &c) {
+            c in
             Finding(
                 .authNoAnswer, .fault,
                 "\(c.aor) was asked for a password \(count == 1 ? "once" : "\(count) times") and never gave one: "

@@ -39,7 +39,7 @@ extension Judge {
         let server = c.server(step, table)
         let source = table.endpoints[step.record.source]
         let remark = (table.remarks[c.number] ?? []).first { $0.request == step.record.place }
-        draft(.noScanner(source.address), .authBadDigest, .fault, server, &c) { c in
+        draft(.noScanner(source.address, nonce: 0), .authBadDigest, .fault, server, &c) { c in
             var evidence: [Evidence] = []
             if let used = history.challenge(for: attempt) {
                 evidence.append(Self.evidence(c.steps[history.challenges[used].step], table, Self.fields, "the challenge"))

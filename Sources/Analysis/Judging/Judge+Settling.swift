@@ -11,7 +11,8 @@ extension Judge {
             var finding = draft.finding
             var key = draft.key
             switch draft.condition {
-            case .noScanner(let address):
+            case .noScanner(let address, let nonce):
+                if table.usedNonces.contains(nonce) { continue }
                 if let tally = tallies[address], tally.names.count >= Self.scannerNames, tally.successes == 0 { continue }
             case .notRepaired(let server):
                 if repairing.contains(server) || table.flows.repairing.contains(server) { continue }
@@ -62,6 +63,12 @@ extension Judge {
                         .oneDirection,
                         "Messages of \(tally.one) dialogs were seen in one direction only: the other half is not in the capture.",
                         count: tally.one))
+            }
+            if table.refused > 0, index == 0 {
+                list.append(
+                    Blindness(
+                        .drops, "\(table.refused) messages were left out: more dialogs are open than are followed.",
+                        count: table.refused))
             }
             if table.counts.sip == 0 { list.append(Blindness(.noSIP, "No SIP message was recognised.")) }
             if source.kind == .log, cutMessages > 0 {

@@ -35,7 +35,8 @@ struct Judge: Sendable {
     /// A finding with the condition it still depends on.
     struct Draft: Sendable {
         enum Condition: Sendable {
-            case noScanner(PackedAddress)
+            /// Nor was the challenge with that nonce answered after all; 0 for none.
+            case noScanner(PackedAddress, nonce: UInt64)
             case notRepaired(PackedAddress)
             /// One leg was seen both ways; true where media came too.
             case media(dialog: Int)

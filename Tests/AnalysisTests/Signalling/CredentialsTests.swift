@@ -130,6 +130,25 @@ struct CredentialsTests {
         #expect(talk.accusations() == (ends ? [] : ["fault auth.no-answer"]))
     }
 
+    @Test("a user who takes a minute to type the password has answered, however much else goes on meanwhile")
+    func slowUser() {
+        var talk = Talk()
+        let a = talk.register(1)
+        talk.up(0, a)
+        talk.down(0.02, talk.challenge(to: a, nonce: "n1"))
+        let noise = "X: " + String(repeating: "x", count: 12_000)
+        for index in 0..<500 {
+            talk.call = "noise"
+            talk.up(0.1 + Double(index) * 0.1, talk.request("OPTIONS", "sip:a", index + 1, [noise]))
+        }
+        talk.call = "c1@192.168.1.20"
+        let b = talk.register(2, nonce: "n1")
+        talk.up(60, b)
+        talk.down(60.02, talk.response(200, to: b))
+        talk.later(200)
+        #expect(talk.accusations() == [])
+    }
+
     @Test("a challenge to OPTIONS is an answer good enough")
     func pinged() {
         var talk = Talk()
