@@ -97,6 +97,8 @@ struct LogReaderTests {
         )
         #expect(found.allSatisfy { $0.defects.isEmpty && $0.local == nil })
         #expect(items.allSatisfy { $0.format == .chanSIP || $0.format == nil })
+        // The time stands on a line of its own: what is printed begins with a line end.
+        #expect(items[0].time?.basis == .noYear && items[1].time == nil)
         #expect(items.first { if case .message = $0.kind { true } else { false } }?.line == 2)
     }
 
@@ -189,12 +191,15 @@ struct LogReaderTests {
             send \(count) bytes to tcp/[2001:db8::7]:5061 at 00:00:01.000000:
             \(rule)
             \(body)\(isIndented ? "\n" + rule : "")
+            2019-08-20 16:15:26.123456 [DEBUG] sofia.c:7301 Channel entering state [calling][0]
+            nothing more
             """
         let items = read(log)
         let found = messages(items)
         #expect(found.map(\.bytes) == [wire(Self.invite), wire(Self.invite)])
         #expect(found.map(\.direction) == [.received, .sent] && found.map(\.transport) == [.udp, .tcp])
-        #expect(found[1].remote?.endpoint == Endpoint("[2001:db8::7]:5061"))
+        #expect(found[1].remote?.endpoint == Endpoint("[2001:db8::7]:5061") && found.allSatisfy(\.defects.isEmpty))
+        #expect(prose(items) == ["nothing more"])
         // Midnight passed between.
         let times = items.compactMap(\.time)
         #expect(

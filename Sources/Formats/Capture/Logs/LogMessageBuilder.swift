@@ -63,7 +63,7 @@ struct LogMessageBuilder {
             let content = content(of: line)
             if content.isBlank { return framing.end == .grammar ? .ended(rest: []) : .taken }
             guard describesSession, Self.isDescription(content) else {
-                if framing.end != .grammar { note(.unterminated) }
+                if framing.end != .grammar, !framing.hasRule { note(.unterminated) }
                 return .endedBefore
             }
             append(content, number)
@@ -206,9 +206,12 @@ struct LogMessageBuilder {
         return .taken
     }
 
-    private func octetsReached() -> Verdict {
-        guard case .octets(let count) = framing.end, bytes.count >= count, !framing.hasRule else { return .taken }
-        return .ended(rest: [])
+    private mutating func octetsReached() -> Verdict {
+        guard case .octets(let count) = framing.end, bytes.count >= count else { return .taken }
+        guard framing.hasRule else { return .ended(rest: []) }
+        // Another rule may close it, or what comes next does.
+        phase = .behind
+        return .taken
     }
 
     private mutating func append(_ line: [UInt8], _ number: Int) {

@@ -31,6 +31,8 @@ public struct LogReader: Sendable {
     private var hasEntities = false
     private var paragraph: (text: [UInt8], line: Int, last: Int)?
     private var paragraphs = 0
+    /// A line that bore a time and nothing else: Asterisk begins what it prints with a line end.
+    private var announced: (time: LoggedTime, line: Int)?
     /// Lines read so far.
     public private(set) var lines = 0
 
@@ -145,6 +147,10 @@ public struct LogReader: Sendable {
             open(next, marks)
             return
         }
+        if let time = marks.time, Array(line[min(marks.start, line.count)...]).isBlank {
+            announced = (time, lines)
+            return
+        }
         if marks.isMarked, let remark = LoggedRemark(line, from: marks.start, marks.level) {
             // Threads write into each other's lines.
             if builder?.isWhole == true { end(isTerminated: false) }
@@ -203,6 +209,8 @@ public struct LogReader: Sendable {
             endParagraph()
         } else if !marks.isMarked {
             add(toParagraph: line)
+        } else if let time = marks.time, Array(line[min(marks.start, line.count)...]).isBlank {
+            announced = (time, lines)
         }
     }
 
@@ -267,7 +275,7 @@ public struct LogReader: Sendable {
 
     private mutating func open(_ framing: LogFraming, _ marks: LogLine) {
         builder = LogMessageBuilder(framing, line: lines, isTypographic: isTypographic, hasEntities: hasEntities)
-        state = .message(framing.time ?? marks.time)
+        state = .message(framing.time ?? marks.time ?? announced.flatMap { $0.line == lines - 1 ? $0.time : nil })
     }
 
     private mutating func end(isTerminated: Bool) {
