@@ -14,8 +14,18 @@ final class MediaRunner {
     private static let room = 64
     private static let wakeTag = UInt64.max
     private static let timerTag = UInt64.max - 1
+    /// How long we believe what the routing table said.
+    private static let routeLife = Duration.seconds(5)
     /// How long an event waits for room in a full mailbox.
     private static let retry = Duration.milliseconds(20)
+
+    /// From where the kernel sends to a leg's party by itself.
+    private struct Route {
+        var destination = IPAddress.v4(.any)
+        var source = IPAddress.v4(.any)
+        var isKernels = false
+        var until = Instant.epoch
+    }
 
     private var plane: MediaPlane
     private let sockets: MediaSockets
@@ -29,6 +39,8 @@ final class MediaRunner {
     private var armed: Instant?
     private let relay: OpaquePointer
     private var queuedOn = -1
+    /// By socket.
+    private var routes: [Route]
     private var heldEvents: [MediaEvent] = []
     private var counters = MediaCounters()
     private var nextPublication = Instant.epoch
@@ -42,6 +54,7 @@ final class MediaRunner {
     ) throws(SystemError) {
         self.plane = plane
         self.sockets = sockets
+        routes = [Route](repeating: Route(), count: sockets.sockets.count)
         self.wake = wake
         self.clock = clock
         self.events = events
@@ -96,7 +109,7 @@ final class MediaRunner {
                 if tag < Self.timerTag { receive(on: Int(tag), at: now) } else if tag == Self.timerTag { armed = .epoch }
             }
             if let deadline = plane.nextDeadline, deadline <= now { plane.advance(to: now) }
-            while let datagram = plane.nextDatagram() { send(datagram) }
+            while let datagram = plane.nextDatagram() { send(datagram, at: now) }
             tell()
             publishIfDue(now, publish)
         }
@@ -133,7 +146,7 @@ final class MediaRunner {
             let length = pl_relay_length(relay, slot)
             switch plane.receive(buffer, length: length, on: socket.port, from: source, at: now) {
             case .drop: counters.dropped &+= 1
-            case .forward(let length, let from, let to): queue(slot, length, from, to)
+            case .forward(let length, let from, let to): queue(slot, length, from, to, at: now)
             case .consumed: break
             }
         }
@@ -141,7 +154,7 @@ final class MediaRunner {
     }
 
     @inline(__always)
-    private func queue(_ slot: UInt32, _ length: Int, _ from: Endpoint, _ to: Endpoint) {
+    private func queue(_ slot: UInt32, _ length: Int, _ from: Endpoint, _ to: Endpoint, at now: Instant) {
         guard let target = sockets.index(from: from, to: to) else {
             counters.sendFailures &+= 1
             return
@@ -151,7 +164,7 @@ final class MediaRunner {
             queuedOn = target
         }
         var destination = kernelAddress(to)
-        var source = sender(from, on: target)
+        var source = sender(from, to: to, on: target, at: now)
         pl_relay_queue(relay, slot, length, &destination, &source)
     }
 
@@ -163,13 +176,13 @@ final class MediaRunner {
         counters.sendFailures &+= UInt64(queued - left)
     }
 
-    private func send(_ datagram: Datagram) {
+    private func send(_ datagram: Datagram, at now: Instant) {
         guard let target = sockets.index(from: datagram.source, to: datagram.destination) else {
             counters.sendFailures &+= 1
             return
         }
         var destination = kernelAddress(datagram.destination)
-        var source = sender(datagram.source, on: target)
+        var source = sender(datagram.source, to: datagram.destination, on: target, at: now)
         let result = pl_udp_send_one(
             sockets.sockets[target].descriptor, datagram.payload, datagram.payload.count, &destination, &source)
         if result == 0 { counters.sent &+= 1 } else { counters.sendFailures &+= 1 }
@@ -179,12 +192,18 @@ final class MediaRunner {
         endpoint.kernelAddress(scope: endpoint.address.isLinkLocalIPv6 ? scopes[endpoint.address] ?? 0 : 0)
     }
 
-    /// Which of our addresses it leaves from, where the socket itself does not say and the leg does.
+    /// Which of our addresses it leaves from, where the socket itself does not say and the leg does; nothing where the kernel would
+    /// choose that very one, as saying so costs it more than all we do.
     @inline(__always)
-    private func sender(_ from: Endpoint, on target: Int) -> pl_address {
+    private func sender(_ from: Endpoint, to: Endpoint, on target: Int, at now: Instant) -> pl_address {
         let bound = sockets.sockets[target].address
         guard bound.isUnspecified, !from.address.isUnspecified, from.address.isIPv6 == bound.isIPv6 else { return pl_address() }
-        return kernelAddress(from)
+        if routes[target].until <= now || routes[target].destination != to.address || routes[target].source != from.address {
+            routes[target] = Route(
+                destination: to.address, source: from.address, isKernels: KernelRoute.source(towards: to.address) == from.address,
+                until: now + Self.routeLife)
+        }
+        return routes[target].isKernels ? pl_address() : kernelAddress(from)
     }
 
     // MARK: - What is told

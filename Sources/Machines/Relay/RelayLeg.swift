@@ -14,11 +14,23 @@ struct RelayLeg: Sendable {
         case served
         /// Nowhere: a held call.
         case silence
+        /// The slot is free.
+        case closed
+    }
+
+    /// What of `remote` is looked at for every packet, beside it: it is large, and not to be copied.
+    private struct Way: Sendable {
+        var isKnown = false
+        var receives = false
+        var multiplexesRTCP = false
+        var latches = true
+        var kin: IPAddress?
     }
 
     let id: MediaLegID
     let setup: MediaLegSetup
     private(set) var remote: MediaRemote?
+    private var way = Way()
     private(set) var role = Role.idle
     var rtp = SourceLatch()
     var rtcp = SourceLatch()
@@ -62,6 +74,9 @@ struct RelayLeg: Sendable {
     mutating func set(_ new: MediaRemote, _ provider: SRTPProvider?, _ settings: RelaySettings, at now: Instant) {
         let old = remote
         remote = new
+        way = Way(
+            isKnown: true, receives: new.receives, multiplexesRTCP: new.multiplexesRTCP, latches: new.latches,
+            kin: new.signallingSource)
         if old.map({ new.epoch > $0.epoch }) ?? true {
             let needsICE = setup.ice != nil && new.ice != nil
             rtp.open(
@@ -98,6 +113,14 @@ struct RelayLeg: Sendable {
             isSilenceTold = false
         }
         self.role = role
+    }
+
+    /// Lets go of everything; the slot is free.
+    mutating func close() {
+        role = .closed
+        srtp = nil
+        remote = nil
+        way = Way()
     }
 
     /// Port 0 and the unspecified address mean "nowhere" (RFC 3264 8.4, and RFC 2543's way of holding); an IPv4 address in IPv6 clothes is
@@ -152,10 +175,10 @@ struct RelayLeg: Sendable {
     mutating func emit(
         _ packet: UnsafeMutableRawBufferPointer, _ length: Int, isRTCP: Bool
     ) -> (length: Int, from: Endpoint, to: Endpoint)? {
-        guard remote != nil, !lacksSRTP, isRTCP || remote!.receives else { return nil }
+        guard way.isKnown, !lacksSRTP, isRTCP || way.receives else { return nil }
         var from = local
         guard var to = rtp.destination else { return nil }
-        if isRTCP, !remote!.multiplexesRTCP {
+        if isRTCP, !way.multiplexesRTCP {
             guard let control = rtcp.destination else { return nil }
             from = localRTCP
             to = control
@@ -177,13 +200,13 @@ struct RelayLeg: Sendable {
     /// that addresses in SDP are to be trusted.
     @inline(__always)
     private func isProven(_ address: IPAddress) -> Bool {
-        rtp.source?.address == address || remote!.signallingSource == address || rtcp.source?.address == address
-            || !remote!.latches
+        rtp.source?.address == address || way.kin == address || rtcp.source?.address == address
+            || !way.latches
     }
 
     /// Whether it is for want of proof that nothing is sent.
     var isUnproven: Bool {
-        guard remote != nil, let to = rtp.destination else { return false }
+        guard way.isKnown, let to = rtp.destination else { return false }
         return !isProven(to.address) && unproven == 0
     }
 
@@ -191,7 +214,7 @@ struct RelayLeg: Sendable {
 
     /// Seconds without a packet, if the party should send.
     func silence(at now: Instant) -> Int? {
-        guard role != .idle, let remote, remote.sends, let expectedSince else { return nil }
+        guard role != .idle, role != .closed, let expectedSince, remote?.sends ?? false else { return nil }
         return Int(clamping: (now - max(expectedSince, lastHeard ?? expectedSince)).wholeSeconds)
     }
 

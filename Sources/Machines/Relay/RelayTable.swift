@@ -29,7 +29,8 @@ public struct RelayTable: Sendable {
 
     public let settings: RelaySettings
     private let provider: SRTPProvider?
-    private var legs: [RelayLeg?] = []
+    /// By slot; those of free slots are closed.
+    private var legs: [RelayLeg] = []
     private var free: [Int] = []
     private var slots: [MediaLegID: Int] = [:]
     /// By port; -1: nobody's.
@@ -74,15 +75,16 @@ public struct RelayTable: Sendable {
     }
 
     public mutating func remote(_ slot: Int, _ remote: MediaRemote, at now: Instant) {
-        legs[slot]?.set(remote, provider, settings, at: now)
+        guard isUsed(slot) else { return }
+        legs[slot].set(remote, provider, settings, at: now)
     }
 
     public mutating func bridge(_ a: Int, _ b: Int, at now: Instant) {
-        guard a != b, legs[a] != nil, legs[b] != nil, legs[a]!.role != .bridged(b) else { return }
+        guard a != b, isUsed(a), isUsed(b), legs[a].role != .bridged(b) else { return }
         unlink(a, at: now)
         unlink(b, at: now)
-        legs[a]!.take(.bridged(b), at: now)
-        legs[b]!.take(.bridged(a), at: now)
+        legs[a].take(.bridged(b), at: now)
+        legs[b].take(.bridged(a), at: now)
     }
 
     /// Every packet goes back to its sender. As all of these, it ends a bridge the leg is in.
@@ -95,26 +97,30 @@ public struct RelayTable: Sendable {
     public mutating func silence(_ slot: Int, at now: Instant) { assign(.silence, slot, at: now) }
 
     private mutating func assign(_ role: RelayLeg.Role, _ slot: Int, at now: Instant) {
-        guard legs[slot] != nil else { return }
+        guard isUsed(slot) else { return }
         unlink(slot, at: now)
-        legs[slot]!.take(role, at: now)
+        legs[slot].take(role, at: now)
     }
 
     /// The leg's verdict; nil: there was none.
     public mutating func close(_ id: MediaLegID, at now: Instant) -> MediaVerdict? {
-        guard let slot = slots.removeValue(forKey: id), let leg = legs[slot] else { return nil }
+        guard let slot = slots.removeValue(forKey: id) else { return nil }
         unlink(slot, at: now)
-        slotOfPort[Int(leg.setup.port)] = -1
-        slotOfPort[Int(leg.setup.port) + 1] = -1
-        legs[slot] = nil
+        let port = Int(legs[slot].setup.port)
+        slotOfPort[port] = -1
+        slotOfPort[port + 1] = -1
+        let verdict = legs[slot].verdict
+        legs[slot].close()
         free.append(slot)
-        return leg.verdict
+        return verdict
     }
 
     private mutating func unlink(_ slot: Int, at now: Instant) {
-        if case .bridged(let other) = legs[slot]?.role { legs[other]?.take(.idle, at: now) }
-        legs[slot]?.take(.idle, at: now)
+        if case .bridged(let other) = legs[slot].role { legs[other].take(.idle, at: now) }
+        legs[slot].take(.idle, at: now)
     }
+
+    private func isUsed(_ slot: Int) -> Bool { legs.indices.contains(slot) && legs[slot].role != .closed }
 
     // MARK: - Packets
 
@@ -134,61 +140,61 @@ public struct RelayTable: Sendable {
             return .consumed
         case .zrtp, .dtls, .turnChannel, .unknown: return refused(slot, .notMedia)
         }
-        let onRTCPPort = port != legs[slot]!.setup.port
+        let onRTCPPort = port != legs[slot].setup.port
         guard isRTCP || !onRTCPPort else { return refused(slot, .notMedia) }
-        switch legs[slot]!.admit(packet, length, isRTCP, onRTCPPort: onRTCPPort, from: source, settings, at: now) {
+        switch legs[slot].admit(packet, length, isRTCP, onRTCPPort: onRTCPPort, from: source, settings, at: now) {
         case .drop(let why): return dropped(why)
         case .rtp(let header, let length, let settled):
             if settled { tellSource(slot) }
             return pass(packet, length, header, slot)
         case .rtcp(let length):
-            switch legs[slot]!.role {
+            switch legs[slot].role {
             case .bridged(let other): return forward(packet, length, from: slot, to: other, isRTCP: true)
             case .served: return .deliverRTCP(slot: slot, length: length)
-            case .idle, .echo, .silence: return .consumed
+            case .idle, .closed, .echo, .silence: return .consumed
             }
         }
     }
 
     /// A packet of our own making for the leg's party.
     public mutating func send(_ packet: [UInt8], isRTCP: Bool = false, to slot: Int) -> Datagram? {
-        guard legs[slot] != nil else { return nil }
+        guard isUsed(slot) else { return nil }
         var result: Datagram?
         withUnsafeTemporaryAllocation(byteCount: packet.count + 64, alignment: 8) { buffer in
             buffer.copyBytes(from: packet)
-            guard let (length, from, to) = legs[slot]!.emit(buffer, packet.count, isRTCP: isRTCP), !isOurs(to, from) else {
+            guard let (length, from, to) = legs[slot].emit(buffer, packet.count, isRTCP: isRTCP), !isOurs(to, from) else {
                 return
             }
             result = Datagram(from: from, to: to, Array(buffer[0..<length]))
         }
-        if result == nil { _ = dropped(legs[slot]!.isUnproven ? .unproven : .notReceiving) }
+        if result == nil { _ = dropped(legs[slot].isUnproven ? .unproven : .notReceiving) }
         return result
     }
 
     private mutating func pass(_ packet: UnsafeMutableRawBufferPointer, _ length: Int, _ header: RTPHeader, _ slot: Int)
         -> RelayVerdict
     {
-        switch legs[slot]!.role {
+        switch legs[slot].role {
         case .bridged(let other):
             // Either side's numbers may be used: an answer can renumber what an offer said. Static types of audio pass as well,
             // since phones send comfort noise and old codecs unasked; a dynamic number nobody gave a meaning does not.
             let type = header.payloadType
-            let isAgreed = legs[slot]!.agreed.contains(type) || legs[other]!.agreed.contains(type)
-            guard isAgreed || type < 35 || legs[slot]!.agreed.isEmpty else { return refused(slot, .payloadType) }
-            if legs[slot]!.events.contains(type)
-                || (isAgreed && !legs[slot]!.agreed.contains(type) && legs[other]!.events.contains(type))
+            let isAgreed = legs[slot].agreed.contains(type) || legs[other].agreed.contains(type)
+            guard isAgreed || type < 35 || legs[slot].agreed.isEmpty else { return refused(slot, .payloadType) }
+            if legs[slot].events.contains(type)
+                || (isAgreed && !legs[slot].agreed.contains(type) && legs[other].events.contains(type))
             {
                 notice(packet, header, slot)
             }
             return forward(packet, length, from: slot, to: other, isRTCP: false)
         case .echo:
-            if legs[slot]!.events.contains(header.payloadType) { notice(packet, header, slot) }
+            if legs[slot].events.contains(header.payloadType) { notice(packet, header, slot) }
             return forward(packet, length, from: slot, to: slot, isRTCP: false)
         case .served: return .deliver(slot: slot, header, length: length)
         case .silence:
-            if legs[slot]!.events.contains(header.payloadType) { notice(packet, header, slot) }
+            if legs[slot].events.contains(header.payloadType) { notice(packet, header, slot) }
             return .consumed
-        case .idle: return dropped(.noPeer)
+        case .idle, .closed: return dropped(.noPeer)
         }
     }
 
@@ -196,8 +202,8 @@ public struct RelayTable: Sendable {
     private mutating func forward(
         _ packet: UnsafeMutableRawBufferPointer, _ length: Int, from slot: Int, to other: Int, isRTCP: Bool
     ) -> RelayVerdict {
-        guard let (length, from, to) = legs[other]!.emit(packet, length, isRTCP: isRTCP) else {
-            return dropped(legs[other]!.isUnproven ? .unproven : .notReceiving)
+        guard let (length, from, to) = legs[other].emit(packet, length, isRTCP: isRTCP) else {
+            return dropped(legs[other].isUnproven ? .unproven : .notReceiving)
         }
         guard !isOurs(to, from) else { return dropped(.ownPort) }
         return .forward(length: length, from: from, to: to)
@@ -219,34 +225,34 @@ public struct RelayTable: Sendable {
     private mutating func check(
         _ bytes: UnsafeRawBufferPointer, _ slot: Int, _ port: UInt16, _ source: Endpoint, at now: Instant
     ) {
-        guard let own = legs[slot]!.setup.ice else {
+        guard let own = legs[slot].setup.ice else {
             // A phone that keeps its mapping alive this way means no harm: not counted against the leg.
             _ = dropped(.badCheck)
             return
         }
-        guard legs[slot]!.takeFrom(source, settings, at: now) else {
+        guard legs[slot].takeFrom(source, settings, at: now) else {
             _ = refused(slot, .flood)
             return
         }
-        let check = ConnectivityCheck(Array(bytes), from: source, own: own, peer: legs[slot]!.remote?.ice)
-        let onRTCPPort = port != legs[slot]!.setup.port
-        let local = onRTCPPort ? legs[slot]!.localRTCP : legs[slot]!.local
+        let check = ConnectivityCheck(Array(bytes), from: source, own: own, peer: legs[slot].remote?.ice)
+        let onRTCPPort = port != legs[slot].setup.port
+        let local = onRTCPPort ? legs[slot].localRTCP : legs[slot].local
         if let answer = check.answer { datagrams.append(Datagram(from: local, to: source, answer)) }
         guard check.isValid else {
             if !check.isKeepalive { _ = refused(slot, .badCheck) }
             return
         }
-        if legs[slot]!.checked(source, nominates: check.nominates, onRTCPPort: onRTCPPort, at: now) { tellSource(slot) }
+        if legs[slot].checked(source, nominates: check.nominates, onRTCPPort: onRTCPPort, at: now) { tellSource(slot) }
     }
 
     private mutating func tellSource(_ slot: Int) {
-        guard let source = legs[slot]!.source else { return }
-        legs[slot]!.lastSource = source
-        events.append(.locked(legs[slot]!.id, source))
+        guard let source = legs[slot].source else { return }
+        legs[slot].lastSource = source
+        events.append(.locked(legs[slot].id, source))
     }
 
     private mutating func refused(_ slot: Int, _ why: MediaDrop) -> RelayVerdict {
-        legs[slot]!.refuse()
+        legs[slot].refuse()
         return dropped(why)
     }
 
@@ -259,12 +265,10 @@ public struct RelayTable: Sendable {
 
     /// Tells of legs from which nothing comes. To be called about once a second.
     public mutating func watchSilence(at now: Instant) {
-        for slot in legs.indices {
-            guard let leg = legs[slot], !leg.isSilenceTold, let seconds = leg.silence(at: now), seconds >= settings.silence else {
-                continue
-            }
-            legs[slot]!.isSilenceTold = true
-            events.append(.silent(leg.id, seconds: seconds))
+        for slot in legs.indices where !legs[slot].isSilenceTold {
+            guard let seconds = legs[slot].silence(at: now), seconds >= settings.silence else { continue }
+            legs[slot].isSilenceTold = true
+            events.append(.silent(legs[slot].id, seconds: seconds))
         }
     }
 
@@ -273,16 +277,16 @@ public struct RelayTable: Sendable {
     public var legCount: Int { slots.count }
 
     public func slot(of id: MediaLegID) -> Int? { slots[id] }
-    public func id(of slot: Int) -> MediaLegID? { legs.indices.contains(slot) ? legs[slot]?.id : nil }
-    public func remote(of slot: Int) -> MediaRemote? { legs[slot]?.remote }
-    public func isServed(_ slot: Int) -> Bool { legs.indices.contains(slot) && legs[slot]?.role == .served }
-    public func verdict(of id: MediaLegID) -> MediaVerdict? { slots[id].flatMap { legs[$0]?.verdict } }
+    public func id(of slot: Int) -> MediaLegID? { isUsed(slot) ? legs[slot].id : nil }
+    public func remote(of slot: Int) -> MediaRemote? { isUsed(slot) ? legs[slot].remote : nil }
+    public func isServed(_ slot: Int) -> Bool { isUsed(slot) && legs[slot].role == .served }
+    public func verdict(of id: MediaLegID) -> MediaVerdict? { slots[id].map { legs[$0].verdict } }
     /// What a receiver report says of the leg's source, and what is left for whoever sends to it.
     public mutating func report(_ slot: Int, lastSenderReport: UInt32, delay: UInt32) -> RTCPReportBlock? {
-        legs[slot]?.report(lastSenderReport: lastSenderReport, delay: delay)
+        isUsed(slot) ? legs[slot].report(lastSenderReport: lastSenderReport, delay: delay) : nil
     }
 
-    public func isHearing(_ slot: Int) -> Bool { legs[slot]?.remote?.receives ?? false }
+    public func isHearing(_ slot: Int) -> Bool { isUsed(slot) && legs[slot].remote?.receives ?? false }
 
     /// How many packets went nowhere, by reason.
     public var dropCounts: [MediaDrop: UInt64] {
