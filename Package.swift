@@ -174,6 +174,7 @@ let package = Package(
         tests("DNS", "Formats/DNS", ["Base", "DNS"]),
         tests("Packet", "Formats/Packet", ["Base", "Packet"]),
         tests("Capture", "Formats/Capture", ["Base", "Packet", "Capture"]),
+        tests("ExplainReport", "ExplainReport", ["Base", "Capture", "Analysis", "ReportText", "ExplainReport"]),
         tests(
             "CaptureExcerpt", "CaptureExcerpt", ["Base", "Packet", "Capture", "Analysis", "ExplainReport", "CaptureExcerpt"]),
         tests("CaptureInput", "Edges/CaptureInput", ["Base", "Packet", "Capture", "CaptureInput"]),

@@ -78,6 +78,19 @@ extension Analyzer {
         return max(told, seen ?? told)
     }
 
+    /// What both sides prove needs no suspicion, and what both sides show untouched is cleared of it.
+    private static func settled(_ findings: [Finding], _ pairs: [SideComparison], _ table: SignallingTable) -> [Finding] {
+        let proved = Set(findings.filter { $0.name == .algRewritten && $0.severity.accuses }.flatMap(\.subject.dialogs))
+        let clear = Set(
+            pairs.filter { $0.box == .transparent && $0.matchedMessages > 0 }.flatMap { [$0.inside.index, $0.outside.index] })
+        return findings.filter { finding in
+            guard finding.name == .algSuspected, !finding.subject.dialogs.isEmpty else { return true }
+            return !finding.subject.dialogs.allSatisfy { dialog in
+                proved.contains(dialog) || (dialog < table.dialogs.count && clear.contains(table.dialogs[dialog].vantage.index))
+            }
+        }
+    }
+
     /// Ends the analysis; the analyzer is spent afterwards.
     public mutating func finish() -> AnalysisResult {
         for number in table.open where !table.dialogs[Int(number)].progress.contains(.closed) {
@@ -94,6 +107,7 @@ extension Analyzer {
             let (more, pairs) = sides.finish()
             findings += more
             result.sides = pairs
+            findings = Self.settled(findings, pairs, table)
         }
         findings += judge.blindness(sources, table)
         let routers = devices.routers(table.programs)

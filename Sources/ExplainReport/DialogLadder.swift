@@ -2,66 +2,113 @@ import Analysis
 import Base
 import ReportText
 
-/// One dialog's ladder: participants are the endpoints of the capture, a host's moving ports share its line.
+/// One dialog's ladder: who sent the first request stands on the left. A host's moving ports share its line; where two captures
+/// show both sides of a box, the box has a line of its own between them.
 struct DialogLadder {
+    /// A dialog, and the same one as the other side of a box saw it.
+    struct Drawn: Hashable {
+        var dialog: Int
+        var outside: Int?
+        /// Index into `AnalysisResult.sides`.
+        var side: Int?
+    }
+
+    /// Lines next to each other that still fit a page.
+    private static let mostColumns = 6
+
     let title: String
     let ladder: Ladder
-    /// The events' messages, in the ladder's order.
-    let messages: [MessageSummary]
     let participants: [String]
-    let omitted: Int
 
-    init(_ result: AnalysisResult, _ dialog: DialogSummary, most: Int) {
-        let all = result.messages(of: dialog)
-        // The beginning and the end tell most; what is cut out is counted.
-        let shown = all.count <= most ? all : Array(all.prefix(most * 2 / 3)) + Array(all.suffix(most - most * 2 / 3))
-        messages = shown
-        omitted = all.count - shown.count
-        var hosts: [String] = []
-        func column(_ endpoint: Endpoint?) -> Int {
-            let name = endpoint.map { "\($0.address)" } ?? "?"
-            if let index = hosts.firstIndex(of: name) { return index }
-            hosts.append(name)
-            return hosts.count - 1
+    init(_ result: AnalysisResult, _ drawn: Drawn, most: Int) {
+        let dialog = result.dialogs[drawn.dialog]
+        title = ExplainWords.title(dialog)
+        var seen = result.messages(of: dialog).map { Seen($0, isOutside: false) }
+        var offset = Duration.zero
+        if let outside = drawn.outside, let side = drawn.side {
+            offset = result.sides[side].clockOffset
+            seen += result.messages(of: result.dialogs[outside]).map { Seen($0, isOutside: true) }
+            // On the inside's clock.
+            let start = seen.compactMap(\.message.time).min() ?? .epoch
+            func moment(_ seen: Seen) -> Duration {
+                guard let time = seen.message.time else { return .zero }
+                return time - start - (seen.isOutside ? offset : .zero)
+            }
+            seen = seen.enumerated().sorted { (moment($0.element), $0.offset) < (moment($1.element), $1.offset) }.map(\.element)
         }
+        // The beginning and the end tell most; what is cut out is counted.
+        let shown = seen.count <= most ? seen : Array(seen.prefix(most * 2 / 3)) + Array(seen.suffix(most - most * 2 / 3))
+        let omitted = seen.count - shown.count
+        let lines = Lifelines(result, dialog, seen, box: drawn.side.map { result.sides[$0] })
+        let notes = Self.notes(result, drawn)
+        let start = seen.compactMap(\.message.time).first
         var events: [Ladder.Event] = []
-        let start = all.first(where: { $0.time != nil })?.time
-        let notes = Self.notes(result, dialog)
-        for (index, message) in shown.enumerated() {
+        for (index, one) in shown.enumerated() {
+            let message = one.message
+            var at = events.last?.at ?? .zero
             if omitted > 0, index == most * 2 / 3 {
-                let at = events.last?.at ?? .zero
                 events.append(Ladder.Event(at, .heading("\(omitted) messages left out"), "", .dim))
             }
-            var (from, to) = (column(message.source), column(message.destination))
-            if from == to { (from, to) = (from, column(nil)) }
-            var at = events.last?.at ?? .zero
-            if let start, let time = message.time { at = time - start }
-            let label = Self.label(message)
+            if let start, let time = message.time { at = time - start - (one.isOutside ? offset : .zero) }
+            let ends = lines.ends(of: one)
+            var remarks: [String] = []
+            if let ports = lines.ports(of: one) { remarks.append(ports) }
+            if let note = notes[message.place], !(lines.ports(of: one) != nil && Self.tellsPort(note)) { remarks.append(note) }
+            if message.marks.contains(.retransmission) { remarks.append("sent again") }
+            if message.marks.contains(.duplicate) { remarks.append("captured twice") }
             let tone: ReportTone? =
                 message.marks.contains(.accused)
                 ? .bad : message.marks.contains(.retransmission) ? .warning : message.status >= 400 ? .accent : nil
-            var remarks: [String] = []
-            if let note = notes[message.place] { remarks.append(note) }
-            if message.marks.contains(.retransmission) { remarks.append("sent again") }
-            if message.marks.contains(.duplicate) { remarks.append("captured twice") }
-            if message.marks.contains(.cut) { remarks.append("cut off") }
-            let ports = [message.source.map { "\($0.port)" } ?? "?", message.destination.map { "\($0.port)" } ?? "?"]
-            if remarks.isEmpty { remarks = ["\(ports[0]) > \(ports[1])"] } else { remarks[0] = "\(ports[0]) > \(ports[1])  " + remarks[0] }
-            events.append(
-                Ladder.Event(
-                    at, .arrow(from: from, to: to, label: label), remarks.joined(separator: "\n"), tone,
-                    brief: message.isRequest ? message.method.token : "\(message.status)"))
+            var event = Ladder.Event(
+                at, .arrow(from: ends.from, to: ends.to, label: Self.label(message)), remarks.joined(separator: "; "), tone,
+                brief: message.isRequest ? "\(message.method.token) \(message.sequence)" : "\(message.status)")
+            if message.time == nil { event.stamp = "\(message.place)" }
+            events.append(event)
         }
-        participants = hosts
-        ladder = Ladder(hosts, events)
-        let identity = dialog.isLinkedByOrder ? "linked by CSeq, nonce and order" : "Call-ID \(dialog.callID)"
-        title =
-            "\(ExplainWords.kind(dialog.kind)) \(dialog.from)\(dialog.kind == .registration ? "" : " to \(dialog.to)"): "
-            + "\(ExplainWords.outcome(dialog.outcome)) (\(identity))"
+        participants = lines.names
+        ladder = Ladder(lines.names, events)
     }
 
-    static func label(_ message: MessageSummary) -> String {
-        var label = message.isRequest ? message.method.token : Self.withoutVersion(message.firstLine)
+    /// Dialogs that findings accuse, worst first, one for each finding before a second of any; healthy ones only where asked for
+    /// and nobody is accused. What both sides of a box show is one drawing.
+    static func worthDrawing(_ result: AnalysisResult, withHealthy: Bool) -> [Drawn] {
+        var twins: [Int: Drawn] = [:]
+        for (index, side) in result.sides.enumerated() where side.box != .proxy {
+            var outside: [String: Int] = [:]
+            for dialog in result.dialogs where dialog.vantage == side.outside && !dialog.isLinkedByOrder {
+                outside[dialog.callID] = dialog.id
+            }
+            for dialog in result.dialogs where dialog.vantage == side.inside && !dialog.isLinkedByOrder {
+                guard let twin = outside[dialog.callID] else { continue }
+                let drawn = Drawn(dialog: dialog.id, outside: twin, side: index)
+                twins[dialog.id] = drawn
+                twins[twin] = drawn
+            }
+        }
+        var chosen: [Drawn] = []
+        var taken: Set<Int> = []
+        func take(_ dialog: Int) -> Bool {
+            guard result.dialogs.indices.contains(dialog), !taken.contains(dialog) else { return false }
+            let drawn = twins[dialog] ?? Drawn(dialog: dialog)
+            taken.insert(drawn.dialog)
+            if let outside = drawn.outside { taken.insert(outside) }
+            chosen.append(drawn)
+            return true
+        }
+        let accusing = result.findings.filter { $0.severity.accuses && $0.name != .captureBlind }
+        for finding in accusing { _ = finding.subject.dialogs.first { take($0) } }
+        for finding in accusing { for dialog in finding.subject.dialogs.prefix(1_000) { _ = take(dialog) } }
+        if withHealthy { for dialog in result.dialogs.indices.prefix(1_000) { _ = take(dialog) } }
+        return chosen
+    }
+
+    /// `from 192.0.2.1:5060`, where the port is told anyway.
+    private static func tellsPort(_ note: String) -> Bool {
+        ["from ", "sent from ", "client at "].contains { note.hasPrefix($0) }
+    }
+
+    private static func label(_ message: MessageSummary) -> String {
+        var label = message.isRequest ? message.method.token : withoutVersion(message.firstLine)
         if message.isRequest {
             label += " \(message.sequence)"
             if message.marks.contains(.hasCredentials) { label += " +auth" }
@@ -77,12 +124,122 @@ struct DialogLadder {
         line.hasPrefix("SIP/2.0 ") ? String(line.dropFirst(8)) : line
     }
 
-    /// What findings say of single messages of this dialog.
-    static func notes(_ result: AnalysisResult, _ dialog: DialogSummary) -> [EvidencePlace: String] {
+    /// What findings say of single messages, and what the box changed in them.
+    private static func notes(_ result: AnalysisResult, _ drawn: Drawn) -> [EvidencePlace: String] {
         var notes: [EvidencePlace: String] = [:]
-        for finding in result.findings where finding.subject.dialogs.contains(dialog.id) {
-            for evidence in finding.evidence where notes[evidence.place] == nil { notes[evidence.place] = evidence.says }
+        let dialogs = [drawn.dialog] + (drawn.outside.map { [$0] } ?? [])
+        if let index = drawn.side {
+            for message in result.sides[index].messages where !message.changes.isEmpty {
+                let fields = Array(Set(message.changes.map(\.field))).sorted().map { "\($0)" }
+                let text = "rewritten: " + fields.prefix(4).joined(separator: ", ") + (fields.count > 4 ? " and more" : "")
+                notes[message.isOutbound ? message.outsidePlace : message.insidePlace] = text
+            }
+        }
+        for finding in result.findings where !dialogs.allSatisfy({ !finding.subject.dialogs.contains($0) }) {
+            guard finding.name != .algRewritten || drawn.side == nil else { continue }
+            for evidence in finding.evidence where notes[evidence.place] == nil && !evidence.says.isEmpty {
+                notes[evidence.place] = evidence.says
+            }
         }
         return notes
+    }
+}
+
+extension DialogLadder {
+    /// A message, and from which side of a box it was seen.
+    struct Seen {
+        let message: MessageSummary
+        let isOutside: Bool
+
+        init(_ message: MessageSummary, isOutside: Bool) {
+            self.message = message
+            self.isOutside = isOutside
+        }
+    }
+
+    /// Who has a line of his own, in what order, and which ports are worth telling.
+    struct Lifelines {
+        private(set) var names: [String] = []
+        private var keys: [String] = []
+        private var ports: [Set<UInt16>] = []
+        /// The column of the box between two captures.
+        private var box: Int?
+        /// A talk on one host: only ports tell its ends apart.
+        private let isByPort: Bool
+        private let isLog: Bool
+
+        init(_ result: AnalysisResult, _ dialog: DialogSummary, _ seen: [Seen], box: SideComparison?) {
+            isByPort = seen.contains { one in
+                guard let source = one.message.source?.address, !source.isUnspecified else { return false }
+                return source == one.message.destination?.address
+            }
+            isLog =
+                Int(dialog.vantage.index) < result.sources.count && result.sources[Int(dialog.vantage.index)].kind == .log
+            // The client's side first: who sends the first request, or gets the first response.
+            for one in seen where !one.isOutside {
+                let (source, destination) = (one.message.source, one.message.destination)
+                add(one.message.isRequest ? source : destination)
+                add(one.message.isRequest ? destination : source)
+            }
+            if let box {
+                self.box = 1
+                keys.insert("box", at: 1)
+                names.insert(box.translatedTo.map { "router \($0.address)" } ?? "router", at: 1)
+                ports.insert([], at: 1)
+            }
+            for index in keys.indices where ports[index].count == 1 {
+                if let port = ports[index].first, port != 0, !isByPort { names[index] = Self.name(names[index], port) }
+            }
+        }
+
+        private static func name(_ host: String, _ port: UInt16) -> String {
+            host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        }
+
+        private func key(_ endpoint: Endpoint?) -> String {
+            guard let endpoint, !(endpoint.address.isUnspecified && endpoint.port == 0) else { return "self" }
+            if endpoint.address.isUnspecified { return "other" }
+            return isByPort ? "\(endpoint)" : "\(endpoint.address)"
+        }
+
+        private mutating func add(_ endpoint: Endpoint?) {
+            let key = key(endpoint)
+            if let index = keys.firstIndex(of: key) {
+                if let endpoint { ports[index].insert(endpoint.port) }
+                return
+            }
+            guard keys.count < DialogLadder.mostColumns else { return }
+            keys.append(key)
+            names.append(key == "self" ? (isLog ? "this server" : "not told") : key == "other" ? "phone" : key)
+            ports.append(endpoint.map { [$0.port] } ?? [])
+        }
+
+        /// Whoever came too late for a line of his own shares the last one.
+        private func column(_ endpoint: Endpoint?) -> Int { keys.firstIndex(of: key(endpoint)) ?? keys.count - 1 }
+
+        func ends(of seen: Seen) -> (from: Int, to: Int) {
+            let (source, destination) = (seen.message.source, seen.message.destination)
+            if let box {
+                // Outside, the address that is not among the inside's is the box's own.
+                let from = keys.firstIndex(of: key(source)) ?? box
+                let to = keys.firstIndex(of: key(destination)) ?? box
+                if seen.isOutside { return from == to ? (box, keys.count - 1) : (from, to) }
+                // Inside, a message comes to the box or leaves it: the phone stands on its left.
+                return from < to ? (from, box) : (box, to)
+            }
+            let (from, to) = (column(source), column(destination))
+            return from == to ? (from, from == 0 ? min(1, keys.count - 1) : 0) : (from, to)
+        }
+
+        /// Ports that move; what stays the same stands in the heading.
+        func ports(of seen: Seen) -> String? {
+            guard box == nil, !isByPort else { return nil }
+            var parts: [String] = []
+            if let source = seen.message.source, ports[column(source)].count > 1 { parts.append("from port \(source.port)") }
+            if let destination = seen.message.destination, ports[column(destination)].count > 1 {
+                parts.append("to port \(destination.port)")
+            }
+            return parts.isEmpty ? nil : parts.joined(separator: " ")
+        }
     }
 }

@@ -112,7 +112,11 @@ public struct ExplainJSON: Sendable {
     }
 
     private var dialogs: [JSONValue] {
-        let drawn = Set(ExplainWords.dialogsWorthDrawing(result, most: mostLadders, withHealthy: true))
+        var drawn: Set<Int> = []
+        for drawing in DialogLadder.worthDrawing(result, withHealthy: true).prefix(mostLadders) {
+            drawn.insert(drawing.dialog)
+            if let outside = drawing.outside { drawn.insert(outside) }
+        }
         return result.dialogs.prefix(10_000).map { dialog in
             .object([
                 ("id", .integer(dialog.id)), ("kind", .string(dialog.kind.rawValue)),

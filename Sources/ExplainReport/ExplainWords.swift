@@ -17,20 +17,100 @@ enum ExplainWords {
         return "\(seconds / 3_600) h \(seconds / 60 % 60) min"
     }
 
+    static func count(_ count: Int, _ one: String, _ many: String? = nil) -> String {
+        "\(grouped(count)) \(count == 1 ? one : many ?? one + "s")"
+    }
+
+    /// `1,290,000`.
+    static func grouped(_ count: Int) -> String {
+        let digits = String(count)
+        guard digits.count > 4 else { return digits }
+        var text = ""
+        for (index, digit) in digits.enumerated() {
+            if index > 0, (digits.count - index) % 3 == 0 { text += "," }
+            text.append(digit)
+        }
+        return text
+    }
+
+    // MARK: Sources
+
+    /// `inside.pcap: 109 frames, 2026-11-22 13:13:28.524 UTC, 2 s long`.
+    static func source(_ source: SourceSummary) -> String {
+        var text = fileName(source.name) + ": "
+        switch source.kind {
+        case .capture: text += count(source.frames, "frame")
+        case .log: text += count(source.frames, "line")
+        case .live: text += count(source.frames, "message")
+        }
+        if let first = source.first, let last = source.last {
+            text += ", \(CalendarTime(first)) UTC, \(duration(last - first)) long"
+        }
+        return text
+    }
+
+    static func counts(_ counts: AnalysisCounts) -> String {
+        var parts: [String] = []
+        func add(_ number: Int, _ one: String) { if number > 0 { parts.append(count(number, one)) } }
+        add(counts.sip, "SIP message")
+        add(counts.dialogs, "dialog")
+        add(counts.rtp, "RTP packet")
+        add(counts.rtcp, "RTCP packet")
+        add(counts.stun, "STUN message")
+        add(counts.icmp, "ICMP error")
+        add(counts.malformed, "malformed message")
+        return parts.joined(separator: ", ")
+    }
+
+    /// What one source does not show, in words, the worst first.
+    static func blindSpots(of source: Int, _ result: AnalysisResult) -> [(severity: Severity, text: String)] {
+        result.findings.filter { $0.name == .captureBlind && Int($0.subject.vantage?.index ?? 0) == source }
+            .sorted { $0.severity < $1.severity }.map { finding in
+                // Beside the source's name the sentence need not name it again.
+                var text = finding.summary
+                if let colon = text.firstRange(of: " does not show everything: ") { text = String(text[colon.upperBound...]) }
+                if finding.severity.accuses, let remedy = finding.remedies.first {
+                    text += " \(remedy.text)" + (remedy.commands.first.map { " (\($0))" } ?? "")
+                }
+                return (finding.severity, text)
+            }
+    }
+
+    /// The last component of a path.
+    static func fileName(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
+
+    static func place(of vantage: Vantage, _ result: AnalysisResult) -> String {
+        Int(vantage.index) < result.sources.count ? fileName(result.sources[Int(vantage.index)].name) : "source \(vantage.index)"
+    }
+
     /// `frame 12`, with the file's name where there are several.
     static func place(_ place: EvidencePlace, _ result: AnalysisResult) -> String {
         guard result.sources.count > 1, Int(place.file) < result.sources.count else { return "\(place)" }
         return "\(fileName(result.sources[Int(place.file)].name)) \(place)"
     }
 
-    /// The last component of a path.
-    static func fileName(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
+    /// An address that a log had left out is not told.
+    static func endpoint(_ endpoint: Endpoint) -> String {
+        guard endpoint.address.isUnspecified else { return "\(endpoint)" }
+        return endpoint.port == 0 ? "an address not told" : "port \(endpoint.port)"
+    }
 
+    // MARK: Findings
+
+    /// Whom a finding points to, as a sentence.
     static func culprit(_ culprit: Culprit) -> String {
         switch culprit {
-        case .unknown: "not proved"
-        case .between(let a, let b): "between \(a) and \(b)"
-        case .proved(let box): box
+        case .unknown: "Not to be told from what was seen."
+        case .between(let a, let b): "Something between \(a) and \(b)."
+        case .proved(let box): box.prefix(1).uppercased() + box.dropFirst() + (box.hasSuffix(".") ? "" : ".")
+        }
+    }
+
+    static func certainty(_ confidence: Confidence) -> String {
+        switch confidence {
+        case .proved: "Proved by what was seen."
+        case .likely: "Likely: it explains all that was seen."
+        case .possible: "Possible: something had to be inferred, or is not in the capture."
         }
     }
 
@@ -51,6 +131,8 @@ enum ExplainWords {
     }
 
     static func short(_ nonce: String) -> String { nonce.count <= 14 ? nonce : "\(nonce.prefix(14))~" }
+
+    // MARK: Dialogs
 
     static func outcome(_ outcome: DialogOutcome) -> String {
         switch outcome {
@@ -77,16 +159,27 @@ enum ExplainWords {
         }
     }
 
-    /// Dialogs that findings accuse, worst first, one for each finding before a second of any; healthy ones only where asked for.
-    static func dialogsWorthDrawing(_ result: AnalysisResult, most: Int, withHealthy: Bool) -> [Int] {
-        var chosen: [Int] = []
-        for finding in result.findings.sorted(by: { $0.severity < $1.severity }) where finding.severity.accuses {
-            if let dialog = finding.subject.dialogs.first(where: { !chosen.contains($0) && result.dialogs.indices.contains($0) }) {
-                chosen.append(dialog)
-            }
-            if chosen.count >= most { return chosen }
+    /// `Call alice@a to bob@b: set up and ended by BYE (Call-ID 1)`.
+    static func title(_ dialog: DialogSummary) -> String {
+        var text = kind(dialog.kind)
+        if !dialog.from.isEmpty { text += (dialog.kind == .call ? " " : " of ") + dialog.from }
+        if dialog.kind != .registration, !dialog.to.isEmpty, dialog.kind == .call || dialog.to != dialog.from {
+            text += " to \(dialog.to)"
         }
-        if withHealthy, chosen.isEmpty { chosen = Array(result.dialogs.indices.prefix(most)) }
-        return chosen
+        let identity = dialog.isLinkedByOrder ? "no Call-ID shown: linked by CSeq, nonce and order" : "Call-ID \(dialog.callID)"
+        return "\(text): \(outcome(dialog.outcome)) (\(identity))"
+    }
+
+    /// What was measured of the mapping and what keeps it.
+    static func mappingFacts(_ registration: RegistrationSummary) -> [String] {
+        var facts: [String] = []
+        if let interval = registration.keepaliveInterval {
+            facts.append("Something kept the mapping alive every \(duration(interval)).")
+        }
+        if let lived = registration.mappingLivedAtLeast {
+            facts.append("The mapping still worked after \(duration(lived)) of silence.")
+        }
+        if let gone = registration.mappingGoneAfter { facts.append("The mapping was gone after \(duration(gone)) of silence.") }
+        return facts
     }
 }

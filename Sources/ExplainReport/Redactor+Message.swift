@@ -55,7 +55,7 @@ extension Redactor {
                     at = hostEnd
                     continue
                 }
-                if names.contains(word) {
+                if stands(word, quoted: at > 0 && [0x22, 0x27].contains(bytes[at - 1])) {
                     out += word.contains(UInt8(ascii: ".")) ? redact(host: word) : redact(word: word)
                 } else {
                     out += word
@@ -72,7 +72,33 @@ extension Redactor {
         return String(decoding: out, as: UTF8.self)
     }
 
+    /// Whether a word of a sentence is a name. Short numbers and the words of our own sentences are names in quotes only.
+    private func stands(_ word: [UInt8], quoted: Bool) -> Bool {
+        if quoted { return names.contains(word) || displayed.contains(word) }
+        guard names.contains(word) else { return false }
+        let isNumber = word.allSatisfy { (0x30...0x39).contains($0) }
+        return isNumber ? word.count > 5 : !Self.plainWords.contains(word)
+    }
+
+    private static let plainWords = Set(
+        [
+            "phone", "server", "client", "router", "call", "port", "line", "frame", "from", "the", "and", "user", "nonce",
+            "realm",
+            "message", "audio", "answer", "request", "registration", "username", "unknown",
+        ].map { Array($0.utf8) })
+
     // MARK: Lines
+
+    /// One line of a message, without its end: a header or a line of a session description.
+    mutating func redact(line: [UInt8]) -> [UInt8] {
+        line.count > 1 && line[1] == UInt8(ascii: "=") ? redact(sdp: line) : redact(header: line)
+    }
+
+    /// What a program calls itself: addresses and twelve-digit hardware addresses are hidden, versions stay.
+    mutating func hardware(_ text: String) -> String {
+        let line = redact(header: Array("User-Agent: \(text)".utf8))
+        return String(decoding: line.dropFirst(12), as: UTF8.self)
+    }
 
     private mutating func redact(header line: [UInt8]) -> [UInt8] {
         let name = line.firstIndex(of: UInt8(ascii: ":")).map {
@@ -94,28 +120,70 @@ extension Redactor {
             out += line[..<space]
             at = space
             var end = at
-            while end < line.count, !Self.endsHost(line[end]) || (line[at] == UInt8(ascii: "[") && line[end] != UInt8(ascii: ";")) {
+            while end < line.count, !Self.endsHost(line[end]) || (line[at] == UInt8(ascii: "[") && line[end] != UInt8(ascii: ";"))
+            {
                 end += 1
             }
             out += bracketed(Array(line[at..<end]))
             at = end
         }
-        let isCallID = name == "call-id" || name == "i"
+        if name == "call-id" || name == "i", let colon = line.firstIndex(of: UInt8(ascii: ":")) {
+            return Array(line[...colon]) + callID(Array(line[(colon + 1)...]))
+        }
+        let namesProgram = name == "user-agent" || name == "server"
         while at < line.count {
-            if let (length, stand) = address(in: line, at: at) ?? uri(in: line, at: at) ?? parameter(in: line, at: at) {
+            if namesProgram, let (length, stand) = hardwareAddress(in: line, at: at) {
                 out += stand
                 at += length
-            } else if isCallID, line[at] == UInt8(ascii: "@") {
-                var end = at + 1
-                while end < line.count, line[end] > 0x20 { end += 1 }
-                out += [UInt8(ascii: "@")] + bracketed(Array(line[(at + 1)..<end]))
-                at = end
+            } else if let (length, stand) = address(in: line, at: at) ?? uri(in: line, at: at) ?? parameter(in: line, at: at) {
+                out += stand
+                at += length
             } else {
                 out.append(line[at])
                 at += 1
             }
         }
         return out
+    }
+
+    /// A Call-ID may hold an address, a hardware address or a name, in any of its parts.
+    private mutating func callID(_ value: [UInt8]) -> [UInt8] {
+        var out: [UInt8] = []
+        var at = 0
+        while at < value.count {
+            if let (length, stand) = address(in: value, at: at) {
+                out += stand
+                at += length
+            } else if value[at] == UInt8(ascii: "@") {
+                var end = at + 1
+                while end < value.count, value[end] > 0x20 { end += 1 }
+                out += [UInt8(ascii: "@")] + bracketed(Array(value[(at + 1)..<end]))
+                at = end
+            } else if Self.isAlphanumeric(value[at]) {
+                var end = at
+                while end < value.count, Self.isAlphanumeric(value[end]) { end += 1 }
+                out += redact(word: Array(value[at..<end]))
+                at = end
+            } else {
+                out.append(value[at])
+                at += 1
+            }
+        }
+        return out
+    }
+
+    /// Twelve hexadecimal digits in a row, or in pairs with colons or dashes.
+    private mutating func hardwareAddress(in bytes: [UInt8], at start: Int) -> (length: Int, stand: [UInt8])? {
+        guard Self.isHex(bytes[start]), start == 0 || !Self.isAlphanumeric(bytes[start - 1]) else { return nil }
+        var end = start
+        var digits = 0
+        while end < bytes.count, digits < 13, Self.isHex(bytes[end]) || ([0x2d, 0x3a].contains(bytes[end]) && digits % 2 == 0) {
+            if Self.isHex(bytes[end]) { digits += 1 }
+            end += 1
+        }
+        while end > start, !Self.isHex(bytes[end - 1]) { end -= 1 }
+        guard digits == 12, end == bytes.count || !Self.isAlphanumeric(bytes[end]) else { return nil }
+        return (end - start, redact(word: Array(bytes[start..<end])))
     }
 
     private mutating func redact(sdp line: [UInt8]) -> [UInt8] {
@@ -131,7 +199,8 @@ extension Redactor {
         case UInt8(ascii: "a"):
             for secret in ["crypto:", "ice-pwd:", "ice-ufrag:", "key-mgmt:", "fingerprint:"]
             where line[2...].starts(with: Array(secret.utf8)) {
-                let start = secret == "crypto:" ? (line.firstRange(of: "inline:") ?? 2 + secret.utf8.count) : 2 + secret.utf8.count
+                let start =
+                    secret == "crypto:" ? (line.firstRange(of: "inline:") ?? 2 + secret.utf8.count) : 2 + secret.utf8.count
                 out = Array(line[..<min(start, line.count)])
                 return out + words(Array(line[min(start, line.count)...]))
             }
@@ -160,7 +229,7 @@ extension Redactor {
             while end < bytes.count, Self.isAlphanumeric(bytes[end]) { end += 1 }
             if end > at {
                 let word = Array(bytes[at..<end])
-                learn(word)
+                learn(displayed: word)
                 out += redact(word: word)
                 at = end
             } else {
@@ -237,7 +306,8 @@ extension Redactor {
         } else {
             while hostEnd < end, bytes[hostEnd] != UInt8(ascii: ":") { hostEnd += 1 }
         }
-        out += bracketed(Array(bytes[at..<hostEnd]) + (hostEnd < end && bytes[hostEnd] == UInt8(ascii: "]") ? [UInt8(ascii: "]")] : []))
+        out += bracketed(
+            Array(bytes[at..<hostEnd]) + (hostEnd < end && bytes[hostEnd] == UInt8(ascii: "]") ? [UInt8(ascii: "]")] : []))
         if hostEnd < end, bytes[hostEnd] == UInt8(ascii: "]") { hostEnd += 1 }
         return (end - start, out + bytes[hostEnd..<end])
     }
@@ -258,7 +328,8 @@ extension Redactor {
     }
 
     private static let namingParameters: [(String, Bool)] = [
-        ("username=\"", false), ("realm=\"", true), ("response=\"", false), ("cnonce=\"", false), ("received=", true), ("maddr=", true),
+        ("username=\"", false), ("realm=\"", true), ("response=\"", false), ("cnonce=\"", false), ("received=", true),
+        ("maddr=", true),
         ("urn:uuid:", false),
     ]
 
@@ -299,7 +370,9 @@ extension Redactor {
     private static func isHex(_ byte: UInt8) -> Bool { hexDigit(byte) != nil }
     private static func isWordByte(_ byte: UInt8) -> Bool { isAlphanumeric(byte) || [0x2e, 0x2d, 0x5f, 0x2b].contains(byte) }
     private static func endsHost(_ byte: UInt8) -> Bool { byte <= 0x20 || [0x3b, 0x2c, 0x3e, 0x22, 0x3a].contains(byte) }
-    private static func endsURI(_ byte: UInt8) -> Bool { byte <= 0x20 || [0x3b, 0x2c, 0x3e, 0x22, 0x3f, 0x29, 0x27].contains(byte) }
+    private static func endsURI(_ byte: UInt8) -> Bool {
+        byte <= 0x20 || [0x3b, 0x2c, 0x3e, 0x22, 0x3f, 0x29, 0x27].contains(byte)
+    }
 }
 
 extension [UInt8] {

@@ -13,6 +13,7 @@ public struct Redactor: Sendable {
     private var takenWords: Set<[UInt8]> = []
     /// Names that reports may show outside a URI.
     private(set) var names: Set<[UInt8]> = []
+    private(set) var displayed: Set<[UInt8]> = []
 
     /// Other randomness, other stand-ins.
     public init(entropy: Entropy) { self.entropy = entropy }
@@ -66,7 +67,8 @@ public struct Redactor: Sendable {
         case (172, 16...31): return IPv4Address(172, 16 + UInt8(entropy.next() % 16), other(c), other(d))
         case (100, 64...127):
             // Shared address space (RFC 6598): two digits or three, as it was.
-            return IPv4Address(100, b < 100 ? 64 + UInt8(entropy.next() % 36) : 100 + UInt8(entropy.next() % 28), other(c), other(d))
+            return IPv4Address(
+                100, b < 100 ? 64 + UInt8(entropy.next() % 36) : 100 + UInt8(entropy.next() % 28), other(c), other(d))
         default:
             var first = other(a)
             while [0, 10, 100, 127, 169, 172, 192].contains(first) || first >= 224 { first = other(a) }
@@ -135,6 +137,9 @@ public struct Redactor: Sendable {
 
     /// Remembers a name that may stand by itself in a report.
     mutating func learn(_ name: [UInt8]) { if name.count > 2 { names.insert(name) } }
+
+    /// Remembers a word of a display name or a title: common words stand there, so it is only looked for in quotes.
+    mutating func learn(displayed word: [UInt8]) { displayed.insert(word) }
 
     static func isAlphanumeric(_ byte: UInt8) -> Bool {
         (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)

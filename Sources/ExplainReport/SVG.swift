@@ -3,18 +3,22 @@ struct SVG {
     let width: Double
     let height: Double
     let title: String
+    /// Its class.
+    let kind: String
     private(set) var body = ""
 
-    init(width: Double, height: Double, title: String) {
+    init(width: Double, height: Double, title: String, kind: String) {
         self.width = width
         self.height = height
         self.title = title
+        self.kind = kind
     }
 
-    /// The element, scaling with the page.
+    /// The element, scaling with the page as long as it stays readable; below that its frame scrolls.
     var text: String {
-        "<svg viewBox=\"0 0 \(Self.number(width)) \(Self.number(height))\" role=\"img\" aria-label=\"\(HTML.escaped(title))\" "
-            + "style=\"max-width:\(Self.number(width))px\">\(body)</svg>"
+        "<svg class=\"\(kind)\" viewBox=\"0 0 \(Self.number(width)) \(Self.number(height))\" role=\"img\" "
+            + "aria-label=\"\(HTML.escaped(title))\" "
+            + "style=\"max-width:\(Self.number(width * 1.15))px;min-width:\(Self.number(width * 0.64))px\">\(body)</svg>"
     }
 
     mutating func line(_ x1: Double, _ y1: Double, _ x2: Double, _ y2: Double, _ kind: String) {
@@ -23,7 +27,8 @@ struct SVG {
     }
 
     mutating func text(_ x: Double, _ y: Double, _ text: String, _ kind: String, anchor: String = "start") {
-        body += "<text class=\"\(kind)\" x=\"\(Self.number(x))\" y=\"\(Self.number(y))\" text-anchor=\"\(anchor)\">\(HTML.escaped(text))</text>"
+        body +=
+            "<text class=\"\(kind)\" x=\"\(Self.number(x))\" y=\"\(Self.number(y))\" text-anchor=\"\(anchor)\">\(HTML.escaped(text))</text>"
     }
 
     /// A line with a head at its end, and what a pointer shows when it rests there.
@@ -90,11 +95,15 @@ enum HTML {
         "<\(name)\(kind.map { " class=\"\($0)\"" } ?? "")>\(content)</\(name)>"
     }
 
-    static func table(_ headings: [String], _ rows: [[String]]) -> String {
+    /// `values`: columns that hold values as they stand in messages.
+    static func table(_ headings: [String], _ rows: [[String]], values: Set<Int> = []) -> String {
         var text = "<div class=\"wide\"><table><thead><tr>"
         for heading in headings { text += element("th", nil, escaped(heading)) }
         text += "</tr></thead><tbody>"
-        for row in rows { text += "<tr>" + row.map { element("td", nil, escaped($0)) }.joined() + "</tr>" }
+        for row in rows {
+            let cells = row.enumerated().map { element("td", values.contains($0.offset) ? "value" : nil, escaped($0.element)) }
+            text += "<tr>" + cells.joined() + "</tr>"
+        }
         return text + "</tbody></table></div>\n"
     }
 }

@@ -30,16 +30,17 @@ struct StreamPlots {
         }
         for stream in ordered.prefix(Self.mostPlots) where stream.bins.count > 1 {
             let title = "\(stream.source) → \(stream.destination), \(StreamTable.codec(stream))"
-            text += HTML.element("h3", nil, HTML.escaped(title)) + "<div class=\"wide\">\(Self.plot(stream, title))</div>\n"
+            text +=
+                "<figure><figcaption>\(HTML.escaped(title))</figcaption><div class=\"wide\">\(Self.plot(stream, title))</div></figure>\n"
         }
         html = text
     }
 
     /// Bars from the top: share of packets lost. Line: jitter.
     static func plot(_ stream: StreamSummary, _ title: String) -> String {
-        let (width, height, left, right) = (760.0, 150.0, 46.0, 46.0)
+        let (width, height, left, right) = (560.0, 150.0, 46.0, 52.0)
         let (top, bottom) = (12.0, height - 24)
-        var svg = SVG(width: width, height: height, title: "Loss and jitter of \(title)")
+        var svg = SVG(width: width, height: height, title: "Loss and jitter of \(title)", kind: "plot")
         let bins = stream.bins
         let step = (width - left - right) / Double(bins.count)
         let mostJitter = max(5, Double(bins.map(\.jitter).max() ?? 0))

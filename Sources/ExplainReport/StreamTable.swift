@@ -12,19 +12,23 @@ struct StreamTable {
 
     func text(_ style: ReportStyle) -> String {
         guard !streams.isEmpty else { return "" }
-        let columns: [TextTable.Column] = [
-            .init("from"), .init("to"), .init("codec"), .init("packets", .right), .init("lost", .right), .init("longest", .right),
-            .init("late", .right), .init("jitter ms", .right), .init("MOS", .right),
+        // On a narrow screen addresses matter more.
+        let isWide = style.width >= 96
+        var columns: [TextTable.Column] = [
+            .init("from"), .init("to"), .init("codec"), .init("packets", .right), .init("lost", .right),
         ]
+        if isWide { columns += [.init("longest", .right), .init("late", .right)] }
+        columns += [.init("jitter ms", .right), .init("MOS", .right)]
         let rows = Self.ordered(streams).prefix(Self.mostRows).map { stream -> [TextTable.Cell] in
             let isBad = (stream.meanOpinionScore ?? 5) < 3.9 || stream.lossRate >= 0.02
-            return [
+            var cells = [
                 TextTable.Cell("\(stream.source)"), TextTable.Cell("\(stream.destination)"),
                 TextTable.Cell(Self.codec(stream)), TextTable.Cell("\(stream.packets)"),
-                TextTable.Cell(Self.loss(stream), isBad ? .bad : nil), TextTable.Cell("\(stream.bursts.longestRun)"),
-                TextTable.Cell("\(stream.late)"), TextTable.Cell(Self.jitter(stream)),
-                TextTable.Cell(stream.meanOpinionScore.map { Self.decimal($0, 1) } ?? "", isBad ? .bad : .good),
+                TextTable.Cell(Self.loss(stream), isBad ? .bad : nil),
             ]
+            if isWide { cells += [TextTable.Cell("\(stream.bursts.longestRun)"), TextTable.Cell("\(stream.late)")] }
+            let score = stream.meanOpinionScore.map { Self.decimal($0, 1) } ?? ""
+            return cells + [TextTable.Cell(Self.jitter(stream)), TextTable.Cell(score, isBad ? .bad : .good)]
         }
         var text = style.paint("RTP streams", .strong) + "\n" + TextTable(columns, Array(rows)).text(style)
         if streams.count > Self.mostRows {

@@ -22,6 +22,8 @@ public struct Ladder: Sendable {
         /// What it means; lines are kept, long ones wrapped; empty for none.
         public var remark: String
         public var tone: ReportTone?
+        /// What stands in the place of the time, where no time is known.
+        public var stamp: String?
 
         public init(_ at: Duration, _ kind: Kind, _ remark: String = "", _ tone: ReportTone? = nil, brief: String? = nil) {
             self.at = at
@@ -82,7 +84,9 @@ public struct Ladder: Sendable {
         }
         let names = participants.map { displayWidth($0) + 2 }
         let wanted = max(16, labels.max() ?? 0, names.max() ?? 0)
-        let room = count > 1 ? (width * 2 / 3 - Self.timeWidth - 4) / (count - 1) : 0
+        // The remarks' own least room goes first on a narrow screen.
+        let least = Self.timeWidth + 4
+        let room = count > 1 ? min(width * 2 / 3 - least, width - least - 25) / (count - 1) : 0
         let gap = max(12, min(wanted, room))
         let lifelines = (0..<count).map { Self.timeWidth + 4 + $0 * gap }
         let remarks = (lifelines.last ?? 0) + 5
@@ -139,7 +143,8 @@ public struct Ladder: Sendable {
         let remarks = event.remark.split(separator: "\n", omittingEmptySubsequences: false).flatMap {
             wrapped(printable(String($0)), to: columns.remarkWidth)
         }
-        var text = line(time: Self.clock(event.at), cells, style.paint(remarks.first ?? "", event.tone), columns) + "\n"
+        var text =
+            line(time: event.stamp ?? Self.clock(event.at), cells, style.paint(remarks.first ?? "", event.tone), columns) + "\n"
         for remark in remarks.dropFirst() {
             text += line(time: "", self.cells(columns, style), style.paint(remark, event.tone), columns) + "\n"
         }

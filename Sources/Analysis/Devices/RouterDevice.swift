@@ -22,7 +22,8 @@ public struct RouterDevice: Hashable, Sendable {
                 .router, "The \(name) has no known switch for its SIP helper: use TCP or TLS, or another port than 5060.",
                 device: name)
         }
-        let text = "Switch the SIP helper (ALG) of the \(name) off." + (hint.map { " \($0)" } ?? "")
+        let article = name.hasPrefix("Linux") ? "" : "the "
+        let text = "Switch the SIP helper (ALG) of \(article)\(name) off." + (hint.map { " \($0)" } ?? "")
         return Remedy(.router, text, device: name, commands: commands)
     }
 
@@ -74,5 +75,5 @@ extension Remedy {
     )
 
     /// Signalling a helper cannot read.
-    static let encrypt = Remedy(.phone, "Or register over TLS (or TCP): a helper cannot rewrite what it cannot read.")
+    static let encrypt = Remedy(.phone, "Register over TLS (or TCP): a helper cannot rewrite what it cannot read.")
 }

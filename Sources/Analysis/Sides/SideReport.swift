@@ -253,7 +253,7 @@ struct SideReport {
 
     private static func remedies(_ box: BoxProfile?) -> [Remedy] {
         let known = box?.device.flatMap { name in RouterDevice.all.first { $0.name == name } }?.remedy
-        return (known.map { [$0, .disableALG] } ?? [.disableALG]) + [.encrypt]
+        return [known ?? .disableALG, .encrypt]
     }
 
     private static func list(_ fields: [SideField]) -> String {

@@ -19,42 +19,26 @@ struct ExplainOutput {
     /// `copies`: the inputs once more, where they are captures.
     func show(_ whole: AnalysisResult, _ timeFilter: ExplainTimeFilter, _ copies: [ByteCopy?]) -> ExplainStatus {
         let filter = timeFilter.settled(for: whole)
-        let result = filter.filtered(whole)
-        var redactor: Redactor?
-        if isRedacted {
-            var fresh = Redactor(entropy: Entropy(seed: (0..<32).map { _ in UInt8.random(in: 0...255) }))
-            Self.learn(result, &fresh)
-            redactor = fresh
-        }
-        var status: ExplainStatus = result.hasAccusations ? .accuses : .clean
-        if let pcap, !PcapExport(path: pcap, filter: filter).write(whole, copies, &redactor) { status = .unread }
+        var result = filter.filtered(whole)
+        let status: ExplainStatus = result.hasAccusations ? .accuses : .clean
+        var redactor = isRedacted ? Redactor(entropy: Entropy(seed: (0..<32).map { _ in UInt8.random(in: 0...255) })) : nil
+        var isWritten = true
+        // The excerpt first: the redactor learns there what reports then call by the same stand-ins.
+        if let pcap { isWritten = PcapExport(path: pcap, filter: filter).write(whole, copies, &redactor) }
+        if redactor != nil { result = redactor!.redact(result) }
         if let html {
-            let title = "pinhole explain: " + result.sources.map { Self.fileName($0.name) }.joined(separator: ", ")
-            if !Self.write(redacted(ExplainPage(result, title: title).html, &redactor), toFile: html) { status = .unread }
+            let title = result.sources.map { Self.fileName($0.name) }.joined(separator: ", ")
+            isWritten = Self.write(ExplainPage(result, title: title).html, toFile: html) && isWritten
         }
         if isJSON {
-            Self.write(redacted(ExplainJSON(result).value.prettyText, &redactor) + "\n", to: STDOUT_FILENO)
+            Self.write(ExplainJSON(result).value.prettyText + "\n", to: STDOUT_FILENO)
         } else {
             var options = ExplainText.Options()
             options.mostLadders = ladders
             options.showsHealthy = showsHealthy
-            let style = Terminal.style(noColor: isPlain)
-            Self.write(redacted(ExplainText(result, options).text(style), &redactor), to: STDOUT_FILENO)
+            Self.write(ExplainText(result, options).text(Terminal.style(noColor: isPlain)), to: STDOUT_FILENO)
         }
-        return status
-    }
-
-    private func redacted(_ text: String, _ redactor: inout Redactor?) -> String {
-        redactor == nil ? text : redactor!.redact(text: text)
-    }
-
-    /// Names that stand in messages may stand in reports by themselves.
-    private static func learn(_ result: AnalysisResult, _ redactor: inout Redactor) {
-        for dialog in result.dialogs {
-            for index in result.recordIndices(of: dialog) {
-                if let bytes = result.bytes(of: result.records[index], in: dialog) { _ = redactor.redact(message: bytes) }
-            }
-        }
+        return isWritten ? status : .unread
     }
 
     static func fileName(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }

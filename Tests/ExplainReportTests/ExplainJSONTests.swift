@@ -1,0 +1,41 @@
+import Analysis
+import ExplainReport
+import Testing
+
+@Suite("The report as JSON")
+struct ExplainJSONTests {
+    private static func faults(_ result: AnalysisResult) throws -> [String] {
+        try SchemaCheck().faults(ExplainJSON(result).value.text)
+    }
+
+    @Test("It is what docs/explain.schema.json says, member by member")
+    func documented() throws {
+        for result in [Cases.stale(calls: 2), Cases.pasted(), Cases.healthy()] { #expect(try Self.faults(result) == []) }
+    }
+
+    @Test("Real captures of both sides too: streams, sides, fits", .enabled(if: Cases.captures != nil), arguments: Cases.pairs)
+    func real(_ name: String) throws { #expect(try Self.faults(Cases.sides(name)) == []) }
+
+    @Test("The check itself finds a missing, a strange and a wrong member")
+    func check() throws {
+        let text = ExplainJSON(Cases.stale()).value.text
+        for (from, to, fault) in [
+            ("\"verdict\"", "\"verdikt\"", "$.verdict is missing"),
+            ("\"severity\":\"fault\"", "\"severity\":\"awful\"", "$.findings[0].severity: \"awful\" is none of the values"),
+            ("\"confidence\":", "\"weather\":1,\"confidence\":", "$.findings[0].weather is not documented"),
+            ("\"accuses\":true", "\"accuses\":1", "$.accuses: is [\"integer\", \"number\"], not [\"boolean\"]"),
+        ] {
+            #expect(text.contains(from))
+            #expect(try SchemaCheck().faults(text.replacing(from, with: to)).contains(fault), "\(fault)")
+        }
+    }
+
+    @Test("The schema's name is the one in the output, and every finding's name is in it")
+    func names() throws {
+        let schema = try SchemaCheck().root
+        #expect(schema["$id"] as? String == ExplainJSON.schema)
+        let finding = (schema["$defs"] as? [String: Any])?["finding"] as? [String: Any]
+        let name = (finding?["properties"] as? [String: Any])?["name"] as? [String: Any]
+        #expect(name?["enum"] as? [String] == FindingName.allCases.map(\.rawValue))
+    }
+}
