@@ -121,7 +121,7 @@ extension MediaJudge {
             let box = refused.source == target.address ? name(listener) + " (\(refused.source))" : "\(refused.source)"
             return SilenceCause(
                 sentence:
-                    "\(box == "\(refused.source)" ? "The box \(box)" : box) refuses the packets to \(target.endpoint) by ICMP.",
+                    "\(box == "\(refused.source)" ? "The box \(box)" : box.capitalizedFirst) refuses the packets to \(target.endpoint) by ICMP.",
                 culprit: .proved(box), confidence: .proved, evidence: [evidence(refused, call.file, "refuses the audio")],
                 remedies: [
                     Remedy(
@@ -161,7 +161,7 @@ extension MediaJudge {
                         "Let the relay latch: send to where the packets come from (symmetric RTP, RFC 4961), not to the SDP's port."
                     ),
                     Self.relay,
-                ])
+                ], isExplained: false)
         }
         return SilenceCause(
             sentence: "No packet of \(name(quiet)) reached the place of the capture, so it was lost before, or never sent.",

@@ -122,6 +122,20 @@ struct MediaCallTests {
         #expect(findings.first?.subject.dialogs == [0, 1, 2])
     }
 
+    @Test("a NAT's other port is no cause that is seen: one direction of every call stays a note")
+    func oneLegThroughNAT() {
+        var scene = MediaScene()
+        for number in 0..<3 {
+            let one = Endpoint(a.address, UInt16(4_000 + 10 * number))
+            let two = Endpoint(b.address, UInt16(8_000 + 10 * number))
+            scene.call(dialog: number, began: Double(number), ended: 12, offer: MediaScene.sdp(one), answer: MediaScene.sdp(two))
+            scene.say(Endpoint(a.address, UInt16(31_000 + number)), two, at: Double(number) + 1.1) {
+                $0.ssrc = UInt32(number + 1)
+            }
+        }
+        #expect(scene.accusations() == [])
+    }
+
     @Test("with a cause to be seen, every call one way is every call's fault")
     func allExplained() {
         var scene = MediaScene()
