@@ -100,12 +100,17 @@ let package = Package(
 
         room("Analysis", "Analysis", ["Base", "SIP", "Packet", "Capture", "RTP"]),
         room("TraceAnalysis", "TraceAnalysis", ["Base", "SIP", "Analysis", "ServerNode"]),
+        room("LabAnalysis", "LabAnalysis", ["Base", "Capture", "Lab", "Analysis", "TraceAnalysis"]),
         room("ExplainReport", "ExplainReport", ["Base", "Analysis", "ReportText"]),
         room("CaptureExcerpt", "CaptureExcerpt", ["Base", "Packet", "Capture", "Analysis", "ExplainReport"]),
 
         room("Configuration", "Edges/Configuration", ["Base", .product(name: "Yams", package: "Yams")]),
         room("TerminalEdge", "Edges/Terminal", ["ReportText"]),
-        room("LabCommand", "Edges/LabCommand", ["Base", "Lab", "Report", "Configuration", "TerminalEdge", arguments]),
+        room(
+            "LabCommand", "Edges/LabCommand",
+            [
+                "Base", "Lab", "Report", "LabAnalysis", "Analysis", "ExplainReport", "Configuration", "TerminalEdge", arguments,
+            ]),
         .target(name: "CAudioCodecs", path: "Sources/Edges/CAudioCodecs", linkerSettings: [.linkedLibrary("dl")]),
         room("AudioCodecs", "Edges/AudioCodecs", ["RTP", "Codecs", "CAudioCodecs"]),
         .target(name: "CLinux", path: "Sources/Edges/CLinux"),
@@ -208,6 +213,12 @@ let package = Package(
                 "Codecs", "MediaControl", "Relay", "MediaPlane", "VirtualNetwork", "ServerNode", "PhoneNode", "RouterNode", "Lab",
             ]),
         tests("Analysis", "Analysis", ["Base", "SIP", "Packet", "Capture", "RTP", "Analysis"]),
+        tests(
+            "LabAnalysis", "LabAnalysis",
+            [
+                "Base", "Packet", "Capture", "NAT", "ALG", "VirtualNetwork", "ServerNode", "PhoneNode", "RouterNode", "Lab",
+                "Analysis", "LabAnalysis",
+            ]),
         tests(
             "TraceAnalysis", "TraceAnalysis",
             ["Base", "SIP", "SIPStack", "Packet", "Capture", "ServerNode", "Analysis", "TraceAnalysis"]),

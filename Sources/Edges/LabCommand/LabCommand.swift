@@ -1,8 +1,11 @@
+import Analysis
 import ArgumentParser
 import Base
 import Configuration
+import ExplainReport
 import Foundation
 import Lab
+import LabAnalysis
 import Report
 import TerminalEdge
 
@@ -25,6 +28,14 @@ struct LabOptions: ParsableArguments {
     var pcap: String?
 
     var style: ReportStyle { Terminal.style(noColor: noColor) }
+
+    /// What `pinhole explain` would say of the captures. Those of two links that show both sides of a router are compared.
+    func explanation(_ captures: [(link: String, pcap: [UInt8])]) -> String {
+        var shown = ExplainText.Options()
+        shown.mostLadders = 0
+        let heading = style.paint("Explained from what the links recorded", .strong) + "\n"
+        return heading + ExplainText(LabExplanation.ofCaptures(captures), shown).text(style)
+    }
 
     /// Writes captures as `DIR/PREFIX-LINK.pcap`; says how many.
     func write(_ captures: [(link: String, pcap: [UInt8])], prefix: String) throws {
@@ -50,9 +61,10 @@ struct StoryCommand: ParsableCommand {
     @Option(help: "Another seed draws other tags, nonces and jitter.") var seed: UInt64 = 2007
     @Option(help: "Only this act, 1 to 3.") var act: Int?
     @Flag(help: "Show the server's console as well: every message, and what it means.") var sipDebug = false
+    @Flag(help: "Explain what the links recorded, by the rules of pinhole explain.") var explain = false
 
     func run() throws {
-        let story = Story(seed: seed, isRecorded: options.pcap != nil)
+        let story = Story(seed: seed, isRecorded: options.pcap != nil || explain)
         let chapters: [Story.Chapter]
         if let act {
             guard let act = Story.Act(rawValue: act) else { throw ValidationError("There are acts 1 to 3, found \(act).") }
@@ -67,7 +79,15 @@ struct StoryCommand: ParsableCommand {
         }
         var shown = StoryReport.Options()
         shown.showsMessages = sipDebug
-        print(StoryReport(chapters, shown).text(options.style), terminator: "")
+        guard explain else {
+            print(StoryReport(chapters, shown).text(options.style), terminator: "")
+            return
+        }
+        let report = StoryReport(chapters, shown)
+        for chapter in chapters {
+            print(report.text(chapter, options.style), terminator: "")
+            print(options.explanation(chapter.world.captures), terminator: "")
+        }
     }
 }
 
@@ -99,15 +119,17 @@ struct ConferenceCommand: ParsableCommand {
     @OptionGroup var options: LabOptions
     @Option(help: "The same seed gives the same bytes.") var seed: UInt64 = 2007
     @Flag(help: "Show the ladder.") var ladder = false
+    @Flag(help: "Explain what the links recorded, by the rules of pinhole explain.") var explain = false
 
     func run() throws {
-        let outcome = Conference(seed: seed, isRecorded: options.pcap != nil).hold()
+        let outcome = Conference(seed: seed, isRecorded: options.pcap != nil || explain).hold()
         try options.write(outcome.world.captures, prefix: "conference")
         let report = ConferenceReport(outcome)
         if ladder, !options.json {
             print(LabLadder(outcome.records, of: outcome.world, from: outcome.start).text(options.style))
         }
         print(options.json ? report.json.prettyText : report.text(options.style), terminator: options.json ? "\n" : "")
+        if explain, !options.json { print(options.explanation(outcome.world.captures), terminator: "") }
         if !outcome.isComplete { throw ExitCode(1) }
     }
 }
@@ -120,18 +142,20 @@ struct RunCommand: ParsableCommand {
     @OptionGroup var options: LabOptions
     @Option(help: "Instead of the scenario's own seed.") var seed: UInt64?
     @Flag(help: "Show the ladder.") var ladder = false
+    @Flag(help: "Explain what the links recorded, by the rules of pinhole explain.") var explain = false
 
     func run() throws {
         guard let text = FileManager.default.contents(atPath: file) else {
             throw ValidationError("\(file) cannot be read; check the name and its permissions.")
         }
         let scenario = try Scenario(try YAMLFile.parse(String(decoding: text, as: UTF8.self), name: file))
-        let result = scenario.run(seed: seed, isRecorded: options.pcap != nil)
+        let result = scenario.run(seed: seed, isRecorded: options.pcap != nil || explain)
         try options.write(result.world.captures, prefix: result.name)
         let report = ScenarioReport(result)
         print(
             options.json ? report.json.prettyText : report.text(options.style, showsLadder: ladder),
             terminator: options.json ? "\n" : "")
+        if explain, !options.json { print(options.explanation(result.world.captures), terminator: "") }
         if !result.isSuccess { throw ExitCode(1) }
     }
 }
