@@ -25,7 +25,15 @@ var targets = [
     room("Codecs", "Pinhole/Machines/Codecs", ["Base", "RTP"]),
     room("MediaControl", "Pinhole/Machines/MediaControl", ["Base", "RTP"]),
     room("Conference", "Pinhole/Machines/Conference", ["Base", "RTP", "Codecs", "MediaControl"]),
-    room("Targets", "Sources/Targets", ["SIP", "STUN", "DNS", "Packet", "RTP", "Codecs", "Conference"]),
+    room("SDP", "Pinhole/Formats/SDP", ["Base", "RTP"]),
+    room("Capture", "Pinhole/Formats/Capture", ["Base", "Packet"]),
+    room("Analysis", "Pinhole/Analysis", ["Base", "SIP", "Packet", "Capture", "RTP"]),
+    room("ReportText", "Pinhole/ReportText", ["Base"]),
+    room("ExplainReport", "Pinhole/ExplainReport", ["Base", "Analysis", "ReportText"]),
+    room("CaptureExcerpt", "Pinhole/CaptureExcerpt", ["Base", "Packet", "Capture", "Analysis", "ExplainReport"]),
+    room(
+        "Targets", "Sources/Targets",
+        ["SIP", "STUN", "DNS", "Packet", "RTP", "SDP", "Codecs", "Conference", "Capture", "CaptureExcerpt"]),
 ]
 if let sanitizers {
     targets += [
