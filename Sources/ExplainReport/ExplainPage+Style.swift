@@ -40,7 +40,7 @@ extension ExplainPage {
         th{color:var(--dim);font-weight:600}th,td{text-align:left;padding:.3rem .7rem;border-bottom:1px solid var(--line);vertical-align:top}
         td{overflow-wrap:anywhere;min-width:3.2rem}td.value{font-family:ui-monospace,"DejaVu Sans Mono",monospace;font-size:.8rem;min-width:11rem}
         svg{width:100%;height:auto;display:block;margin:0 auto;font:13px system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
-        svg text{fill:var(--ink)}svg text.dim{fill:var(--dim)}svg text.bad{fill:var(--fault)}svg text.strong{font-weight:600}
+        svg text,svg text.dim{fill:var(--ink);font-size:13px}svg text.dim{fill:var(--dim)}svg text.bad{fill:var(--fault)}svg text.strong{font-weight:600}
         svg text.small{font-size:11.5px}
         svg .life,svg .axis{stroke:var(--line)}svg .plain line{stroke:var(--ink)}svg .plain polygon{fill:var(--ink)}
         svg .bad line{stroke:var(--fault);stroke-width:2}svg .bad polygon{fill:var(--fault)}
@@ -49,5 +49,7 @@ extension ExplainPage {
         svg path{fill:none;stroke-width:1.5}svg path.jitter{stroke:var(--note)}svg path.port{stroke:var(--dim);stroke-dasharray:3 3}
         svg rect.loss{fill:var(--fault)}svg circle.challenge{fill:var(--risk)}svg circle.answer{fill:var(--note)}svg circle.superseded{fill:var(--fault)}
         svg circle.accepted{fill:var(--good)}
+        @media (max-width:30rem){body{padding:.8rem .7rem 2rem}.says{font-size:1.08rem}.finding,figure{padding:.7rem .8rem}h2{font-size:1.15rem}}
+        @media print{body{max-width:none;background:none}.finding,figure{break-inside:avoid}}
         """
 }

@@ -101,7 +101,8 @@ public struct ExplainPage: Sendable {
         }
         for evidence in finding.evidence.prefix(Self.mostEvidence) {
             let place = "<b>\(HTML.escaped(ExplainWords.place(evidence.place, result)))</b>"
-            let says = evidence.says.isEmpty ? "" : " \(HTML.escaped(evidence.says))"
+            let first = evidence.excerpt.split(separator: "\n").first.map(String.init) ?? ""
+            let says = " \(HTML.escaped(evidence.says.isEmpty ? first : evidence.says))"
             card +=
                 "<details><summary>\(place)\(says)</summary>\(HTML.element("pre", nil, HTML.escaped(evidence.excerpt)))</details>"
         }

@@ -24,7 +24,7 @@ struct StreamPlots {
                     "\(stream.bursts.longestRun)", "\(stream.late)", "\(stream.outOfOrder)", StreamTable.jitter(stream) + " ms",
                     stream.meanOpinionScore.map { StreamTable.decimal($0, 1) } ?? "",
                 ]
-            })
+            }, values: [0, 1])
         if ordered.count > Self.mostRows {
             text += HTML.element("p", "dim", "\(ordered.count - Self.mostRows) more streams not listed.")
         }

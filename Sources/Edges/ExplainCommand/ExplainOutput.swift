@@ -23,9 +23,9 @@ struct ExplainOutput {
         let status: ExplainStatus = result.hasAccusations ? .accuses : .clean
         var redactor = isRedacted ? Redactor(entropy: Entropy(seed: (0..<32).map { _ in UInt8.random(in: 0...255) })) : nil
         var isWritten = true
-        // The excerpt first: the redactor learns there what reports then call by the same stand-ins.
-        if let pcap { isWritten = PcapExport(path: pcap, filter: filter).write(whole, copies, &redactor) }
+        // Reports first: what they call by a stand-in has the same one in the excerpt.
         if redactor != nil { result = redactor!.redact(result) }
+        if let pcap { isWritten = PcapExport(path: pcap, filter: filter).write(whole, copies, &redactor) }
         if let html {
             let title = result.sources.map { Self.fileName($0.name) }.joined(separator: ", ")
             isWritten = Self.write(ExplainPage(result, title: title).html, toFile: html) && isWritten
