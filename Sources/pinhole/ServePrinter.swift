@@ -34,8 +34,14 @@ final class ServePrinter: Sendable {
         case .notListening(let service, let endpoint, let why): line("\(service): not listening on \(endpoint): \(why)", now)
         case .certificate(let file, let fingerprint):
             line("TLS certificate \(file ?? "(made for this run only)"), SHA-256 \(fingerprint)", now)
-        case .media(let ports, let range):
-            line("media: room for \(ports) streams on UDP \(range.lowerBound) to \(range.upperBound)", now)
+        case .media(let ports, let range, let codecs, let speaks):
+            line(
+                "media: room for \(ports) streams on UDP \(range.lowerBound) to \(range.upperBound); rooms speak "
+                    + codecs.joined(separator: ", ") + (speaks ? "" : "; announcements in Morse until espeak-ng is installed"),
+                now)
+        case .recording(.began(let file)): line("recording to \(file)", now)
+        case .recording(.ended(let file, let seconds)): line("recorded \(Int(seconds)) s in \(file)", now)
+        case .recording(.failed(let room, let reason)): line("room \(room) is not recorded: \(reason)", now)
         case .connected(let flow): line("\(flow.transport.viaToken) connection from \(flow.remote)", now)
         case .disconnected(let flow, let reason):
             line("\(flow.transport.viaToken) connection from \(flow.remote) ended: \(reason)", now)

@@ -72,6 +72,7 @@ class Server:
         self.process = self.shop.start(
             "serve", [PINHOLE, "serve", "--listen", self.place, *self.common, *([] if self.quiet else ["--sip-debug"]), *settings, *self.extra], self.ns)
         self.process.wait_for(rf"SIP over UDP: listening on {re.escape(self.place)}", what="the server to listen")
+        self.process.wait_for("media: room for", what="the server to be ready")
         if "--no-stun" not in self.extra:
             self.process.wait_for("STUN: listening on")
         return self

@@ -1,7 +1,6 @@
 import Base
 import Foundation
 import LinuxEdge
-import Media
 import MediaControl
 import STUNStack
 import ServerNode
@@ -62,9 +61,9 @@ public final class PinholeServer: Sendable {
             streams.stop()
             throw error
         }
-        let media: [MediaLoop]
+        let media: MediaService
         do {
-            media = try openMedia(beside: sockets.map(\.local))
+            media = try MediaService(settings, beside: sockets.map(\.local)) { [log] in log(clock.now, $0) }
         } catch {
             streams.stop()
             throw error
@@ -72,9 +71,13 @@ public final class PinholeServer: Sendable {
         // Before the accounts are read, so that one added meanwhile is noticed.
         let mark = try database?.changeMark() ?? 0
         var entropy = Entropy.system()
-        var node = try makeNode(&entropy, clock)
-        node.receive(.mediaPorts(media.map(\.ports)), at: clock.now)
-        log(clock.now, .media(ports: media.reduce(0) { $0 + $1.ports.count }, of: settings.media.ports))
+        var node = try makeNode(media, &entropy, clock)
+        node.receive(.mediaPorts(media.ports), at: clock.now)
+        log(
+            clock.now,
+            .media(
+                ports: media.ports.reduce(0) { $0 + $1.count }, of: media.range, codecs: media.formats.map(\.encoding),
+                speaks: media.speaks))
         if let database, settings.server.isPersistent {
             let stored = try database.bindings(aliveAt: clock.now)
             node.receive(.restore(stored), at: clock.now)
@@ -91,23 +94,24 @@ public final class PinholeServer: Sendable {
         if stunSockets.isEmpty { stunEnded.signal() } else { startSTUN(stunSockets, clock, ended: stunEnded) }
         // As many as a loop's legs can say at once without waiting.
         let heard = Mailbox<MediaEvent>(waking: signallingWake, capacity: 1 << 18)
-        start(media, entropy: &entropy, events: heard, clock: clock)
+        media.start(settings, entropy: &entropy, events: heard, clock: clock) { [log] in log(clock.now, $0) }
         let driver = SignallingDriver(
-            node, storage: storage, reports: reports, streams: streams, inbox: inbox, media: media, heard: heard, log: log)
+            node, storage: storage, reports: reports, streams: streams, inbox: inbox, media: media.loops, heard: heard, log: log)
         let loop = try DatagramLoop(sockets: sockets, wake: signallingWake, clock: clock)
         defer {
             stop()
             streams.stop()
-            for loop in media { loop.stop() }
+            media.stop()
             storage?.stop()
             stunEnded.wait()
-            log(clock.now, .stopped(driver.counters, streams.counters, media.map(\.counters)))
+            log(clock.now, .stopped(driver.counters, streams.counters, media.counters))
         }
         try loop.run(driver, until: stopping)
     }
 
-    private func makeNode(_ entropy: inout Entropy, _ clock: RealTime) throws -> ServerNode {
+    private func makeNode(_ media: MediaService, _ entropy: inout Entropy, _ clock: RealTime) throws -> ServerNode {
         var server = settings.server
+        server.calls.codecs = media.formats
         server.calls.srtpAvailable = settings.media.isSecurable
         if server.nonceKey == nil, let database { server.nonceKey = try database.nonceKey(drawnFrom: &entropy) }
         var node = ServerNode(settings: server, entropy: entropy.fork(), traces: TraceBox(isOn: wantsTraces))

@@ -1,6 +1,7 @@
 import Base
 import LinuxEdge
 import Media
+import Recording
 import ServerNode
 import Streams
 
@@ -13,7 +14,9 @@ public enum ServeEvent: Sendable {
     /// The certificate of TLS and WSS: where it lies (nil: nowhere) and its SHA-256 fingerprint.
     case certificate(file: String?, fingerprint: String)
     /// How many streams can be carried at once; fewer than the range holds where other programs have ports of it.
-    case media(ports: Int, of: ClosedRange<UInt16>)
+    /// `codecs`: what rooms speak, best first. `speaks`: announcements are spoken, not given in Morse.
+    case media(ports: Int, of: ClosedRange<UInt16>, codecs: [String], speaks: Bool)
+    case recording(RecordingReport)
     case connected(FlowID)
     case disconnected(FlowID, StreamCloseReason)
     case accounts(Int)

@@ -5,8 +5,10 @@ import ServerNode
 extension ServeSettings {
     /// What calls need of this machine.
     public struct Media: Sendable {
-        /// Where media ports are taken from, two a stream; each is bound ahead on every address SIP is listened on.
-        public var ports: ClosedRange<UInt16> = 16_384...20_479
+        /// Where media ports are taken from, two a stream; each is bound ahead on every address SIP is listened on. nil: the first of
+        /// `usualPorts` in which any are free, so that a second server on a machine starts as well.
+        public var ports: ClosedRange<UInt16>?
+        public static let usualPorts: [ClosedRange<UInt16>] = [16_384...20_479, 20_480...24_575, 24_576...28_671]
         /// Threads that carry media; all of a call's is on one.
         public var loops = 1
         /// Whether SRTP is offered to phones whose SIP is encrypted, and taken from everybody.
@@ -41,7 +43,7 @@ extension ServeSettings {
         }
         if var section = try reader.section("media") {
             let expected = "a range of at least two ports, such as 16384-32767"
-            media.ports = try section.value("ports", expected: expected, Self.portRange) ?? media.ports
+            media.ports = try section.value("ports", expected: expected, Self.portRange)
             media.loops = try section.integer("loops", in: 1...64) ?? media.loops
             media.isSecurable = try section.bool("srtp") ?? media.isSecurable
             media.recordings = try section.string("recordings")
