@@ -2,7 +2,6 @@ import Base
 import Lab
 import MediaControl
 import PhoneNode
-import Relay
 import ServerNode
 
 /// Calls and their media in a ladder: what phones are told, and what the server's media plane says.
@@ -57,27 +56,6 @@ extension LabLadder {
         case .transfer(_, let to): "transfers the call to \(to)"
         case .transferAttended: "joins its two calls"
         default: nil
-        }
-    }
-}
-
-extension MediaDrop {
-    /// In words.
-    public var text: String {
-        switch self {
-        case .noLeg: "no call has that port"
-        case .notMedia: "neither RTP nor STUN"
-        case .ownPort: "for a media port of the server itself"
-        case .malformed: "lengths that do not fit"
-        case .payloadType: "a payload type nobody agreed to"
-        case .stranger: "not from the party's source"
-        case .weighed: "its sender is not believed yet"
-        case .notAuthentic: "not the party's keys"
-        case .flood: "too many packets"
-        case .noPeer: "the call has no other side yet"
-        case .notReceiving: "the other side does not receive, or where is not known"
-        case .unproven: "sent for long to an address that never answered"
-        case .badCheck: "a connectivity check that proves nothing"
         }
     }
 }

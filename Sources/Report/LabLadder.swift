@@ -148,7 +148,7 @@ public struct LabLadder: Sendable {
         case .media(let event): if let column { tell(event, column, record.at) }
         case .mediaDropped(let drop, let from, let port):
             if let column {
-                note(record.at, .mark(at: column), "a packet from \(from) to media port \(port): \(drop.text)", .dim)
+                note(record.at, .mark(at: column), "a packet from \(from) to media port \(port): \(drop.reason)", .dim)
             }
         case .network, .host, .stunAnswered, .nameAnswered, .recorded: break
         }

@@ -136,5 +136,7 @@ struct LabExplanationTests {
         let faults = result.findings.filter { $0.severity == .fault }.map(\.summary)
         #expect(faults == [])
         #expect(result.counts.rtp > 3_000)
+        // Each helper is known by its work, seen from both sides of its router.
+        #expect(result.sides.compactMap { $0.fits.first?.box } == ["SpeedTouch 780", "Linux nf_nat_sip"])
     }
 }

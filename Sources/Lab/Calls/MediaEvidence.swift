@@ -126,7 +126,7 @@ struct MediaEvidence: Sendable {
 
 extension MediaDrop {
     /// For a sentence that says why the server threw a packet away.
-    var reason: String {
+    public var reason: String {
         switch self {
         case .noLeg: "no call has that port"
         case .notMedia, .malformed: "it is no RTP"
