@@ -60,7 +60,7 @@ struct PhoneCommand: AsyncParsableCommand {
 
     private func makeSettings() throws -> PhoneSettings {
         let (who, isKnown) = try makeIdentity()
-        let transport = try network.transport(of: who.registrar)
+        let transport = try network.transport(of: identity ?? calls.call.first ?? "")
         let locals = try network.localEndpoints(towards: who.outboundProxy ?? who.registrar, transport)
         var settings = PhoneSettings(identity: who, locals: locals, transport: transport)
         settings.registers = isKnown

@@ -59,8 +59,11 @@ struct PhoneNetworkOptions: ParsableArguments {
         }
     }
 
-    func transport(of server: String) throws -> SIPTransport {
-        switch transport?.lowercased() {
+    /// - Parameter address: an identity or target as written; `sips:` and `;transport=` count where the option is not given.
+    func transport(of address: String) throws -> SIPTransport {
+        let lower = address.lowercased()
+        let named = lower.range(of: ";transport=").map { String(lower[$0.upperBound...].prefix { $0.isLetter }) }
+        switch transport?.lowercased() ?? (lower.hasPrefix("sips:") ? "tls" : named) {
         case nil, "udp": return .udp
         case "tcp": return .tcp
         case "tls": return .tls
