@@ -85,6 +85,22 @@ struct ScenarioCallTests {
         #expect(result.calls == scenario.run().calls)
     }
 
+    @Test("a phone on IPv6 alone, behind a router that routes it, talks to one on IPv4 alone; the server joins the families")
+    func families() throws {
+        var text = Self.text.replacing(
+            "address: 203.0.113.10\n    accounts", with: "address:\n      - 203.0.113.10\n      - 2001:db8:5::10\n    accounts")
+        text = text.replacing("address: 192.168.1.1/24", with: "address: 192.168.1.1/24\n      ipv6: 2001:db8:7::1")
+        text = text.replacing("address: 203.0.113.1\n", with: "address: 203.0.113.1\n      ipv6: 2001:db8:ff::1\n")
+        text = text.replacing(
+            "address: 192.168.1.20\n    user: alice\n    password: a\n    registrar: 203.0.113.10",
+            with: "address: 2001:db8:7::20\n    user: alice\n    password: a\n    registrar: 2001:db8:5::10")
+        let result = try Scenario(Tree.parse(text)).run()
+        #expect(result.outcomes.map(\.isMet) == Array(repeating: true, count: 6), "\(result.outcomes.map(\.seen))")
+        #expect(result.calls[0].summary == "audio both ways")
+        #expect(result.calls[0].verdicts[0].contains("SDP said [2001:db8:7::20]:16384"))
+        #expect(result.calls[0].verdicts[1].contains("SDP said 203.0.113.77:16384"))
+    }
+
     @Test("an expectation that is not met says what was heard instead")
     func unmet() throws {
         let text = Self.text.replacing("hears: alice", with: "hears-not: alice")

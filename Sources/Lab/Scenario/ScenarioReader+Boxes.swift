@@ -44,6 +44,10 @@ extension ScenarioReader {
         settings.lanIPv6 = lanV6
         settings.wanIPv6 = wanV6
         settings.lanRoutes += try reader.values("lan-routes", expected: "a prefix such as 10.0.0.0/8") { IPPrefix($0) }
+        if let lanV6, !settings.lanRoutes.contains(where: { $0.contains(.v6(lanV6)) }) {
+            // Hosts there have addresses of its /64 (RFC 4291 2.5.4), and the outside has to find them.
+            settings.lanRoutes.append(IPPrefix(.v6(lanV6), length: 64))
+        }
         if var nat = try reader.section("nat") {
             try readNAT(&nat, &settings)
             try nat.finish()
