@@ -115,7 +115,7 @@ extension Judge {
                     details: ["The branch is the same each time: the sender's timer, not a copy in the capture."],
                     evidence: [
                         Self.evidence(step, table, Self.fields, "first sent"),
-                        Self.evidence(last, table, Self.fields, "sent for the \(again.count + 1)th time"),
+                        Self.evidence(last, table, Self.fields, "sent again, the last of \(again.count) times"),
                     ],
                     culprit: Self.between(c, step, table), confidence: .likely,
                     remedies: [
@@ -153,7 +153,7 @@ extension Judge {
             ]
             var evidence = [
                 Self.evidence(step, table, Self.fields, "first sent"),
-                Self.evidence(last, table, Self.fields, "sent for the \(again.count + 1)th time"),
+                Self.evidence(last, table, Self.fields, "sent again, the last of \(again.count) times"),
             ]
             if let answer { evidence.append(Self.evidence(c.steps[answer], table, ["CSeq"], "answered at last")) }
             if let proxy { details.append("The last hop that answered is \(Self.name(proxy)); what lies behind it did not.") }
