@@ -81,7 +81,7 @@ extension ServerNode {
     }
 
     /// What was being negotiated is not any more; whoever asked for it is told.
-    private mutating func dropExchange(_ call: inout Call, at now: Instant) {
+    mutating func dropExchange(_ call: inout Call, at now: Instant) {
         guard let exchange = call.exchange else { return }
         call.exchange = nil
         if let client = exchange.client { cancel(client, at: now) }

@@ -110,6 +110,7 @@ extension ServerNode {
         if let transfer = call.transfer {
             // Whoever transfers may leave at once; whoever is transferred ends it all.
             if leg == transfer.transferor {
+                dropExchange(&call, at: now)
                 endReferral(transfer.subscription, nil, at: now)
                 call.transfer?.subscription = nil
                 return

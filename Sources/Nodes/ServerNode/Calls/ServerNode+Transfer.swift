@@ -81,6 +81,8 @@ extension ServerNode {
 
     mutating func transferAnswered(_ leg: Int, _ call: inout Call, at now: Instant) {
         guard let transfer = call.transfer else { return }
+        // What the two still negotiated while the target rang is overtaken.
+        dropExchange(&call, at: now)
         abandonForks(but: leg, &call, reason: "SIP;cause=200;text=\"Call completed elsewhere\"", at: now)
         call.legs[leg].hasTalked = true
         traces.note(.call(.answered(call: call.number, party: call.legs[leg].party.address.description, call.legs[leg].flow)))

@@ -114,11 +114,15 @@ struct CallStateTableTests {
 
     /// Statuses and methods in order: `200 to Alice, BYE to Bob`.
     func words(_ out: [(flow: FlowID, bytes: [UInt8])], _ f: CallFixture, _ carol: UA) throws -> String {
-        let names = [f.alice.flow: "A", f.bob.flow: "B", carol.flow: "C"]
-        return try out.map { flow, bytes in
-            let message = try SIPMessage(parsing: bytes)
-            return (names[flow] ?? "?") + ":" + (message.statusCode.map(String.init) ?? message.method?.description ?? "")
-        }.joined(separator: " ")
+        try out.map { try Self.word($0.flow, $0.bytes, f, carol) }.joined(separator: " ")
+    }
+
+    /// `A:200`, `B:BYE`.
+    static func word(_ flow: FlowID, _ bytes: [UInt8], _ f: CallFixture, _ carol: UA) throws -> String {
+        let name = flow == f.alice.flow ? "A" : flow == f.bob.flow ? "B" : flow == carol.flow ? "C" : "?"
+        let message = try SIPMessage(parsing: bytes)
+        if case .response(let status, _) = message.startLine { return "\(name):\(status)" }
+        return "\(name):\(String(decoding: bytes.prefix { $0 != 0x20 }, as: UTF8.self))"
     }
 
     /// What each message draws in each state, A: to Alice, B: to Bob, C: to Carol. Nothing behind the bar: silence.

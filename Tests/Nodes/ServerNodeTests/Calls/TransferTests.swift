@@ -86,6 +86,19 @@ struct TransferTests {
         f.expectNothingLeft()
     }
 
+    @Test("A re-INVITE that waits while the target rings is overtaken by its answer: 487, and no transaction stays")
+    func overtaken() throws {
+        let (f, carol) = try talking()
+        let out = f.alice.send("REFER", extra: "Refer-To: <sip:carol@pinhole>\r\n")
+        try carol.called(by: try #require(try carol.mine(out).first))
+        f.bob.send("INVITE", body: UA.offer("198.51.100.77", 30_002, version: 2))
+        let answered = carol.respond(200, body: UA.offer("198.51.100.79", 34_000))
+        #expect(try f.statuses(answered, f.bob) == [487])
+        #expect(try f.methods(answered, f.bob) == ["INVITE"])
+        f.bob.send("BYE")
+        f.expectNothingLeft()
+    }
+
     @Test("The transferor hangs up and the target refuses: the one who is left is hung up")
     func leftAlone() throws {
         let (f, carol) = try talking()
