@@ -62,7 +62,7 @@ public struct ServeSettings: Sendable {
             "keepalive.interval", "keepalive.answer-within", "keepalive.failures",
             "digest.algorithms", "digest.nonce-lifetime", "limits.bindings", "limits.trusted", "limits.messages-per-second",
             "tcp", "ws", "wss", "tls.listen", "tls.certificate", "tls.key", "tls.names",
-            "limits.connections", "limits.connections-per-address",
+            "limits.connections", "limits.connections-per-address", "limits.calls", "limits.calls-per-account",
             "advertise", "rooms",
         ] + callKeys
 
@@ -223,7 +223,11 @@ public struct ServeSettings: Sendable {
             server.limits.unprovedRepliesPerSource = nil
             server.limits.unprovedReplies = nil
             server.limits.badPasswordsPerSource = nil
+            server.limits.callsPerAccount = server.limits.calls
         }
+        server.limits.calls = try reader.integer("calls", in: 1...1_000_000) ?? server.limits.calls
+        server.limits.callsPerAccount =
+            try reader.integer("calls-per-account", in: 1...1_000_000) ?? server.limits.callsPerAccount
         if let bindings = try reader.integer("bindings", in: 1...100_000_000) { server.limits.bindings = bindings }
         if let rate = try reader.integer("messages-per-second", in: 1...10_000_000) {
             server.limits.messagesPerSource = .init(perSecond: UInt32(rate), burst: UInt32(rate) * 4)
