@@ -127,7 +127,8 @@ let package = Package(
             ]),
         .target(name: "CSRTP", path: "Sources/Edges/CSRTP", linkerSettings: [.linkedLibrary("srtp2")]),
         room("SRTP", "Edges/SRTP", ["CSRTP", "RTP", "MediaControl", "Relay"]),
-        room("Media", "Edges/Media", ["Base", "RTP", "MediaControl", "Conference", "Relay", "MediaPlane", "LinuxEdge", "CLinux"]),
+        room(
+            "Media", "Edges/Media", ["Base", "RTP", "MediaControl", "Conference", "Relay", "MediaPlane", "LinuxEdge", "CLinux"]),
         room("Recording", "Edges/Recording", ["Base", "Codecs", "Conference", "LinuxEdge"]),
         room("Speech", "Edges/Speech", ["Codecs", "Conference"]),
         room(

@@ -47,8 +47,9 @@ public struct ServerLimits: Hashable, Sendable {
 
     /// Calls at once; beyond it 503.
     public var calls = 10_000
-    /// Calls at once that one account began; beyond it 503. Strangers count as one account.
-    public var callsPerAccount = 50
+    /// Calls at once that one account began; beyond it 503. Strangers count as one account. High enough for a gateway or a load test
+    /// behind one account, low enough that one stolen password leaves room for others.
+    public var callsPerAccount = 1_000
     /// Phones rung for one call, and given one MESSAGE; further instances are left out.
     public var forks = 16
     /// Streams (`m=` lines) of one SDP; beyond it 488.

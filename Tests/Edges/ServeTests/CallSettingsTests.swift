@@ -40,6 +40,7 @@ struct CallSettingsTests {
               - {name: board, pin: "0471", owner: "100", record: yes}
               - {name: "8000"}
             media: {ports: 30000-30099, loops: 2, srtp: no, recordings: /tmp/r}
+            limits: {calls: 300, calls-per-account: 20}
             tcp: off
             ws: ["0.0.0.0:8080"]
             tls: {listen: "0.0.0.0:5071", names: [sip.example.net]}
@@ -54,6 +55,7 @@ struct CallSettingsTests {
                 .init(name: "board", pin: "0471", owner: "100", records: true), .init(name: "8000"),
             ])
         #expect(settings.media.ports == 30_000...30_099 && settings.media.loops == 2 && !settings.media.isSecurable)
+        #expect(settings.server.limits.calls == 300 && settings.server.limits.callsPerAccount == 20)
         #expect(settings.media.recordings == "/tmp/r" && settings.media.recordsKeptFor == .seconds(86_400))
         #expect(settings.streams.tcp == [] && settings.streams.ws.map(\.description) == ["0.0.0.0:8080"])
         #expect(settings.streams.tls?.map(\.description) == ["0.0.0.0:5071"] && settings.streams.names == ["sip.example.net"])
