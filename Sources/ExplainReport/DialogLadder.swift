@@ -28,12 +28,11 @@ struct DialogLadder {
         if let outside = drawn.outside, let side = drawn.side {
             offset = result.sides[side].clockOffset
             seen += result.messages(of: result.dialogs[outside]).map { Seen($0, isOutside: true) }
-            // On the inside's clock.
-            let start = seen.compactMap(\.message.time).min() ?? .epoch
-            func moment(_ seen: Seen) -> Duration {
-                guard let time = seen.message.time else { return .zero }
-                return time - start - (seen.isOutside ? offset : .zero)
-            }
+        }
+        let start = seen.compactMap(\.message.time).min()
+        if let start, seen.allSatisfy({ $0.message.time != nil }) {
+            // On the inside's clock. What came in fragments is told late, though it was sent before.
+            func moment(_ seen: Seen) -> Duration { (seen.message.time ?? start) - start - (seen.isOutside ? offset : .zero) }
             seen = seen.enumerated().sorted { (moment($0.element), $0.offset) < (moment($1.element), $1.offset) }.map(\.element)
         }
         // The beginning and the end tell most; what is cut out is counted.
@@ -41,7 +40,6 @@ struct DialogLadder {
         let omitted = seen.count - shown.count
         let lines = Lifelines(result, dialog, seen, box: drawn.side.map { result.sides[$0] })
         let notes = Self.notes(result, drawn)
-        let start = seen.compactMap(\.message.time).first
         var events: [Ladder.Event] = []
         for (index, one) in shown.enumerated() {
             let message = one.message

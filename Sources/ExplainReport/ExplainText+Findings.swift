@@ -6,6 +6,7 @@ extension ExplainText {
     private static let gutter = 8
     private static let mostEvidence = 8
     private static let mostExcerptLines = 8
+    private static let mostNotes = 3
 
     func findings(_ style: ReportStyle) -> String {
         // What could not be seen stands with the sources.
@@ -23,8 +24,10 @@ extension ExplainText {
         }
         guard !notes.isEmpty else { return text }
         if options.hidesNotes { return text + style.paint("\(notes.count) notes not shown.", .dim) + "\n\n" }
-        for finding in notes.prefix(20) { text += note(finding, style) }
-        if notes.count > 20 { text += indented("\(notes.count - 20) more notes: --json lists all.", style, .dim) }
+        for name in FindingName.allCases {
+            let same = notes.filter { $0.name == name }
+            if !same.isEmpty { text += note(same, style) }
+        }
         return text + "\n"
     }
 
@@ -64,12 +67,19 @@ extension ExplainText {
         return text + "\n"
     }
 
-    /// What is harmless takes little room.
-    private func note(_ finding: Finding, _ style: ReportStyle) -> String {
-        var text = style.paint(head(finding, style), ExplainWords.tone(finding.severity)) + "\n"
-        text += indented(finding.summary, style)
-        for detail in finding.details { text += indented(detail, style, .dim) }
-        if let first = finding.evidence.first { text += indented("See \(ExplainWords.place(first.place, result)).", style, .dim) }
+    /// What is harmless takes little room: those of one name stand together.
+    private func note(_ findings: [Finding], _ style: ReportStyle) -> String {
+        let count = findings.reduce(0) { $0 + $1.count }
+        var first = findings[0]
+        first.count = count
+        var text = style.paint(head(first, style), ExplainWords.tone(.note)) + "\n"
+        for finding in findings.prefix(Self.mostNotes) {
+            let place = finding.evidence.first.map { " (\(ExplainWords.place($0.place, result)))" } ?? ""
+            text += indented(finding.summary + place, style)
+            if findings.count == 1 { for detail in finding.details { text += indented(detail, style, .dim) } }
+        }
+        let more = findings.count - Self.mostNotes
+        if more > 0 { text += indented("\(more) more of the same: --json lists all.", style, .dim) }
         return text
     }
 

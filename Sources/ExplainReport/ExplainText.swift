@@ -70,7 +70,7 @@ public struct ExplainText: Sendable {
             }
             for spot in ExplainWords.blindSpots(of: index, result) {
                 let tone: ReportTone = spot.severity.accuses ? .warning : .dim
-                let head = spot.severity.accuses ? "Not to be seen: " : ""
+                let head = spot.severity.accuses ? "capture.blind: " : ""
                 text += indented(head + spot.text, style, tone)
             }
         }
