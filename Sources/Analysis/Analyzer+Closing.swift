@@ -79,15 +79,17 @@ extension Analyzer {
     }
 
     /// What both sides prove needs no suspicion, and what both sides show untouched is cleared of it.
-    private static func settled(_ findings: [Finding], _ pairs: [SideComparison], _ table: SignallingTable) -> [Finding] {
-        let proved = Set(findings.filter { $0.name == .algRewritten && $0.severity.accuses }.flatMap(\.subject.dialogs))
-        let clear = Set(
-            pairs.filter { $0.box == .transparent && $0.matchedMessages > 0 }.flatMap { [$0.inside.index, $0.outside.index] })
-        return findings.filter { finding in
-            guard finding.name == .algSuspected, !finding.subject.dialogs.isEmpty else { return true }
-            return !finding.subject.dialogs.allSatisfy { dialog in
-                proved.contains(dialog) || (dialog < table.dialogs.count && clear.contains(table.dialogs[dialog].vantage.index))
-            }
+    private static func settled(_ findings: [Finding], _ pairs: [SideComparison]) -> [Finding] {
+        let proved = findings.filter { $0.name == .algRewritten && $0.severity.accuses }.flatMap(\.subject.dialogs)
+        let known = pairs.reduce(into: Set(proved)) { $0.formUnion($1.untouchedDialogs) }
+        return findings.compactMap { finding in
+            guard finding.name == .algSuspected else { return finding }
+            var finding = finding
+            let had = finding.subject.dialogs.count
+            finding.subject.dialogs.removeAll { known.contains($0) }
+            let left = finding.subject.dialogs.count
+            finding.count = max(1, finding.count - (had - left))
+            return had > 0 && left == 0 ? nil : finding
         }
     }
 
@@ -107,7 +109,7 @@ extension Analyzer {
             let (more, pairs) = sides.finish()
             findings += more
             result.sides = pairs
-            findings = Self.settled(findings, pairs, table)
+            findings = Self.settled(findings, pairs)
         }
         findings += judge.blindness(sources, table)
         let routers = devices.routers(table.programs)

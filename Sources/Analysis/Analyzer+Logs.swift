@@ -5,7 +5,7 @@ extension Analyzer {
     /// One thing out of a text log.
     public mutating func observe(_ item: LoggedItem, file: Int) {
         let place = EvidencePlace.line(file: file, number: item.line)
-        let time = item.time?.instant.nanoseconds ?? MessageRecord.unknownTime
+        let time = Envelope.known(item.time?.instant)
         if file >= 0, file < sources.count { sources[file].frames = max(sources[file].frames, item.lastLine) }
         switch item.kind {
         case .message(let message): observe(message, place, time)

@@ -6,7 +6,7 @@ extension Analyzer {
     /// One thing seen live, told by a trace or read from a log.
     public mutating func observe(_ observation: Observation) {
         var envelope = Envelope(
-            place: observation.place, time: observation.time?.nanoseconds ?? MessageRecord.unknownTime,
+            place: observation.place, time: Envelope.known(observation.time),
             source: observation.source.map { PackedEndpoint($0) } ?? .unknown,
             destination: observation.destination.map { PackedEndpoint($0) } ?? .unknown,
             isStream: observation.transport.map { $0 != .udp } ?? false,
@@ -61,6 +61,7 @@ extension Analyzer {
     /// A sentence of a log judges the request before it.
     mutating func remark(_ remark: LogRemark, text: String, _ place: EvidencePlace, _ time: Int64) {
         guard let latestRequest, latestRequest.place.file == place.file else { return }
+        guard table.remarks[latestRequest.dialog]?.count ?? 0 < Self.mostRemarks else { return }
         table.remarks[latestRequest.dialog, default: []].append(
             Remark(remark: remark, place: place, time: time, request: latestRequest.place, text: text))
     }
@@ -77,9 +78,10 @@ extension Analyzer {
     }
 
     private mutating func mediaPacket(_ observation: Observation) {
-        guard let source = observation.source, let destination = observation.destination, let time = observation.time else {
+        guard let source = observation.source, let destination = observation.destination, observation.time != nil else {
             return
         }
+        let time = Instant(nanoseconds: Envelope.known(observation.time))
         let bytes: [UInt8]
         switch observation.what {
         case .rtp(let payload):

@@ -12,6 +12,9 @@ public struct Analyzer: Sendable {
     /// Messages between two looks for dialogs that are over.
     static let sweepEvery = 8_192
 
+    /// Remarks of a log on one dialog.
+    static let mostRemarks = 256
+
     let options: AnalysisOptions
     var sources: [SourceSummary]
     var media = MediaAnalysis()

@@ -27,14 +27,12 @@ struct DialogCase: Sendable {
 
     /// Nanoseconds between; nil where a log tells no time.
     func gap(_ a: Step, _ b: Step) -> Int64? {
-        guard a.nanoseconds != MessageRecord.unknownTime, b.nanoseconds != MessageRecord.unknownTime else { return nil }
-        return b.nanoseconds &- a.nanoseconds
+        elapsed(a.nanoseconds, b.nanoseconds)
     }
 
     /// For how long the vantage shows what came after a message; 0 where there are no times.
     func silence(after step: Step) -> Int64 {
-        guard step.nanoseconds != MessageRecord.unknownTime, end != MessageRecord.unknownTime else { return 0 }
-        return max(0, end &- step.nanoseconds)
+        max(0, elapsed(step.nanoseconds, end) ?? 0)
     }
 
     func leg(_ step: Step) -> DialogState.Leg? {

@@ -98,7 +98,8 @@ extension Judge {
             else { continue }
             // Probes of the media sockets, not long before.
             let probes = table.stun.probes(of: source.address, c.dialog.vantage).filter {
-                $0.client.port != source.port && $0.time <= step.nanoseconds && step.nanoseconds - $0.time < 180 * second
+                guard $0.client.port != source.port, let age = elapsed($0.time, step.nanoseconds) else { return false }
+                return age >= 0 && age < 180 * second
             }
             let answered = probes.filter { $0.mapped != nil }
             let said = PackedEndpoint(description.connection.address, description.port)

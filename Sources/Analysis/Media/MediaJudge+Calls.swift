@@ -128,7 +128,7 @@ extension MediaJudge {
             let to = period.to - 300_000_000
             return to > from ? RTPStream.Activity(from: from, to: to) : nil
         }
-        let total = periods.reduce(Int64(0)) { $0 + $1.to - $1.from }
+        let total = Spans(periods).total
         let own = streams(of: number, leg)
         let heard = own.filter { seen[$0].isHeard }
         if heard.isEmpty {

@@ -111,7 +111,7 @@ extension MediaJudge {
                 Remedy(
                     .phone,
                     stream.lateRate > stream.lossRate
-                        ? "Use an adaptive jitter buffer of at least \(Int(max(120, stream.mostLate).rounded(.up))) ms."
+                        ? "Use an adaptive jitter buffer of at least \(Int(min(max(120, stream.mostLate), 1e9).rounded(.up))) ms."
                         : "Use a codec that stands loss (opus with FEC) until the link is mended."),
             ], subject: subject, count: 1)
         findings.append(finding)

@@ -26,6 +26,8 @@ public struct SideComparison: Sendable {
     /// Seen on one side alone though the other was being captured then.
     public var insideOnly: Int
     public var outsideOnly: Int
+    /// Dialogs, of either side, of which every matched message has the same bytes on both.
+    public var untouchedDialogs: Set<Int>
     public var box: Box
     /// The address that the packets wear outside, where it differs.
     public var translatedTo: Endpoint?

@@ -30,12 +30,16 @@ struct SideReport {
         var changed = 0
         var translation: (MediaPlace, MediaPlace)?
         var hasMoved = false
+        var (same, touched): (Set<Int>, Set<Int>) = ([], [])
         for pair in pairing.pairs {
             let (inside, outside) = isSwapped ? (pair.b, pair.a) : (pair.a, pair.b)
             let (a, b) = (records[inside], records[outside])
             if a.source != b.source || a.destination != b.destination { hasMoved = true }
             let isSame = a.whole == b.whole && a.length == b.length
             if !isSame { changed += 1 }
+            for dialog in [a.dialog, b.dialog] where dialog >= 0 {
+                if isSame { same.insert(Int(dialog)) } else { touched.insert(Int(dialog)) }
+            }
             guard !a.bytes.isEmpty, !b.bytes.isEmpty, compared.count < Self.mostCompared else { continue }
             let difference = SideDifference(inside: a, outside: b)
             if translation == nil, difference.path.old != difference.path.new {
@@ -80,6 +84,7 @@ struct SideReport {
             clockDrift: (isSwapped ? -1 : 1) * pairing.drift / 1_000, matchedMessages: pairing.pairs.count,
             changedMessages: changed,
             insideOnly: isSwapped ? once.second : once.first, outsideOnly: isSwapped ? once.first : once.second,
+            untouchedDialogs: same.subtracting(touched),
             box: !accused.isEmpty ? .helper : designed.isEmpty ? .transparent : .proxy,
             translatedTo: translation.map { Endpoint($0.1.address.address, $0.1.port) },
             fields: fields.values.sorted { ($1.count, $0.field) < ($0.count, $1.field) },

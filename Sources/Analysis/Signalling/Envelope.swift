@@ -4,7 +4,7 @@ import Capture
 /// What is known of a message from outside: where, when, from whom, over what.
 struct Envelope: Sendable {
     var place: EvidencePlace
-    /// Nanoseconds, or `MessageRecord.unknownTime`.
+    /// Nanoseconds as `known` gives them, or `MessageRecord.unknownTime`.
     var time: Int64
     var source: PackedEndpoint
     var destination: PackedEndpoint
@@ -17,4 +17,15 @@ struct Envelope: Sendable {
     var ipID: UInt16 = 0
     /// Octets on the wire where more than the bytes at hand.
     var size: Int = 0
+
+    /// A time as the tables take it: whatever a log or a trace claims, any two can be subtracted, and seconds added.
+    static func known(_ time: Instant?) -> Int64 {
+        time.map { CaptureTime.bounded($0.nanoseconds) } ?? MessageRecord.unknownTime
+    }
+}
+
+/// Nanoseconds from one moment to another; nil where a log tells no time of either.
+func elapsed(_ from: Int64, _ to: Int64) -> Int64? {
+    guard from != MessageRecord.unknownTime, to != MessageRecord.unknownTime else { return nil }
+    return to - from
 }

@@ -18,7 +18,7 @@ struct FlowState: Sendable {
     var server: PackedEndpoint
     var vantage: Vantage
     var first: Int64
-    /// Of any packet, and of the client's.
+    /// Of any packet, and of the client's; unknown while none that bears a time was seen.
     var last: Int64
     var lastFromClient: Int64
     /// Packets that only keep alive, and OPTIONS, since the last REGISTER.
@@ -111,7 +111,8 @@ struct FlowTable: Sendable {
         if let request {
             if states[index].pending == nil {
                 states[index].pending = .init(
-                    place: request.place, dialog: request.dialog, time: time, idle: milliseconds(time - states[index].last),
+                    place: request.place, dialog: request.dialog, time: time,
+                    idle: milliseconds(elapsed(states[index].last, time) ?? 0),
                     sends: 1,
                     lastTime: time)
             } else {
@@ -127,7 +128,7 @@ struct FlowTable: Sendable {
     mutating func forget(_ number: Int32) { states[Int(number)].pending = nil }
 
     private mutating func touch(_ index: Int, at time: Int64) {
-        let gap = milliseconds(time - states[index].last)
+        let gap = milliseconds(elapsed(states[index].last, time) ?? 0)
         if gap > 1_000, states[index].gaps.count < 24 { states[index].gaps.append(gap) }
         states[index].packets &+= 1
         states[index].last = max(states[index].last, time)

@@ -225,14 +225,13 @@ extension SignallingTable {
         var looked = 0
         while at >= 0, looked < Self.repetitionWindow {
             let other = steps[Int(at)]
-            let gap = step.nanoseconds &- other.nanoseconds
-            let isTimed = step.nanoseconds != MessageRecord.unknownTime && other.nanoseconds != MessageRecord.unknownTime
+            let gap = elapsed(other.nanoseconds, step.nanoseconds)?.magnitude
             if other.record.status == step.record.status, other.record.sequence == step.record.sequence,
                 other.method == step.method, other.branch == step.branch, other.nonce == step.nonce,
                 other.response == step.response, other.toTag == step.toTag, other.leg == step.leg
             {
-                if other.record.source == step.record.source, other.record.destination == step.record.destination, isTimed,
-                    gap.magnitude < 1_000_000 || (gap.magnitude < 20_000_000 && step.ipID != 0 && step.ipID == other.ipID)
+                if other.record.source == step.record.source, other.record.destination == step.record.destination, let gap,
+                    gap < 1_000_000 || (gap < 20_000_000 && step.ipID != 0 && step.ipID == other.ipID)
                 {
                     step.record.marks.insert(.duplicate)
                     counts.duplicates += 1

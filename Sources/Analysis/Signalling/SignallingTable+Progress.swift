@@ -127,12 +127,11 @@ extension SignallingTable {
             let former = dialogs[number].flow
             let current = flows.open(envelope.source, envelope.destination, vantage, at: envelope.time)
             if former >= 0, former != current, let state = flows[former], state.server == envelope.destination {
-                let since =
-                    state.pending.map { milliseconds(envelope.time - $0.time) &+ $0.idle }
-                    ?? milliseconds(envelope.time - state.last)
-                step.idle = max(0, since)
+                step.idle = silence(of: state, until: envelope.time)
                 if state.keepalivesSinceRegister > 0 { step.flags.insert(.keptAlive) }
-                if let pending = state.pending, pending.sends >= 2 || envelope.time - pending.time > 2_000_000_000 {
+                if let pending = state.pending,
+                    pending.sends >= 2 || elapsed(pending.time, envelope.time) ?? 0 > 2_000_000_000
+                {
                     expiries[number, default: []].append(
                         Expiry(place: envelope.place, former: former, current: current, pending: pending))
                     flows.forget(former)
@@ -158,6 +157,14 @@ extension SignallingTable {
                 inbound, at: envelope.time,
                 request: step.isRequest && step.method != .ack ? (envelope.place, number) : nil)
         }
+    }
+
+    /// Milliseconds for which nobody answered on a flow; -1 where a log tells no time.
+    private func silence(of flow: FlowState, until time: Int64) -> Int32 {
+        if let pending = flow.pending, let waited = elapsed(pending.time, time) {
+            return max(0, Int32(clamping: Int(milliseconds(waited)) + Int(pending.idle)))
+        }
+        return elapsed(flow.last, time).map { max(0, milliseconds($0)) } ?? -1
     }
 
     mutating func icmp(_ flow: PackedFlow, _ note: ICMPNote) {

@@ -237,17 +237,23 @@ struct SignallingTable: Sendable {
         }
         result.reverse()
         // Fragments that stayed alone come out of the decoder late.
-        let isOrdered = result.indices.dropFirst().allSatisfy {
-            result[$0].nanoseconds >= result[$0 - 1].nanoseconds || result[$0].nanoseconds == MessageRecord.unknownTime
-        }
-        if !isOrdered { sort(&result) }
+        let times = Self.times(result)
+        if !zip(times, times.dropFirst()).allSatisfy({ $0 <= $1 }) { sort(&result, times) }
         return result
     }
 
+    /// Of each message; one whose time is not told came when the one before it did.
+    private static func times(_ list: [Step]) -> [Int64] {
+        var latest = MessageRecord.unknownTime
+        return list.map { step in
+            if step.nanoseconds != MessageRecord.unknownTime { latest = step.nanoseconds }
+            return latest
+        }
+    }
+
     /// By time; the earliest of equal messages is the first then.
-    private func sort(_ list: inout [Step]) {
-        list = list.enumerated().sorted { ($0.element.nanoseconds, $0.offset) < ($1.element.nanoseconds, $1.offset) }.map(
-            \.element)
+    private func sort(_ list: inout [Step], _ times: [Int64]) {
+        list = zip(list, times).enumerated().sorted { ($0.element.1, $0.offset) < ($1.element.1, $1.offset) }.map(\.element.0)
         for index in list.indices where !list[index].isDuplicate && list[index].branch != 0 {
             let isAgain = list[..<index].contains { other in
                 other.branch == list[index].branch && other.method == list[index].method

@@ -10,7 +10,7 @@ struct PcapNGInterface {
     var offsetSeconds: Int64 = 0
     var drops: UInt64 = 0
 
-    /// Nanoseconds since the epoch; what does not fit wraps, harmlessly.
+    /// Nanoseconds since the epoch; what does not fit wraps, harmlessly: `FrameDecoder` bounds it.
     @inline(__always)
     func time(high: UInt32, low: UInt32) -> Int64 {
         let ticks = UInt64(high) << 32 | UInt64(low)

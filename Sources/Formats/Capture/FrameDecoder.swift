@@ -74,6 +74,7 @@ public struct FrameDecoder: ~Copyable {
     mutating func take(
         _ batch: inout PayloadBatch, at: Int, captured: Int, wire: Int, time: Int64, link: LinkType?, linkType: UInt32
     ) {
+        let time = CaptureTime.bounded(time)
         notes.count(wire: wire, at: time)
         if batch.keepsFrames {
             batch.frames.append(

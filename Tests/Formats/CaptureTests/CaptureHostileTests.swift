@@ -58,4 +58,26 @@ struct CaptureHostileTests {
             for seen in decode(packets: [packet]).seen { #expect(seen.bytes.count <= packet.count) }
         }
     }
+
+    @Test(
+        "times are held between 1970 and 2116, whatever an interface adds to them", arguments: [UInt64(1) << 63, .max, 1 << 40])
+    func times(offset: UInt64) {
+        var file = PcapNGText(swapped: false)
+        file.interface(link: .raw, resolution: 9, offsetSeconds: offset)
+        for number in 0..<6 {
+            file.packet(interface: 0, ticks: UInt64.max / 7 &* UInt64(number), udp(sipMessage(number)))
+        }
+        let decoded = decode(file.bytes)
+        #expect(decoded.seen.count == 6)
+        #expect(decoded.seen.allSatisfy { $0.time >= .epoch && $0.time.nanoseconds <= Int64.max / 2 })
+    }
+
+    @Test("a log whose dates jump to and fro for a thousand lines adds no more than a century")
+    func years() {
+        let text = (0..<1_400).map { "[\($0 % 2 == 0 ? "Dec" : "Jan") 01 10:00:00] VERBOSE[1]: noise" }.joined(separator: "\n")
+        var reader = LogReader()
+        reader.read(Array((text + "\n" + LogReaderTests.register + "\n\n").utf8))
+        reader.finish()
+        while let item = reader.nextItem() { if let time = item.time { #expect(time.instant.unixSeconds < 101 * 366 * 86_400) } }
+    }
 }

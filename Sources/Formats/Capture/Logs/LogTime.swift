@@ -1,6 +1,6 @@
 import Base
 
-/// Times as logs write them.
+/// Times as logs write them. Lines that jump to and fro add up to no more than a century.
 struct LogClock {
     /// The last time of day and how many days were added, to see midnight pass.
     private var lastTimeOfDay: Int64?
@@ -12,14 +12,14 @@ struct LogClock {
     /// A time without a date.
     mutating func timeOfDay(_ nanoseconds: Int64, resolution: Int64) -> LoggedTime {
         // An hour back is a clock set, half a day is midnight.
-        if let last = lastTimeOfDay, nanoseconds < last - 12 * 3_600_000_000_000 { days += 1 }
+        if let last = lastTimeOfDay, nanoseconds < last - 12 * 3_600_000_000_000 { days = min(days + 1, 36_500) }
         lastTimeOfDay = nanoseconds
         return LoggedTime(Instant(nanoseconds: days * 86_400_000_000_000 + nanoseconds), .timeOfDay, resolution: resolution)
     }
 
     /// Nanoseconds since the start of 1970, from a date without a year.
     mutating func yearless(_ nanoseconds: Int64, resolution: Int64) -> LoggedTime {
-        if let last = lastYearless, nanoseconds < last - 180 * 86_400_000_000_000 { years += 1 }
+        if let last = lastYearless, nanoseconds < last - 180 * 86_400_000_000_000 { years = min(years + 1, 100) }
         lastYearless = nanoseconds
         return LoggedTime(
             Instant(nanoseconds: nanoseconds + years * 365 * 86_400_000_000_000), .noYear, resolution: resolution)
