@@ -40,6 +40,7 @@ struct DialogLadder {
         let omitted = seen.count - shown.count
         let lines = Lifelines(result, dialog, seen, box: drawn.side.map { result.sides[$0] })
         let notes = Self.notes(result, drawn)
+        let accusing = ExplainWords.accusingPlaces(result)
         var events: [Ladder.Event] = []
         for (index, one) in shown.enumerated() {
             let message = one.message
@@ -55,7 +56,7 @@ struct DialogLadder {
             if message.marks.contains(.retransmission) { remarks.append("sent again") }
             if message.marks.contains(.duplicate) { remarks.append("captured twice") }
             let tone: ReportTone? =
-                message.marks.contains(.accused)
+                accusing.contains(message.place)
                 ? .bad : message.marks.contains(.retransmission) ? .warning : message.status >= 400 ? .accent : nil
             var event = Ladder.Event(
                 at, .arrow(from: ends.from, to: ends.to, label: Self.label(message)), remarks.joined(separator: "; "), tone,

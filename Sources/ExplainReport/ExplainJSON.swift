@@ -8,11 +8,13 @@ public struct ExplainJSON: Sendable {
     public static let schema = "pinhole-explain/1"
 
     let result: AnalysisResult
+    private let accusing: Set<EvidencePlace>
     /// Messages of so many dialogs are listed, those with findings first.
     let mostLadders: Int
 
     public init(_ result: AnalysisResult, mostLadders: Int = 100) {
         self.result = result
+        accusing = ExplainWords.accusingPlaces(result)
         self.mostLadders = mostLadders
     }
 
@@ -135,7 +137,7 @@ public struct ExplainJSON: Sendable {
             ("destination", Self.endpoint(message.destination)), ("firstLine", .string(message.firstLine)),
             ("cseq", .integer(Int(message.sequence))), ("method", .string(message.method.token)),
             ("status", message.isRequest ? .null : .integer(Int(message.status))),
-            ("accused", .bool(message.marks.contains(.accused))),
+            ("accused", .bool(accusing.contains(message.place))),
             ("retransmission", .bool(message.marks.contains(.retransmission))),
         ])
     }

@@ -114,6 +114,11 @@ enum ExplainWords {
         }
     }
 
+    /// Messages that prove faults and risks.
+    static func accusingPlaces(_ result: AnalysisResult) -> Set<EvidencePlace> {
+        Set(result.findings.filter { $0.severity.accuses && $0.name != .captureBlind }.flatMap { $0.evidence.map(\.place) })
+    }
+
     static func tone(_ severity: Severity) -> ReportTone {
         switch severity {
         case .fault: .bad

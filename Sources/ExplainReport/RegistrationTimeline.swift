@@ -54,7 +54,7 @@ struct RegistrationTimeline {
         let hasTimes = times.count == points.count
         let (began, ended) = (times.min() ?? .epoch, times.max() ?? .epoch)
         let span = max(1, Double((ended - began).wholeNanoseconds))
-        let (left, width, laneHeight) = (14.0, 540.0, 40.0)
+        let (left, width, laneHeight) = (14.0, 470.0, 40.0)
         let bottom = laneHeight * Double(lanes.count) + 8
         var svg = SVG(
             width: left * 2 + width, height: bottom + 50, title: "Ports and challenges of \(registration.aor) over time",
@@ -72,7 +72,13 @@ struct RegistrationTimeline {
             svg.line(left, y(index), left + width, y(index), "life")
         }
         svg.path(points.indices.map { (x($0), y(points[$0].lane)) }, "port")
-        for (index, point) in points.enumerated() { svg.dot(x(index), y(point.lane), 6, point.kind, hint: point.hint) }
+        // Answers lie upon the challenge sent at nearly the same time, smaller, so that both are seen.
+        for (index, point) in points.enumerated() where point.kind == "challenge" {
+            svg.dot(x(index), y(point.lane), 7, point.kind, hint: point.hint)
+        }
+        for (index, point) in points.enumerated() where point.kind != "challenge" {
+            svg.dot(x(index), y(point.lane), 4.5, point.kind, hint: point.hint)
+        }
         svg.text(left, bottom + 14, hasTimes ? "0 s" : "\(first.place)", "dim")
         svg.text(
             left + width, bottom + 14, hasTimes ? ExplainWords.duration(ended - began) : "\(last.place)", "dim", anchor: "end")

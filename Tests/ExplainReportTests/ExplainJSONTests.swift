@@ -16,6 +16,13 @@ struct ExplainJSONTests {
     @Test("Real captures of both sides too: streams, sides, fits", .enabled(if: Cases.captures != nil), arguments: Cases.pairs)
     func real(_ name: String) throws { #expect(try Self.faults(Cases.sides(name)) == []) }
 
+    @Test("Messages that prove an accusation are marked, others are not")
+    func accused() {
+        let text = ExplainJSON(Cases.stale()).value.text
+        #expect(text.components(of: "\"accused\":true") > 2)
+        #expect(!ExplainJSON(Cases.healthy()).value.text.contains("\"accused\":true"))
+    }
+
     @Test("The check itself finds a missing, a strange and a wrong member")
     func check() throws {
         let text = ExplainJSON(Cases.stale()).value.text
