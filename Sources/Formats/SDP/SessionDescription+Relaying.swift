@@ -135,14 +135,15 @@ extension MediaDescription {
 
     /// Drops payload types other than these, with the attributes that start with their number; keeps what is left in its order.
     mutating func keepFormats(_ types: [UInt8]) {
-        let kept = Set(types.map(String.init))
-        line.formats = line.formats.filter { kept.contains($0) }
+        // By number: `000` is a payload type as well.
+        func isKept(_ format: String) -> Bool { decimal(format.utf8, most: 127).map { types.contains(UInt8($0)) } ?? false }
+        line.formats = line.formats.filter(isKept)
         let numbered = ["rtpmap", "fmtp", "rtcp-fb"]
         section.lines.removeAll { line in
             guard let name = numbered.first(where: { line.isAttribute($0) }) else { return false }
             let value = line.value.dropFirst(name.utf8.count + 1)
             let number = string(halves(value, at: UInt8(ascii: " ")).0)
-            return number != "*" && !kept.contains(number)
+            return number != "*" && !isKept(number)
         }
     }
 }
