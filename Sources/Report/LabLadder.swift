@@ -272,8 +272,8 @@ public struct LabLadder: Sendable {
 
     private static func tone(_ meaning: ServerTrace.Meaning) -> ReportTone? {
         switch meaning {
-        case .answers(_, .accepted), .credentials(.accepted), .registered, .probeAnswer: .good
-        case .answers, .credentials, .staleChallenge: .warning
+        case .answers(_, .accepted), .credentials(.accepted), .signed(.accepted), .registered, .probeAnswer: .good
+        case .answers, .credentials, .signed, .staleChallenge: .warning
         case .refusal: .bad
         default: nil
         }

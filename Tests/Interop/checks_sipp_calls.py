@@ -18,7 +18,11 @@ def records(server):
 def answering(shop, server, address):
     """SIPp as user 200: registered, then answering from the same port with its echo of RTP."""
     port, media = free_port(address), free_port(address) & ~1
-    status = sipp(shop, "sipp/register.xml", server.place, local=address, port=port, user="200").wait()
+    with open(os.path.join(os.path.dirname(__file__), "sipp/register.xml")) as file:
+        text = file.read().replace("Expires: 300", "Expires: 3600")
+    with open(shop.path("register-hour.xml"), "w") as file:
+        file.write(text)
+    status = sipp(shop, shop.path("register-hour.xml"), server.place, local=address, port=port, user="200").wait()
     expect_equal(status, 0, "exit status of the registering SIPp")
     return shop.start("sipp-answer", [
         "sipp", "-sf", os.path.join(os.path.dirname(__file__), "sipp/answer.xml"), "-i", address, "-p", port, "-mi", address, "-mp", media,
@@ -31,7 +35,7 @@ def sipp_call(shop):
     server = Server(shop, users=("100", "200"), settings=[MD5_ONLY, "keepalive.interval=off"])
     answering(shop, server, "127.0.0.1")
     scenario = template(
-        "sipp/call.xml", shop.path("call.xml"), SECONDS="3", MEDIA="[auto_media_port]", PLAY=f'play_pcap_audio="{PCAP}"')
+        "sipp/call.xml", shop.path("call.xml"), SECONDS="3", MEDIA="[auto_media_port]", PLAY=f'<exec play_pcap_audio="{PCAP}" />')
     calling = sipp(
         shop, scenario, server.place, local="127.0.0.1", port=free_port(), calls=5, rate=5,
         extra=("-mi", "127.0.0.1", "-mp", 31000))

@@ -29,6 +29,15 @@ def free_port(address="127.0.0.1"):
         return probe.getsockname()[1]
 
 
+def taken(address, port):
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, port))
+            return False
+        except OSError:
+            return True
+
+
 def short_port():
     """One of four digits: sipsak cuts the fifth off the port in the URIs it writes."""
     while True:
@@ -71,6 +80,9 @@ class Server:
         settings = [word for setting in self.settings for word in ("--set", setting)]
         self.process = self.shop.start(
             "serve", [PINHOLE, "serve", "--listen", self.place, *self.common, *([] if self.quiet else ["--sip-debug"]), *settings, *self.extra], self.ns)
+        if "--quiet" in self.extra:
+            until("the quiet server to listen", lambda: taken(self.address, self.port), every=0.1)
+            return self
         self.process.wait_for(rf"SIP over UDP: listening on {re.escape(self.place)}", what="the server to listen")
         self.process.wait_for("media: room for", what="the server to be ready")
         if "--no-stun" not in self.extra:

@@ -38,7 +38,8 @@ extension ServerNode {
         let account = accounts[username]
         let verdict = authenticator.judge(attempt, of: subject, secret: account?.secret, at: now)
         let place = request.attempt.flatMap { attempts.match($0, nonce: attemptKey(nonce)) }
-        note(&request, place.map { .answers($0, verdict) } ?? .credentials(verdict))
+        let isRemembered = request.attempt != nil
+        note(&request, place.map { .answers($0, verdict) } ?? (isRemembered ? .credentials(verdict) : .signed(verdict)))
         traces.note(
             .authentication(
                 .init(

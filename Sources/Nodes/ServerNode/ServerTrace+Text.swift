@@ -42,6 +42,7 @@ extension ServerTrace.Meaning {
                 ? "REGISTER without credentials" : "REGISTER without credentials, number \(attempt) in a row on its Call-ID"
         case .answers(let place, let verdict): "answers challenge \(place.index) of \(place.count); \(verdict.text(place: place))"
         case .credentials(let verdict): "brings credentials over a nonce not outstanding here; \(verdict.text(place: nil))"
+        case .signed(let verdict): "brings credentials; \(verdict.text(place: nil))"
         case .retransmission: "a retransmission; gets the same answer again"
         case .response(let status): "response \(status)"
         case .challenge(let ordinal): "challenge \(ordinal)"

@@ -39,6 +39,8 @@ public enum ServerTrace: Sendable {
         case answers(ChallengePlace, DigestVerdict)
         /// Credentials over a nonce that is none of those remembered for its Call-ID: reused, or of an earlier life.
         case credentials(DigestVerdict)
+        /// Credentials of another request than REGISTER, whose challenges are not remembered.
+        case signed(DigestVerdict)
         case retransmission
         case response(status: Int)
         case challenge(ordinal: Int)
