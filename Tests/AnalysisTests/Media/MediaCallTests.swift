@@ -351,5 +351,4 @@ struct MediaCallTests {
         #expect(findings.isEmpty)
     }
 
-    // MARK: Quality
 }
