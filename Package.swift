@@ -163,7 +163,7 @@ let package = Package(
             dependencies: [
                 "Base", "SIP", "SIPStack", "DNSClient", "ServerNode", "PhoneNode", "Report", "Configuration", "LinuxEdge",
                 "Storage", "Serve", "PhoneEdge", "SoundEdge", "Streams", "SRTP", "AudioCodecs", "Codecs", "MediaControl",
-                "ReportText", "TerminalEdge", "LabCommand", "ExplainCommand", arguments,
+                "ReportText", "TerminalEdge", "LabCommand", "ExplainCommand", "TraceAnalysis", "ExplainReport", arguments,
             ],
             path: "Sources/pinhole", swiftSettings: settings),
         // Captures and logs alone: no server, no database, no cryptography library.

@@ -46,6 +46,9 @@ struct ServeCommand: AsyncParsableCommand {
     @Flag(help: "Say nothing but errors.")
     var quiet = false
 
+    @Flag(help: "At the end, explain what was seen, by the rules of pinhole explain.")
+    var explain = false
+
     func run() async throws {
         let settings = try configuration.settings { root in
             func set(_ key: String, _ value: String?, _ flag: String) {
@@ -62,7 +65,7 @@ struct ServeCommand: AsyncParsableCommand {
             set("sip-debug", sipDebug ? "yes" : nil, "--sip-debug")
         }
         let printer = ServePrinter(
-            showsSIP: settings.showsSIP, isQuiet: quiet, natHandling: settings.server.natHandling)
+            showsSIP: settings.showsSIP, isQuiet: quiet, natHandling: settings.server.natHandling, explains: explain)
         let server = try PinholeServer(settings, wantsTraces: printer.wantsTraces) { now, event in printer.print(event, at: now) }
         let signals = Interrupts { server.stop() }
         defer { signals.cancel() }

@@ -1,30 +1,38 @@
 import Base
+import ExplainReport
 import Foundation
 import LabCommand
 import Report
 import Serve
 import ServerNode
+import Synchronization
 import TerminalEdge
+import TraceAnalysis
 
 /// What `pinhole serve` prints: one line a fact, and with `--sip-debug` every message.
 final class ServePrinter: Sendable {
     private let debug: SIPDebugView
     private let showsSIP: Bool
     private let isQuiet: Bool
+    /// nil: nobody asked for it.
+    private let analysis: Mutex<LiveAnalysis?>
 
-    init(showsSIP: Bool, isQuiet: Bool, natHandling: Bool) {
+    /// `explains`: what the server saw is analysed as `pinhole explain` would a capture of it, and the findings are printed at the end.
+    init(showsSIP: Bool, isQuiet: Bool, natHandling: Bool, explains: Bool = false) {
         self.showsSIP = showsSIP
         self.isQuiet = isQuiet
+        analysis = Mutex(explains ? LiveAnalysis(name: "pinhole serve") : nil)
         debug = SIPDebugView(Terminal.style(), natHandling: natHandling)
     }
 
     /// True where nothing but errors is shown: the server then need not collect traces at all.
-    var wantsTraces: Bool { showsSIP || !isQuiet }
+    var wantsTraces: Bool { showsSIP || !isQuiet || analysis.withLock { $0 != nil } }
 
     /// Called on the server's threads; a line is one write.
     func print(_ event: ServeEvent, at now: Instant) {
         switch event {
         case .server(let trace):
+            analysis.withLock { $0?.observe(trace, at: now) }
             if showsSIP {
                 if let text = debug.text(trace, at: now) { write(text) }
             } else if !isQuiet, Self.isWorthALine(trace) {
@@ -53,6 +61,11 @@ final class ServePrinter: Sendable {
         case .sendFailed(let destination, let error): line("could not send to \(destination): \(error)", now)
         case .trouble(let text): write("\(CalendarTime(now)) error: \(text)\n", to: .standardError)
         case .stopped(let counters, let streams, let media):
+            if let result = analysis.withLock({ $0?.result() }) {
+                let style = Terminal.style()
+                let shown = ExplainText.Options()
+                write("\n" + ExplainText(result, shown).text(style) + "\n")
+            }
             line(
                 "stopped: \(counters.received) messages in, \(counters.sent) out, \(counters.accepted) authenticated, "
                     + "\(counters.stale) stale, \(counters.wrongPassword) wrong passwords, \(counters.mangled) mangled; "
