@@ -76,6 +76,8 @@ struct PhoneCallTests {
                                 }
                                 done.resume()
                             } catch {
+                                // A port was taken meanwhile: the other phone would wait for this one for ever.
+                                for other in phones { other.stop() }
                                 done.resume(throwing: error)
                             }
                         }
