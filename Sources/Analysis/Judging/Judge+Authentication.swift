@@ -284,9 +284,38 @@ extension Judge {
         guard !table.programs[c.dialog.clientProgram].isScanner else { return }
         let challenge = c.steps[first.step]
         let count = history.challenges.count
-        let isUnheard = c.steps[(first.step + 1)...].contains {
-            $0.isRequest && $0.branch == request.branch && $0.method == request.method
-                && $0.record.marks.contains(.retransmission)
+        // One repetition may have crossed the challenge on its way.
+        let isUnheard =
+            c.steps[(first.step + 1)...].filter {
+                $0.isRequest && $0.branch == request.branch && $0.method == request.method
+                    && $0.record.marks.contains(.retransmission)
+            }.count >= 2
+        // The same transaction again after its 401: the phone has not heard the challenge, so nothing is known of its credentials.
+        if isUnheard {
+            report(.sipRetransmit, .fault, variant: 4, c.server(request, table), &c) { c in
+                Finding(
+                    .sipRetransmit, .fault,
+                    "\(c.aor) cannot get on: the server's challenge to its \(request.method.token) never arrives, and the same request "
+                        + "comes again and again.",
+                    details: [
+                        "The branch is the same each time: the phone has not seen the answer, so this says nothing about its credentials.",
+                        "The answer went to \(Self.name(table.endpoints[challenge.record.destination])), the request came from "
+                            + "\(Self.name(source)).",
+                    ],
+                    evidence: [
+                        Self.evidence(request, table, Self.fields, "no credentials"),
+                        Self.evidence(challenge, table, Self.fields, "the challenge that is not heard"),
+                    ],
+                    culprit: Self.between(c, request, table), confidence: .likely,
+                    remedies: [
+                        Remedy(.network, "Find where the answers get lost: capture on the phone's side too."),
+                        Remedy(
+                            .server,
+                            "Answer to where the phone listens: to the source port behind a NAT, to the port in Via for phones that send from another."
+                        ),
+                    ], subject: Self.subject(c, request, table))
+            }
+            return
         }
         draft(.noScanner(source.address, nonce: c.steps[last.step].nonce), .authNoAnswer, .fault, c.server(request, table), &c) {
             c in
@@ -297,9 +326,7 @@ extension Judge {
                 details: [
                     "The capture goes on for \(spoken(waited)) after the last challenge.",
                     "No credentials with any of these nonces were seen under another Call-ID either.",
-                    isUnheard
-                        ? "The request was sent again after the challenge: the challenge does not reach the phone."
-                        : "The request was not sent again: the phone heard the challenge, or gave up.",
+                    "The request was not sent again: the phone heard the challenge, or gave up.",
                 ],
                 evidence: [
                     Self.evidence(request, table, Self.fields, "no credentials"),

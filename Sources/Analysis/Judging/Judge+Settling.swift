@@ -19,12 +19,12 @@ extension Judge {
             case .media(let dialog):
                 switch media.outcome(ofDialog: dialog) {
                 case .bothWays:
-                    finding.severity = .risk
+                    finding.severity = .note
                     finding.details.append(
                         "Audio went both ways all the same: the other side sends to where it hears from. Without that it would be lost."
                     )
                 case .unknown:
-                    finding.severity = .risk
+                    finding.severity = .note
                     finding.confidence = .possible
                     finding.details.append(
                         "The capture holds no media of this call: whether the other side latches is not to be seen.")

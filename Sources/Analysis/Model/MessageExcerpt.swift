@@ -78,6 +78,7 @@ public enum MessageExcerpt {
         case 423: "Interval Too Brief"
         case 480: "Temporarily Unavailable"
         case 481: "Call/Transaction Does Not Exist"
+        case 483: "Too Many Hops"
         case 486: "Busy Here"
         case 487: "Request Terminated"
         case 488: "Not Acceptable Here"

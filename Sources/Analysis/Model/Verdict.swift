@@ -16,9 +16,34 @@ struct Verdict {
             text = "Nothing broke in what was seen, but there is a risk: \(worst.summary)\(scope)"
         } else if result.counts.sip == 0 {
             text = "No SIP message was seen, so there is nothing to judge.\(scope)"
+        } else if let failed = Self.failures(result) {
+            text = "No NAT or ALG fault was found; \(failed).\(scope)"
         } else {
             let dialogs = result.dialogs.count
             text = "Nothing is wrong with \(dialogs == 1 ? "the one dialog" : "the \(dialogs) dialogs") seen.\(scope)"
         }
+    }
+
+    /// `1 call failed with 503 Service Unavailable`: what was refused though nobody is to be accused; nil where nothing was.
+    private static func failures(_ result: AnalysisResult) -> String? {
+        struct End: Hashable {
+            var kind: DialogKind
+            var status: Int
+        }
+        var ends: [(end: End, count: Int)] = []
+        for dialog in result.dialogs {
+            guard case .failed(let status) = dialog.outcome, dialog.kind == .call || dialog.kind == .registration else {
+                continue
+            }
+            let end = End(kind: dialog.kind, status: status)
+            if let at = ends.firstIndex(where: { $0.end == end }) { ends[at].count += 1 } else { ends.append((end, 1)) }
+        }
+        guard !ends.isEmpty else { return nil }
+        let parts = ends.prefix(3).map { entry in
+            let what = (entry.end.kind == .call ? "call" : "registration") + (entry.count == 1 ? "" : "s")
+            let reason = MessageExcerpt.reason(of: UInt16(clamping: entry.end.status))
+            return "\(entry.count) \(what) failed with \(entry.end.status)\(reason.isEmpty ? "" : " \(reason)")"
+        }
+        return parts.joined(separator: ", ") + (ends.count > 3 ? " and others otherwise" : "")
     }
 }
