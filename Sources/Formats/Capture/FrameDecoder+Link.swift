@@ -27,7 +27,8 @@ extension FrameDecoder {
         }
     }
 
-    /// Behind an EtherType: IP, up to four VLAN tags (802.1Q, 802.1ad), PPPoE (RFC 2516), MPLS-less.
+    /// Behind an EtherType: IP, up to four VLAN tags (802.1Q, 802.1ad), PPPoE (RFC 2516), MPLS labels,
+    /// 802.3 with LLC and SNAP.
     private static func etherType(_ base: UnsafeRawPointer, _ first: UInt16, _ start: Int, _ end: Int) -> Int {
         var type = first
         var at = start
@@ -41,6 +42,12 @@ extension FrameDecoder {
             case 0x8864:
                 guard at + 8 <= end else { return -2 }
                 return ppp(base, at + 6, end)
+            case 0x8847, 0x8848: return mpls(base, at, end)
+            // A length, not a type: LLC, and SNAP with an EtherType in it.
+            case 8...1_500:
+                guard at + 8 <= end, base.word(at) == 0xaaaa_0300, base.half(at + 4) == 0 else { return -1 }
+                type = base.half(at + 6)
+                at += 8
             default: return -1
             }
         }

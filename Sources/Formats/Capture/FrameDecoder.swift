@@ -201,6 +201,11 @@ public struct FrameDecoder: ~Copyable {
     ) {
         switch number {
         case 17:
+            if depth < Self.mostTunnels, at + 8 < end, Self.isTunnelPort(base.half(at + 2)),
+                tunnel(&batch, base, at, end, context, depth: depth)
+            {
+                return
+            }
             udp(&batch, base, at, end, length: length, context)
         case 6:
             guard let segment = TCPView(base, at, end, length: length) else {
@@ -211,13 +216,8 @@ public struct FrameDecoder: ~Copyable {
             streams.take(segment, base, context, parts, &batch, &notes)
         case 1: icmp(&batch, base, at, end, context, isIPv6: false)
         case 58: icmp(&batch, base, at, end, context, isIPv6: true)
-        case 4, 41:
-            guard depth < 2 else {
-                notes.malformed &+= 1
-                return
-            }
-            context.flags.insert(.tunnelled)
-            internet(&batch, base, at, end, &context, depth: depth + 1)
+        case 4, 41: inside(&batch, base, at, end, &context, depth: depth)
+        case 47: gre(&batch, base, at, end, &context, depth: depth)
         default:
             notes.otherProtocols[number, default: 0] &+= 1
         }

@@ -121,14 +121,14 @@ struct FrameDecoderTests {
         #expect(decode(packets: [packet]).payloads == [sipMessage()])
     }
 
-    @Test("IP in IP and 6in4 are looked into, twice at most")
+    @Test("IP in IP and 6in4 are looked into, four times at most")
     func tunnels() throws {
         let inner = udp(sipMessage(), from: phone6, to: server6)
         let once = try IPPacket.bytes(from: phone.address, to: server.address, IPProtocol(rawValue: 41), inner)
         let decoded = decode(packets: [once])
         #expect(decoded.seen.map(\.source) == [phone6] && decoded.seen[0].flags.contains(.tunnelled))
         var deep = inner
-        for _ in 0..<4 {
+        for _ in 0..<5 {
             deep = try IPPacket.bytes(
                 from: phone.address, to: server.address, IPProtocol(rawValue: deep[0] >> 4 == 4 ? 4 : 41), deep)
         }

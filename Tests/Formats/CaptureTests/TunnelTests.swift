@@ -1,0 +1,94 @@
+import Base
+import Capture
+import Packet
+import Testing
+
+@Suite("Packets inside packets")
+struct TunnelTests {
+    private static let mac = [UInt8](repeating: 2, count: 12)
+    private static let outer = (Endpoint("198.18.0.1:50000")!, "198.18.0.2")
+
+    /// An IPv4 packet of some protocol, without a checksum: nobody looks at it.
+    private static func ip(_ number: UInt8, _ payload: [UInt8]) -> [UInt8] {
+        let total = UInt16(payload.count + 20)
+        return [0x45, 0, UInt8(total >> 8), UInt8(total & 255), 0, 1, 0, 0, 64, number, 0, 0, 198, 18, 0, 1, 198, 18, 0, 2]
+            + payload
+    }
+
+    private static func overUDP(_ port: Int, _ head: [UInt8], _ inner: [UInt8]) -> [UInt8] {
+        udp(head + inner, from: outer.0, to: Endpoint("\(outer.1):\(port)")!)
+    }
+
+    private static let packet = udp(sipMessage())
+    private static let frame = mac + [8, 0] + packet
+
+    /// What each wrapping puts around the datagram, as an IP packet.
+    private static let wrappings: [(name: String, bytes: [UInt8])] = [
+        ("GRE", ip(47, [0, 0, 8, 0] + packet)),
+        ("GRE with checksum, key and sequence", ip(47, [0xb0, 0, 8, 0] + [UInt8](repeating: 1, count: 12) + packet)),
+        ("GRE with Ethernet", ip(47, [0, 0, 0x65, 0x58] + frame)),
+        ("GRE with MPLS", ip(47, [0, 0, 0x88, 0x47, 0, 0x01, 0x01, 64] + packet)),
+        ("ERSPAN I", ip(47, [0, 0, 0x88, 0xbe] + frame)),
+        ("ERSPAN II", ip(47, [0x10, 0, 0x88, 0xbe, 0, 0, 0, 1] + [0x10, 1, 0, 1, 0, 0, 0, 0] + frame)),
+        ("ERSPAN III", ip(47, [0x10, 0, 0x22, 0xeb, 0, 0, 0, 1] + [UInt8](repeating: 0, count: 12) + frame)),
+        (
+            "ERSPAN III with a platform's header",
+            ip(
+                47,
+                [0x10, 0, 0x22, 0xeb, 0, 0, 0, 1] + [UInt8](repeating: 0, count: 11) + [1] + [UInt8](repeating: 0, count: 8)
+                    + frame)
+        ),
+        ("VXLAN", overUDP(4_789, [8, 0, 0, 0, 0, 0, 7, 0], frame)),
+        ("Geneve", overUDP(6_081, [1, 0, 0x65, 0x58, 0, 0, 7, 0, 1, 2, 3, 0], frame)),
+        ("Geneve with IP", overUDP(6_081, [0, 0, 8, 0, 0, 0, 7, 0], packet)),
+        ("GTP-U", overUDP(2_152, [0x30, 0xff, 0, 0, 0, 0, 0, 9], packet)),
+        (
+            "GTP-U with an extension header",
+            overUDP(2_152, [0x34, 0xff, 0, 0, 0, 0, 0, 9] + [0, 0, 0, 0x85] + [1, 0, 5, 0], packet)
+        ),
+        ("TZSP", overUDP(37_008, [1, 0, 0, 1, 10, 1, 200, 0, 1], frame)),
+        ("IP in IP", ip(4, packet)),
+        ("VXLAN in GRE", ip(47, [0, 0, 8, 0] + overUDP(4_789, [8, 0, 0, 0, 0, 0, 7, 0], frame))),
+    ]
+
+    @Test("the datagram is found with its own addresses; cut anywhere before it, nothing traps", arguments: wrappings.map(\.name))
+    func opened(name: String) throws {
+        let bytes = try #require(Self.wrappings.first { $0.name == name }).bytes
+        let decoded = decode(packets: [bytes])
+        #expect(decoded.payloads == [sipMessage()])
+        #expect(decoded.seen.first?.source == phone && decoded.seen.first?.destination == server)
+        #expect(decoded.seen.first?.flags.contains(.tunnelled) == true)
+        for length in 0..<bytes.count {
+            let cut = decode(packets: [Array(bytes.prefix(length))])
+            #expect(cut.notes.frames == 1)
+        }
+    }
+
+    @Test("MPLS labels, with and without Ethernet below them; LLC and SNAP", arguments: [0, 1, 2])
+    func link(way: Int) {
+        let heads: [[UInt8]] = [
+            [0x88, 0x47, 0, 1, 0, 64, 0, 2, 1, 64], [0x88, 0x47, 0, 2, 1, 64, 0, 0, 0, 0] + Self.mac + [8, 0],
+            [0, 200, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0],
+        ]
+        let decoded = decode(PcapText([Self.mac + heads[way] + Self.packet], link: .ethernet).bytes)
+        #expect(decoded.payloads == [sipMessage()] && decoded.seen.first?.source == phone)
+    }
+
+    @Test("what merely uses such a port stays what it is", arguments: [4_789, 8_472, 6_081, 2_152, 37_008])
+    func innocent(port: Int) {
+        let rtp: [UInt8] = [0x80, 0, 0, 1, 0, 0, 0, 160, 1, 2, 3, 4] + [UInt8](repeating: 0xff, count: 160)
+        for payload in [sipMessage(), rtp, [0]] {
+            let decoded = decode(packets: [Self.overUDP(port, [], payload)])
+            #expect(decoded.payloads == [payload] && decoded.seen.first?.destination.port == UInt16(port))
+        }
+    }
+
+    @Test("a packet wrapped over and over is opened four times and counted as damaged")
+    func depth() {
+        var bytes = Self.packet
+        for _ in 0..<4 { bytes = Self.ip(4, bytes) }
+        #expect(decode(packets: [bytes]).payloads == [sipMessage()])
+        let notes = decode(packets: [Self.ip(4, bytes)])
+        #expect(notes.payloads.isEmpty && notes.notes.malformed == 1)
+    }
+}
