@@ -26,6 +26,10 @@ struct LogFraming {
     var time: LoggedTime?
     /// A rule of dashes comes before the message.
     var hasRule = false
+    /// ngrep ends each line with a dot, its stand for CR.
+    var isDotted = false
+    /// tcpdump -A: the packet's headers stand before the message as what they look like in ASCII.
+    var isDump = false
 
     /// `line`: in ASCII; `start`: behind its time and level.
     init?(_ line: [UInt8], from start: Int, _ clock: inout LogClock) {
@@ -61,6 +65,8 @@ struct LogFraming {
             guard let parsed = Self.sofia(body, &clock) else { return nil }
             self = parsed
         } else if let parsed = Self.arrow(body, hasTime: start > 0, &clock) {
+            self = parsed
+        } else if let parsed = Self.dump(body) ?? Self.sessionBorder(body) ?? Self.yealink(body) {
             self = parsed
         } else {
             return nil
@@ -168,12 +174,69 @@ struct LogFraming {
             at = min(end + 1, from)
         } else if body[0] == 0x55 || body[0] == 0x54, body.count > 1, body[1] == 0x20 {
             framing.transport = body[0] == 0x55 ? .udp : .tcp
+            framing.isDotted = true
             at = 2
+        } else if body.count > 3, body[3] == 0x20, let carrier = transport(body[..<3]) {
+            // baresip's: `UDP A:P -> B:P`, without a time.
+            framing.transport = carrier
         } else {
             framing.format = .sngrep
         }
         framing.time = clock.time(body[..<from], &at)
         if framing.format == .sngrep, framing.time == nil, !hasTime { return nil }
+        return framing
+    }
+
+    /// tcpdump: `IP 192.0.2.1.5060 > 192.0.2.2.5060: SIP: ...`; the last dot parts the port.
+    private static func dump(_ body: [UInt8]) -> LogFraming? {
+        guard body.starts(with: "IP ") || body.starts(with: "IP6 "), let arrow = body.firstIndex(of: " > "),
+            let first = body.firstIndex(of: 0x20), first < arrow
+        else { return nil }
+        let stop = body[(arrow + 3)...].firstIndex(of: 0x20) ?? body.count
+        guard stop > arrow + 4, body[stop - 1] == 0x3a, let source = dotted(body[(first + 1)..<arrow]),
+            let destination = dotted(body[(arrow + 3)..<(stop - 1)])
+        else { return nil }
+        var framing = LogFraming(bare: ())
+        framing.local = source
+        framing.remote = destination
+        framing.isDump = true
+        return framing
+    }
+
+    private static func dotted(_ text: ArraySlice<UInt8>) -> LoggedPeer? {
+        guard let dot = text.lastIndex(of: 0x2e) else { return nil }
+        var at = dot + 1
+        guard let number = text.number(&at), at == text.endIndex, let port = UInt16(exactly: number),
+            IPAddress(utf8: Array(text[..<dot])) != nil
+        else { return nil }
+        return LoggedPeer(host: String(decoding: text[..<dot], as: UTF8.self), port: port)
+    }
+
+    /// Acme Packet's sipmsg.log: `On [0:0]192.0.2.1:5060 received from 192.0.2.2:5060`, or `sent to`.
+    private static func sessionBorder(_ body: [UInt8]) -> LogFraming? {
+        guard body.starts(with: "On ["), let close = body.firstIndex(of: 0x5d) else { return nil }
+        let isReceived = body.contains(text: " received from ")
+        guard let verb = body.firstIndex(of: " received from ") ?? body.firstIndex(of: " sent to "), verb > close else {
+            return nil
+        }
+        var framing = LogFraming(bare: ())
+        framing.direction = isReceived ? .received : .sent
+        framing.local = peer(body[(close + 1)..<verb]).peer
+        framing.remote = peer(body[(verb + (isReceived ? 15 : 9))...]).peer
+        return framing
+    }
+
+    /// Yealink's: `Message recv: (from src=192.0.2.1:5060 len=340)`, `message sent: (to dest= 192.0.2.1:5060)`.
+    private static func yealink(_ body: [UInt8]) -> LogFraming? {
+        let isReceived = body.contains(text: "essage recv: (from src=")
+        guard let at = isReceived ? body.firstIndex(of: "(from src=") : body.firstIndex(of: "essage sent: (to dest=") else {
+            return nil
+        }
+        let text = Array(body[(at + (isReceived ? 10 : 22))...].drop { $0 == 0x20 }.prefix { $0 != 0x20 && $0 != 0x29 })
+        guard let remote = peer(text[...]).peer, remote.port != nil else { return nil }
+        var framing = LogFraming(bare: ())
+        framing.direction = isReceived ? .received : .sent
+        framing.remote = remote
         return framing
     }
 

@@ -109,6 +109,9 @@ struct LogMessageBuilder {
         return message(bytes)
     }
 
+    /// Nothing of the message came yet.
+    var isEmpty: Bool { if case .before = phase { true } else { false } }
+
     /// Its body is as long as it says, or it has none.
     var isWhole: Bool {
         switch phase {

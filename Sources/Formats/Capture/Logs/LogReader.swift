@@ -33,6 +33,12 @@ public struct LogReader: Sendable {
     private var paragraphs = 0
     /// A line that bore a time and nothing else: Asterisk begins what it prints with a line end.
     private var announced: (time: LoggedTime, line: Int)?
+    /// What stands before each line of the log, as far as it is known: time, host, program.
+    private var head: [UInt8] = []
+    /// A line whose end is a start line: the next tells whether what precedes it is a head.
+    private var held: (line: [UInt8], start: Int)?
+    /// Of the head taken off the line in hand.
+    private var headTime: LoggedTime?
     /// Lines read so far.
     public private(set) var lines = 0
 
@@ -79,6 +85,7 @@ public struct LogReader: Sendable {
             carried = []
             line(last)
         }
+        release(followedBy: nil)
         end(isTerminated: false)
         endParagraph()
     }
@@ -129,7 +136,54 @@ public struct LogReader: Sendable {
         while line.last == 0x0d { line.removeLast() }
         if hasEntities { line = LogTypography.withoutEntities(line) }
         if isTypographic { line = LogTypography.plain(line) }
+        line = LogDress.undressed(line)
+        if let pieces = LogDress.pieces(line), let start = LogDress.startLine(in: pieces[0]) {
+            release(followedBy: nil)
+            var first = Array(pieces[0][..<start])
+            while first.last == 0x20 || first.last == 0x3a { first.removeLast() }
+            headTime = LogLine(first, &clock).time
+            if case .message = state { end(isTerminated: false) }
+            if !first.isBlank { process(first) }
+            process(Array(pieces[0][start...]))
+            for piece in pieces.dropFirst() { process(piece) }
+            headTime = nil
+            end(isTerminated: false)
+            return
+        }
+        let isHead = release(followedBy: line)
+        if !head.isEmpty, let start = LogDress.after(head, in: line) {
+            headTime = LogLine(Array(line[..<start]), &clock).time
+            line.removeFirst(start)
+            process(line)
+            headTime = nil
+            return
+        }
+        if !isHead, let start = LogDress.startLine(in: line), start > 0, line[start - 1] == 0x20, start <= 256,
+            line[..<start].contains(where: LogDress.isDigit)
+        {
+            held = (line, start)
+            return
+        }
         process(line)
+    }
+
+    /// What was held back is read: without its head if the next line has the same one before a header field. True: it had.
+    @discardableResult
+    private mutating func release(followedBy next: [UInt8]?) -> Bool {
+        guard let (line, start) = held else { return false }
+        held = nil
+        lines -= next == nil ? 0 : 1
+        defer { lines += next == nil ? 0 : 1 }
+        let candidate = Array(line[..<start])
+        guard let next, let rest = LogDress.after(candidate, in: next), LogDress.isField(next[rest...]) else {
+            process(line)
+            return false
+        }
+        head = candidate
+        headTime = LogLine(candidate, &clock).time
+        process(Array(line[start...]))
+        headTime = nil
+        return true
     }
 
     private mutating func process(_ line: [UInt8]) {
@@ -157,8 +211,18 @@ public struct LogReader: Sendable {
             give(.remark(remark), lines, lines, marks.time, nil)
             return
         }
-        let content = marks.time != nil && line.first == 0x5b ? Array(line[marks.start...]) : line
-        switch builder?.add(content, number: lines) {
+        if builder?.framing.isDump == true, builder?.isEmpty == true {
+            guard let start = LogDress.startLine(in: line) else { return }
+            process(content: Array(line[start...]))
+            return
+        }
+        process(content: marks.time != nil && line.first == 0x5b ? Array(line[marks.start...]) : line)
+    }
+
+    private mutating func process(content line: [UInt8]) {
+        var line = line
+        if builder?.framing.isDotted == true, line.last == 0x2e { line.removeLast() }
+        switch builder?.add(line, number: lines) {
         case .taken?, nil: break
         case .ended(let rest)?:
             end(isTerminated: true)
@@ -270,12 +334,14 @@ public struct LogReader: Sendable {
         let text = Array(line[at...].reversed().drop { $0 == 0x20 }.reversed()) + [13, 10]
         let isStatus = text.starts(with: "SIP/2.0 ")
         guard isStatus || text.dropLast(2).suffix(8).elementsEqual(" SIP/2.0".utf8) else { return false }
+        // A sentence may end like a request: methods are written in capitals.
+        guard isStatus || text.prefix(while: { $0 != 0x20 }).allSatisfy({ !(0x61...0x7a).contains($0) }) else { return false }
         return text.withUnsafeBytes { SIPStart.isStart($0) }
     }
 
     private mutating func open(_ framing: LogFraming, _ marks: LogLine) {
         builder = LogMessageBuilder(framing, line: lines, isTypographic: isTypographic, hasEntities: hasEntities)
-        state = .message(framing.time ?? marks.time ?? announced.flatMap { $0.line == lines - 1 ? $0.time : nil })
+        state = .message(framing.time ?? marks.time ?? announced.flatMap { $0.line == lines - 1 ? $0.time : nil } ?? headTime)
     }
 
     private mutating func end(isTerminated: Bool) {
