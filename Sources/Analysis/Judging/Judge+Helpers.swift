@@ -105,7 +105,10 @@ extension Judge {
             let said = PackedEndpoint(description.connection.address, description.port)
             if description.connection.isPrivateAddress {
                 let lost = probes.filter { $0.mapped == nil && $0.sends >= 3 }
-                if answered.isEmpty, let probe = lost.first { mismatch(step, probe, said, &c, table) }
+                // Within a LAN a private address is where the audio belongs.
+                if answered.isEmpty, let probe = lost.first, Self.isPublic(table.endpoints[step.record.destination]) {
+                    mismatch(step, probe, said, &c, table)
+                }
                 return
             }
             guard let probe = answered.last, answered.contains(where: { $0.mapped != $0.client }),
@@ -119,7 +122,7 @@ extension Judge {
     private mutating func mismatch(
         _ step: Step, _ probe: STUNLedger.Probe, _ said: PackedEndpoint, _ c: inout DialogCase, _ table: SignallingTable
     ) {
-        report(.stunSDPMismatch, .fault, c.server(step, table), &c) { c in
+        draft(.audioLost(dialog: c.number), .stunSDPMismatch, .fault, c.server(step, table), &c) { c in
             let answer = probe.mapped.map { "STUN told \(Self.name(probe.client)) that it is \(Self.name($0))" }
             let stun = Evidence(
                 place: probe.answerPlace ?? probe.place,

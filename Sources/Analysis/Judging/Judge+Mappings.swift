@@ -58,6 +58,8 @@ extension Judge {
             else { continue }
             let sinceRequest = c.gap(c.steps[before], step) ?? 0
             let isWithin = c.steps[before].branch == step.branch || answersChallenge(index, before, c)
+            // A new public address is a new connection or another place: the user moved, no mapping did.
+            if old.address != source.address, !isWithin { continue }
             let idle = step.idle >= 0 ? Int64(step.idle) * 1_000_000 : c.gap(c.steps[lastOfLeg ?? before], step) ?? sinceRequest
             if isWithin && sinceRequest < 64 * second || idle < Self.shortestMapping
                 || (seen.contains(source) && idle < 300 * second)
@@ -165,6 +167,7 @@ extension Judge {
         let isBack = Set(path.map(\.client)).count < path.count
         guard isBack || to.record.sequence &- from.record.sequence <= 2, !isRestart(from, to) else { return }
         if let gap = c.gap(from, to), gap > Self.shortestMapping { return }
+        guard !c.dialog.progress.contains(.linkedByOrder) || isOnePhone(c, table) else { return }
         report(.natPortJump, .fault, c.server(to, table), &c) { c in
             let ports = path.map { String($0.client.port) }.joined(separator: ", ")
             let who = c.aor.isEmpty ? "the phone" : c.aor
@@ -186,6 +189,20 @@ extension Judge {
                     .disableALG, Remedy(.phone, "Send keepalives from the SIP socket, or register over TCP or TLS."),
                 ], subject: Self.subject(c, to, table))
         }
+    }
+
+    /// Without Call-IDs order alone joined the messages: several phones behind one address look like one that jumps. Another private
+    /// address in Via, or the same CSeq at two ports, is another phone; where a CSeq was cut off nothing tells.
+    private func isOnePhone(_ c: DialogCase, _ table: SignallingTable) -> Bool {
+        let requests = c.steps.filter { $0.isRequest && $0.flags.contains(.fromClient) && $0.isFirst }
+        for (index, a) in requests.enumerated() {
+            guard a.record.sequence != 0 else { return false }
+            for b in requests[(index + 1)...] where c.client(a, table) != c.client(b, table) {
+                if a.method == b.method, a.record.sequence == b.record.sequence { return false }
+                if a.via.isPrivateAddress, b.via.isPrivateAddress, a.via.address != b.via.address { return false }
+            }
+        }
+        return true
     }
 
     /// An INVITE that answers its challenge from another port.

@@ -16,6 +16,11 @@ extension Judge {
                 if let tally = tallies[address], tally.names.count >= Self.scannerNames, tally.successes == 0 { continue }
             case .notRepaired(let server):
                 if repairing.contains(server) || table.flows.repairing.contains(server) { continue }
+            case .audioLost(let dialog):
+                guard media.outcome(ofDialog: dialog) == .bothWays else { break }
+                finding.severity = .note
+                finding.details.append("Audio went both ways all the same.")
+                key.severity = .note
             case .media(let dialog):
                 switch media.outcome(ofDialog: dialog) {
                 case .bothWays:

@@ -40,6 +40,8 @@ struct Judge: Sendable {
             case notRepaired(PackedAddress)
             /// One leg was seen both ways; true where media came too.
             case media(dialog: Int)
+            /// Audio that went both ways makes a note of it.
+            case audioLost(dialog: Int)
         }
 
         var condition: Condition

@@ -93,7 +93,7 @@ extension MediaJudge {
         let caller = heard.contains { seen[$0].speaker == .caller }
         let callee = heard.contains { seen[$0].speaker == .callee }
         for leg in legs { if case .oneWay = leg.what { return .oneWay } }
-        if caller, callee { return .bothWays }
+        if (caller && callee) || isCarriedElsewhere(media.calls[number]) { return .bothWays }
         for leg in legs { if case .none = leg.what { return .none } }
         return .unknown
     }
@@ -132,6 +132,8 @@ extension MediaJudge {
         let own = streams(of: number, leg)
         let heard = own.filter { seen[$0].isHeard }
         if heard.isEmpty {
+            if isCarriedElsewhere(call) { return .bothWays }
+            guard !isLinkedToHeard(number) else { return .unknown }
             guard total >= Self.patience, isExpectedHere(number, leg) || !own.isEmpty, !isElsewhere(call, leg) else {
                 return .unknown
             }
@@ -173,10 +175,49 @@ extension MediaJudge {
             event.address == event.packetSource || event.address.isPrivateNetwork != event.packetSource.isPrivateNetwork
         }
         if isSignaller(caller), isSignaller(callee) { return true }
+        // Elsewhere audio may pass the place of the capture by: only audio between just these hosts shows that it does not.
         return seen.contains { other in
             let key = other.stream.key
             return key.file == call.file
-                && [caller.address, callee.address].contains { $0 == key.source || $0 == key.destination }
+                && ((key.source == caller.address && key.destination == callee.address)
+                    || (key.source == callee.address && key.destination == caller.address))
+        }
+    }
+
+    /// Streams that count for another dialog too leave from and arrive at the very places this call names: audio moved to flow directly.
+    private func isCarriedElsewhere(_ call: CallMedia) -> Bool {
+        let places = Set(call.events.filter { $0.port > 0 }.map { MediaPlace($0.address, $0.port) })
+        guard !places.isEmpty else { return false }
+        var (leaves, arrives) = (false, false)
+        for place in places {
+            for flow in flowsAt[MediaJudge.FilePlace(file: call.file, place: place)] ?? [] {
+                guard
+                    (flows[flow] ?? []).contains(where: {
+                        seen[$0].isHeard && seen[$0].stream.statistics.totalReceived >= 10
+                            && seen[$0].stream.last >= call.began
+                            && (call.ended == CallMedia.unknown || seen[$0].stream.first <= call.ended)
+                    })
+                else { continue }
+                if flow.source == place { leaves = true } else { arrives = true }
+            }
+        }
+        return leaves && arrives
+    }
+
+    /// The other leg of the same call through a back-to-back user agent is heard both ways: begun and ended together, with a host in
+    /// common. What that host says on one leg it heard on the other.
+    private func isLinkedToHeard(_ number: Int) -> Bool {
+        let call = media.calls[number]
+        guard call.ended != CallMedia.unknown else { return false }
+        let hosts = Set(call.events.flatMap { [$0.packetSource, $0.packetDestination] })
+        return media.calls.indices.contains { index in
+            let other = media.calls[index]
+            guard index != number, other.file == call.file, other.ended != CallMedia.unknown,
+                abs(other.began - call.began) < 2_000_000_000, abs(other.ended - call.ended) < 1_000_000_000,
+                other.events.contains(where: { hosts.contains($0.packetSource) || hosts.contains($0.packetDestination) })
+            else { return false }
+            let heard = (ofCall[index] ?? []).filter { seen[$0].isHeard && seen[$0].stream.statistics.totalReceived >= 10 }
+            return heard.contains { seen[$0].speaker == .caller } && heard.contains { seen[$0].speaker == .callee }
         }
     }
 

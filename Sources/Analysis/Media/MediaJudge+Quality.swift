@@ -21,7 +21,8 @@ extension MediaJudge {
             guard grade > .good else { continue }
             if let call = seen[index].call {
                 byCall[call, default: []].append((index, grade))
-            } else {
+            } else if streams[index].expected < 3 * seen[index].stream.statistics.totalReceived {
+                // Where nobody signals it, two thirds missing say that it is no RTP at all.
                 alone.append((index, grade))
             }
         }

@@ -42,6 +42,8 @@ struct MediaJudge {
     var ofCall: [Int: [Int]] = [:]
     /// Indices into `seen`.
     var flows: [MediaFlow: [Int]] = [:]
+    /// Flows by each of their ends.
+    var flowsAt: [FilePlace: [MediaFlow]] = [:]
     private var places: [FilePlace: [Reference]] = [:]
     private var addresses: [FilePlace: [Reference]] = [:]
 
@@ -53,6 +55,10 @@ struct MediaJudge {
     mutating func run() {
         guard !seen.isEmpty else { return }
         for index in seen.indices { flows[flow(index), default: []].append(index) }
+        for flow in flows.keys {
+            flowsAt[FilePlace(file: flow.file, place: flow.source), default: []].append(flow)
+            flowsAt[FilePlace(file: flow.file, place: flow.destination), default: []].append(flow)
+        }
         index()
         attribute()
         for index in seen.indices { if let call = seen[index].call { ofCall[call, default: []].append(index) } }

@@ -38,4 +38,32 @@ struct OutcomeTests {
         talk.later(60)
         #expect(talk.accusations() == ["fault auth.no-answer"])
     }
+
+    @Test("a user whose public address is new, as after a forced reconnect, jumped nowhere")
+    func moved() {
+        var talk = Talk()
+        talk.registers(expires: 60)
+        let again = talk.register(3, nonce: "n1", expires: 60)
+        talk.up(40, again, from: Endpoint("198.51.100.99:41000")!)
+        talk.down(40.1, talk.response(200, to: again), to: Endpoint("198.51.100.99:41000")!)
+        talk.later(20)
+        #expect(talk.accusations() == [])
+    }
+
+    @Test("two phones behind one address, their Call-IDs cut out of a log, are two phones", arguments: [true, false])
+    func twoPhones(areTwo: Bool) {
+        func register(_ port: Int, _ host: Int, _ sequence: Int) -> [String] {
+            [
+                "<--- SIP read from UDP:203.0.113.77:\(port) --->", "REGISTER sip:pbx.example SIP/2.0",
+                "Via: SIP/2.0/UDP 192.168.1.\(host):5060;branch=z9hG4bK\(port)\(sequence);rport", "From: <sip:201@pbx.example>",
+                "To: <sip:201@pbx.example>", "CSeq: \(sequence) REGISTER", "Content-Length: 0", "", "<------------->",
+            ]
+        }
+        let lines =
+            areTwo
+            ? register(40_000, 50, 1) + register(40_017, 51, 1) + register(40_000, 50, 2) + register(40_017, 51, 2)
+            : register(40_000, 50, 1) + register(40_017, 50, 2) + register(40_000, 50, 3)
+        let result = LogTests.result(Array(lines.joined(separator: "\n").utf8))
+        #expect(result.findings.contains { $0.name == .natPortJump } == !areTwo)
+    }
 }
