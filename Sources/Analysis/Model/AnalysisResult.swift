@@ -25,6 +25,14 @@ public struct AnalysisResult: Sendable {
     /// Whether anything accuses: what a program's exit status says.
     public var hasAccusations: Bool { findings.contains { $0.severity.accuses } }
 
+    /// A call or registration was refused, whoever is to blame.
+    public var hasFailures: Bool {
+        dialogs.contains { dialog in
+            guard dialog.kind == .call || dialog.kind == .registration, case .failed = dialog.outcome else { return false }
+            return true
+        }
+    }
+
     /// The verdict in at most two sentences.
     public var verdict: String { Verdict(self).text }
 

@@ -24,6 +24,7 @@ public enum FindingName: String, Hashable, Sendable, CaseIterable, Comparable {
     case sipTimerDrop = "sip.timer-drop"
     case sipFragmented = "sip.fragmented"
     case sdpMismatch = "sdp.mismatch"
+    case sipRefused = "sip.refused"
 
     /// The order of declaration, which is that of the documentation.
     public static func < (a: FindingName, b: FindingName) -> Bool { a.rank < b.rank }

@@ -4,15 +4,33 @@ import Testing
 
 @Suite("What failed is told, and not blamed on the wrong thing")
 struct OutcomeTests {
-    @Test("a registration refused with 480 is never 'Nothing is wrong': its status stands in the verdict")
+    @Test("a registration refused with 480 is told in the server's own words")
     func refused() {
         var talk = Talk()
         let register = talk.register(1)
         talk.up(0, register)
-        talk.down(0.1, talk.response(480, to: register))
+        talk.down(0.1, talk.response(480, to: register, ["Warning: 399 pbx \"no route\""]))
         talk.later(60)
-        #expect(talk.accusations() == [])
-        #expect(talk.result().verdict.hasPrefix("No NAT or ALG fault was found; 1 registration failed with 480"))
+        #expect(talk.accusations() == ["fault sip.refused"])
+        let finding = talk.finding(.sipRefused)
+        #expect(finding?.summary.hasPrefix("alice@pbx.example cannot register: ") == true)
+        #expect(finding?.details.first == "Its Warning header says: 399 pbx \"no route\"")
+    }
+
+    @Test(
+        "how calls end every day is an outcome; 404 is a note, 503 a fault", arguments: [486, 600, 603, 480, 408, 404, 403, 503])
+    func calls(status: Int) {
+        var talk = Talk()
+        let invite = talk.request("INVITE", "sip:bob@pbx.example", 1, body: Talk.sdp("192.168.1.20"))
+        talk.up(0, invite)
+        talk.down(0.1, talk.response(status, to: invite))
+        talk.up(0.2, talk.request("ACK", "sip:bob@pbx.example", 1, branch: "INVITE1"))
+        talk.later(60)
+        #expect(talk.accusations() == (status == 503 ? ["fault sip.refused"] : []))
+        #expect((talk.finding(.sipRefused) != nil) == [404, 403, 503].contains(status))
+        if status != 503 {
+            #expect(talk.result().verdict.hasPrefix("No NAT or ALG fault was found; 1 call failed with \(status)"))
+        }
     }
 
     @Test("the same transaction again after its 401: the challenge is lost, and nothing is said of credentials")

@@ -1,0 +1,52 @@
+import Base
+import Capture
+
+extension Judge {
+    /// sip.refused: a final answer of 400 or more that ended a registration or a call, in its sender's own words.
+    ///
+    /// What something else explains is told there; everyday ends of calls are outcomes and accuse nobody.
+    mutating func refused(_ c: inout DialogCase, _ table: SignallingTable) {
+        guard case .failed(let status) = c.dialog.outcome, c.dialog.kind == .registration || c.dialog.kind == .call,
+            !c.dialog.progress.contains(.accused), ![401, 407, 487, 491].contains(status),
+            let step = c.steps.last(where: {
+                !$0.isRequest && $0.status == status && ($0.method == .invite || $0.method == .register)
+            })
+        else { return }
+        let isRegistration = c.dialog.kind == .registration
+        if !isRegistration, [480, 486, 408, 600, 603].contains(status), !saysWhy(step, table) { return }
+        // A registrar that asks for longer, or for another start, is answered at once.
+        if isRegistration, status == 423 { return }
+        let severity: Severity = isRegistration || (500..<600).contains(status) ? .fault : .note
+        let sender = table.endpoints[step.record.source]
+        report(.sipRefused, severity, variant: UInt64(status), sender, &c) { c in
+            let bytes = Self.bytes(step, table) ?? []
+            let line =
+                bytes.isEmpty ? "\(status) \(MessageExcerpt.reason(of: step.record.status))" : MessageExcerpt.firstLine(bytes)
+            let words = line.hasPrefix("SIP/2.0 ") ? String(line.dropFirst(8)) : line
+            let told = MessageExcerpt.fields(bytes).filter { $0.name == "Reason" || $0.name == "Warning" }
+            let to = String(decoding: c.dialog.to, as: UTF8.self)
+            let what = isRegistration ? "\(c.aor) cannot register" : "The call of \(c.aor) to \(to) failed"
+            return Finding(
+                .sipRefused, severity, "\(what): \(Self.name(sender)) answered \(words).",
+                details: told.map { "Its \($0.name) header says: \($0.value)" } + [
+                    "No NAT or ALG fault that would explain it was found in these messages."
+                ],
+                evidence: [Self.evidence(step, table, ["CSeq", "Reason", "Warning"], "the refusal")], culprit: .unknown,
+                confidence: .proved,
+                remedies: [
+                    Remedy(
+                        .server,
+                        isRegistration
+                            ? "Look up why \(Self.name(sender)) answers so: its log around that moment names the account, the domain or the rule."
+                            : "Look up the call at \(Self.name(sender)), or at whom it passes calls to: dial plan, trunk, rights of the caller."
+                    )
+                ], subject: Self.subject(c, step, table))
+        }
+    }
+
+    /// A Reason, a Warning, or a phrase that is not the registered one: more than an everyday end.
+    private func saysWhy(_ step: Step, _ table: SignallingTable) -> Bool {
+        guard let bytes = Self.bytes(step, table) else { return false }
+        return MessageExcerpt.fields(bytes).contains { $0.name == "Warning" }
+    }
+}
