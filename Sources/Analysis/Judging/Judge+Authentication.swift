@@ -292,16 +292,22 @@ extension Judge {
             }.count >= 2
         // The same transaction again after its 401: the phone has not heard the challenge, so nothing is known of its credentials.
         if isUnheard {
+            let (sent, answered) = (table.endpoints[request.record.destination], table.endpoints[challenge.record.source])
+            let isElsewhere = sent.address == answered.address && sent.port != answered.port
             report(.sipRetransmit, .fault, variant: 4, c.server(request, table), &c) { c in
                 Finding(
                     .sipRetransmit, .fault,
                     "\(c.aor) cannot get on: the server's challenge to its \(request.method.token) never arrives, and the same request "
                         + "comes again and again.",
-                    details: [
-                        "The branch is the same each time: the phone has not seen the answer, so this says nothing about its credentials.",
-                        "The answer went to \(Self.name(table.endpoints[challenge.record.destination])), the request came from "
-                            + "\(Self.name(source)).",
-                    ],
+                    details: (isElsewhere
+                        ? [
+                            "The answer comes from another port than the request went to: from port \(answered.port) instead of "
+                                + "\(sent.port). A NAT lets only the latter pass."
+                        ] : []) + [
+                            "The branch is the same each time: the phone has not seen the answer, so this says nothing about its credentials.",
+                            "The answer went to \(Self.name(table.endpoints[challenge.record.destination])), the request came from "
+                                + "\(Self.name(source)).",
+                        ],
                     evidence: [
                         Self.evidence(request, table, Self.fields, "no credentials"),
                         Self.evidence(challenge, table, Self.fields, "the challenge that is not heard"),
@@ -323,11 +329,12 @@ extension Judge {
                 .authNoAnswer, .fault,
                 "\(c.aor) was asked for a password \(count == 1 ? "once" : "\(count) times") and never gave one: "
                     + "the \(request.method.token) stays refused.",
-                details: [
-                    "The capture goes on for \(spoken(waited)) after the last challenge.",
-                    "No credentials with any of these nonces were seen under another Call-ID either.",
-                    "The request was not sent again: the phone heard the challenge, or gave up.",
-                ],
+                details: (Self.asksForSHA256Alone(challenge, table)
+                    ? ["The server asks for SHA-256 alone (RFC 8760): a phone that knows only MD5 cannot answer."] : []) + [
+                        "The capture goes on for \(spoken(waited)) after the last challenge.",
+                        "No credentials with any of these nonces were seen under another Call-ID either.",
+                        "The request was not sent again: the phone heard the challenge, or gave up.",
+                    ],
                 evidence: [
                     Self.evidence(request, table, Self.fields, "no credentials"),
                     Self.evidence(challenge, table, Self.fields, "the challenge"),
@@ -340,6 +347,39 @@ extension Judge {
                     ),
                     Remedy(.network, "If the phone has them, look whether the challenge reaches it: capture on its side too."),
                 ], subject: Self.subject(c, request, table))
+        }
+    }
+
+    /// Each of its challenges names SHA-256, and none MD5, which a challenge without algorithm means.
+    private static func asksForSHA256Alone(_ step: Step, _ table: SignallingTable) -> Bool {
+        guard let bytes = Self.bytes(step, table) else { return false }
+        let challenges = MessageExcerpt.fields(bytes).filter { $0.name == "WWW-Authenticate" || $0.name == "Proxy-Authenticate" }
+        return !challenges.isEmpty
+            && challenges.allSatisfy { challenge in
+                challenge.value.lowercased().split(separator: ",").contains { $0.contains("algorithm") && $0.contains("sha-256") }
+            }
+    }
+
+    /// The server says itself that it forgot the nonce of right credentials, and the messages around it are not at hand.
+    mutating func staleInWords(_ c: inout DialogCase, _ table: SignallingTable) {
+        guard !wasReported(.authStaleOutOfOrder, c), !wasReported(.authStaleLate, c), !c.dialog.progress.contains(.answered),
+            let remark = (table.remarks[c.number] ?? []).first(where: { $0.remark == .staleNonce }),
+            let step = c.steps.first(where: { $0.record.place == remark.request })
+        else { return }
+        report(.authStaleLate, .fault, variant: 1, c.server(step, table), &c) { c in
+            Finding(
+                .authStaleLate, .fault,
+                "\(c.aor) is refused although its password is right: the server says that it answered with a stale nonce.",
+                details: [
+                    "A stale nonce is an old challenge: answered late, or after a newer one. The challenge itself is not in what was read."
+                ],
+                evidence: [Self.evidence(step, table, Self.fields, "the credentials"), Self.evidence(remark, table)],
+                culprit: .unknown, confidence: .proved,
+                remedies: [
+                    Remedy(.phone, "Let the phone answer the newest challenge, and have one REGISTER in flight."),
+                    Remedy(.server, "Keep older nonces valid for some time."),
+                    Remedy(.capture, "Record from the first REGISTER on: then it shows which of the two it was."),
+                ], subject: Self.subject(c, step, table))
         }
     }
 

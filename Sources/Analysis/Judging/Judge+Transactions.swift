@@ -104,15 +104,27 @@ extension Judge {
             let isAcknowledged = c.steps.contains {
                 $0.isRequest && $0.method == .ack && $0.record.sequence == step.record.sequence && $0.leg == step.leg
             }
-            guard again.count >= 3, !isAcknowledged, let last = again.last else { continue }
+            guard again.count >= 3, let last = again.last else { continue }
+            // What was on its way when the ACK left is nobody's fault.
+            if isAcknowledged {
+                let first = c.steps.first { $0.isRequest && $0.method == .ack && $0.record.sequence == step.record.sequence }
+                guard let first, again.filter({ (c.gap(first, $0) ?? 0) > second }).count >= 3 else { continue }
+            }
             guard !wasReported(.natRportMissing, c), !wasReported(.natPrivateContact, c) else { return }
             let lasted = c.gap(step, last) ?? 0
-            report(.sipRetransmit, .fault, variant: 3, c.server(step, table), &c) { c in
+            report(.sipRetransmit, .fault, variant: isAcknowledged ? 5 : 3, c.server(step, table), &c) { c in
                 Finding(
                     .sipRetransmit, .fault,
-                    "\(Self.name(table.endpoints[step.record.source])) sent its \(step.status) \(again.count + 1) times within \(spoken(lasted)), and no "
-                        + "ACK came: the answer does not reach \(Self.name(table.endpoints[step.record.destination])).",
-                    details: ["The branch is the same each time: the sender's timer, not a copy in the capture."],
+                    "\(Self.name(table.endpoints[step.record.source])) sent its \(step.status) \(again.count + 1) times within \(spoken(lasted)), "
+                        + (isAcknowledged
+                            ? "again and again although \(Self.name(table.endpoints[step.record.destination])) acknowledges it: the ACK does "
+                                + "not arrive, or does not match."
+                            : "and no ACK came: the answer does not reach \(Self.name(table.endpoints[step.record.destination]))."),
+                    details: (isAcknowledged
+                        ? [
+                            "An ACK to a refusal carries the INVITE's branch and Request-URI (RFC 3261 17.1.1.3), else its receiver ignores it."
+                        ]
+                        : []) + ["The branch is the same each time: the sender's timer, not a copy in the capture."],
                     evidence: [
                         Self.evidence(step, table, Self.fields, "first sent"),
                         Self.evidence(last, table, Self.fields, "sent again, the last of \(again.count) times"),

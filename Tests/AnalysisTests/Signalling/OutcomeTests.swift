@@ -84,4 +84,40 @@ struct OutcomeTests {
         let result = LogTests.result(Array(lines.joined(separator: "\n").utf8))
         #expect(result.findings.contains { $0.name == .natPortJump } == !areTwo)
     }
+
+    @Test(
+        "the server's words, 'Correct auth, but based on stale nonce', are told without the messages around",
+        arguments: [true, false])
+    func staleInWords(recovers: Bool) {
+        var lines = [
+            "<--- SIP read from UDP:203.0.113.7:40112 --->", "REGISTER sip:pbx.example SIP/2.0",
+            "Via: SIP/2.0/UDP 192.168.1.20:5060;branch=z9hG4bKq7;rport", "From: <sip:100@pbx.example>;tag=a1",
+            "To: <sip:100@pbx.example>", "Call-ID: r7", "CSeq: 148 REGISTER",
+            "Authorization: Digest realm=\"pbx\", nonce=\"n1\", username=\"100\", uri=\"sip:pbx.example\", response=\"00\"",
+            "Content-Length: 0", "", "<------------->",
+            "[2024-03-05 12:59:01] NOTICE[2240]: chan_sip.c:17383 check_auth: Correct auth, but based on stale nonce received from 'x'",
+        ]
+        if recovers {
+            lines += [
+                "<--- Transmitting (NAT) to 203.0.113.7:40112 --->", "SIP/2.0 200 OK",
+                "Via: SIP/2.0/UDP 192.168.1.20:5060;branch=z9hG4bKq8;rport", "From: <sip:100@pbx.example>;tag=a1",
+                "To: <sip:100@pbx.example>;tag=b", "Call-ID: r7", "CSeq: 149 REGISTER", "Content-Length: 0", "", "<------------>",
+            ]
+        }
+        let found = LogTests.result(Array(lines.joined(separator: "\n").utf8)).findings.filter(\.severity.accuses).map(\.name)
+        #expect(found.contains(.authStaleLate) == !recovers)
+    }
+
+    @Test("a refusal repeated although each is acknowledged: the ACK does not match; repeated once, nothing", arguments: [1, 6])
+    func refusalAgain(count: Int) {
+        var talk = Talk()
+        let invite = talk.request("INVITE", "sip:bob@pbx.example", 1, body: Talk.sdp("192.168.1.20"))
+        talk.up(0, invite)
+        for turn in 0..<count {
+            talk.down(Double(turn) * 2 + 0.1, talk.response(486, to: invite))
+            talk.up(Double(turn) * 2 + 0.2, talk.request("ACK", "sip:other@pbx.example", 1, branch: "INVITE1"))
+        }
+        talk.later(60)
+        #expect(talk.accusations() == (count > 1 ? ["fault sip.retransmit"] : []))
+    }
 }
