@@ -147,12 +147,12 @@ extension Judge {
                     subject: Self.subject(c, said, table))
             }
         } else if !isRepaired, !isRouted, !said.isOverStream {
-            draft(.notRepaired(peer.address), .natPrivateContact, .risk, peer, &c) { c in
+            draft(.notRepaired(peer.address), .natPrivateContact, .note, peer, &c) { c in
                 Finding(
-                    .natPrivateContact, .risk,
-                    "\(Self.name(source)) gave the private Contact \(said.contact.address):\(said.contact.portOrDefault) in a call, and nothing "
-                        + "shows that the other side knows better: what it sends later will be lost.",
-                    details: ["No request went back in this call yet; the first one that does will tell."],
+                    .natPrivateContact, .note,
+                    "\(Self.name(source)) gave the private Contact \(said.contact.address):\(said.contact.portOrDefault) in a call; harmless "
+                        + "as long as the other side sends to where requests come from.",
+                    details: ["No request went back in this call; the first one that does will tell."],
                     evidence: [Self.evidence(said, table, Self.contactFields, "private Contact from a public source")],
                     culprit: Self.between(c, said, table), confidence: .likely, remedies: Self.contactRemedies,
                     subject: Self.subject(c, said, table))
