@@ -1,0 +1,40 @@
+import Base
+import Capture
+
+/// What a server says itself: in its challenges, in its log.
+extension Judge {
+    static let credentialFields = ["CSeq", "Authorization", "Proxy-Authorization", "WWW-Authenticate", "Via"]
+
+    /// Each of its challenges names SHA-256, and none MD5, which a challenge without algorithm means.
+    static func asksForSHA256Alone(_ step: Step, _ table: SignallingTable) -> Bool {
+        guard let bytes = Self.bytes(step, table) else { return false }
+        let challenges = MessageExcerpt.fields(bytes).filter { $0.name == "WWW-Authenticate" || $0.name == "Proxy-Authenticate" }
+        return !challenges.isEmpty
+            && challenges.allSatisfy { challenge in
+                challenge.value.lowercased().split(separator: ",").contains { $0.contains("algorithm") && $0.contains("sha-256") }
+            }
+    }
+
+    /// The server says itself that it forgot the nonce of right credentials, and the messages around it are not at hand.
+    mutating func staleInWords(_ c: inout DialogCase, _ table: SignallingTable) {
+        guard !wasReported(.authStaleOutOfOrder, c), !wasReported(.authStaleLate, c), !c.dialog.progress.contains(.answered),
+            let remark = (table.remarks[c.number] ?? []).first(where: { $0.remark == .staleNonce }),
+            let step = c.steps.first(where: { $0.record.place == remark.request })
+        else { return }
+        report(.authStaleLate, .fault, variant: 1, c.server(step, table), &c) { c in
+            Finding(
+                .authStaleLate, .fault,
+                "\(c.aor) is refused although its password is right: the server says that it answered with a stale nonce.",
+                details: [
+                    "A stale nonce is an old challenge: answered late, or after a newer one. The challenge itself is not in what was read."
+                ],
+                evidence: [Self.evidence(step, table, Self.credentialFields, "the credentials"), Self.evidence(remark, table)],
+                culprit: .unknown, confidence: .proved,
+                remedies: [
+                    Remedy(.phone, "Let the phone answer the newest challenge, and have one REGISTER in flight."),
+                    Remedy(.server, "Keep older nonces valid for some time."),
+                    Remedy(.capture, "Record from the first REGISTER on: then it shows which of the two it was."),
+                ], subject: Self.subject(c, step, table))
+        }
+    }
+}
