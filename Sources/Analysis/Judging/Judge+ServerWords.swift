@@ -37,4 +37,38 @@ extension Judge {
                 ], subject: Self.subject(c, step, table))
         }
     }
+
+    /// The same transaction comes again after its challenge: the answer is lost on its way.
+    mutating func challengeLost(_ request: Step, _ challenge: Step, _ c: inout DialogCase, _ table: SignallingTable) {
+        let source = table.endpoints[request.record.source]
+        let (sent, answered) = (table.endpoints[request.record.destination], table.endpoints[challenge.record.source])
+        let isElsewhere = sent.address == answered.address && sent.port != answered.port
+        report(.sipRetransmit, .fault, variant: 4, c.server(request, table), &c) { c in
+            Finding(
+                .sipRetransmit, .fault,
+                "\(c.aor) cannot get on: the server's challenge to its \(request.method.token) never arrives, and the same request "
+                    + "comes again and again.",
+                details: (isElsewhere
+                    ? [
+                        "The answer comes from another port than the request went to: from port \(answered.port) instead of "
+                            + "\(sent.port). A NAT lets only the latter pass."
+                    ] : []) + [
+                        "The branch is the same each time: the phone has not seen the answer, so this says nothing about its credentials.",
+                        "The answer went to \(Self.name(table.endpoints[challenge.record.destination])), the request came from "
+                            + "\(Self.name(source)).",
+                    ],
+                evidence: [
+                    Self.evidence(request, table, Self.credentialFields, "no credentials"),
+                    Self.evidence(challenge, table, Self.credentialFields, "the challenge that is not heard"),
+                ],
+                culprit: Self.between(c, request, table), confidence: .likely,
+                remedies: [
+                    Remedy(.network, "Find where the answers get lost: capture on the phone's side too."),
+                    Remedy(
+                        .server,
+                        "Answer to where the phone listens: to the source port behind a NAT, to the port in Via for phones that send from another."
+                    ),
+                ], subject: Self.subject(c, request, table))
+        }
+    }
 }
