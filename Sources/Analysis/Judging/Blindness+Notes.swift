@@ -44,12 +44,23 @@ extension Blindness {
             "\($0) TLS connections cannot be read without their keys: what went through them is not judged."
         }
         add(&result, .undecoded, notes.compressedWebSocket) { "\($0) compressed WebSocket messages were not read." }
-        let unknown = notes.unknownLinkTypes.filter { LinkType(rawValue: $0.key) == nil }.reduce(0) { $0 + $1.value }
-        add(&result, .undecoded, unknown) { "\($0) frames are of a link type that is not read here." }
+        for (type, count) in notes.unknownLinkTypes.sorted(by: { $0.key < $1.key }).prefix(4)
+        where LinkType(rawValue: type) == nil {
+            add(&result, .undecoded, count) {
+                let name = Self.linkTypes[type].map { ", \($0)" } ?? ""
+                return "\($0) frames were not read: they are of link type \(type)\(name)."
+            }
+        }
         return result
     }
 
     private static func add(_ list: inout [Blindness], _ kind: Kind, _ count: UInt64, _ text: (UInt64) -> String) {
         if count > 0 { list.append(Blindness(kind, text(count), count: Int(clamping: count))) }
     }
+
+    /// Names in the pcap LINKTYPE registry of what is met beside SIP.
+    private static let linkTypes: [UInt32: String] = [
+        105: "IEEE 802.11", 127: "radiotap (IEEE 802.11)", 177: "Linux LAPD", 189: "USB", 201: "Bluetooth", 239: "NFLOG",
+        252: "exported PDU without addresses",
+    ]
 }

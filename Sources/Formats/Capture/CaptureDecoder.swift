@@ -22,6 +22,7 @@ public struct CaptureDecoder: ~Copyable {
         case unknown
         case pcap(PcapState)
         case pcapng(PcapNGState)
+        case snoop(LinkType?, number: UInt32)
         /// Not a capture, or one whose head cannot be read.
         case refused
     }
@@ -119,6 +120,8 @@ public struct CaptureDecoder: ~Copyable {
             let used = walkPcapNG(&batch, from: at, base: base, &state)
             container = .pcapng(state)
             return used
+        case .snoop(let link, let number):
+            return walkSnoop(&batch, from: at, base: base, link, number)
         }
     }
 
@@ -132,6 +135,17 @@ public struct CaptureDecoder: ~Copyable {
         if magic == 0x0a0d_0d0a {
             container = .pcapng(PcapNGState())
             return 0
+        }
+        if magic == 0x736e_6f6f {
+            guard bytes.count >= 16 else {
+                wanted = 16
+                return nil
+            }
+            let number = UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 12, as: UInt32.self))
+            // RFC 1761's own numbers: IEEE 802.3 and Ethernet are the same here.
+            container = .snoop(number == 0 || number == 4 ? .ethernet : nil, number: number)
+            frames.notes.interfaces = 1
+            return 16
         }
         guard var state = PcapState(magic: magic) else {
             frames.notes.note(.magic(magic), at: 0)

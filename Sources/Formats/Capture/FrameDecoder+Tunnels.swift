@@ -1,3 +1,5 @@
+import Base
+
 /// Packets inside packets: what mirrors, overlays and mobile networks wrap around the traffic that matters.
 ///
 /// A wrapping is opened only where its own header is whole and makes sense; otherwise the packet stays what it was.
@@ -196,5 +198,46 @@ extension FrameDecoder {
             }
         }
         return -1
+    }
+
+    // MARK: Exported PDUs
+
+    /// LINKTYPE_WIRESHARK_UPPER_PDU: what Wireshark exports, without the packets around it; SIP out of TLS among it.
+    static let exportedPDU: UInt32 = 252
+
+    /// Tags of two octets number, two octets length, up to one of number 0; then the payload. False: no addresses, or damaged.
+    mutating func exported(_ bytes: UnsafeRawBufferPointer, _ context: Context, _ batch: inout PayloadBatch) -> Bool {
+        guard let base = bytes.baseAddress else { return false }
+        var at = 0
+        var (source, destination): (IPAddress?, IPAddress?)
+        var (from, to): (UInt16, UInt16) = (0, 0)
+        var isStream = false
+        while at + 4 <= bytes.count {
+            let (tag, length) = (base.half(at), Int(base.half(at + 2)))
+            at += 4
+            guard at + length <= bytes.count else { return false }
+            switch (tag, length) {
+            case (0, _):
+                guard let source, let destination else { return false }
+                let payload = UnsafeRawBufferPointer(rebasing: bytes[(at + length)...])
+                let had = batch.records.count
+                batch.append(
+                    payload, from: Endpoint(source, from), to: Endpoint(destination, to), isStream ? .tcp : .udp,
+                    at: Instant(nanoseconds: context.time), frame: context.frame, content: nil, flags: .encapsulated)
+                count(batch, from: had)
+                return true
+            case (20, 4): source = PackedAddress(v4: base.word(at)).address
+            case (21, 4): destination = PackedAddress(v4: base.word(at)).address
+            case (22, 16): source = PackedAddress(high: base.long(at), low: base.long(at + 8)).address
+            case (23, 16): destination = PackedAddress(high: base.long(at), low: base.long(at + 8)).address
+            // Wireshark's own numbers: 2 is TCP, 3 is UDP.
+            case (24, 4): isStream = base.word(at) == 2
+            case (25, 4): from = UInt16(truncatingIfNeeded: base.word(at))
+            case (26, 4): to = UInt16(truncatingIfNeeded: base.word(at))
+            default: break
+            }
+            at += length
+        }
+        return false
     }
 }

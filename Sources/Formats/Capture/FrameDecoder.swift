@@ -89,6 +89,10 @@ public struct FrameDecoder: ~Copyable {
         }
         let base = UnsafeRawPointer(batch.input.start)
         guard let link else {
+            if linkType == Self.exportedPDU, exported(UnsafeRawBufferPointer(start: base + at, count: captured), context, &batch)
+            {
+                return
+            }
             notes.unknownLinkTypes[linkType, default: 0] &+= 1
             return
         }
@@ -106,7 +110,7 @@ public struct FrameDecoder: ~Copyable {
     }
 
     @inline(__always)
-    private mutating func count(_ batch: borrowing PayloadBatch, from first: Int) {
+    mutating func count(_ batch: borrowing PayloadBatch, from first: Int) {
         for index in first..<batch.records.count { contents[Int(batch.records[index].content.rawValue)] &+= 1 }
     }
 

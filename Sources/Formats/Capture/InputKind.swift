@@ -21,6 +21,8 @@ public enum InputKind: Hashable, Sendable {
         let magic = bytes.prefix(4).reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
         switch magic {
         case 0xa1b2_c3d4, 0xd4c3_b2a1, 0xa1b2_3c4d, 0x4d3c_b2a1, 0xa1b2_cd34, 0x34cd_b2a1: return .pcap
+        // Solaris' snoop (RFC 1761) is read as pcap is.
+        case 0x736e_6f6f: return .pcap
         case 0x0a0d_0d0a: return .pcapng
         case 0x4845_5033: return .hep
         default: break

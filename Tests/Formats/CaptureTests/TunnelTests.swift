@@ -91,4 +91,40 @@ struct TunnelTests {
         let notes = decode(packets: [Self.ip(4, bytes)])
         #expect(notes.payloads.isEmpty && notes.notes.malformed == 1)
     }
+
+    @Test("a snoop file is read whatever its chunks; cut or lying records end it with a note", arguments: [1, 7, 1 << 20])
+    func snoop(chunk: Int) {
+        func word(_ value: Int) -> [UInt8] {
+            [UInt8(value >> 24 & 255), UInt8(value >> 16 & 255), UInt8(value >> 8 & 255), UInt8(value & 255)]
+        }
+        let head = Array("snoop".utf8) + [0, 0, 0] + word(2) + word(4)
+        let record =
+            word(Self.frame.count) + word(Self.frame.count) + word(Self.frame.count + 26) + word(0) + word(9) + word(5)
+            + Self.frame + [0, 0]
+        let decoded = decode(head + record + record, chunk: chunk)
+        #expect(decoded.payloads == [sipMessage(), sipMessage()] && decoded.seen[0].source == phone)
+        #expect(decoded.seen[0].time == Instant(nanoseconds: 9_000_005_000))
+        let cut = decode(Array((head + record + record).dropLast(9)), chunk: chunk)
+        #expect(cut.payloads == [sipMessage()] && cut.notes.damage.count == 1)
+        let lying = decode(head + record + word(60) + word(-1) + word(-1) + word(0) + word(9) + word(5), chunk: chunk)
+        #expect(lying.payloads == [sipMessage()] && lying.notes.damage.count == 1)
+    }
+
+    @Test("Wireshark's exported PDUs keep their addresses; without them, or cut, they are counted as unread")
+    func exported() {
+        func tag(_ number: UInt8, _ value: [UInt8]) -> [UInt8] { [0, number, 0, UInt8(value.count)] + value }
+        let tags =
+            tag(12, Array("sip\0".utf8)) + tag(20, [192, 168, 1, 20]) + tag(21, [203, 0, 113, 5]) + tag(24, [0, 0, 0, 3])
+            + tag(25, [0, 0, 0x13, 0xc4]) + tag(26, [0, 0, 0x13, 0xc4])
+        func file(_ frame: [UInt8]) -> [UInt8] {
+            var text = PcapText([frame])
+            text.link = 252
+            return text.bytes
+        }
+        let decoded = decode(file(tags + [0, 0, 0, 0] + sipMessage()))
+        #expect(decoded.payloads == [sipMessage()])
+        #expect(decoded.seen.first?.source == phone && decoded.seen.first?.destination == server)
+        #expect(decode(file([0, 0, 0, 0] + sipMessage())).notes.unknownLinkTypes == [252: 1])
+        for length in 0..<tags.count { #expect(decode(file(Array(tags.prefix(length)))).notes.unknownLinkTypes == [252: 1]) }
+    }
 }
