@@ -75,5 +75,5 @@ extension Remedy {
     )
 
     /// Signalling a helper cannot read.
-    static let encrypt = Remedy(.phone, "Register over TLS (or TCP): a helper cannot rewrite what it cannot read.")
+    static let encrypt = Remedy(.phone, "Register over TLS: a helper cannot rewrite what it cannot read.")
 }

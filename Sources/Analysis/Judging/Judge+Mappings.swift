@@ -61,9 +61,7 @@ extension Judge {
             // A new public address is a new connection or another place: the user moved, no mapping did.
             if old.address != source.address, !isWithin { continue }
             let idle = step.idle >= 0 ? Int64(step.idle) * 1_000_000 : c.gap(c.steps[lastOfLeg ?? before], step) ?? sinceRequest
-            if isWithin && sinceRequest < 64 * second || idle < Self.shortestMapping
-                || (seen.contains(source) && idle < 300 * second)
-            {
+            if isWithin && sinceRequest < 64 * second || idle < Self.shortestMapping {
                 jumps.append((before, index))
             } else {
                 lapses.append((before, index, idle))
@@ -105,6 +103,8 @@ extension Judge {
         let step = c.steps[first.to]
         let (old, new) = (table.endpoints[c.steps[first.from].record.source], table.endpoints[step.record.source])
         let isOwn = step.via.kind == .address && step.via.address == new.address
+        // On its own LAN, before any router, nobody but the phone can have changed its port.
+        let isPhone = isOwn && !Self.isPublic(new) && old.address == new.address
         let isRepeated = jumps.count >= 2
         let isWithin = c.gap(c.steps[first.from], step).map { $0 < 5 * second } ?? true
         let severity: Severity = isRepeated || isWithin ? .fault : .risk
@@ -124,23 +124,36 @@ extension Judge {
             return Finding(
                 .natPortJump, severity,
                 "The registration of \(c.aor) jumped from \(where_)"
-                    + (gap.map { " within \(spoken($0))" } ?? "") + ", faster than any NAT mapping expires.",
+                    + (gap.map { $0 < 1_000_000 ? "" : " within \(spoken($0))" } ?? "")
+                    + (isPhone
+                        ? ": as seen from here, the phone itself opens a new socket." : ", faster than any NAT mapping expires."),
                 details: [
                     "Ports in order: \(ports.map { String($0) }.joined(separator: ", ")).",
                     "Call-ID and tag are the same: neither a restart nor a second device. It is UDP: no new connection either.",
-                    isOwn
-                        ? "Via names the same address the packets come from: the phone itself, or a helper that rewrites Via, changes the port."
-                        : "Via names another address than the packets come from: there is a NAT, and it maps one socket to several ports.",
+                    isPhone
+                        ? "Its Via names the very address the packets come from, a private one: no router has touched them yet."
+                        : isOwn
+                            ? "Via names the same address the packets come from: the phone itself, or a helper that rewrites Via, changes the port."
+                            : "Via names another address than the packets come from: there is a NAT, and it maps one socket to several ports.",
                 ],
-                evidence: evidence, culprit: Self.between(c, step, table), confidence: .likely,
-                remedies: [
-                    .disableALG,
-                    Remedy(
-                        .router,
-                        "Where there is a switch for it, keep one mapping per socket (Consistent NAT, endpoint-independent mapping)."
-                    ),
-                    Remedy(.phone, "Send keepalives from the SIP socket, or register over TCP or TLS."),
-                ], subject: Self.subject(c, step, table))
+                evidence: evidence,
+                culprit: isPhone ? .unknown : Self.between(c, step, table),
+                confidence: .likely,
+                remedies: isPhone
+                    ? [
+                        Remedy(
+                            .phone,
+                            "Let the phone send from one socket: a fixed local SIP port (\"local port\", \"source port\"), no new one for each request."
+                        )
+                    ]
+                    : [
+                        .disableALG,
+                        Remedy(
+                            .router,
+                            "Where there is a switch for it, keep one mapping per socket (Consistent NAT, endpoint-independent mapping)."
+                        ),
+                        Remedy(.phone, "Send keepalives from the SIP socket, or register over TLS."),
+                    ], subject: Self.subject(c, step, table))
         }
     }
 
@@ -186,7 +199,7 @@ extension Judge {
                 },
                 culprit: Self.between(c, to, table), confidence: .likely,
                 remedies: [
-                    .disableALG, Remedy(.phone, "Send keepalives from the SIP socket, or register over TCP or TLS."),
+                    .disableALG, Remedy(.phone, "Send keepalives from the SIP socket, or register over TLS."),
                 ], subject: Self.subject(c, to, table))
         }
     }

@@ -120,4 +120,34 @@ struct OutcomeTests {
         talk.later(60)
         #expect(talk.accusations() == (count > 1 ? ["fault sip.retransmit"] : []))
     }
+
+    @Test(
+        "a port that changes on the phone's own LAN is the phone's; behind a NAT the helper is suspected",
+        arguments: [true, false])
+    func ownPort(isOnLAN: Bool) throws {
+        var talk = Talk()
+        for turn in 0..<4 {
+            let port = UInt16(40_000 + turn * 7)
+            let from = isOnLAN ? Endpoint("192.168.1.20:\(port)")! : Endpoint("198.51.100.7:\(port)")!
+            let register = talk.register(turn + 1)
+            talk.up(Double(turn) * 5, register, from: from)
+            talk.down(Double(turn) * 5 + 0.02, talk.response(200, to: register), to: from)
+        }
+        talk.later(20)
+        let jump = try #require(talk.finding(.natPortJump))
+        #expect(jump.remedies.contains { $0.text.contains("ALG") } == !isOnLAN)
+        #expect(jump.remedies.first?.actor == (isOnLAN ? .phone : .router))
+    }
+
+    @Test("a mapping that expired between refreshes jumped nowhere, also when the old port comes back")
+    func expired() {
+        var talk = Talk()
+        for (turn, port) in [UInt16(40_000), 40_007, 40_000, 40_007].enumerated() {
+            let register = talk.register(turn + 1, expires: 300)
+            talk.up(Double(turn) * 150, register, port: port)
+            talk.down(Double(turn) * 150 + 0.02, talk.response(200, to: register), port: port)
+        }
+        talk.later(20)
+        #expect(talk.finding(.natPortJump) == nil)
+    }
 }
