@@ -30,6 +30,7 @@ extension Analyzer {
                 table.counts.other += 1
             }
         }
+        for event in batch.streamEvents { connections.event(event, file: file) }
         for index in batch.icmp.indices { icmp(batch.icmp[index], file) }
     }
 

@@ -111,6 +111,7 @@ extension Analyzer {
             result.sides = pairs
             findings = Self.settled(findings, pairs)
         }
+        findings += judge.connections(connections, table) { end(of: Vantage($0)) }
         findings += judge.blindness(sources, table)
         let routers = devices.routers(table.programs)
         result.findings = FindingList(findings, table, routers).ordered

@@ -23,6 +23,7 @@ public struct Analyzer: Sendable {
     var table = SignallingTable(textCapacity: Analyzer.textWindow)
     var judge: Judge
     var devices = DeviceLedger()
+    var connections = ConnectionLedger()
     var sinceSweep = 0
     var octetsSinceSweep = 0
     /// Of the latest message: what a remark of a log judges.
@@ -54,7 +55,13 @@ public struct Analyzer: Sendable {
                     destination: envelope.destination.isKnown ? envelope.destination.endpoint : nil, isStream: envelope.isStream,
                     bytes: Array(p), dialog: filed?.dialog ?? -1))
         }
+        connections.speaks(envelope.source.address)
         guard let (dialog, index) = filed else { return }
+        if envelope.isStream {
+            connections.message(
+                from: envelope.source, to: envelope.destination, dialog: dialog, place: envelope.place, isRequest: facts.isRequest
+            )
+        }
         if facts.isRequest { latestRequest = (dialog, envelope.place) }
         if options.analyzesMedia, table.dialogs[dialog].kind == .call { tellMedia(dialog, table.steps[Int(index)], facts, p) }
         sinceSweep += 1

@@ -25,6 +25,8 @@ public enum FindingName: String, Hashable, Sendable, CaseIterable, Comparable {
     case sipFragmented = "sip.fragmented"
     case sdpMismatch = "sdp.mismatch"
     case sipRefused = "sip.refused"
+    case tcpRefused = "tcp.refused"
+    case tcpUnanswered = "tcp.unanswered"
 
     /// The order of declaration, which is that of the documentation.
     public static func < (a: FindingName, b: FindingName) -> Bool { a.rank < b.rank }

@@ -1,0 +1,98 @@
+import Base
+import Capture
+
+/// TCP connections that SIP needed and did not get: refused, never answered, or reset under a request.
+struct ConnectionLedger: Sendable {
+    /// One client's attempts at one server's port, in one source.
+    struct Attempts: Sendable {
+        var first: EvidencePlace
+        var firstTime: Int64
+        var lastTime: Int64
+        var client: PackedEndpoint
+        var opened = 0
+        var refused = 0
+        /// SYNs, by connection.
+        var tried = 0
+    }
+
+    struct Key: Hashable, Sendable {
+        var file: UInt16
+        var client: PackedAddress
+        var server: PackedEndpoint
+    }
+
+    /// A request whose connection was reset before any answer.
+    struct Reset: Sendable {
+        var place: EvidencePlace
+        var time: Int64
+        var dialog: Int
+        var request: EvidencePlace
+        var by: PackedEndpoint
+    }
+
+    static let mostServers = 4_096
+    static let mostPending = 65_536
+
+    private(set) var attempts: [Key: Attempts] = [:]
+    private(set) var resets: [Reset] = []
+    /// By flow of the client: the request that is not answered yet.
+    private var pending: [PackedFlow: (dialog: Int, place: EvidencePlace)] = [:]
+    /// Hosts that were heard to speak SIP, whatever the transport.
+    private(set) var speakers: Set<PackedAddress> = []
+
+    mutating func message(
+        from source: PackedEndpoint, to destination: PackedEndpoint, dialog: Int, place: EvidencePlace, isRequest: Bool
+    ) {
+        let flow = PackedFlow(source: source.address, source.port, destination: destination.address, destination.port, .tcp)
+        if isRequest {
+            if pending.count < Self.mostPending { pending[flow] = (dialog, place) }
+        } else {
+            pending[flow.reversed] = nil
+        }
+    }
+
+    mutating func speaks(_ address: PackedAddress) { if speakers.count < 65_536 { speakers.insert(address) } }
+
+    mutating func event(_ event: StreamEvent, file: UInt16) {
+        let flow = event.flow
+        let place = EvidencePlace(.frame, file: file, number: UInt32(clamping: event.frame))
+        switch event.kind {
+        case .opening: note(flow.source, flow.sourcePort, flow.destination, flow.destinationPort, place, event) { $0.tried += 1 }
+        case .opened: note(flow.source, flow.sourcePort, flow.destination, flow.destinationPort, place, event) { $0.opened += 1 }
+        // The RST comes from the server, or the event names the client's flow: the side with the SIP port is the server.
+        case .refused:
+            note(flow.source, flow.sourcePort, flow.destination, flow.destinationPort, place, event) { $0.refused += 1 }
+        case .reset:
+            for side in [flow, flow.reversed] {
+                guard let (dialog, request) = pending.removeValue(forKey: side), resets.count < 1_000 else { continue }
+                resets.append(
+                    Reset(
+                        place: place, time: event.time.nanoseconds, dialog: dialog, request: request,
+                        by: PackedEndpoint(flow.source, flow.sourcePort)))
+            }
+        case .closed, .gap, .tls, .webSocket, .resynchronised: break
+        }
+    }
+
+    private mutating func note(
+        _ source: PackedAddress, _ sourcePort: UInt16, _ destination: PackedAddress, _ destinationPort: UInt16,
+        _ place: EvidencePlace,
+        _ event: StreamEvent, _ change: (inout Attempts) -> Void
+    ) {
+        let isForward = Self.isSIP(destinationPort)
+        guard isForward || Self.isSIP(sourcePort) else { return }
+        let client = isForward ? PackedEndpoint(source, sourcePort) : PackedEndpoint(destination, destinationPort)
+        let server = isForward ? PackedEndpoint(destination, destinationPort) : PackedEndpoint(source, sourcePort)
+        let key = Key(file: place.file, client: client.address, server: server)
+        if attempts[key] == nil {
+            guard attempts.count < Self.mostServers else { return }
+            attempts[key] = Attempts(
+                first: place, firstTime: event.time.nanoseconds, lastTime: event.time.nanoseconds, client: client)
+        }
+        change(&attempts[key]!)
+        attempts[key]!.lastTime = event.time.nanoseconds
+    }
+
+    /// What else goes over TCP is none of our business: the registered ports of SIP (RFC 3261 19.1.2).
+    private static func isSIP(_ port: UInt16) -> Bool { port == 5_060 || port == 5_061 }
+}

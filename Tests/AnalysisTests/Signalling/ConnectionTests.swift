@@ -1,0 +1,86 @@
+import Base
+import Capture
+import Packet
+import Testing
+
+@testable import Analysis
+
+@Suite("tcp.refused and tcp.unanswered")
+struct ConnectionTests {
+    private static let phone = Endpoint("192.168.1.20:40000")!
+    private static let server = Endpoint("203.0.113.5:5060")!
+    private static let invite = Array(
+        """
+        INVITE sip:bob@example.com SIP/2.0\r
+        Via: SIP/2.0/TCP 192.168.1.20:5060;branch=z9hG4bK1\r
+        From: <sip:alice@example.com>;tag=a\r
+        To: <sip:bob@example.com>\r
+        Call-ID: c1\r
+        CSeq: 1 INVITE\r
+        Content-Length: 0\r
+        \r
+
+        """.utf8)
+
+    /// Segments a second apart: who sends (true: the client), flags, sequence, payload.
+    private static func findings(
+        _ segments: [(Bool, TCPHeader.Flags, UInt32, [UInt8])], client: Endpoint = phone, server: Endpoint = server,
+        also: [UInt8]? = nil
+    ) throws -> [String] {
+        var decoder = FrameDecoder()
+        var batch = PayloadBatch(capacity: 65_536)
+        var analyzer = Analyzer(sources: [SourceSummary(name: "a", kind: .capture)])
+        var packets = try segments.map { fromClient, flags, sequence, payload in
+            try TCPSegment(
+                from: fromClient ? client : server, to: fromClient ? server : client, sequence: sequence, acknowledgment: 1,
+                flags: flags,
+                payload: payload
+            ).packet()
+        }
+        if let also {
+            packets.append(try IPPacket.bytes(of: Datagram(from: client, to: Endpoint(server.address, 5060), also), IPOptions()))
+        }
+        packets.append(try IPPacket.bytes(of: Datagram(from: client, to: Endpoint("192.0.2.9:9")!, [1, 2, 3]), IPOptions()))
+        for (index, packet) in packets.enumerated() {
+            let late = index == packets.count - 1 ? 20 : 0
+            packet.withUnsafeBytes {
+                decoder.append(
+                    $0, wire: packet.count, at: Instant(seconds: 1_700_000_000 + Int64(index + late)), link: .raw, linkType: 101,
+                    to: &batch)
+            }
+        }
+        analyzer.observe(batch, file: 0)
+        analyzer.blind(decoder.notes, in: Vantage(0))
+        return analyzer.finish().findings.filter { $0.name != .captureBlind }.map { "\($0.severity) \($0.name.rawValue)" }
+    }
+
+    private static let syn: (Bool, TCPHeader.Flags, UInt32, [UInt8]) = (true, .syn, 100, [])
+
+    @Test("a SYN answered with RST is a fault, unless the phone speaks SIP another way")
+    func refused() throws {
+        let segments: [(Bool, TCPHeader.Flags, UInt32, [UInt8])] = [Self.syn, (false, [.rst, .ack], 0, [])]
+        #expect(try Self.findings(segments) == ["fault tcp.refused"])
+        #expect(try Self.findings(segments, also: Self.invite).contains("note tcp.refused"))
+        #expect(try Self.findings(segments, server: Endpoint("203.0.113.5:443")!) == [])
+    }
+
+    @Test("a SYN nobody answers is a fault; of a stranger that knocks once, a note; an answered one, nothing")
+    func unanswered() throws {
+        #expect(try Self.findings([Self.syn, Self.syn]) == ["fault tcp.unanswered"])
+        #expect(try Self.findings([Self.syn], client: Endpoint("198.51.100.66:40000")!) == ["note tcp.unanswered"])
+        #expect(try Self.findings([Self.syn, (false, [.syn, .ack], 900, [])]) == [])
+    }
+
+    @Test("a request whose connection is reset before any answer is a fault; a reset after the answer is none")
+    func reset() throws {
+        let opening: [(Bool, TCPHeader.Flags, UInt32, [UInt8])] = [
+            Self.syn, (false, [.syn, .ack], 900, []), (true, .ack, 101, []), (true, [.ack, .psh], 101, Self.invite),
+        ]
+        #expect(try Self.findings(opening + [(false, .rst, 901, [])]) == ["fault tcp.refused"])
+        let answer = Array(String(decoding: Self.invite, as: UTF8.self).utf8)
+        let busy = Array("SIP/2.0 486 Busy Here\r\n".utf8) + answer.drop { $0 != 10 }.dropFirst()
+        #expect(
+            try Self.findings(opening + [(false, [.ack, .psh], 901, busy), (false, .rst, 901 + UInt32(busy.count), [])])
+                .contains { $0.hasSuffix("tcp.refused") } == false)
+    }
+}
