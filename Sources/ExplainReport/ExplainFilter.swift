@@ -69,5 +69,5 @@ public struct ExplainFilter: Hashable, Sendable {
         aor == wanted || aor.split(separator: "@", maxSplits: 1).first.map(String.init) == wanted
     }
 
-    private static func matches(_ name: String, _ wanted: String) -> Bool { name == wanted || name.hasPrefix(wanted + ".") }
+    static func matches(_ name: String, _ wanted: String) -> Bool { name == wanted || name.hasPrefix(wanted + ".") }
 }

@@ -49,7 +49,8 @@ public struct ExplainText: Sendable {
     private func headline(_ style: ReportStyle) -> String {
         let accusing = result.findings.filter { $0.severity.accuses }
         let tone: ReportTone =
-            accusing.contains { $0.severity == .fault } ? .bad : accusing.isEmpty && !result.hasFailures ? .good : .warning
+            accusing.contains { $0.severity == .fault }
+            ? .bad : accusing.isEmpty && !result.hasFailures && result.hasSubject && result.emptiedBy == nil ? .good : .warning
         var text = ""
         for line in wrapped(printable(result.verdict), to: style.width) { text += style.paint(line, tone) + "\n" }
         // The verdict tells the worst finding that is not about the capture itself: this is its cure.

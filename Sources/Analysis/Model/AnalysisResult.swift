@@ -20,7 +20,15 @@ public struct AnalysisResult: Sendable {
     /// All messages, each linked to the one before in its dialog.
     public package(set) var records: [MessageRecord] = []
 
+    /// A filter left nothing to tell: which one; the verdict then says so and nothing more.
+    public package(set) var emptiedBy: String?
+
     public init() {}
+
+    /// Something of SIP, media or STUN was there, or a finding tells of what was not.
+    public var hasSubject: Bool {
+        counts.sip + counts.rtp + counts.rtcp + counts.stun > 0 || findings.contains { $0.name != .captureBlind }
+    }
 
     /// Whether anything accuses: what a program's exit status says.
     public var hasAccusations: Bool { findings.contains { $0.severity.accuses } }

@@ -7,7 +7,9 @@ struct Verdict {
         let risks = result.findings.filter { $0.severity == .risk && $0.name != .captureBlind }
         let blind = result.findings.contains { $0.name == .captureBlind && $0.severity != .note }
         let scope = blind ? " The capture does not show everything: see capture.blind." : ""
-        if let worst = faults.first {
+        if let filter = result.emptiedBy {
+            text = "Nothing that was read matches \(filter).\(scope)"
+        } else if let worst = faults.first {
             let more = faults.count + risks.count - 1
             text =
                 worst.summary

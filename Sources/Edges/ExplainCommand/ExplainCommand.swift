@@ -12,7 +12,8 @@ public struct ExplainCommand: ParsableCommand {
             told apart by content; "-" is standard input. Two captures of the two sides of a router are matched message by message. \
             TLS is not decrypted: where signalling is encrypted, the report says so.
 
-            Exit status: 0 nothing accuses, 1 findings accuse, 2 something could not be read, 64 wrong usage.
+            Exit status: 0 nothing accuses, 1 findings accuse, 2 something could not be read, \
+            3 there is nothing to judge (no SIP, or nothing passes the filter), 64 wrong usage.
             """)
 
     @Argument(help: "Captures or logs; \"-\" for standard input.") var files: [String] = []
@@ -64,7 +65,12 @@ public struct ExplainCommand: ParsableCommand {
         }
         guard files.count <= 64 else { throw ValidationError("Up to 64 files are analysed together.") }
         _ = try passwords
-        _ = try filter
+        let unknown = try filter.filter.unknownFindings
+        guard unknown.isEmpty else {
+            throw ValidationError(
+                "There is no finding \(unknown.joined(separator: ", ")); docs/explain.md lists them, for example nat.port-jump, or nat for all of nat."
+            )
+        }
     }
 
     public func run() throws {
@@ -120,4 +126,6 @@ enum ExplainStatus: Int32 {
     case clean = 0
     case accuses = 1
     case unread = 2
+    /// Nothing to judge: no SIP, no media, or nothing that a filter lets pass.
+    case nothing = 3
 }

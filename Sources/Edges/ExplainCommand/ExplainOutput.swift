@@ -20,7 +20,11 @@ struct ExplainOutput {
     func show(_ whole: AnalysisResult, _ timeFilter: ExplainTimeFilter, _ copies: [ByteCopy?]) -> ExplainStatus {
         let filter = timeFilter.settled(for: whole)
         var result = filter.filtered(whole)
-        let status: ExplainStatus = result.hasAccusations ? .accuses : .clean
+        // A healthy capture asked for one finding is healthy; one asked for somebody who is not in it holds nothing.
+        let isEmptied = result.emptiedBy != nil && filter.findings.isEmpty
+        let status: ExplainStatus = result.hasAccusations ? .accuses : result.hasSubject && !isEmptied ? .clean : .nothing
+        // What was asked for names somebody.
+        if isRedacted, result.emptiedBy != nil { result.emptiedBy = "the filter" }
         var redactor = isRedacted ? Redactor(entropy: Entropy(seed: (0..<32).map { _ in UInt8.random(in: 0...255) })) : nil
         var isWritten = true
         // Reports first: what they call by a stand-in has the same one in the excerpt.

@@ -10,7 +10,7 @@ struct ExplainCommandTests {
         arguments: [
             [], ["a.pcap", "-i", "eth0"], ["-", "-"], ["a.pcap", "--seconds", "5"], ["-i", "lo", "--seconds", "0"],
             ["a", "--password", "x"],
-            ["a", "--address", "here"], ["a", "--from", "soon"],
+            ["a", "--address", "here"], ["a", "--from", "soon"], ["a", "--finding", "nat.foo"], ["a", "--finding", "na"],
         ])
     func refused(arguments: [String]) {
         #expect(throws: (any Error).self) { _ = try ExplainCommand.parse(arguments) }
