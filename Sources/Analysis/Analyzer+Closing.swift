@@ -111,6 +111,7 @@ extension Analyzer {
             result.sides = pairs
             findings = Self.settled(findings, pairs)
         }
+        findings += lonelyStale.sorted { $0.key < $1.key }.map { judge.staleInLog($0.value.first, $0.value.count, table) }
         findings += judge.connections(connections, table) { end(of: Vantage($0)) }
         findings += judge.blindness(sources, table)
         let routers = devices.routers(table.programs)

@@ -60,7 +60,14 @@ extension Analyzer {
 
     /// A sentence of a log judges the request before it.
     mutating func remark(_ remark: LogRemark, text: String, _ place: EvidencePlace, _ time: Int64) {
-        guard let latestRequest, latestRequest.place.file == place.file else { return }
+        guard let latestRequest, latestRequest.place.file == place.file else {
+            if remark == .staleNonce {
+                let first =
+                    lonelyStale[place.file]?.first ?? Remark(remark: remark, place: place, time: time, request: place, text: text)
+                lonelyStale[place.file] = (first, (lonelyStale[place.file]?.count ?? 0) + 1)
+            }
+            return
+        }
         guard table.remarks[latestRequest.dialog]?.count ?? 0 < Self.mostRemarks else { return }
         table.remarks[latestRequest.dialog, default: []].append(
             Remark(remark: remark, place: place, time: time, request: latestRequest.place, text: text))

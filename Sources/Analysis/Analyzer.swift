@@ -23,6 +23,8 @@ public struct Analyzer: Sendable {
     var table = SignallingTable(textCapacity: Analyzer.textWindow)
     var judge: Judge
     var devices = DeviceLedger()
+    /// A log's words about stale nonces where no message is shown, by source.
+    var lonelyStale: [UInt16: (first: Remark, count: Int)] = [:]
     var connections = ConnectionLedger()
     var sinceSweep = 0
     var octetsSinceSweep = 0

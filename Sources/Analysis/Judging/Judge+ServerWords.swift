@@ -71,4 +71,56 @@ extension Judge {
                 ], subject: Self.subject(c, request, table))
         }
     }
+
+    /// A log tells of stale nonces and shows no message.
+    func staleInLog(_ first: Remark, _ count: Int, _ table: SignallingTable) -> Finding {
+        Finding(
+            .authStaleLate, .fault,
+            "The server's log says \(count == 1 ? "once" : "\(count) times") that somebody answered with a stale nonce: right credentials, refused.",
+            details: [
+                "The log shows no SIP message, so it does not tell whether the answer was late or to an older challenge."
+            ],
+            evidence: [Self.evidence(first, table)], culprit: .unknown, confidence: .proved,
+            remedies: [
+                Remedy(
+                    .capture, "Log the messages too, or capture them: then it shows which.",
+                    commands: [
+                        "Asterisk: pjsip set logger on, sip set debug on", "Kamailio: sip_trace() or the sipdump module",
+                        "sngrep -O case.pcap",
+                    ]),
+                Remedy(.server, "Keep older nonces valid for some time."),
+            ], subject: FindingSubject(vantage: Vantage(first.place.file)), count: count)
+    }
+
+    /// Who ends a call by BYE may say why (RFC 3326): a reason that is a failure is told in its words.
+    mutating func byeReason(_ c: inout DialogCase, _ table: SignallingTable) {
+        guard c.dialog.kind == .call, !c.dialog.progress.contains(.accused),
+            let bye = c.steps.first(where: { $0.isRequest && $0.method == .bye }), let bytes = Self.bytes(bye, table),
+            let reason = MessageExcerpt.fields(bytes).first(where: { $0.name == "Reason" })?.value
+        else { return }
+        let words = reason.lowercased()
+        let isACK = words.contains("ack timeout") || words.contains("no ack")
+        let compact = words.filter { $0 != " " }
+        let isFailure = compact.hasPrefix("sip;cause=4") || compact.hasPrefix("sip;cause=5")
+        guard isACK || isFailure else { return }
+        let sender = table.endpoints[bye.record.source]
+        report(isACK ? .sipNoACK : .sipRefused, isACK ? .fault : .note, variant: 9, sender, &c) { c in
+            Finding(
+                isACK ? .sipNoACK : .sipRefused, isACK ? .fault : .note,
+                isACK
+                    ? "\(Self.name(sender)) ended the call because no ACK came to its answer, as its BYE says: \(reason)."
+                    : "\(Self.name(sender)) ended the call and says why: \(reason).",
+                details: [
+                    isACK
+                        ? "The messages before are not in what was read; the reason is the sender's own word (RFC 3326)."
+                        : "RFC 3326."
+                ],
+                evidence: [Self.evidence(bye, table, ["Reason", "CSeq"], "the reason")], culprit: .unknown, confidence: .proved,
+                remedies: [
+                    isACK
+                        ? Remedy(.server, "Make the Contact in the 200 reachable for the caller: the ACK goes there.")
+                        : Remedy(.phone, "Look at what the other side offered or answered before: the reason names it.")
+                ], subject: Self.subject(c, bye, table))
+        }
+    }
 }

@@ -150,4 +150,25 @@ struct OutcomeTests {
         talk.later(20)
         #expect(talk.finding(.natPortJump) == nil)
     }
+
+    @Test("a log that only says 'stale nonce' is believed, and asked for its messages")
+    func words() {
+        let line = "Nov 22 13:00:01 sbc kamailio[771]: NOTICE: <script>: Auth failed for 201@example.com code -4 stale nonce\n"
+        let result = LogTests.result(Array((line + line).utf8))
+        #expect(result.findings.filter(\.severity.accuses).map(\.name) == [.authStaleLate])
+        #expect(result.findings.first { $0.name == .authStaleLate }?.count == 2)
+    }
+
+    @Test(
+        "a BYE's Reason is told: no ACK is a fault, another failure a note, an ordinary end nothing",
+        arguments: ["SIP;cause=200;text=\"ACK timeout\"", "SIP ;cause=488 ;text=\"Not Acceptable Here\"", "Q.850;cause=16"])
+    func reasons(reason: String) {
+        var talk = Talk()
+        let bye = talk.request("BYE", "sip:bob@pbx.example", 2, ["Reason: \(reason)"], peer: "<sip:bob@pbx.example>;tag=s1")
+        talk.up(0, bye)
+        talk.down(0.1, talk.response(200, to: bye))
+        talk.later(60)
+        #expect(talk.accusations() == (reason.contains("ACK") ? ["fault sip.no-ack"] : []))
+        #expect((talk.finding(.sipRefused) != nil) == reason.contains("488"))
+    }
 }

@@ -90,4 +90,27 @@ struct LogDressTests {
         ])
         #expect(found.isEmpty)
     }
+
+    @Test("tcpdump -X and -XX: the packet's octets give the message; cut anywhere, nothing traps", arguments: [false, true])
+    func hexadecimal(hasLink: Bool) {
+        let message = sipMessage()
+        let packet = (hasLink ? [UInt8](repeating: 2, count: 12) + [8, 0] : []) + udp(message)
+        var lines = ["08:53:20.000000 IP 192.168.1.20.5060 > 203.0.113.5.5060: SIP: OPTIONS sip:example.com SIP/2.0"]
+        func hex(_ value: Int, _ digits: Int) -> String {
+            let text = String(value, radix: 16)
+            return String(repeating: "0", count: digits - text.count) + text
+        }
+        for at in stride(from: 0, to: packet.count, by: 16) {
+            var text = "\t0x\(hex(at, 4)):  "
+            for place in stride(from: at, to: min(packet.count, at + 16), by: 2) {
+                text += packet[place..<min(packet.count, place + 2)].map { hex(Int($0), 2) }.joined() + " "
+            }
+            lines.append(text + " ....abcd ef")
+        }
+        let found = Self.messages(lines)
+        #expect(found.map(\.text) == [String(decoding: message, as: UTF8.self)])
+        #expect(found.first?.remote?.port == 5060 && found.first?.time != nil)
+        let whole = lines.joined(separator: "\n")
+        for length in stride(from: 0, to: whole.count, by: 7) { _ = Self.messages([String(whole.prefix(length))]) }
+    }
 }

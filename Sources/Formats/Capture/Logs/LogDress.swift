@@ -146,4 +146,59 @@ enum LogDress {
         result.append(piece)
         return result
     }
+
+    // MARK: tcpdump -X
+
+    /// `	0x0010:  c633 640a a03e  .3d..>`: the octets; nil for another line.
+    static func dumped(_ line: [UInt8]) -> [UInt8]? {
+        var at = line.prefix { $0 == 0x20 || $0 == 9 }.count
+        guard line.starts(with: "0x", at: at), line.count > at + 8, line[at + 6] == 0x3a else { return nil }
+        at += 7
+        while at < line.count, line[at] == 0x20 { at += 1 }
+        var octets: [UInt8] = []
+        // Groups of two octets with a blank between; two blanks end them.
+        while at + 1 < line.count, octets.count < 16, let high = hex(line[at]), let low = hex(line[at + 1]) {
+            octets.append(high << 4 | low)
+            at += 2
+            if at < line.count, line[at] == 0x20 {
+                at += 1
+                if at < line.count, line[at] == 0x20 { break }
+            }
+        }
+        return octets
+    }
+
+    private static func hex(_ octet: UInt8) -> UInt8? {
+        switch octet {
+        case 0x30...0x39: octet - 0x30
+        case 0x61...0x66: octet - 0x57
+        case 0x41...0x46: octet - 0x37
+        default: nil
+        }
+    }
+
+    /// What UDP or TCP carries in a packet that was printed, with its link header (`-XX`) or without; empty for anything else.
+    static func payload(of packet: [UInt8]) -> [UInt8] {
+        for start in [0, 14] where packet.count > start + 40 {
+            let header: Int
+            let number: UInt8
+            switch packet[start] >> 4 {
+            case 4:
+                header = Int(packet[start] & 15) * 4
+                number = packet[start + 9]
+            case 6:
+                header = 40
+                number = packet[start + 6]
+            default: continue
+            }
+            let at = start + header
+            guard header >= 20, at + 20 <= packet.count else { return [] }
+            switch number {
+            case 17: return Array(packet[(at + 8)...])
+            case 6: return Array(packet[min(packet.count, at + Int(packet[at + 12] >> 4) * 4)...])
+            default: continue
+            }
+        }
+        return []
+    }
 }

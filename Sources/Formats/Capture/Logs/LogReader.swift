@@ -39,6 +39,8 @@ public struct LogReader: Sendable {
     private var held: (line: [UInt8], start: Int)?
     /// Of the head taken off the line in hand.
     private var headTime: LoggedTime?
+    /// A packet as `tcpdump -X` prints it, in hexadecimal.
+    private var dump: [UInt8] = []
     /// Lines read so far.
     public private(set) var lines = 0
 
@@ -212,6 +214,10 @@ public struct LogReader: Sendable {
             return
         }
         if builder?.framing.isDump == true, builder?.isEmpty == true {
+            if let octets = LogDress.dumped(line) {
+                if dump.count < Self.mostLine { dump += octets }
+                return
+            }
             guard let start = LogDress.startLine(in: line) else { return }
             process(content: Array(line[start...]))
             return
@@ -345,6 +351,15 @@ public struct LogReader: Sendable {
     }
 
     private mutating func end(isTerminated: Bool) {
+        if !dump.isEmpty {
+            let payload = LogDress.payload(of: dump)
+            dump = []
+            for piece in payload.split(separator: 0x0a, omittingEmptySubsequences: false) {
+                let content = piece.last == 0x0d ? piece.dropLast() : piece
+                if case .taken? = builder?.add(Array(content), number: lines) { continue }
+                break
+            }
+        }
         guard case .message(let time) = state, let ended = builder.take() else {
             state = .between
             return

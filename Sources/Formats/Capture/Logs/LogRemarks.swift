@@ -18,6 +18,8 @@ extension LoggedRemark {
             if b.contains(text: "Duplicate authentication") { return .duplicateAuthentication(from: from) }
             if b.contains(text: "Bad authentication") { return .badAuthentication(from: from) }
         }
+        // Kamailio's and others' own words.
+        if b.contains(text: "stale nonce") { return .staleNonce(from: "") }
         if let failed = b.firstIndex(of: " failed for ") { return failure(b, failed) }
         if b.starts(with: "Really destroying SIP dialog ") {
             return .dialogDestroyed(callID: quoted(b, after: "SIP dialog ") ?? "", method: word(b, after: "Method: ") ?? "")
