@@ -139,6 +139,44 @@ extension Judge {
         }
     }
 
+    /// The answers come, but not from where the request went: a NAT drops them, and many phones do.
+    private mutating func answeredElsewhere(
+        _ step: Step, _ count: Int, _ lasted: Int64, _ c: inout DialogCase, _ table: SignallingTable
+    ) -> Bool {
+        let (source, destination) = (table.endpoints[step.record.source], table.endpoints[step.record.destination])
+        let answer = c.steps.first { other in
+            !other.isRequest && other.branch == step.branch && step.branch != 0 && other.record.sequence == step.record.sequence
+                && table.endpoints[other.record.destination] == source && table.endpoints[other.record.source] != destination
+        }
+        guard let answer, count >= 3 else { return false }
+        let from = table.endpoints[answer.record.source]
+        let which =
+            from.address == destination.address
+            ? "from port \(from.port) instead of \(destination.port)"
+            : "from \(Self.name(from)) instead of \(Self.name(destination))"
+        report(.sipRetransmit, .fault, variant: 6, c.server(step, table), &c) { c in
+            Finding(
+                .sipRetransmit, .fault,
+                "The answers to the \(step.method.token) of \(Self.name(source)) come \(which): a NAT lets them not pass, and the request was sent "
+                    + "\(count + 1) times within \(spoken(lasted)).",
+                details: [
+                    "An answer leaves from where its request arrived (RFC 3261 18.2.2); this says nothing about credentials."
+                ],
+                evidence: [
+                    Self.evidence(step, table, Self.fields, "sent to \(Self.name(destination))"),
+                    Self.evidence(answer, table, Self.fields, "answered from \(Self.name(from))"),
+                ],
+                culprit: Self.between(c, step, table), confidence: .likely,
+                remedies: [
+                    Remedy(
+                        .server,
+                        "Let the server answer from the address and port that the request came to: bind each address, look at load balancer and source NAT in front of it."
+                    )
+                ], subject: Self.subject(c, step, table))
+        }
+        return true
+    }
+
     private mutating func retransmit(
         _ index: Int, _ again: [Int], _ answer: Int?, _ c: inout DialogCase, _ table: SignallingTable
     ) {
@@ -156,6 +194,7 @@ extension Judge {
             || wasReported(.sipFragmented, c)
         guard !isExplained else { return }
         let lasted = c.gap(step, last) ?? 0
+        if answeredElsewhere(step, again.count, lasted, &c, table) { return }
         let proxy = hopThatAnswered(index, c, table)
         let copy = c
         report(.sipRetransmit, severity, variant: answer == nil ? 1 : 2, &c, server: destination.address) {

@@ -212,9 +212,13 @@ extension MediaJudge {
         let hosts = Set(call.events.flatMap { [$0.packetSource, $0.packetDestination] })
         return media.calls.indices.contains { index in
             let other = media.calls[index]
-            guard index != number, other.file == call.file, other.ended != CallMedia.unknown,
-                abs(other.began - call.began) < 2_000_000_000, abs(other.ended - call.ended) < 1_000_000_000,
-                other.events.contains(where: { hosts.contains($0.packetSource) || hosts.contains($0.packetDestination) })
+            guard index != number, other.file == call.file, other.ended != CallMedia.unknown else { return false }
+            let apart = (abs(other.began - call.began), abs(other.ended - call.ended))
+            let sharesHost = other.events.contains { hosts.contains($0.packetSource) || hosts.contains($0.packetDestination) }
+            // A border controller has an address on each side: then both ends of both legs must coincide.
+            guard
+                (sharesHost && apart.0 < 2_000_000_000 && apart.1 < 1_000_000_000)
+                    || (apart.0 < 100_000_000 && apart.1 < 100_000_000)
             else { return false }
             let heard = (ofCall[index] ?? []).filter { seen[$0].isHeard && seen[$0].stream.statistics.totalReceived >= 10 }
             return heard.contains { seen[$0].speaker == .caller } && heard.contains { seen[$0].speaker == .callee }

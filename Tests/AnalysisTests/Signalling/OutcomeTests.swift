@@ -171,4 +171,23 @@ struct OutcomeTests {
         #expect(talk.accusations() == (reason.contains("ACK") ? ["fault sip.no-ack"] : []))
         #expect((talk.finding(.sipRefused) != nil) == reason.contains("488"))
     }
+
+    @Test(
+        "answers from another port than asked are told as such; taken at once they are nobody's fault", arguments: [true, false])
+    func otherPort(isLost: Bool) throws {
+        var talk = Talk()
+        let register = talk.register(1)
+        for turn in 0..<(isLost ? 5 : 1) {
+            talk.up(Double(turn), register)
+            talk.down(Double(turn) + 0.02, talk.challenge(to: register, nonce: "n\(turn)"), from: Endpoint("203.0.113.10:5062")!)
+        }
+        if !isLost {
+            let second = talk.register(2, nonce: "n0")
+            talk.up(1, second)
+            talk.down(1.1, talk.response(200, to: second), from: Endpoint("203.0.113.10:5062")!)
+        }
+        talk.later(60)
+        #expect(talk.accusations().filter { !$0.contains("capture") } == (isLost ? ["fault sip.retransmit"] : []))
+        if isLost { #expect(talk.finding(.sipRetransmit)?.summary.contains("from port 5062 instead of 5060") == true) }
+    }
 }
