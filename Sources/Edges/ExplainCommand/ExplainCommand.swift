@@ -16,7 +16,8 @@ public struct ExplainCommand: ParsableCommand {
             3 there is nothing to judge (no SIP, or nothing passes the filter), 64 wrong usage.
             """)
 
-    @Argument(help: "Captures or logs; \"-\" for standard input.") var files: [String] = []
+    @Argument(help: "Captures or logs; \"-\" for standard input; a folder: each file below it judged by itself, one line each.")
+    var files: [String] = []
     @Option(name: .shortAndLong, help: "Listen on a network interface (or \"any\") until Ctrl-C, then report.")
     var interface: String?
     @Option(help: ArgumentHelp("Take HEPv3 from capture agents over UDP and TCP, then report.", valueName: "[address:]port"))

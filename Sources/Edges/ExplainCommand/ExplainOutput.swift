@@ -71,7 +71,7 @@ struct ExplainOutput {
         return true
     }
 
-    private static func write(_ text: String, toFile path: String) -> Bool {
+    static func write(_ text: String, toFile path: String) -> Bool {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
             complain("\(path) cannot be written: \(String(cString: strerror(errno)))")

@@ -33,6 +33,7 @@ struct ExplainRun {
 
     func execute(_ output: ExplainOutput) -> ExplainStatus {
         do throws(InputError) {
+            if files.contains(where: FolderRun.isFolder) { return FolderRun(run: self, output: output).execute() }
             return try files.isEmpty ? live(output) : read(output)
         } catch {
             ExplainOutput.complain("\(error)")
@@ -78,8 +79,7 @@ struct ExplainRun {
     }
 
     /// Feeds one input to the analyzer. False: it is nothing that is read here.
-    private static func read(_ source: consuming ByteSource, _ index: Int, _ analyzer: inout Analyzer) throws(InputError) -> Bool
-    {
+    static func read(_ source: consuming ByteSource, _ index: Int, _ analyzer: inout Analyzer) throws(InputError) -> Bool {
         let vantage = Vantage(UInt16(index))
         let name = source.name
         let size = source.size
@@ -183,5 +183,5 @@ struct ExplainRun {
         return output.show(analyzer.finish(), filter, copies)
     }
 
-    private var options: AnalysisOptions { AnalysisOptions(passwords: passwords, hash: RecheckHash.all) }
+    var options: AnalysisOptions { AnalysisOptions(passwords: passwords, hash: RecheckHash.all) }
 }

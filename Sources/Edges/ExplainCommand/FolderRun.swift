@@ -1,0 +1,119 @@
+import Analysis
+import Base
+import CaptureInput
+import ExplainReport
+import Glibc
+import ReportText
+import TerminalEdge
+
+/// A folder is many cases: each file below it is judged by itself, the worst is told first.
+struct FolderRun {
+    /// Files judged in one run.
+    static let mostFiles = 10_000
+    private static let deepest = 16
+
+    let run: ExplainRun
+    let output: ExplainOutput
+
+    static func isFolder(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+
+    func execute() -> ExplainStatus {
+        var paths: [String] = []
+        for file in run.files { Self.collect(file, 0, into: &paths) }
+        if paths.count >= Self.mostFiles { ExplainOutput.complain("more than \(Self.mostFiles) files: the rest is left out") }
+        if output.pcap != nil { ExplainOutput.complain("--pcap writes no excerpt of a folder: name the file") }
+        if let folder = output.html, mkdir(folder, 0o755) != 0, errno != EEXIST {
+            ExplainOutput.complain("\(folder) cannot be made: \(String(cString: strerror(errno)))")
+            return .unread
+        }
+        var redactor = output.isRedacted ? Redactor(entropy: Entropy(seed: (0..<32).map { _ in UInt8.random(in: 0...255) })) : nil
+        var lines: [CaseLine] = []
+        var isWritten = true
+        for (number, path) in paths.enumerated() {
+            let name = redactor == nil ? path : "file-\(number + 1)"
+            do throws(InputError) {
+                let (whole, isUnread) = try judge(path)
+                var result = run.filter.settled(for: whole).filtered(whole)
+                if redactor != nil {
+                    if result.emptiedBy != nil { result.emptiedBy = "the filter" }
+                    result = redactor!.redact(result)
+                }
+                var line = CaseLine(name: name, result: result, isUnread: isUnread)
+                if let folder = output.html {
+                    line.page = "\(number + 1).html"
+                    isWritten =
+                        ExplainOutput.write(ExplainPage(result, title: name).html, toFile: "\(folder)/\(number + 1).html")
+                        && isWritten
+                }
+                lines.append(line)
+            } catch {
+                lines.append(CaseLine(unread: name, redactor == nil ? "\(error)" : "It could not be opened."))
+            }
+        }
+        let order = lines.indices.sorted { (lines[$0].standing, $0) < (lines[$1].standing, $1) }
+        lines = order.map { lines[$0] }
+        if let folder = output.html {
+            isWritten =
+                ExplainOutput.write(CaseLine.index(lines, title: "\(lines.count) files"), toFile: "\(folder)/index.html")
+                && isWritten
+        }
+        if output.isJSON {
+            for line in lines { ExplainOutput.write(line.json.text + "\n", to: STDOUT_FILENO) }
+        } else {
+            ExplainOutput.write(CaseLine.table(lines, Terminal.style(noColor: output.isPlain)), to: STDOUT_FILENO)
+        }
+        return isWritten ? Self.status(lines) : .unread
+    }
+
+    private static func status(_ lines: [CaseLine]) -> ExplainStatus {
+        if lines.contains(where: { $0.standing <= .risk }) { return .accuses }
+        if lines.contains(where: { $0.standing == .unread }) { return .unread }
+        return lines.contains { $0.standing == .healthy || $0.standing == .failed } ? .clean : .nothing
+    }
+
+    private func judge(_ path: String) throws(InputError) -> (AnalysisResult, isUnread: Bool) {
+        let source = try ByteSource(path: path)
+        let kind: SourceSummary.Kind = source.kind == .textLog ? .log : .capture
+        var analyzer = Analyzer(sources: [SourceSummary(name: source.name, kind: kind)], options: run.options)
+        do throws(InputError) {
+            let isRead = try ExplainRun.read(source, 0, &analyzer)
+            return (analyzer.finish(), !isRead)
+        } catch {
+            analyzer.blind(Blindness(.truncatedFile, "\(error)"), in: Vantage(0))
+            return (analyzer.finish(), true)
+        }
+    }
+
+    /// Regular files below, by name; hidden ones and what links lead to are left alone.
+    private static func collect(_ path: String, _ depth: Int, into paths: inout [String]) {
+        guard isFolder(path) else {
+            if paths.count < mostFiles { paths.append(path) }
+            return
+        }
+        guard depth < deepest, let folder = opendir(path) else {
+            ExplainOutput.complain("\(path) cannot be listed: \(depth < deepest ? String(cString: strerror(errno)) : "too deep")")
+            return
+        }
+        var names: [String] = []
+        while let entry = readdir(folder) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if !name.hasPrefix(".") { names.append(name) }
+        }
+        closedir(folder)
+        for name in names.sorted() {
+            let below = path.hasSuffix("/") ? path + name : "\(path)/\(name)"
+            var status = stat()
+            guard lstat(below, &status) == 0 else { continue }
+            switch status.st_mode & S_IFMT {
+            case S_IFDIR: collect(below, depth + 1, into: &paths)
+            case S_IFREG: if paths.count < mostFiles { paths.append(below) }
+            default: break
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+import Analysis
+import ReportText
+
+/// One of many inputs, judged by itself: what a folder's table and index page show of it.
+public struct CaseLine: Sendable {
+    /// Worst first.
+    public enum Standing: Int, Comparable, Sendable {
+        case fault, risk, failed, unread, nothing, healthy
+
+        public static func < (a: Standing, b: Standing) -> Bool { a.rawValue < b.rawValue }
+
+        /// One word, as in JSON.
+        public var word: String {
+            switch self {
+            case .fault: "fault"
+            case .risk: "risk"
+            case .failed: "failed"
+            case .unread: "unread"
+            case .nothing: "nothing"
+            case .healthy: "healthy"
+            }
+        }
+    }
+
+    public var name: String
+    public var standing: Standing
+    public var verdict: String
+    /// Names of the findings that accuse, each once, the worst first.
+    public var findings: [String]
+    /// Where its own page lies, relative to the index; nil where there is none.
+    public var page: String?
+
+    /// `isUnread`: it, or a part of it, could not be read.
+    public init(name: String, result: AnalysisResult, isUnread: Bool) {
+        self.name = name
+        verdict = result.verdict
+        var names: [String] = []
+        for finding in result.findings
+        where finding.severity.accuses && finding.name != .captureBlind && !names.contains(finding.name.rawValue) {
+            names.append(finding.name.rawValue)
+        }
+        findings = names
+        let accusing = result.findings.filter { $0.severity.accuses && $0.name != .captureBlind }
+        standing =
+            accusing.contains { $0.severity == .fault }
+            ? .fault
+            : !accusing.isEmpty
+                ? .risk : isUnread ? .unread : result.hasFailures ? .failed : result.hasSubject ? .healthy : .nothing
+    }
+
+    public init(unread name: String, _ reason: String) {
+        self.name = name
+        standing = .unread
+        verdict = reason
+        findings = []
+    }
+
+    public var json: JSONValue {
+        .object([
+            ("file", .string(name)), ("standing", .string(standing.word)), ("verdict", .string(verdict)),
+            ("findings", .array(findings.map { .string($0) })),
+        ])
+    }
+
+    /// `✗ fault    name: verdict`, one line each, after a line that counts.
+    public static func table(_ lines: [CaseLine], _ style: ReportStyle) -> String {
+        var counts: [Standing: Int] = [:]
+        for line in lines { counts[line.standing, default: 0] += 1 }
+        let words = counts.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key.word)" }.joined(separator: ", ")
+        var text =
+            style.paint(
+                "\(lines.count) \(lines.count == 1 ? "file" : "files"), each judged by itself: \(words.isEmpty ? "none" : words).",
+                .strong) + "\n\n"
+        for line in lines {
+            let (sign, tone): (String, ReportTone) =
+                switch line.standing {
+                case .fault: ("✗", .bad)
+                case .risk, .failed, .unread: ("!", .warning)
+                case .nothing: ("·", .dim)
+                case .healthy: ("✓", .good)
+                }
+            let word = line.standing.word.padding(toLength: 8)
+            text += style.paint("\(sign) \(word)", tone) + printable("\(line.name): \(line.verdict)") + "\n"
+        }
+        return text
+    }
+
+    /// A page that lists them, with links to their own pages.
+    public static func index(_ lines: [CaseLine], title: String) -> String {
+        var page = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+        page +=
+            "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\">"
+        page +=
+            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">"
+        page +=
+            "<link rel=\"icon\" href=\"data:,\"><title>\(HTML.escaped(title))</title><style>\(ExplainPage.style)</style></head><body>\n"
+        page += "<header>" + HTML.element("h1", nil, HTML.escaped(title)) + "</header><main>\n"
+        for line in lines {
+            let tone = line.standing == .fault ? "fault" : line.standing == .healthy ? "good" : "risk"
+            let name = HTML.escaped(line.name)
+            let head = line.page.map { "<a href=\"\(HTML.escaped($0))\">\(name)</a>" } ?? name
+            page += "<section><h3>\(head) <small>\(line.standing.word)</small></h3>"
+            page += "<div class=\"verdict \(tone)\"><p>\(HTML.escaped(line.verdict))</p></div></section>\n"
+        }
+        return page + "</main>\n<footer>Made by pinhole explain.</footer></body></html>\n"
+    }
+}
+
+extension String {
+    fileprivate func padding(toLength length: Int) -> String { self + String(repeating: " ", count: max(0, length - count)) }
+}
