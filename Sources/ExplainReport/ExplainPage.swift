@@ -45,7 +45,9 @@ public struct ExplainPage: Sendable {
 
     private func header(_ sections: [(name: String, heading: String)]) -> String {
         let accusing = result.findings.filter { $0.severity.accuses }
-        let tone = accusing.contains { $0.severity == .fault } ? "fault" : accusing.isEmpty && !result.hasFailures && result.hasSubject ? "good" : "risk"
+        let tone =
+            accusing.contains { $0.severity == .fault }
+            ? "fault" : accusing.isEmpty && !result.hasFailures && result.hasSubject ? "good" : "risk"
         var text = "<header>" + HTML.element("h1", nil, HTML.escaped(title))
         text += "<div class=\"verdict \(tone)\">" + HTML.element("p", "says", HTML.escaped(result.verdict))
         if let remedy = (accusing.first { $0.name != .captureBlind } ?? accusing.first)?.remedies.first {
