@@ -52,8 +52,12 @@ extension Judge {
         if !c.dialog.progress.contains(.bothWays), c.steps.contains(where: { $0.record.marks.contains(.retransmission) }) {
             return
         }
+        // A farm may answer from another address than was asked.
+        let isAnswered = c.steps.contains { answer in
+            !answer.isRequest && answer.branch != 0 && c.steps.contains { $0.isRequest && $0.branch == answer.branch }
+        }
         var tally = oneWay[c.dialog.vantage.index] ?? (0, 0)
-        if c.dialog.progress.contains(.bothWays) { tally.both += 1 } else { tally.one += 1 }
+        if c.dialog.progress.contains(.bothWays) || isAnswered { tally.both += 1 } else { tally.one += 1 }
         oneWay[c.dialog.vantage.index] = tally
     }
 

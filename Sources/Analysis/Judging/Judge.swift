@@ -67,6 +67,7 @@ struct Judge: Sendable {
         transactions(&c, table)
         if c.dialog.kind == .call { descriptions(&c, table) }
         if isFinal { staleInWords(&c, table) }
+        if isFinal { flapping(&c, table) }
         if isFinal { byeReason(&c, table) }
         if isFinal { refused(&c, table) }
         table.dialogs[number].reported = c.dialog.reported

@@ -27,6 +27,7 @@ public enum FindingName: String, Hashable, Sendable, CaseIterable, Comparable {
     case sipRefused = "sip.refused"
     case tcpRefused = "tcp.refused"
     case tcpUnanswered = "tcp.unanswered"
+    case regFlapping = "reg.flapping"
 
     /// The order of declaration, which is that of the documentation.
     public static func < (a: FindingName, b: FindingName) -> Bool { a.rank < b.rank }

@@ -95,7 +95,15 @@ struct ExplainRun {
         case .hep:
             analyzer.blind(try hepFile(source, index, &analyzer, &progress), in: vantage)
         case .textLog:
-            try log(source, index, &analyzer, &progress)
+            if try log(source, index, &analyzer, &progress) {
+                analyzer.blind(
+                    Blindness(
+                        .undecoded,
+                        "\(name) is a dissection (tshark -V, or Wireshark's packet details as text): it holds no packets. Give the capture itself."
+                    ),
+                    in: vantage)
+                return false
+            }
         case .empty:
             analyzer.blind(Blindness(.undecoded, "\(name) is empty."), in: vantage)
         case .gzip, .unknown:
@@ -126,9 +134,10 @@ struct ExplainRun {
         return decoder.notes
     }
 
+    /// True: it is no log but packet details in words.
     private static func log(
         _ source: consuming ByteSource, _ index: Int, _ analyzer: inout Analyzer, _ progress: inout ProgressLine
-    ) throws(InputError) {
+    ) throws(InputError) -> Bool {
         var reader = LogReader()
         var buffer = [UInt8](repeating: 0, count: 256 << 10)
         while true {
@@ -140,6 +149,7 @@ struct ExplainRun {
         }
         reader.finish()
         while let item = reader.nextItem() { analyzer.observe(item, file: index) }
+        return reader.isDissection
     }
 
     private static func read(_ source: inout ByteSource, into buffer: inout [UInt8]) throws(InputError) -> Int {

@@ -41,6 +41,8 @@ public struct LogReader: Sendable {
     private var headTime: LoggedTime?
     /// A packet as `tcpdump -X` prints it, in hexadecimal.
     private var dump: [UInt8] = []
+    /// The text is `tshark -V`'s dissection: packets told in words, field by field, without their octets.
+    public private(set) var isDissection = false
     /// Lines read so far.
     public private(set) var lines = 0
 
@@ -256,6 +258,7 @@ public struct LogReader: Sendable {
                 return
             }
         }
+        if lines <= 40, line.starts(with: "Frame "), line.contains(text: " bytes on wire") { isDissection = true }
         if let rest = LogMessageBuilder.afterClosingDashes(line, atLeast: isTypographic ? 3 : 6) {
             // The end of a message that ended before: text was put between.
             if !rest.isBlank { process(rest) }
