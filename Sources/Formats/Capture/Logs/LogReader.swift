@@ -330,24 +330,6 @@ public struct LogReader: Sendable {
         return LogFraming(line, from: Self.pastQuote(line, marks.start), &trial) != nil
     }
 
-    /// Mails and forums quote with `> `.
-    private static func pastQuote(_ line: [UInt8], _ start: Int) -> Int {
-        var at = start
-        while at < line.count, line[at] == 0x3e || line[at] == 0x20 { at += 1 }
-        return at
-    }
-
-    private static func isBareStart(_ line: [UInt8], from start: Int) -> Bool {
-        let at = pastQuote(line, start)
-        guard line.count - at >= 12, line.contains(text: "SIP/2.0") else { return false }
-        let text = Array(line[at...].reversed().drop { $0 == 0x20 }.reversed()) + [13, 10]
-        let isStatus = text.starts(with: "SIP/2.0 ")
-        guard isStatus || text.dropLast(2).suffix(8).elementsEqual(" SIP/2.0".utf8) else { return false }
-        // A sentence may end like a request: methods are written in capitals.
-        guard isStatus || text.prefix(while: { $0 != 0x20 }).allSatisfy({ !(0x61...0x7a).contains($0) }) else { return false }
-        return text.withUnsafeBytes { SIPStart.isStart($0) }
-    }
-
     private mutating func open(_ framing: LogFraming, _ marks: LogLine) {
         builder = LogMessageBuilder(framing, line: lines, isTypographic: isTypographic, hasEntities: hasEntities)
         state = .message(framing.time ?? marks.time ?? announced.flatMap { $0.line == lines - 1 ? $0.time : nil } ?? headTime)
