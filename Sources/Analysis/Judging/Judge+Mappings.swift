@@ -254,7 +254,7 @@ extension Judge {
         let idle = Int64(pending.idle) * 1_000_000
         let lost = record(of: pending.place, in: pending.dialog, table)
         let server = c.server(step, table)
-        guard claimFor(.natMappingExpired, &c) else { return }
+        guard !wasReported(.natMappingExpired, c), claim(.natMappingExpired, .fault, &c) else { return }
         let key = FindingMerger.Key(
             name: .natMappingExpired, severity: .fault, variant: hash(c.dialog.from), server: server.address,
             vantage: c.dialog.vantage)
@@ -348,13 +348,5 @@ extension Judge {
                     Remedy(.router, "Raise the router's UDP timeout to 300 s."),
                 ], subject: Self.subject(c, step, table))
         }
-    }
-
-    private mutating func claimFor(_ name: FindingName, _ c: inout DialogCase) -> Bool {
-        guard !wasReported(name, c) else { return false }
-        let place = UInt64(FindingName.allCases.firstIndex(of: name) ?? 0) * 2
-        c.dialog.reported |= 3 << place
-        c.dialog.progress.insert(.accused)
-        return true
     }
 }

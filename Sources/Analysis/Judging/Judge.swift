@@ -104,24 +104,13 @@ struct Judge: Sendable {
                 dialogs: [c.number], finding: finding))
     }
 
-    private func claim(_ name: FindingName, _ severity: Severity, _ c: inout DialogCase) -> Bool {
-        let place = UInt64(FindingName.allCases.firstIndex(of: name) ?? 0) * 2
-        let level: UInt64 =
-            switch severity {
-            case .fault: 3
-            case .risk: 2
-            case .note: 1
-            }
-        guard c.dialog.reported >> place & 3 < level else { return false }
-        c.dialog.reported |= level << place
+    func claim(_ name: FindingName, _ severity: Severity, _ c: inout DialogCase) -> Bool {
+        guard c.dialog.reported.raise(name, to: severity) else { return false }
         if severity.accuses { c.dialog.progress.insert(.accused) }
         return true
     }
 
-    func wasReported(_ name: FindingName, _ c: DialogCase) -> Bool {
-        let place = UInt64(FindingName.allCases.firstIndex(of: name) ?? 0) * 2
-        return c.dialog.reported >> place & 3 >= 2
-    }
+    func wasReported(_ name: FindingName, _ c: DialogCase) -> Bool { c.dialog.reported.accuses(name) }
 
     static func subject(_ c: DialogCase, _ step: Step, _ table: SignallingTable) -> FindingSubject {
         let (client, server) = (c.client(step, table), c.server(step, table))

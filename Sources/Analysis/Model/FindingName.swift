@@ -32,7 +32,9 @@ public enum FindingName: String, Hashable, Sendable, CaseIterable, Comparable {
     /// The order of declaration, which is that of the documentation.
     public static func < (a: FindingName, b: FindingName) -> Bool { a.rank < b.rank }
 
-    private var rank: Int { Self.allCases.firstIndex(of: self) ?? 0 }
+    var rank: Int { Self.ranks[self] ?? 0 }
+
+    private static let ranks = Dictionary(uniqueKeysWithValues: allCases.enumerated().map { ($1, $0) })
 }
 
 /// How bad a finding is. Only faults and risks accuse.

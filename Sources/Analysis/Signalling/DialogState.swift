@@ -68,8 +68,7 @@ struct DialogState: Sendable {
     /// Indices into the names of programs; 0 for unknown.
     var clientProgram: UInt16 = 0
     var serverProgram: UInt16 = 0
-    /// Two bits a finding: how bad it was when reported.
-    var reported: UInt64 = 0
+    var reported = ReportedFindings()
 
     var callID: ArraySlice<UInt8> { text[0..<Int(callIDLength)] }
     var from: ArraySlice<UInt8> { text[Int(callIDLength)..<(Int(callIDLength) + Int(fromLength))] }
