@@ -4,9 +4,11 @@ import Capture
 extension Analyzer {
     /// A stretch of a capture, in order of its frames. `file`: the source's index.
     public mutating func observe(_ batch: borrowing PayloadBatch, file: Int) {
-        let file = UInt16(clamping: file)
+        let whole = UInt16(clamping: file)
+        let isSplit = file < splits.count && splits[file] != nil
         for index in batch.records.indices {
             let record = batch.records[index]
+            let file = isSplit ? side(whole, record.source, record.destination) : whole
             switch record.content {
             case .rtp, .rtcp:
                 if record.content == .rtp { table.counts.rtp += 1 } else { table.counts.rtcp += 1 }
@@ -30,8 +32,18 @@ extension Analyzer {
                 table.counts.other += 1
             }
         }
-        for event in batch.streamEvents { connections.event(event, file: file) }
-        for index in batch.icmp.indices { icmp(batch.icmp[index], file) }
+        for event in batch.streamEvents { connections.event(event, file: side(whole, event.flow.source, event.flow.destination)) }
+        for index in batch.icmp.indices {
+            // The datagram that it quotes has been where the error is seen.
+            let record = batch.icmp[index]
+            icmp(record, record.quoted.map { side(whole, $0.source, $0.destination) } ?? whole)
+        }
+    }
+
+    /// The source that something belongs to, where one file shows both sides of a router.
+    func side(_ file: UInt16, _ source: PackedAddress, _ destination: PackedAddress) -> UInt16 {
+        guard Int(file) < splits.count, let (split, outside) = splits[Int(file)] else { return file }
+        return split.isInside(source, destination) ? file : outside
     }
 
     private func envelope(_ record: PayloadRecord, _ file: UInt16) -> Envelope {
@@ -63,5 +75,9 @@ extension Analyzer {
         sources[index].first = notes.firstTime.map { Instant(nanoseconds: $0) }
         sources[index].last = notes.lastTime.map { Instant(nanoseconds: $0) }
         sources[index].blindness += Blindness.from(notes)
+        for other in sources.indices where sources[other].holder == index {
+            (sources[other].frames, sources[other].first, sources[other].last) =
+                (sources[index].frames, sources[index].first, sources[index].last)
+        }
     }
 }

@@ -5,6 +5,11 @@ import SIP
 extension Analyzer {
     /// One thing seen live, told by a trace or read from a log.
     public mutating func observe(_ observation: Observation) {
+        var observation = observation
+        if let source = observation.source, let destination = observation.destination, case .sip = observation.what {
+            observation.place.file = side(
+                observation.place.file, PackedAddress(source.address), PackedAddress(destination.address))
+        }
         var envelope = Envelope(
             place: observation.place, time: Envelope.known(observation.time),
             source: observation.source.map { PackedEndpoint($0) } ?? .unknown,

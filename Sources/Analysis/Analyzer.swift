@@ -20,6 +20,10 @@ public struct Analyzer: Sendable {
     var media = MediaAnalysis()
     /// Only with two sources or more.
     var sides: SideMatching?
+    /// By source: of those that show both sides of a router, how they are split, and the number of what is the outside.
+    var splits: [(split: SideSplit, outside: UInt16)?]
+    /// By source; looks for such.
+    var scouts: [TranslationScout]
     var table = SignallingTable(textCapacity: Analyzer.textWindow)
     var judge: Judge
     var devices = DeviceLedger()
@@ -37,6 +41,33 @@ public struct Analyzer: Sendable {
         self.options = options
         judge = Judge(options: options)
         sides = sources.count > 1 ? SideMatching() : nil
+        splits = Array(repeating: nil, count: sources.count)
+        scouts = Array(repeating: TranslationScout(), count: sources.count)
+    }
+
+    /// For reading the same sources once more, where some turned out to show both sides of a router in one: these are split then, and what
+    /// lies outside becomes a source of its own behind the others. nil: nothing needs that.
+    public func splitting() -> Analyzer? {
+        let found = scouts.map(\.split)
+        guard found.contains(where: { $0 != nil }) else { return nil }
+        var split = sources.map { SourceSummary(name: $0.name, kind: $0.kind) }
+        var numbers: [(SideSplit, UInt16)?] = []
+        for (index, side) in found.enumerated() {
+            guard let side, split.count < SideMatching.mostSources else {
+                numbers.append(nil)
+                continue
+            }
+            numbers.append((side, UInt16(split.count)))
+            var other = split[index]
+            split[index].side = .inside
+            other.side = .outside
+            other.holder = index
+            split.append(other)
+        }
+        var again = Analyzer(sources: split, options: options)
+        again.splits = numbers + Array(repeating: nil, count: split.count - numbers.count)
+        again.scouts = []
+        return again
     }
 
     /// What a source turned out not to show.
@@ -59,6 +90,10 @@ public struct Analyzer: Sendable {
         }
         connections.speaks(envelope.source.address)
         guard let (dialog, index) = filed else { return }
+        let source = Int(envelope.place.file)
+        if envelope.place.kind != .live, source < scouts.count {
+            scouts[source].message(table.steps[Int(index)], table.endpoints)
+        }
         if envelope.isStream {
             connections.message(
                 from: envelope.source, to: envelope.destination, dialog: dialog, place: envelope.place, isRequest: facts.isRequest

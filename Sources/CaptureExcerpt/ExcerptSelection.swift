@@ -38,11 +38,12 @@ public struct ExcerptSelection: Sendable {
         // One finding may stand for several dialogs: its evidence is of the first, which may not be among the chosen.
         for finding in findings where finding.severity.accuses || !filter.isEmpty {
             guard finding.subject.dialogs.allSatisfy(chosen.contains) else { continue }
-            for evidence in finding.evidence where evidence.place.kind == .frame && Int(evidence.place.file) == file {
+            for evidence in finding.evidence
+            where evidence.place.kind == .frame && result.holder(of: evidence.place.vantage) == file {
                 frames.insert(UInt64(evidence.place.number))
             }
         }
-        for stream in result.streams where Int(stream.vantage.index) == file {
+        for stream in result.streams where result.holder(of: stream.vantage) == file {
             if let dialog = stream.dialog, chosen.contains(dialog) { add(stream) }
         }
     }
@@ -52,7 +53,7 @@ public struct ExcerptSelection: Sendable {
     private mutating func add(_ dialog: DialogSummary, _ result: AnalysisResult, _ file: Int) {
         for index in result.recordIndices(of: dialog) {
             let record = result.records[index]
-            guard Int(record.place.file) == file, record.place.kind == .frame else { continue }
+            guard result.holder(of: record.place.vantage) == file, record.place.kind == .frame else { continue }
             frames.insert(UInt64(record.place.number))
             guard let source = result.endpoint(record.source), let destination = result.endpoint(record.destination) else {
                 continue

@@ -47,6 +47,7 @@ public struct ExplainJSON: Sendable {
     private func source(_ source: SourceSummary) -> JSONValue {
         .object([
             ("name", .string(source.name)), ("kind", .string(source.kind.rawValue)), ("frames", .integer(source.frames)),
+            ("side", source.side.map { .string($0.rawValue) } ?? .null),
             ("first", Self.time(source.first)), ("last", Self.time(source.last)),
             (
                 "blindness",

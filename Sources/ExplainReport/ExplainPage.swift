@@ -65,7 +65,7 @@ public struct ExplainPage: Sendable {
             text += "<a class=\"chip\" href=\"#\(section.name)\">\(HTML.escaped(section.heading))</a>"
         }
         text += "</p>\n<div class=\"sources\">"
-        for (index, source) in result.sources.enumerated() {
+        for (index, source) in result.sources.enumerated() where source.holder == nil {
             text += HTML.element("p", nil, HTML.escaped(ExplainWords.source(source)))
             let spots = ExplainWords.blindSpots(of: index, result)
             if !spots.isEmpty {

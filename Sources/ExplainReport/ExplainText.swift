@@ -66,7 +66,7 @@ public struct ExplainText: Sendable {
 
     private func sources(_ style: ReportStyle) -> String {
         var text = ""
-        for (index, source) in result.sources.enumerated() {
+        for (index, source) in result.sources.enumerated() where source.holder == nil {
             for line in wrapped(printable(ExplainWords.source(source)), to: style.width) {
                 text += style.paint(line, .dim) + "\n"
             }

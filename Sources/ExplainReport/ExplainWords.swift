@@ -46,6 +46,7 @@ enum ExplainWords {
         if let first = source.first, let last = source.last {
             text += ", \(CalendarTime(first)) UTC, \(duration(last - first)) long"
         }
+        if source.side == .inside { text += "; it shows both sides of a router, which are told apart as two captures" }
         return text
     }
 
@@ -79,14 +80,17 @@ enum ExplainWords {
     /// The last component of a path.
     static func fileName(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
 
+    /// What a vantage is called: `router.pcap`, `router.pcap (outside)`.
     static func place(of vantage: Vantage, _ result: AnalysisResult) -> String {
-        Int(vantage.index) < result.sources.count ? fileName(result.sources[Int(vantage.index)].name) : "source \(vantage.index)"
+        guard Int(vantage.index) < result.sources.count else { return "source \(vantage.index)" }
+        let source = result.sources[Int(vantage.index)]
+        return fileName(source.name) + (source.side.map { " (\($0.rawValue))" } ?? "")
     }
 
     /// `frame 12`, with the file's name where there are several.
     static func place(_ place: EvidencePlace, _ result: AnalysisResult) -> String {
         guard result.sources.count > 1, Int(place.file) < result.sources.count else { return "\(place)" }
-        return "\(fileName(result.sources[Int(place.file)].name)) \(place)"
+        return "\(Self.place(of: place.vantage, result)) \(place)"
     }
 
     /// An address that a log had left out is not told.

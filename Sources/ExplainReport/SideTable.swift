@@ -35,10 +35,7 @@ struct SideTable {
         return text + "\n"
     }
 
-    private func name(_ vantage: Vantage) -> String {
-        Int(vantage.index) < result.sources.count
-            ? ExplainWords.fileName(result.sources[Int(vantage.index)].name) : "source \(vantage.index)"
-    }
+    private func name(_ vantage: Vantage) -> String { ExplainWords.place(of: vantage, result) }
 
     private func heading(_ side: SideComparison) -> String {
         let what =

@@ -81,6 +81,12 @@ public struct AnalysisResult: Sendable {
             status: record.status, marks: record.marks, fields: bytes.map { MessageExcerpt.fields($0) } ?? [])
     }
 
+    /// The index of the source in whose file the packets of a vantage lie.
+    public func holder(of vantage: Vantage) -> Int {
+        let index = Int(vantage.index)
+        return sources.indices.contains(index) ? sources[index].holder ?? index : index
+    }
+
     public func endpoint(_ index: UInt32) -> Endpoint? {
         index < UInt32(endpoints.count) ? endpoints[Int(index)] : nil
     }
@@ -98,6 +104,12 @@ public struct SourceSummary: Hashable, Sendable {
     public var last: Instant?
     /// What could not be read, a sentence each; becomes `capture.blind`.
     public var blindness: [Blindness]
+    /// Which side of a router it shows, where one file shows both.
+    public var side: Side?
+    /// The index of the source in whose file its packets lie; nil: its own.
+    public var holder: Int?
+
+    public enum Side: String, Hashable, Sendable { case inside, outside }
 
     public init(
         name: String, kind: Kind, frames: Int = 0, first: Instant? = nil, last: Instant? = nil, blindness: [Blindness] = []

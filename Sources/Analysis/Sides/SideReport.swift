@@ -161,10 +161,12 @@ struct SideReport {
         guard let comparison, let first = accused.first else { return nil }
         let broken = accused.first { $0.difference.breaks != nil }
         let names = comparison.fields.filter { $0.field != .layout }.map(\.field)
-        let between = translation.map { "\($0.0.address) inside, \($0.1.address) outside" }
+        let router =
+            translation.map { "The router that translates \($0.0.address) to \($0.1.address)" }
+            ?? "The box between the two captures"
         let crossed = accused.reduce(0) { $0 + $1.difference.changes.count }
         var summary =
-            "The box between the two captures\(between.map { " (\($0))" } ?? "") rewrites SIP: \(accused.count) of "
+            "\(router) rewrites SIP: \(accused.count) of "
             + "\(comparison.matchedMessages) messages left it with other bytes than they came with, in \(Self.list(names))."
         if let breaks = broken?.difference.breaks { summary += " It broke them: \(breaks)." }
         var details: [String] = []

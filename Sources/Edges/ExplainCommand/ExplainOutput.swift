@@ -31,7 +31,7 @@ struct ExplainOutput {
         if redactor != nil { result = redactor!.redact(result) }
         if let pcap { isWritten = PcapExport(path: pcap, filter: filter).write(whole, copies, &redactor) }
         if let html {
-            let title = result.sources.map { Self.fileName($0.name) }.joined(separator: ", ")
+            let title = result.sources.filter { $0.holder == nil }.map { Self.fileName($0.name) }.joined(separator: ", ")
             isWritten = Self.write(ExplainPage(result, title: title).html, toFile: html) && isWritten
         }
         if isJSON {

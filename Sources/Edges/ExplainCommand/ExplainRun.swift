@@ -21,12 +21,16 @@ struct ExplainRun {
         let name: String
         let kind: SourceSummary.Kind
         var source: ByteSource?
+        /// For the excerpt.
         let copy: ByteCopy?
+        /// For reading it once more; nil for a pipe.
+        let second: ByteCopy?
 
         init(_ source: consuming ByteSource, copy: ByteCopy?) {
             name = source.name
             kind = source.kind == .textLog ? .log : .capture
             self.copy = copy
+            second = source.copy()
             self.source = consume source
         }
     }
@@ -66,8 +70,22 @@ struct ExplainRun {
                 isUnread = true
             }
         }
+        if !isUnread { Self.split(&analyzer, inputs.map(\.second)) }
         let status = output.show(analyzer.finish(), filter, inputs.map(\.copy))
         return isUnread ? .unread : status
+    }
+
+    /// Reads all once more where a capture turned out to show both sides of a router, which are told apart then.
+    static func split(_ analyzer: inout Analyzer, _ copies: [ByteCopy?]) {
+        guard var again = analyzer.splitting() else { return }
+        for (index, copy) in copies.enumerated() {
+            do throws(InputError) {
+                guard let source = try copy?.open(), try read(source, index, &again) else { return }
+            } catch {
+                return
+            }
+        }
+        analyzer = again
     }
 
     private func open(_ path: String) throws(InputError) -> Input {

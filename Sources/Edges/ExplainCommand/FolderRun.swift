@@ -79,7 +79,9 @@ struct FolderRun {
         let kind: SourceSummary.Kind = source.kind == .textLog ? .log : .capture
         var analyzer = Analyzer(sources: [SourceSummary(name: source.name, kind: kind)], options: run.options)
         do throws(InputError) {
+            let copy = source.copy()
             let isRead = try ExplainRun.read(source, 0, &analyzer)
+            if isRead { ExplainRun.split(&analyzer, [copy]) }
             return (analyzer.finish(), !isRead)
         } catch {
             analyzer.blind(Blindness(.truncatedFile, "\(error)"), in: Vantage(0))
