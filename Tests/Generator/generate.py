@@ -2,7 +2,7 @@
 """Makes a labelled corpus of SIP and RTP captures: every fault of the documentation, what looks like it but is none, and much
 that is healthy.
 
-    generate.py OUTDIR [--seed N] [--variants N] [--only FINDING]
+    generate.py OUTDIR [--seed N] [--variants N] [--world N] [--only FINDING]
 
 Writes captures, text logs and `labels.json` into OUTDIR. The same arguments give the same octets. Python's standard library
 alone; written from the RFCs and from what programs are seen to send, not from what the analyser looks for.
@@ -14,6 +14,7 @@ import random
 import zlib
 
 import auth
+import everyday
 import healthy
 import logs
 import media    # noqa: F401  (its scenes enter the list)
@@ -44,6 +45,7 @@ def main():
     parser.add_argument('out')
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--variants', type=int, default=24)
+    parser.add_argument('--world', type=int, default=12, help='variants of each story of the world')
     parser.add_argument('--only', default='')
     options = parser.parse_args()
     os.makedirs(options.out, exist_ok=True)
@@ -62,6 +64,10 @@ def main():
                 with open(os.path.join(options.out, file), 'wb') as f:
                     f.write(octets)
             labels.append(dict(s.label(list(made)), finding=finding, kind=kind))
+    def save(file, octets):
+        with open(os.path.join(options.out, file), 'wb') as f:
+            f.write(octets)
+    labels += everyday.write(save, options.seed, options.world, options.only)
     if not options.only:
         labels += logs.write(options.out, options.seed)
     with open(os.path.join(options.out, 'labels.json'), 'w') as f:

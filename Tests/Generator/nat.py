@@ -48,6 +48,7 @@ def port_jump(name, r, k):
         third = g.send(end + 11, g.request(nonce, nc=3), ext)
         g.answer(end + 11.03, third, 200, ext=ext)
     s.expect('nat.port-jump', g.call, 'fault')
+    s.allow('nat.register-longer-than-mapping', g.call)
     healthy.fill(s, s.now)
     late(s, s.now + 60)
     return s
@@ -230,7 +231,7 @@ def private_contact(name, r, k):
         end += 4
     if call.out and way == 0:    # nothing went back yet
         call.hang(end + 5, 'phone')
-        s.expect('nat.private-contact', call.call, 'risk')
+        s.expect('nat.private-contact', call.call, 'note')
     else:
         if way == 2 and call.out:
             invite = call.request('INVITE', 'server', call.offer('server', direction='sendrecv'))
@@ -279,7 +280,7 @@ def private_sdp(name, r, k):
     way = k % 3
     if way == 0:                 # the server latches on to what it hears
         call.talk(call.answered + .1, 5)
-        s.expect('nat.private-sdp', call.call, 'risk')
+        s.expect('nat.private-sdp', call.call, 'note')
     else:                        # the server sends where it was told
         sent = [(path.inner, call.port)]
         s.rtp('out', call.answered + .05, 6, call.phone_media(), call.server_media, call.codec)

@@ -4,7 +4,7 @@
     score.py BINARY CORPUS [--jobs N] [--only TEXT] [--markdown FILE] [--misses FILE]
 
 BINARY is called as `BINARY --json [--password user=secret ...] FILE ...` once a scene. A finding counts for a dialog when it
-names its Call-ID, or lists it among its dialogs. Recall: labelled faults that were found, accusing ones by a fault or risk.
+names its Call-ID, or lists it among its dialogs; a label may list other names that say the same, and who has to act. Recall: labelled faults that were found, accusing ones by a fault or risk.
 Precision: accusations that are labelled, or allowed beside the labelled one, of all accusations of that name. A false alarm is a
 dialog labelled healthy that any finding accuses. Exit status 1 below the aims: recall 0.99, false alarms 0.5 %.
 """
@@ -42,7 +42,8 @@ def told(result):
         about = {calls[d] for d in subject['dialogs'] if d in calls}
         if subject.get('callID'):
             about.add(subject['callID'])
-        yield finding['name'], finding['severity'], about, finding['summary']
+        actors = [remedy['actor'] for remedy in finding['remedies']]
+        yield finding['name'], finding['severity'], about, finding['summary'], actors[0] if actors else None
 
 
 class Score:
@@ -50,7 +51,7 @@ class Score:
 
     def __init__(self):
         self.names = collections.defaultdict(collections.Counter)
-        self.healthy = self.alarms = self.failed = self.scenes = 0
+        self.healthy = self.alarms = self.failed = self.scenes = self.clean = self.smeared = self.wrong = self.culprits = self.blamed = 0
         self.lines = []
         self.seconds = 0.0
 
@@ -67,24 +68,33 @@ class Score:
         wanted = collections.defaultdict(set)
         for e in scene['expected']:
             ids = set(e.get('call_ids') or [e.get('call_id')]) - {None}
-            wanted[e['finding']] |= ids
+            names = {e['finding'], *e.get('instead', ())}
+            for name in names:
+                wanted[name] |= ids
             self.names[e['finding']]['expected'] += 1
             accusing = e.get('severity') in ACCUSES
-            hits = [f for f in findings if f[0] == e['finding'] and (not ids or f[2] & ids)]
+            hits = [f for f in findings if f[0] in names and (not ids or f[2] & ids)]
             if not hits or (accusing and not any(f[1] in ACCUSES for f in hits)):
                 as_note = ' (only as a note)' if hits else ''
                 self.lines.append('MISSED %s %s: %s%s' % (e['finding'], scene['name'], sorted(ids), as_note))
             else:
                 self.names[e['finding']]['found'] += 1
-                if not accusing and any(f[1] in ACCUSES for f in hits):
+                best = next((f for f in hits if f[1] in ACCUSES), hits[0])
+                if e.get('culprit'):
+                    self.culprits += 1
+                    if best[4] not in e['culprit']:
+                        self.blamed += 1
+                        self.lines.append('CULPRIT %s %s: %s is to act, not %s' % (best[0], scene['name'], best[4], '/'.join(e['culprit'])))
+                if e.get('severity') == 'note' and any(f[1] in ACCUSES for f in hits):
                     self.names[e['finding']]['harsh'] += 1
                     self.lines.append('HARSH %s %s: labelled a note' % (e['finding'], scene['name']))
         allowed = {(a['finding'], a['call_id']) for a in scene['allowed']}
         healthy = {h['call_id'] for h in scene['healthy']}
         self.healthy += len(healthy)
-        expects_any = {e['finding'] for e in scene['expected'] if not e.get('call_id')}
+        expects_any = {n for e in scene['expected'] if not e.get('call_id') for n in (e['finding'], *e.get('instead', ()))}
         accused = set()
-        for name, severity, about, summary in findings:
+        wrong = self.wrong
+        for name, severity, about, summary, _ in findings:
             if severity not in ACCUSES or name == 'capture.blind':
                 continue
             for call in about or {None}:
@@ -94,11 +104,15 @@ class Score:
                 if call is None and (wanted[name] or name in {a for a, _ in allowed}):
                     continue
                 self.names[name]['wrong'] += 1
+                self.wrong += 1
                 where = 'healthy' if call in healthy else 'unlabelled'
                 self.lines.append('FALSE %s %s: %s (%s): %s' % (name, scene['name'], call, where, summary[:160]))
                 if call in healthy:
                     accused.add(call)
         self.alarms += len(accused)
+        if scene.get('clean', not scene['expected'] and not scene['allowed']):
+            self.clean += 1
+            self.smeared += self.wrong > wrong
 
     def table(self):
         rows = ['| finding | labelled | found | recall | accusations | wrong | precision |', '|---|---:|---:|---:|---:|---:|---:|']
@@ -110,7 +124,9 @@ class Score:
         rows.append(self.row('**all**', total))
         rate = 100 * self.alarms / self.healthy if self.healthy else 0
         rows += ['', '%d scenes, %d healthy dialogs, %d of them accused: %.2f %% false alarms. %d scenes failed. %.1f s in all.' % (
-            self.scenes, self.healthy, self.alarms, rate, self.failed, self.seconds)]
+            self.scenes, self.healthy, self.alarms, rate, self.failed, self.seconds),
+            '%d scenes in which nothing is wrong, %d with an accusation. Who has to act is labelled %d times, %d times somebody else was named.' % (
+                self.clean, self.smeared, self.culprits, self.blamed)]
         return '\n'.join(rows) + '\n'
 
     @staticmethod
