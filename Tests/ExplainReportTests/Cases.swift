@@ -2,9 +2,9 @@ import Analysis
 import Base
 import Capture
 import ExplainReport
-import Foundation
+import Fixtures
 
-/// Analyses that reports are made of: small talks written down by hand, and real captures where they are at hand.
+/// Analyses that reports are made of: small talks written down by hand, and recordings of both sides of a router.
 enum Cases {
     static let home = Endpoint("198.51.100.7:52899")!
     static let server = Endpoint("203.0.113.10:5060")!
@@ -107,41 +107,18 @@ enum Cases {
         return analyzer.finish()
     }
 
-    // MARK: Real captures
+    // MARK: Recordings
 
-    /// A folder `shared/captures` beside a folder above this one; nil where there is none.
-    static let captures: URL? = {
-        var above = URL(fileURLWithPath: #filePath)
-        while above.path != "/" {
-            above.deleteLastPathComponent()
-            for place in [above, above.deletingLastPathComponent()].map({ $0.appendingPathComponent("shared/captures") })
-            where FileManager.default.fileExists(atPath: place.path) {
-                return place
-            }
-        }
-        return nil
-    }()
-
-    /// Names of the insides of those made on both sides of a router.
-    static let pairs: [String] = {
-        guard let captures else { return [] }
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: captures.path)) ?? []
-        return names.filter { $0.hasSuffix(".inside.pcap") }.map { String($0.dropLast(12)) }.sorted()
-    }()
-
+    /// Both sides of a router, as two captures.
     static func sides(_ name: String) throws -> AnalysisResult {
-        let names = ["\(name).inside.pcap", "\(name).outside.pcap"]
-        var analyzer = Analyzer(sources: names.map { SourceSummary(name: $0, kind: .capture) })
-        for (file, name) in names.enumerated() {
-            let bytes = [UInt8](try Data(contentsOf: captures!.appendingPathComponent(name)))
+        let recording = try Recording(name)
+        let sides = [Recording.Side.inside, .outside]
+        var analyzer = Analyzer(sources: sides.map { SourceSummary(name: "\(name).\($0).pcap", kind: .capture) })
+        for (file, side) in sides.enumerated() {
             var decoder = CaptureDecoder(file: file)
             var batch = PayloadBatch(capacity: 1 << 16)
-            var at = 0
-            while at < bytes.count {
-                decoder.feed(Array(bytes[at..<min(at + 1 << 16, bytes.count)]), into: &batch)
-                analyzer.observe(batch, file: file)
-                at += 1 << 16
-            }
+            decoder.feed(recording.pcap(side), into: &batch)
+            analyzer.observe(batch, file: file)
             decoder.finish(&batch)
             analyzer.observe(batch, file: file)
             analyzer.blind(decoder.notes, in: Vantage(UInt16(file)))

@@ -1,5 +1,6 @@
 import Analysis
 import ExplainReport
+import Fixtures
 import Testing
 
 @Suite("The report as JSON")
@@ -13,7 +14,7 @@ struct ExplainJSONTests {
         for result in [Cases.stale(calls: 2), Cases.pasted(), Cases.healthy()] { #expect(try Self.faults(result) == []) }
     }
 
-    @Test("Real captures of both sides too: streams, sides, fits", .enabled(if: Cases.captures != nil), arguments: Cases.pairs)
+    @Test("Recordings of both sides too: streams, sides, fits", arguments: Recording.names)
     func real(_ name: String) throws { #expect(try Self.faults(Cases.sides(name)) == []) }
 
     @Test("Messages that prove an accusation are marked, others are not")

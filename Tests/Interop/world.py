@@ -18,6 +18,11 @@ HELPER_TABLE = """
     chain helped { type filter hook prerouting priority filter; iifname "lan0" udp dport 5060 ct helper set "sip-udp"; }
 """
 
+STREAM_HELPER_TABLE = """
+    ct helper sip-tcp { type "sip" protocol tcp; l3proto ip; }
+    chain helped_streams { type filter hook prerouting priority filter; iifname "lan0" tcp dport 5060 ct helper set "sip-tcp"; }
+"""
+
 ROUTER_TABLE = """
 table ip home {
     %s
@@ -48,7 +53,8 @@ def remove_leftovers():
 class World:
     """Made at once, removed when the workshop closes."""
 
-    def __init__(self, shop, helper=False, udp_timeout=None, plain=False, six=False, masquerade="masquerade"):
+    def __init__(self, shop, helper=False, udp_timeout=None, plain=False, six=False, masquerade="masquerade",
+                 helped_streams=False):
         for program in ("ip", "nft"):
             if not find(program):
                 raise Skip(f"{program} is not installed")
@@ -63,7 +69,8 @@ class World:
         self.ip(self.server, "address", "add", f"{SERVER2}/24", "dev", "eth0")
         self.ip(self.lan, "route", "add", "default", "via", INSIDE)
         self.sysctl(self.router, "net/ipv4/ip_forward", 1)
-        command("ip", "netns", "exec", self.router, "nft", "-f", "-", stdin=ROUTER_TABLE % (HELPER_TABLE if helper else "", masquerade))
+        helpers = (HELPER_TABLE if helper else "") + (STREAM_HELPER_TABLE if helped_streams else "")
+        command("ip", "netns", "exec", self.router, "nft", "-f", "-", stdin=ROUTER_TABLE % (helpers, masquerade))
         if plain or six:
             here, there, length = (SIX, SIX_GATEWAY, 64) if six else (PLAIN, PLAIN_GATEWAY, 24)
             self.cable(self.plain, "eth0", f"{here}/{length}", self.server, "far0", f"{there}/{length}")

@@ -41,6 +41,8 @@ struct BoxProfile: Sendable {
     var ownViaOnly = false
     /// A REGISTER makes it open a port of its own for the registrar, which Contact then names, whatever port stood there.
     var opensForRegistrar = false
+    /// o= takes the address of the last medium, which may be a hold's 0.0.0.0 or another host's, not the box's own.
+    var originFollowsMedia = false
     /// Adds a Via and does what else a proxy does.
     var isProxy = false
     /// Its entry in the table of devices.
@@ -54,12 +56,17 @@ struct BoxProfile: Sendable {
         var isRegister: Bool
         /// The topmost Via is that of the end that is translated.
         var hasOwnVia: Bool
+        /// What c= lines name once the box is done.
+        var connections: [PackedAddress]
 
         init(_ difference: SideDifference) {
             path = difference.path
             isRegister = difference.before.isRegister
             let via = difference.before.items.first { $0.field == .via }?.host
             hasOwnVia = via?.kind == .address && via?.address == path.old.address && via?.portOrDefault == path.old.port
+            connections = difference.after.items.compactMap {
+                $0.field == .sdpConnection && $0.host.kind == .address ? $0.host.address : nil
+            }
         }
     }
 
@@ -100,6 +107,9 @@ struct BoxProfile: Sendable {
         guard wouldChange(item, in: context), let rule = rule(for: item.field) else { return false }
         if case .anything = rule.scope { return true }
         if item.field == .viaRport { return other.host.port == path.new.port }
+        if originFollowsMedia, item.field == .sdpOrigin, other.host.kind == .address, context.connections.contains(other.host.address) {
+            return true
+        }
         guard other.host.kind == .address, other.host.address == path.new.address else { return false }
         if context.isRegister, opensForRegistrar, item.field == .contact { return other.host.port != 0 }
         switch rule.form {
@@ -122,6 +132,7 @@ struct BoxProfile: Sendable {
                 Rule(.viaReceived, .address, .addressOnly, .inbound), Rule(.viaRport, .endpoint, .any, .inbound), Rule(.contact),
                 Rule(.from), Rule(.to),
             ] + session, isProved: true, recounts: true, ownViaOnly: true, opensForRegistrar: true,
+            originFollowsMedia: true,
             device: "Linux (nf_conntrack_sip)"),
         BoxProfile(
             name: "SafeNet QuickSec based box",

@@ -105,15 +105,4 @@ struct LogTests {
         let finding = try #require(result(text).findings.first { $0.name == .authBadDigest })
         #expect(finding.severity == .fault && finding.confidence == .proved)
     }
-
-    @Test("the text this project began with", .enabled(if: SharedFiles.has("seed/nat-too-smart.txt"), "needs ../shared/seed"))
-    func seed() throws {
-        let result = Self.result(try #require(SharedFiles.contents("seed/nat-too-smart.txt")))
-        #expect(result.findings.filter(\.severity.accuses).map(\.name) == [.authStaleOutOfOrder, .natPortJump])
-        let stale = try #require(result.findings.first { $0.name == .authStaleOutOfOrder })
-        #expect(stale.summary.contains("3d58a314") && stale.summary.contains("1aa0547a"))
-        #expect(stale.remedies.first?.device == "SpeedTouch 780")
-        let jump = try #require(result.findings.first { $0.name == .natPortJump })
-        #expect(jump.details[0] == "Ports in order: 52899, 52896, 52899.")
-    }
 }

@@ -1,6 +1,6 @@
 import Base
 import Capture
-import Foundation
+import Fixtures
 import Testing
 
 extension LogReaderTests {
@@ -132,50 +132,24 @@ extension LogReaderTests {
         }
     }
 
-    // MARK: Real logs
+    // MARK: Logs of a recorded talk
 
     @Test(
-        "the seed's text, pasted from a web page, gives its three messages, the notice and the prose",
-        .enabled(if: sharedFolder != nil, "the shared folder is not beside this checkout"))
-    func seed() throws {
-        let bytes = Array(try Data(contentsOf: try #require(sharedFolder).appendingPathComponent("seed/nat-too-smart.txt")))
-        let items = read(bytes)
+        "a console log holds, octet for octet, the messages of the capture made beside it",
+        arguments: ["old-nonce-udp", "kept-nonce-udp", "register-udp"].flatMap { ["\($0)-plain", "\($0)-helper"] }, [false, true])
+    func asteriskLogs(name: String, old: Bool) throws {
+        let recording = try Recording(name)
+        let items = read(try recording.asteriskLog(old: old))
+        let recorded = try recording.messages(.outside)
         let found = messages(items)
-        #expect(found.map(\.remote?.port) == [52_899, 52_896, 52_899])
-        #expect(found.map(\.direction) == [.sent, .sent, .received])
-        let texts = found.map { String(decoding: $0.bytes, as: UTF8.self) }
-        #expect(texts[0].contains("CSeq: 1 REGISTER\r\n") && texts[0].contains("nonce=\"3d58a314"))
-        #expect(texts[1].contains("CSeq: 2 REGISTER\r\n") && texts[1].contains("nonce=\"1aa0547a\""))
+        #expect(found.count == recorded.count && found.allSatisfy { $0.defects.isEmpty })
         #expect(
-            texts[2].contains("CSeq: 3 REGISTER\r\n") && texts[2].contains("nonce=\"3d58a314\"")
-                && texts[2].contains("\r\nExpires: 3600\r\n"))
-        #expect(remarks(items) == [.staleNonce(from: "\"username\"")])
+            found.map { String(decoding: $0.bytes, as: UTF8.self) } == recorded.map { String(decoding: $0.bytes, as: UTF8.self) })
+        #expect(found.map(\.direction) == recorded.map { $0.destination.address == Recording.server ? .received : .sent })
         #expect(
-            prose(items).contains { $0.contains("Speedtouch 780") } && prose(items).contains { $0.contains("SIP_ALG=disabled") })
-    }
-
-    @Test(
-        "Asterisk's own logs hold, octet for octet, the messages of the capture made beside them",
-        .enabled(if: sharedFolder != nil, "the shared folder is not beside this checkout"),
-        arguments: [
-            "stale-cached-forcerport-alg-off", "stale-cached-forcerport-alg-on", "stale-oldnonce-forcerport-alg-off",
-            "stale-oldnonce-forcerport-alg-on",
-        ])
-    func asteriskLogs(name: String) throws {
-        let folder = try #require(sharedFolder).appendingPathComponent("captures")
-        let items = read(Array(try Data(contentsOf: folder.appendingPathComponent("\(name).asterisk.log"))))
-        let captured = decode(Array(try Data(contentsOf: folder.appendingPathComponent("\(name).outside.pcap"))))
-        let sip = captured.seen.filter { $0.content == .sip }
-        let found = messages(items)
-        #expect(found.count >= 8 && found.count == sip.count)
-        #expect(found.map { String(decoding: $0.bytes, as: UTF8.self) } == sip.map { String(decoding: $0.bytes, as: UTF8.self) })
-        #expect(
-            found.map { $0.direction == .received ? $0.remote?.endpoint : nil }
-                == sip.map {
-                    $0.destination.port == 5060 && $0.destination.address == IPAddress("203.0.113.20") ? $0.source : nil
-                })
-        #expect(
-            found.allSatisfy { $0.defects.isEmpty }
-                && remarks(items).contains { if case .staleNonce = $0 { true } else { false } })
+            found.map { $0.remote?.endpoint }
+                == recorded.map { $0.destination.address == Recording.server ? $0.source : $0.destination })
+        let stale = remarks(items).filter { if case .staleNonce = $0 { true } else { false } }
+        #expect(stale.count == (name.hasPrefix("old") ? 2 : name.hasPrefix("kept") ? 1 : 0))
     }
 }

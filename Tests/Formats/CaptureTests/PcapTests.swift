@@ -1,25 +1,8 @@
 import Base
 import Capture
-import Foundation
+import Fixtures
 import Packet
 import Testing
-
-/// The folder of shared vectors; nil where this checkout has none.
-let sharedFolder: URL? = {
-    let files = FileManager.default
-    if let path = ProcessInfo.processInfo.environment["PINHOLE_SHARED"] { return URL(fileURLWithPath: path) }
-    var folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-    while folder.path != "/" {
-        for candidate in [
-            folder.appendingPathComponent("shared"), folder.deletingLastPathComponent().appendingPathComponent("shared"),
-        ]
-        where files.fileExists(atPath: candidate.appendingPathComponent("captures").path) {
-            return candidate
-        }
-        folder = folder.deletingLastPathComponent()
-    }
-    return nil
-}()
 
 @Suite("pcap files")
 struct PcapTests {
@@ -93,38 +76,13 @@ struct PcapTests {
         #expect(writer.count == 1 && writer.left == 1)
     }
 
-    /// The kernel leaves the checksum of a message its ALG rewrote to the interface (offload), so the capture on the inside shows
-    /// it unfinished: 19 TCP segments and 46 datagrams, all inside a router whose ALG was on.
-    @Test(
-        "captures of real programs: every IP packet parses; checksums are right but for messages the kernel's ALG rewrote",
-        .enabled(if: sharedFolder != nil, "the shared captures are not beside this checkout"))
-    func realCaptures() throws {
-        let folder = try #require(sharedFolder).appendingPathComponent("captures")
-        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.hasSuffix(".pcap") }
-        #expect(names.count >= 40)
-        var udp = 0
-        var tcp = 0
-        var rewrittenTCP = 0
-        var rewrittenUDP = 0
-        for name in names.sorted() {
-            let file = try PcapFile(Array(Data(contentsOf: folder.appendingPathComponent(name))))
-            for (_, bytes) in file.packets {
-                let packet = try IPPacket(bytes)
-                do {
-                    try packet.verifyChecksums(bytes)
-                } catch {
-                    #expect(error.reason == .checksum(.tcp) || error.reason == .checksum(.udp), "\(name)")
-                    #expect(name.contains("alg-on") && name.hasSuffix(".inside.pcap"), "\(name)")
-                    if error.reason == .checksum(.tcp) { rewrittenTCP += 1 } else { rewrittenUDP += 1 }
-                }
-                switch packet.transport {
-                case .udp: udp += 1
-                case .tcp: tcp += 1
-                case .icmp, .other, .laterFragment: break
-                }
-            }
+    @Test("recordings of a router: every packet parses, and every checksum is right", arguments: Recording.names)
+    func recordings(name: String) throws {
+        let recording = try Recording(name)
+        for side in [Recording.Side.inside, .outside] {
+            let file = try PcapFile(recording.pcap(side))
+            #expect(file.packets.map(\.bytes) == recording.packets(side).map(\.bytes) && file.records.count > 1)
+            for (_, bytes) in file.packets { try IPPacket(bytes).verifyChecksums(bytes) }
         }
-        #expect(udp > 100 && tcp > 100)
-        #expect(rewrittenTCP == 19 && rewrittenUDP == 46)
     }
 }

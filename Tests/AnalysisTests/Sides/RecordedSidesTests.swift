@@ -1,25 +1,15 @@
 import Analysis
 import Base
 import Capture
-import Foundation
+import Fixtures
 import Testing
 
-/// Real captures of both sides of a router, where they lie beside the project.
-private let captures = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent(
-    "../../../../shared/captures"
-).standardizedFileURL
-
-private func names(_ part: String) -> [String] {
-    let files = (try? FileManager.default.contentsOfDirectory(atPath: captures.path)) ?? []
-    return files.filter { $0.hasSuffix(".inside.pcap") && $0.contains(part) }.map { String($0.dropLast(12)) }.sorted()
-}
-
-@Suite("Real captures of both sides of a Linux router", .enabled(if: !names("alg-").isEmpty, "needs ../shared/captures"))
-struct RealSidesTests {
+@Suite("Recordings of both sides of a Linux router")
+struct RecordedSidesTests {
     private func sides(_ name: String) throws -> (findings: [Finding], sides: [SideComparison]) {
         var matching = SideMatching()
-        for (file, side) in ["inside", "outside"].enumerated() {
-            let data = try Data(contentsOf: captures.appendingPathComponent("\(name).\(side).pcap"))
+        let recording = try Recording(name)
+        for (file, side) in [Recording.Side.inside, .outside].enumerated() {
             var decoder = CaptureDecoder(file: file)
             var batch = PayloadBatch()
             func take() {
@@ -32,7 +22,7 @@ struct RealSidesTests {
                             bytes: batch.bytes(of: record)))
                 }
             }
-            decoder.feed(Array(data), into: &batch)
+            decoder.feed(recording.pcap(side), into: &batch)
             take()
             decoder.finish(&batch)
             take()
@@ -40,7 +30,7 @@ struct RealSidesTests {
         return matching.finish()
     }
 
-    @Test("with the kernel's helper off nothing was rewritten", arguments: names("alg-off"))
+    @Test("with the kernel's helper off nothing was rewritten", arguments: Recording.plain)
     func off(name: String) throws {
         let (findings, sides) = try sides(name)
         #expect(findings.isEmpty)
@@ -50,7 +40,7 @@ struct RealSidesTests {
         #expect(sides.first?.insideOnly == 0 && sides.first?.outsideOnly == 0)
     }
 
-    @Test("with the kernel's helper on the rewriting is proved, and fits nf_nat_sip in every field", arguments: names("alg-on"))
+    @Test("with the kernel's helper on the rewriting is proved, and fits nf_nat_sip in every field", arguments: Recording.helped)
     func on(name: String) throws {
         let (findings, sides) = try sides(name)
         #expect(findings.map(\.name) == [.algRewritten])
