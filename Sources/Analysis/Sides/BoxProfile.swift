@@ -107,7 +107,9 @@ struct BoxProfile: Sendable {
         guard wouldChange(item, in: context), let rule = rule(for: item.field) else { return false }
         if case .anything = rule.scope { return true }
         if item.field == .viaRport { return other.host.port == path.new.port }
-        if originFollowsMedia, item.field == .sdpOrigin, other.host.kind == .address, context.connections.contains(other.host.address) {
+        if originFollowsMedia, item.field == .sdpOrigin, other.host.kind == .address,
+            context.connections.contains(other.host.address)
+        {
             return true
         }
         guard other.host.kind == .address, other.host.address == path.new.address else { return false }
