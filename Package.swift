@@ -174,7 +174,7 @@ let package = Package(
 
         // What several suites read: recordings of a router's two sides, hostile messages written down.
         .target(
-            name: "Fixtures", dependencies: ["Base", "Packet", "Capture"], path: "Tests/Fixtures", exclude: ["nat"],
+            name: "Fixtures", dependencies: ["Base", "Packet", "Capture"], path: "Tests/Fixtures", exclude: ["nat", "torture"],
             swiftSettings: settings),
 
         tests("Base", "Base", ["Base"]),

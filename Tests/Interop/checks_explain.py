@@ -273,7 +273,7 @@ def redacted(shop):
     capture = shop.path("case.pcap")
     story = [
         (1_700_000_000 + after, *((OUTSIDE, port), (SERVER, 5060))[::1 if up else -1], message)
-        for up, port, message, after in stale_story("shared")]
+        for up, port, message, after in stale_story("handed-on")]
     with open(capture, "wb") as file:
         file.write(pcap(story))
     page, excerpt = shop.path("case.html"), shop.path("excerpt.pcap")
@@ -290,7 +290,7 @@ def redacted(shop):
     with open(page) as file:
         texts = {"report": json.dumps(shown), "page": file.read(), "excerpt": json.dumps(again)}
     for name, text in texts.items():
-        for secret in (PHONE, OUTSIDE, SERVER, "pbx.example", "100@", "shared@"):
+        for secret in (PHONE, OUTSIDE, SERVER, "pbx.example", "100@", "handed-on@"):
             expect(secret not in text, f"no {secret} in the {name}", text[max(0, text.find(secret) - 80):][:200])
     # The same stand-ins in report and excerpt: they can be shared together.
     expect_equal(again["dialogs"][0]["from"], shown["dialogs"][0]["from"], "From in report and excerpt")

@@ -1,13 +1,11 @@
 import Base
+import Fixtures
 import SIP
 import Testing
 
 @Suite("Hostile input")
 struct FuzzTests {
-    /// The torture messages where they are at hand; the REGISTER alone has all that the mutations need.
-    static let seeds: [[UInt8]] =
-        Vectors.torture == nil
-        ? [wire(registerText)] : TortureCase.all.compactMap { try? Vectors.torture($0.name) } + [wire(registerText)]
+    static let seeds = (TortureMessage.rfc4475 + TortureMessage.rfc5118).map(\.bytes) + [wire(registerText)]
 
     @Test("mutated messages never trap: every accessor is called on each", arguments: 0..<8)
     func mutations(_ lane: Int) {

@@ -1,29 +1,4 @@
 import Foundation
-import SIP
-import Testing
-
-/// The folder of RFC 4475's messages, which lie outside of the project; nil where it is absent.
-enum Vectors {
-    static let torture: URL? = folder("vectors/rfc4475")
-
-    static func torture(_ name: String) throws -> [UInt8] {
-        let folder = try #require(torture)
-        return Array(try Data(contentsOf: folder.appendingPathComponent("\(name).dat")))
-    }
-
-    private static func folder(_ path: String) -> URL? {
-        var candidates: [URL] = []
-        let environment = ProcessInfo.processInfo.environment
-        if let shared = environment["PINHOLE_SHARED"] { candidates.append(URL(fileURLWithPath: shared)) }
-        var folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        while folder.path != "/" {
-            candidates.append(folder.appendingPathComponent("../shared").standardizedFileURL)
-            candidates.append(folder.appendingPathComponent("shared"))
-            folder = folder.deletingLastPathComponent()
-        }
-        return candidates.map { $0.appendingPathComponent(path) }.first { FileManager.default.fileExists(atPath: $0.path) }
-    }
-}
 
 /// A message written with plain line ends.
 func wire(_ text: String) -> [UInt8] { Array(text.replacingOccurrences(of: "\n", with: "\r\n").utf8) }
