@@ -113,6 +113,14 @@ public struct Analyzer: Sendable {
 
     private mutating func tellMedia(_ dialog: Int, _ step: Step, _ facts: MessageFacts, _ p: Bytes) {
         guard step.isFirst else { return }
+        let sender = table.endpoints[step.record.source].address
+        if !sender.isUnknown, !sender.isPrivateNetwork,
+            step.isRequest && step.viaCount == 1
+                && (step.via.isPrivateAddress || step.flags.contains(.privateCallID) && step.flags.contains(.fromClient))
+                || step.contact.isPrivateAddress
+        {
+            media.translates(at: sender)
+        }
         let what: CallFact.What
         switch (step.isRequest, step.method) {
         case (true, .bye), (true, .cancel): what = .ended

@@ -47,6 +47,8 @@ public struct MediaAnalysis: Sendable {
     var lastFact: [UInt16: Int64] = [:]
     var reports = ReceiverReports()
     var refusals: [MediaFlow: Refusal] = [:]
+    /// Public addresses from which messages came that name a private one: a router translates there.
+    private(set) var routers: Set<PackedAddress> = []
     var outcomes: [Int: MediaOutcome] = [:]
 
     public init() { self.init(mostStreams: 16_384) }
@@ -97,6 +99,11 @@ public struct MediaAnalysis: Sendable {
         if !holes.isEmpty { check(index, sequence, now) }
         table.receive(
             index, sequence: sequence, timestamp: timestamp, marker: second & 0x80 != 0, isSound: isSound, at: now, frame: frame)
+    }
+
+    /// A message from a public address names a private one as its sender's.
+    mutating func translates(at address: PackedAddress) {
+        if routers.count < Self.mostCalls { routers.insert(address) }
     }
 
     /// An ICMP error: of interest where it refuses somebody's audio.
@@ -244,6 +251,8 @@ struct MediaPlace: Hashable, Sendable {
         self.address = address
         self.port = port
     }
+
+    init(_ endpoint: Endpoint) { self.init(PackedAddress(endpoint.address), endpoint.port) }
 
     static func == (a: MediaPlace, b: MediaPlace) -> Bool {
         a.address.low == b.address.low && a.port == b.port && a.address.high == b.address.high

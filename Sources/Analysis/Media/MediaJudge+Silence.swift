@@ -118,20 +118,7 @@ extension MediaJudge {
             return SilenceCause(sentence: "Why does not show.", remedies: Self.generalRemedies, isExplained: false)
         }
         if let refused = refusal(call, to: target.address, target.port) {
-            let box = refused.source == target.address ? name(listener) + " (\(refused.source))" : "\(refused.source)"
-            return SilenceCause(
-                sentence:
-                    "\(box == "\(refused.source)" ? "The box \(box)" : box.capitalizedFirst) refuses the packets to \(target.endpoint) by ICMP.",
-                culprit: .proved(box), confidence: .proved, evidence: [evidence(refused, call.file, "refuses the audio")],
-                remedies: [
-                    Remedy(
-                        .network,
-                        refused.source == target.address
-                            ? "Make \(name(listener)) listen at \(target.endpoint), the place that its SDP names."
-                            : "Let \(refused.source) pass RTP to \(target.endpoint), or turn off the SIP helper that opens audio for the signalling peer alone."
-                    ),
-                    Self.relay,
-                ])
+            return self.refused(refused, call, target, listener)
         }
         if let stray = streams(of: number, leg).first(where: { seen[$0].speaker == quiet && seen[$0].isMisdirected }) {
             return SilenceCause(
@@ -167,6 +154,54 @@ extension MediaJudge {
             sentence: "No packet of \(name(quiet)) reached the place of the capture, so it was lost before, or never sent.",
             culprit: ends,
             remedies: Self.generalRemedies, isExplained: false)
+    }
+
+    /// Who refuses audio by ICMP: the listener itself, the router before it that has no mapping, or another box on the way.
+    private func refused(
+        _ refused: ICMPRecord, _ call: CallMedia, _ target: MediaEvent, _ listener: StreamSummary.Speaker
+    ) -> SilenceCause {
+        let proof = [evidence(refused, call.file, "refuses the audio")]
+        guard refused.source == target.address else {
+            return SilenceCause(
+                sentence: "The box \(refused.source) refuses the packets to \(target.endpoint) by ICMP.",
+                culprit: .proved("\(refused.source)"), confidence: .proved, evidence: proof,
+                remedies: [
+                    Remedy(
+                        .network,
+                        "Let \(refused.source) pass RTP to \(target.endpoint), or turn off the SIP helper that opens audio for the signalling peer alone."
+                    ), Self.relay,
+                ])
+        }
+        let who = "\(name(listener)) (\(refused.source))"
+        let listen = Remedy(.phone, "Make \(name(listener)) listen at \(target.endpoint), the place that its SDP names.")
+        guard media.routers.contains(refused.source) else {
+            return SilenceCause(
+                sentence: "\(who.capitalizedFirst) refuses the packets to \(target.endpoint) by ICMP.", culprit: .proved(who),
+                confidence: .proved, evidence: proof, remedies: [listen, Self.relay])
+        }
+        // The address is a router's: it answers for itself where it has no mapping, and translates the phone's refusal where it has one.
+        let hasMapping = streams.contains {
+            $0.source == target.endpoint && $0.vantage.index == call.file && $0.first <= refused.time
+        }
+        let router = "the router with the outside address \(refused.source)"
+        if hasMapping {
+            return SilenceCause(
+                sentence:
+                    "\(name(listener).capitalizedFirst) behind \(router) refuses the packets to \(target.endpoint) by ICMP; audio "
+                    + "had come from there, so the router had a mapping and passed the refusal on.",
+                culprit: .between(who, router), evidence: proof, remedies: [listen, Self.relay])
+        }
+        return SilenceCause(
+            sentence:
+                "\(router.capitalizedFirst) refuses the packets to \(target.endpoint) by ICMP: it has no mapping for that port, and no "
+                + "audio ever came from there.",
+            culprit: .proved(router), confidence: .proved, evidence: proof,
+            remedies: [
+                Remedy(
+                    .server,
+                    "Send audio to where it comes from (symmetric RTP, latching), not to the place in the SDP: the router has no mapping for that."
+                ), .disableALG,
+            ])
     }
 
     static let relay = Remedy(

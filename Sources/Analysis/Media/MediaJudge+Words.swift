@@ -63,13 +63,20 @@ extension MediaJudge {
             vantage: Vantage(call.file))
     }
 
-    /// The first ICMP error that refuses a call's packets to a place, or to its RTCP beside it.
+    /// Longest that packets go on after the last refusal of them where that is why they are lost: errors are limited to some a second.
+    static let refusalsEvery: Int64 = 5_000_000_000
+
+    /// The first ICMP error that refuses a call's packets to a place. One that later packets were spared, as before a port is opened, explains
+    /// nothing; nor does what refuses RTCP alone, which many phones do not listen for.
     func refusal(_ call: CallMedia, to address: PackedAddress, _ port: UInt16) -> ICMPRecord? {
         let end = call.ended == CallMedia.unknown ? Int64.max : call.ended &+ 3_000_000_000
         let found = media.refusals.filter { flow, refusal in
             flow.file == call.file && flow.destination.address == address
-                && (flow.destination.port == port || flow.destination.port == port &+ 1)
-                && refusal.last >= call.began && refusal.record.time.nanoseconds <= end
+                && flow.destination.port == port && refusal.last >= call.began && refusal.record.time.nanoseconds <= end
+                && !streams.contains {
+                    $0.vantage.index == flow.file && MediaPlace($0.destination) == flow.destination
+                        && MediaPlace($0.source) == flow.source && $0.last.nanoseconds &- refusal.last > Self.refusalsEvery
+                }
         }
         return found.values.max { ($0.count, $1.record.frame) < ($1.count, $0.record.frame) }?.record
     }

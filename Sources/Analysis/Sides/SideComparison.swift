@@ -1,4 +1,5 @@
 import Base
+import Capture
 
 /// Two sources that are the two sides of one box, and what the box did to the messages that crossed it.
 public struct SideComparison: Sendable {
@@ -37,6 +38,35 @@ public struct SideComparison: Sendable {
     public var messages: [ComparedMessage]
     /// Known boxes, the best fit first; empty where nothing was changed.
     public var fits: [BoxFit]
+    /// The same dialog on both sides, once each.
+    var dialogs: [DialogPair] = []
+    /// Places for media that the box put in place of others, once each dialog and place.
+    var mediaRewrites: [MediaRewrite] = []
+
+    struct DialogPair: Hashable, Sendable {
+        var inside: Int
+        var outside: Int
+    }
+
+    struct MediaRewrite: Hashable, Sendable {
+        var dialogs: DialogPair
+        /// From the inside to the outside.
+        var isOutbound: Bool
+        /// The session description is the caller's: it came in a request.
+        var isOfCaller: Bool
+        /// What `c=` said when the message left the box.
+        var address: PackedAddress
+        var place: EvidencePlace
+    }
+
+    /// The dialog as the other side shows it.
+    func partner(of dialog: Int) -> Int? {
+        for pair in dialogs {
+            if pair.inside == dialog { return pair.outside }
+            if pair.outside == dialog { return pair.inside }
+        }
+        return nil
+    }
 }
 
 /// A field that the box changes, over all messages.

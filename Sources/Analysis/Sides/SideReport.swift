@@ -31,6 +31,8 @@ struct SideReport {
         var translation: (MediaPlace, MediaPlace)?
         var hasMoved = false
         var (same, touched): (Set<Int>, Set<Int>) = ([], [])
+        var dialogs = Set<SideComparison.DialogPair>()
+        var rewrites: [SideComparison.MediaRewrite] = []
         for pair in pairing.pairs {
             let (inside, outside) = isSwapped ? (pair.b, pair.a) : (pair.a, pair.b)
             let (a, b) = (records[inside], records[outside])
@@ -40,6 +42,8 @@ struct SideReport {
             for dialog in [a.dialog, b.dialog] where dialog >= 0 {
                 if isSame { same.insert(Int(dialog)) } else { touched.insert(Int(dialog)) }
             }
+            let dialogPair = SideComparison.DialogPair(inside: Int(a.dialog), outside: Int(b.dialog))
+            if a.dialog >= 0, b.dialog >= 0, dialogs.count < Self.mostCompared { dialogs.insert(dialogPair) }
             guard !a.bytes.isEmpty, !b.bytes.isEmpty, compared.count < Self.mostCompared else { continue }
             let difference = SideDifference(inside: a, outside: b)
             if translation == nil, difference.path.old != difference.path.new {
@@ -48,6 +52,9 @@ struct SideReport {
                     ? (difference.path.old, difference.path.new) : (difference.path.new, difference.path.old)
             }
             compared.append(Compared(inside: inside, outside: outside, difference: difference))
+            if let rewrite = Self.mediaRewrite(difference, a, b, dialogPair), rewrites.count < Self.mostCompared {
+                rewrites.append(rewrite)
+            }
             var names = Set<SideField>()
             for item in difference.before.items where names.insert(item.field).inserted { present[item.field, default: 0] += 1 }
             var told = Set<SideField>()
@@ -88,12 +95,27 @@ struct SideReport {
             box: !accused.isEmpty ? .helper : designed.isEmpty ? .transparent : .proxy,
             translatedTo: translation.map { Endpoint($0.1.address.address, $0.1.port) },
             fields: fields.values.sorted { ($1.count, $0.field) < ($0.count, $1.field) },
-            messages: shown.map { Self.message(records, $0, pairing, isSwapped: isSwapped) }, fits: fits.map(\.fit))
+            messages: shown.map { Self.message(records, $0, pairing, isSwapped: isSwapped) }, fits: fits.map(\.fit),
+            dialogs: dialogs.sorted { ($0.inside, $0.outside) < ($1.inside, $1.outside) }, mediaRewrites: rewrites)
         if !accused.isEmpty {
             finding = accuse(records, accused, fits, translation)
         } else if !designed.isEmpty {
             finding = explain(records, designed)
         }
+    }
+
+    /// Where audio was to go, if the box put another address in place of it.
+    private static func mediaRewrite(
+        _ difference: SideDifference, _ inside: SideRecord, _ outside: SideRecord, _ dialogs: SideComparison.DialogPair
+    ) -> SideComparison.MediaRewrite? {
+        guard let change = difference.changes.first(where: { $0.field == .sdpConnection }),
+            let text = difference.path.isOutbound ? change.outside : change.inside,
+            let word = text.split(separator: " ").last, let address = IPAddress(String(word))
+        else { return nil }
+        return SideComparison.MediaRewrite(
+            dialogs: dialogs, isOutbound: difference.path.isOutbound, isOfCaller: inside.isRequest,
+            address: PackedAddress(address),
+            place: difference.path.isOutbound ? outside.place : inside.place)
     }
 
     /// Whether the second source is the inside, and whether private addresses prove it.

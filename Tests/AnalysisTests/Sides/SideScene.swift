@@ -76,6 +76,30 @@ struct SideScene {
             ], body)
     }
 
+    /// The server's 200 to `invite`, its ACK, and the phone's BYE.
+    static func answer(host: String) -> String {
+        let body =
+            "v=0\r\no=- 7788991 1 IN IP4 198.51.100.20\r\ns=-\r\nc=IN IP4 198.51.100.20\r\nt=0 0\r\nm=audio 12000 RTP/AVP 0\r\n"
+        return message(
+            [
+                "SIP/2.0 200 OK", "Via: SIP/2.0/UDP \(host);rport=41000;branch=z9hG4bK-inv", "From: <sip:100@lab.test>;tag=f9",
+                "To: <sip:200@lab.test>;tag=t9", "Call-ID: call-1@192.168.1.100", "CSeq: 7 INVITE",
+                "Contact: <sip:200@198.51.100.20>", "Content-Type: application/sdp", "Content-Length: \(body.utf8.count)",
+            ], body)
+    }
+
+    static func ack(host: String) -> String { within("ACK", 7, host) }
+    static func bye(host: String) -> String { within("BYE", 8, host) }
+
+    private static func within(_ method: String, _ number: Int, _ host: String) -> String {
+        message([
+            "\(method) sip:200@198.51.100.20 SIP/2.0", "Via: SIP/2.0/UDP \(host);rport;branch=z9hG4bK-\(method)",
+            "Max-Forwards: 70",
+            "From: <sip:100@lab.test>;tag=f9", "To: <sip:200@lab.test>;tag=t9", "Call-ID: call-1@192.168.1.100",
+            "CSeq: \(number) \(method)", "Content-Length: 0",
+        ])
+    }
+
     static func message(_ lines: [String], _ body: String = "") -> String { lines.joined(separator: "\r\n") + "\r\n\r\n" + body }
 }
 

@@ -1,0 +1,116 @@
+import Base
+import Capture
+
+/// What the two sides of a router tell together: one cause, and what followed from it below it.
+struct BothSides {
+    /// Fewer packets are no stream.
+    static let fewest = 10
+
+    /// In the order given, without those that others explain.
+    var findings: [Finding] { all.indices.filter { !gone.contains($0) }.map { all[$0] } }
+
+    private var all: [Finding]
+    /// Indices of what hangs below another.
+    private var gone: Set<Int> = []
+    /// Accusing ones by the dialogs they are about.
+    private var ofDialog: [Int: [Int]] = [:]
+    private let streams: [StreamSummary]
+
+    init(_ findings: [Finding], _ sides: [SideComparison], _ streams: [StreamSummary], _ table: SignallingTable) {
+        all = findings
+        self.streams = streams
+        for (index, finding) in findings.enumerated() where finding.severity.accuses {
+            for dialog in finding.subject.dialogs { ofDialog[dialog, default: []].append(index) }
+        }
+        for side in sides {
+            if side.box == .helper { silenced(by: side, table) }
+            for pair in side.dialogs {
+                privateMedia(pair)
+                joinMedia(pair)
+                jump(pair, side)
+            }
+        }
+    }
+
+    // MARK: Causes
+
+    /// A helper wrote another place for audio into a description, audio came to that place, and did not get through.
+    private mutating func silenced(by side: SideComparison, _ table: SignallingTable) {
+        var isTold = false
+        for rewrite in side.mediaRewrites {
+            let victims = media(of: rewrite.dialogs)
+            guard !victims.isEmpty, let helper = find(.algRewritten, rewrite.dialogs.inside), let stray = lost(rewrite, side)
+            else { continue }
+            if !isTold {
+                isTold = true
+                let dialog = table.dialogs[rewrite.dialogs.inside]
+                let name = String(decoding: rewrite.isOfCaller ? dialog.from : dialog.to, as: UTF8.self)
+                all[helper].severity = .fault
+                all[helper].summary =
+                    "\(name) hears nothing: the router wrote \(stray.destination) into the session description as the place for the "
+                    + "audio, and lets nothing through that comes there. " + all[helper].summary
+                all[helper].evidence.append(
+                    Evidence(
+                        place: stray.firstPlace, time: stray.first, source: stray.source, destination: stray.destination,
+                        excerpt: "RTP, \(stray.packets) packets", says: "sent to where the helper pointed, and not passed on"))
+            }
+            absorb(victims, into: helper)
+        }
+    }
+
+    /// A stream to where a helper pointed that the other side of the box never shows.
+    private func lost(_ rewrite: SideComparison.MediaRewrite, _ side: SideComparison) -> StreamSummary? {
+        let (before, after) = rewrite.isOutbound ? (side.inside, side.outside) : (side.outside, side.inside)
+        return streams.first { stream in
+            stream.vantage == after && stream.packets >= Self.fewest
+                && PackedAddress(stream.destination.address) == rewrite.address
+                && !streams.contains { $0.vantage == before && $0.ssrc == stream.ssrc }
+        }
+    }
+
+    /// A private place for audio that nobody put right explains the silence that the other side shows.
+    private mutating func privateMedia(_ pair: SideComparison.DialogPair) {
+        if let cause = find(.natPrivateSDP, pair.outside) { absorb(media(of: pair), into: cause) }
+    }
+
+    /// The same silence seen from both sides is told once, by whoever is surer.
+    private mutating func joinMedia(_ pair: SideComparison.DialogPair) {
+        let both = media(of: pair)
+        guard both.count > 1, let best = both.min(by: { all[$0].confidence < all[$1].confidence }) else { return }
+        absorb(both, into: best)
+    }
+
+    /// A port that changes before the router is the phone's; one that changes behind it alone is the router's.
+    private mutating func jump(_ pair: SideComparison.DialogPair, _ side: SideComparison) {
+        guard let outer = find(.natPortJump, pair.outside) else { return }
+        if let inner = find(.natPortJump, pair.inside) {
+            absorb([outer], into: inner)
+        } else if let place = side.translatedTo {
+            all[outer].culprit = .proved("the router with the outside address \(place.address)")
+            all[outer].confidence = .proved
+            all[outer].details.append("Inside the phone kept its port: the router changed it.")
+        }
+    }
+
+    // MARK: Findings
+
+    private func find(_ name: FindingName, _ dialog: Int) -> Int? {
+        ofDialog[dialog]?.first { all[$0].name == name && !gone.contains($0) }
+    }
+
+    private func media(of pair: SideComparison.DialogPair) -> [Int] {
+        let found = ((ofDialog[pair.inside] ?? []) + (ofDialog[pair.outside] ?? [])).filter { index in
+            !gone.contains(index) && (all[index].name == .mediaOneWay || all[index].name == .mediaNone)
+        }
+        return Array(Set(found)).sorted()
+    }
+
+    /// Hangs findings below the one that is their cause.
+    private mutating func absorb(_ victims: [Int], into cause: Int) {
+        for victim in victims where victim != cause && gone.insert(victim).inserted {
+            let known = Set(all[cause].subject.dialogs)
+            all[cause].details.append("What follows from it: \(all[victim].summary)")
+            all[cause].subject.dialogs += all[victim].subject.dialogs.filter { !known.contains($0) }
+        }
+    }
+}
