@@ -5,7 +5,7 @@ struct FindingList: Sendable {
     let ordered: [Finding]
 
     init(_ findings: [Finding], _ table: SignallingTable, _ routers: [RouterDevice]) {
-        ordered = Self.joined(findings).map { Self.completed($0, table, routers) }.sorted { a, b in
+        ordered = Self.joined(Consequences(findings, table).findings).map { Self.completed($0, table, routers) }.sorted { a, b in
             let isBlind = (a.name == .captureBlind, b.name == .captureBlind)
             if isBlind.0 != isBlind.1 { return isBlind.0 }
             if a.severity != b.severity { return a.severity < b.severity }
@@ -52,8 +52,10 @@ struct FindingList: Sendable {
         }
         if finding.count > 1 {
             var others: [String] = []
+            let first = finding.subject.dialogs.first.flatMap { $0 < table.dialogs.count ? table.dialogs[$0] : nil }
             for dialog in finding.subject.dialogs.dropFirst() where dialog < table.dialogs.count && others.count < 5 {
                 let state = table.dialogs[dialog]
+                guard state.kind == first?.kind, state.from != first?.from else { continue }
                 let name = String(
                     decoding: state.kind == .registration && !state.to.isEmpty ? state.to : state.from, as: UTF8.self)
                 if !name.isEmpty, name != finding.subject.aor, !others.contains(name) { others.append(name) }

@@ -39,6 +39,11 @@ struct FindingMerger: Sendable {
         return false
     }
 
+    /// Changes one that was inserted or merged under that key.
+    mutating func update(_ key: Key, _ body: (inout Finding) -> Void) {
+        if let at = places[key] { body(&findings[at]) }
+    }
+
     mutating func insert(_ finding: Finding, _ key: Key) {
         places[key] = findings.count
         counted[key.name, default: 0] += 1

@@ -256,10 +256,18 @@ extension Judge {
         let server = c.server(step, table)
         guard !wasReported(.natMappingExpired, c), claim(.natMappingExpired, .fault, &c) else { return }
         let key = FindingMerger.Key(
-            name: .natMappingExpired, severity: .fault, variant: hash(c.dialog.from), server: server.address,
+            name: .natMappingExpired, severity: .fault, variant: former.client.address.low ^ former.client.address.high,
+            server: server.address,
             vantage: c.dialog.vantage)
         let also = pending.dialog == c.number ? [] : [pending.dialog]
-        guard !merger.merge(key, dialogs: [c.number] + also) else { return }
+        // The shortest silence that one of a router's mappings did not survive bounds the life of all.
+        let known = lives[key] ?? MappingLife(most: .max, least: 0)
+        let life = MappingLife(most: min(known.most, idle), least: max(known.least, Int64(former.provenIdle) * 1_000_000))
+        lives[key] = life
+        if merger.merge(key, dialogs: [c.number] + also) {
+            if life != known { merger.update(key) { ($0.details[0], $0.remedies[0]) = (life.sentence, life.keepalive) } }
+            return
+        }
         var evidence: [Evidence] = []
         if let lost { evidence.append(Self.evidence(lost, table, ["CSeq", "To"], "unanswered, sent \(pending.sends) times")) }
         evidence.append(
@@ -269,23 +277,35 @@ extension Judge {
         merger.insert(
             Finding(
                 .natMappingExpired, .fault,
-                "After \(spoken(idle)) of silence the NAT had forgotten \(Self.name(former.client)): what the server sent to \(c.aor) was lost, "
-                    + "and the phone came back from port \(table.endpoints[step.record.source].port).",
-                details: [
-                    "Measured: the mapping was gone after \(spoken(idle))"
-                        + (former.provenIdle > 0
-                            ? "; it had worked after \(spoken(Int64(former.provenIdle) * 1_000_000))." : "."),
-                    "The phone was on all the time: it registered again with the same Call-ID.",
-                ],
+                "What is sent to \(c.aor) gets lost: the NAT forgot \(Self.name(former.client)) during \(spoken(idle)) of silence, and the "
+                    + "phone came back from port \(table.endpoints[step.record.source].port).",
+                details: [life.sentence, "The phone was on all the time: it registered again with the same Call-ID."],
                 evidence: evidence, culprit: Self.between(c, step, table), confidence: .likely,
                 remedies: [
-                    Remedy(
-                        .phone,
-                        "Send a keepalive every \(max(10, idle / second / 2)) s or less (RFC 5626), half of what the mapping lived."
-                    ),
+                    life.keepalive,
                     Remedy(.server, "Send OPTIONS to registered phones at that interval, whatever their Contact says."),
                     Remedy(.router, "Raise the router's UDP timeout to 300 s."),
                 ], subject: subject), key)
+    }
+
+    /// How long a router's mappings live, as far as silences bound it: nanoseconds.
+    struct MappingLife: Hashable, Sendable {
+        /// The shortest silence that one did not survive.
+        var most: Int64
+        /// The longest that one did; 0 where none was seen.
+        var least: Int64
+
+        var sentence: String {
+            "A mapping lives at most \(spoken(most)) here"
+                + (least > 0 && least < most ? "; one had worked after \(spoken(least))." : ".")
+        }
+
+        var keepalive: Remedy {
+            Remedy(
+                .phone,
+                "Send a keepalive every \(max(10, most / second / 2)) s or less (RFC 5626), half of what no mapping survived."
+            )
+        }
     }
 
     private func record(of place: EvidencePlace, in dialog: Int, _ table: SignallingTable) -> MessageRecord? {

@@ -18,6 +18,8 @@ struct Judge: Sendable {
     var merger = FindingMerger()
     var registrations: [RegistrationSummary] = []
     var tallies: [PackedAddress: Tally] = [:]
+    /// Of each router whose mappings expired, how long they live.
+    var lives: [FindingMerger.Key: MappingLife] = [:]
     /// Servers seen to send to where they heard from, whatever Contact said.
     var repairing: Set<PackedAddress> = []
     /// Findings that hold only if nothing seen elsewhere explains them.

@@ -38,19 +38,28 @@ public struct SideMatching: Sendable {
         for file in files {
             bySource[file]?.sort { (records[$0].time ?? 0, $0) < (records[$1].time ?? 0, $1) }
         }
-        var findings: [Finding] = []
-        var sides: [SideComparison] = []
+        var reports: [SideReport] = []
         for (number, first) in files.enumerated() {
             for second in files.dropFirst(number + 1) {
                 guard let a = bySource[first], let b = bySource[second] else { continue }
                 let pairing = SidePairing(records, a, b)
                 guard !pairing.pairs.isEmpty else { continue }
-                let report = SideReport(records, pairing, first: first, second: second, firstAll: a, secondAll: b)
-                if let comparison = report.comparison { sides.append(comparison) }
-                if let finding = report.finding { findings.append(finding) }
+                reports.append(SideReport(records, pairing, first: first, second: second, firstAll: a, secondAll: b))
             }
         }
         records = []
-        return (findings, sides)
+        let chain = Self.neighbours(reports)
+        return (chain.compactMap(\.finding), chain.compactMap(\.comparison))
+    }
+
+    /// Of captures along one path (phone, access, Internet) only those next to each other are compared: what lies further apart repeats
+    /// what the boxes between them did.
+    private static func neighbours(_ reports: [SideReport]) -> [SideReport] {
+        let steps = Set(reports.compactMap { $0.comparison.map { [$0.inside, $0.outside] } })
+        let places = Set(steps.flatMap { $0 })
+        return reports.filter { report in
+            guard let side = report.comparison else { return true }
+            return !places.contains { steps.contains([side.inside, $0]) && steps.contains([$0, side.outside]) }
+        }
     }
 }

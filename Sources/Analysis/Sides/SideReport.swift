@@ -131,6 +131,16 @@ struct SideReport {
             }
         }
         if votes != 0 { return (votes < 0, true) }
+        // Both private, as between two routers in a row: what the phone calls itself is still in messages further out.
+        for pair in pairing.pairs.prefix(2_000) {
+            let (a, b) = (records[pair.a], records[pair.b])
+            guard a.isRequest else { continue }
+            for (x, y) in [(a.source, b.source), (a.destination, b.destination)] where x.address != y.address {
+                let (isXInB, isYInA) = (names(b, x.address), names(a, y.address))
+                if isXInB != isYInA { votes += isXInB ? 1 : -1 }
+            }
+        }
+        if votes != 0 { return (votes < 0, true) }
         // No address was translated: private addresses in the messages themselves may tell.
         for pair in pairing.pairs.prefix(2_000) where records[pair.a].whole != records[pair.b].whole {
             let a = SideFields(records[pair.a].bytes).items.filter { $0.host.isPrivateAddress }.count
@@ -138,6 +148,13 @@ struct SideReport {
             votes += a > b ? 1 : a < b ? -1 : 0
         }
         return (votes < 0, votes != 0)
+    }
+
+    /// Whether a message has an address in its text.
+    private static func names(_ record: SideRecord, _ address: PackedAddress) -> Bool {
+        guard !address.isUnknown else { return false }
+        let text = Array(address.description.utf8)
+        return record.bytes.firstRange(of: text) != nil
     }
 
     /// Messages on one side alone, within the time that both captures cover.

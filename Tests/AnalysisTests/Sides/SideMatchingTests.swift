@@ -185,6 +185,29 @@ struct SideMatchingTests {
         }
     }
 
+    @Test(
+        "three captures along one path are put in order, whatever order they come in, and only neighbours are compared",
+        arguments: [[0, 1, 2], [2, 1, 0], [1, 2, 0]])
+    func chain(order: [Int]) {
+        var sides = SideMatching()
+        let places = [Endpoint("192.168.1.100:5060")!, Endpoint("10.0.0.5:5060")!, Endpoint("203.0.113.2:41000")!]
+        for (place, source) in places.enumerated() {
+            // The second router rewrites.
+            let text = place < 2 ? S.register() : S.register(host: "203.0.113.2:41000")
+            sides.message(
+                SideMessage(
+                    place: .frame(file: order[place], number: 1), time: S.start + .milliseconds(place), source: source,
+                    destination: S.server, isStream: false, bytes: Array(text.utf8), dialog: order[place]))
+        }
+        let (findings, compared) = sides.finish()
+        #expect(
+            Set(compared.map { [$0.inside.index, $0.outside.index].map(Int.init) }) == [
+                [order[0], order[1]], [order[1], order[2]],
+            ])
+        #expect(findings.map(\.name) == [.algRewritten])
+        #expect(findings.first?.summary.hasPrefix("The router that translates 10.0.0.5 to 203.0.113.2 rewrites SIP") == true)
+    }
+
     @Test("clocks that are hours apart are aligned, and messages held back by the box are still matched")
     func clocks() {
         var scene = SideScene()

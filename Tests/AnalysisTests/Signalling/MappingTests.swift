@@ -91,10 +91,54 @@ struct MappingTests {
         let talk = lost(idle: 90, back: 40_555)
         let finding = try #require(talk.finding(.natMappingExpired))
         #expect(finding.severity == .fault && finding.subject.dialogs.count == 2)
-        #expect(finding.details[0] == "Measured: the mapping was gone after 90 s.")
+        #expect(finding.details[0] == "A mapping lives at most 90 s here.")
         #expect(finding.remedies[0].text.contains("every 44 s or less"))
         let registration = try #require(talk.result().registrations.first { $0.aor == "alice@pbx.example" })
         #expect(registration.mappingGoneAfter == .milliseconds(89_950))
+    }
+
+    @Test(
+        "twenty phones behind one router that forgets them are one finding, bounded by the shortest silence, and no retransmission beside it"
+    )
+    func oneRouter() throws {
+        var all = Talk()
+        for number in 0..<20 {
+            var talk = all
+            talk.user = "phone\(number)"
+            talk.call = "reg\(number)"
+            talk.said = "192.168.1.\(20 + number):5060"
+            let (port, start) = (UInt16(40_000 + number), Double(number) * 3)
+            talk.registers(at: start, nonce: "n\(number)", port: port)
+            var ping = talk
+            ping.call = "ping\(number)"
+            ping.user = "server"
+            let options = ping.request("OPTIONS", "sip:phone\(number)@198.51.100.7", 7)
+            let idle = number == 3 ? 25.05 : 60.05
+            for gap in [0, 0.5, 1.5, 3.5] { talk.down(start + idle + gap, options, port: port) }
+            let again = talk.register(3, nonce: "n\(number)")
+            talk.up(start + 256, again, port: port + 1_000)
+            talk.down(start + 256.02, talk.response(200, to: again), port: port + 1_000)
+            all = talk
+        }
+        all.later(400)
+        let found = all.result().findings.filter { $0.severity.accuses }
+        #expect(found.map(\.name) == [.natMappingExpired])
+        let finding = try #require(found.first)
+        #expect(finding.count == 20)
+        #expect(finding.details[0] == "A mapping lives at most 25 s here.")
+        #expect(finding.remedies[0].text.contains("every 12 s or less"))
+        #expect(finding.details.contains { $0.hasPrefix("What follows from it: 20 requests stayed unanswered") })
+    }
+
+    @Test("requests that another host leaves unanswered are told beside a mapping that expired")
+    func otherSilence() {
+        var talk = lost(idle: 90, back: 40_555)
+        var other = talk
+        other.call = "elsewhere"
+        let options = other.request("OPTIONS", "sip:bob@198.51.100.77", 9)
+        for gap in [0, 0.5, 1.5, 3.5] { talk.down(20 + gap, options, to: Endpoint("198.51.100.77:5060")!) }
+        #expect(talk.accusations().contains { $0.contains("nat.mapping-expired") })
+        #expect(talk.accusations().contains { $0.contains("sip.retransmit") })
     }
 
     @Test("a phone that comes back from the same port was only busy")
