@@ -24,11 +24,11 @@ demo:
 
 # The analyser alone: no server, no database, no cryptography.
 explain:
-	@scripts/require swift zlib1g-dev
+	@scripts/require swift zlib1g-dev libarchive-dev
 	$(SWIFT) build -c release --product pinhole-explain
 
 # What is built against; what is loaded at run time where it is there (Opus, G.722, ALSA, a voice) is not needed for that.
-LIBRARIES = libsqlite3-dev libsrtp2-dev zlib1g-dev
+LIBRARIES = libsqlite3-dev libsrtp2-dev zlib1g-dev libarchive-dev
 
 build:
 	@scripts/require swift $(LIBRARIES)

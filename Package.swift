@@ -118,7 +118,9 @@ let package = Package(
         .target(name: "CCapture", path: "Sources/Edges/CCapture"),
         .systemLibrary(
             name: "CZlib", path: "Sources/Edges/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
-        room("CaptureInput", "Edges/CaptureInput", ["Base", "Capture", "CCapture", "CZlib"]),
+        .systemLibrary(
+            name: "CArchive", path: "Sources/Edges/CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+        room("CaptureInput", "Edges/CaptureInput", ["Base", "Capture", "CCapture", "CZlib", "CArchive"]),
         room(
             "ExplainCommand", "Edges/ExplainCommand",
             [
@@ -188,7 +190,7 @@ let package = Package(
         tests("ExplainReport", "ExplainReport", ["Base", "Capture", "Analysis", "ReportText", "ExplainReport", "Fixtures"]),
         tests(
             "CaptureExcerpt", "CaptureExcerpt", ["Base", "Packet", "Capture", "Analysis", "ExplainReport", "CaptureExcerpt"]),
-        tests("CaptureInput", "Edges/CaptureInput", ["Base", "Packet", "Capture", "CaptureInput"]),
+        tests("CaptureInput", "Edges/CaptureInput", ["Base", "Packet", "Capture", "CaptureInput", "CArchive"]),
         tests("ExplainCommand", "Edges/ExplainCommand", ["Base", "Analysis", "ExplainCommand"]),
         tests("SIPStack", "Machines/SIPStack", ["Base", "SIP", "SIPStack", crypto]),
         tests("STUNStack", "Machines/STUNStack", ["Base", "STUN", "STUNStack"]),

@@ -23,7 +23,7 @@ public func exerciseExplain(_ bytes: [UInt8]) {
         analyzer.observe(batch, file: 0)
         decoder.finish()
         analyzer.blind(decoder.notes, in: Vantage(0))
-    case .pcap, .pcapng, .gzip, .empty, .unknown:
+    case .pcap, .pcapng, .compressed, .archive, .foreign, .empty, .unknown:
         let notes = decode(bytes) { analyzer.observe($0, file: 0) }
         analyzer.blind(notes, in: Vantage(0))
     }
@@ -32,7 +32,7 @@ public func exerciseExplain(_ bytes: [UInt8]) {
     precondition(!ExplainText(result).text().isEmpty, "no report")
     _ = ExplainPage(result, title: "input").html
     _ = ExplainJSON(result).value.prettyText
-    guard kind == .pcap || kind == .pcapng else { return }
+    guard kind.isCapture else { return }
     let everything = ExplainFilter(from: Instant(nanoseconds: .min))
     var plan = ExcerptPlan(
         ExcerptSelection(result, filter: everything, file: 0),

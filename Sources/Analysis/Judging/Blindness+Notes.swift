@@ -21,7 +21,8 @@ extension Blindness {
                     Blindness(
                         .truncatedFile, "After frame \(damage.afterFrame) the file is damaged and a part of it was skipped."))
             case .magic: result.append(Blindness(.undecoded, "This is no capture file that can be read here."))
-            case .compression: result.append(Blindness(.truncatedFile, "The compressed file is damaged or cut off."))
+            case .compression: result.append(.shortfall(isBomb: false))
+            case .bomb: result.append(.shortfall(isBomb: true))
             case .hep: result.append(Blindness(.undecoded, "A HEP packet could not be read."))
             }
         }
@@ -52,6 +53,15 @@ extension Blindness {
             }
         }
         return result
+    }
+
+    /// The compression around an input gave less than all.
+    public static func shortfall(isBomb: Bool) -> Blindness {
+        Blindness(
+            .truncatedFile,
+            isBomb
+                ? "The compressed file expands to far more than any capture or log: the rest was not read."
+                : "The compressed file is damaged or cut off: it was read as far as it goes.")
     }
 
     private static func add(_ list: inout [Blindness], _ kind: Kind, _ count: UInt64, _ text: (UInt64) -> String) {

@@ -5,9 +5,13 @@ public final class ByteCopy: Sendable {
     public let name: String
     private let descriptor: Int32
 
+    /// What the archive around it did not give.
+    private let shortfall: Shortfall?
+
     /// `descriptor` is closed with the copy.
-    init(descriptor: Int32, name: String) {
+    init(descriptor: Int32, name: String, shortfall: Shortfall? = nil) {
         self.descriptor = descriptor
+        self.shortfall = shortfall
         self.name = name
     }
 
@@ -21,6 +25,6 @@ public final class ByteCopy: Sendable {
             if own >= 0 { close(own) }
             throw InputError(name, code: code, doing: "reading it once more")
         }
-        return try ByteSource(descriptor: own, owns: true, name: name, isSpooled: false)
+        return try ByteSource(descriptor: own, owns: true, name: name, isSpooled: false, shortfall: shortfall)
     }
 }

@@ -27,14 +27,14 @@ public struct CaptureFileReader: ~Copyable {
 
     /// Calls `body` with every batch, on this thread; `done` is how far the file has been read. Returns what the capture could not show.
     public func read(
-        _ source: consuming ByteSource, file: Int, limits: CaptureDecoder.Limits = .init(),
+        _ source: ByteSource, file: Int, limits: CaptureDecoder.Limits = .init(),
         _ body: (_ batch: borrowing PayloadBatch, _ done: UInt64) -> Void
     ) throws(InputError) -> CaptureNotes {
         let handover = Handover((0..<boxes).map { _ in Box(capacity: capacity) })
         let outcome = Outcome()
         let carrier = Carrier(source)
         let thread = WorkerThread {
-            var source = carrier.take()
+            let source = carrier.take()
             var decoder = CaptureDecoder(file: file, limits: limits)
             do throws(InputError) {
                 var isEnding = false
@@ -53,7 +53,7 @@ public struct CaptureFileReader: ~Copyable {
             } catch {
                 outcome.failure.withLock { $0 = error }
             }
-            if source.isDamaged { decoder.noteCompressionDamage() }
+            if let shortfall = source.shortfall { decoder.noteShortfall(isBomb: shortfall != .damaged) }
             outcome.notes.withLock { $0 = decoder.notes }
             handover.end()
         }
@@ -67,12 +67,12 @@ public struct CaptureFileReader: ~Copyable {
     }
 }
 
-/// Carries a source that cannot be copied into another thread's closure: put in once, taken out once.
+/// Carries a source that is no Sendable into another thread's closure: put in once, taken out once.
 private final class Carrier: @unchecked Sendable {
     // Invariant: filled before the thread begins, taken by it alone.
     private var source: ByteSource?
 
-    init(_ source: consuming ByteSource) { self.source = consume source }
+    init(_ source: ByteSource) { self.source = source }
 
     func take() -> ByteSource { source.take()! }
 }

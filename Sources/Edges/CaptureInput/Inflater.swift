@@ -1,7 +1,7 @@
 import CZlib
 
 /// Uncompresses gzip (RFC 1952) through zlib, one member after another.
-struct Inflater: ~Copyable {
+final class Inflater {
     enum Failure: Error {
         /// The data is damaged here; what came before was given.
         case damaged
@@ -28,7 +28,7 @@ struct Inflater: ~Copyable {
     }
 
     /// Uncompresses from `input` into `output`: how many octets were taken and given.
-    mutating func inflate(
+    func inflate(
         _ input: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
     ) throws(Failure) -> (taken: Int, given: Int) {
         guard let from = input.baseAddress, let to = output.baseAddress, !input.isEmpty, !output.isEmpty else { return (0, 0) }

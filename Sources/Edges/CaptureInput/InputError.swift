@@ -18,4 +18,7 @@ public struct InputError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     public var description: String { "\(name): \(reason)" }
+
+    /// The reason alone, as a sentence.
+    public var sentence: String { reason.prefix(1).uppercased() + reason.dropFirst() + (reason.hasSuffix(".") ? "" : ".") }
 }

@@ -10,7 +10,7 @@ struct PcapSpool: ~Copyable {
 
     init(name: String) throws(InputError) {
         self.name = name
-        descriptor = ByteSource.temporaryFile()
+        descriptor = TemporaryFile.make()
         guard descriptor >= 0 else { throw InputError(name, code: errno, doing: "making a temporary file for it") }
         pending = PcapWriter().bytes
     }

@@ -16,25 +16,6 @@ struct ExplainRun {
     /// Inputs are kept so that they can be read once more.
     let isSpooled: Bool
 
-    /// One input under way. A class, as what it holds cannot be copied.
-    private final class Input {
-        let name: String
-        let kind: SourceSummary.Kind
-        var source: ByteSource?
-        /// For the excerpt.
-        let copy: ByteCopy?
-        /// For reading it once more; nil for a pipe.
-        let second: ByteCopy?
-
-        init(_ source: consuming ByteSource, copy: ByteCopy?) {
-            name = source.name
-            kind = source.kind == .textLog ? .log : .capture
-            self.copy = copy
-            second = source.copy()
-            self.source = consume source
-        }
-    }
-
     func execute(_ output: ExplainOutput) -> ExplainStatus {
         do throws(InputError) {
             if files.contains(where: FolderRun.isFolder) { return FolderRun(run: self, output: output).execute() }
@@ -48,19 +29,13 @@ struct ExplainRun {
     // MARK: Files
 
     private func read(_ output: ExplainOutput) throws(InputError) -> ExplainStatus {
-        var inputs: [Input] = []
-        var isUnread = false
-        for path in files {
-            do throws(InputError) {
-                inputs.append(try open(path))
-            } catch {
-                ExplainOutput.complain("\(error)")
-                isUnread = true
-            }
-        }
-        guard !inputs.isEmpty else { return .unread }
-        var analyzer = Analyzer(sources: inputs.map { SourceSummary(name: $0.name, kind: $0.kind) }, options: options)
-        for (index, input) in inputs.enumerated() {
+        var inputs = ExplainInputs(isSpooled: isSpooled)
+        for path in files { inputs.open(path) }
+        if inputs.areManyCases { return FolderRun(run: self, output: output).execute(inputs.queues) }
+        guard !inputs.list.isEmpty else { return .unread }
+        var isUnread = inputs.isUnread
+        var analyzer = Analyzer(sources: inputs.list.map { SourceSummary(name: $0.name, kind: $0.kind) }, options: options)
+        for (index, input) in inputs.list.enumerated() {
             do throws(InputError) {
                 guard let source = input.source.take() else { continue }
                 if try !Self.read(source, index, &analyzer) { isUnread = true }
@@ -70,8 +45,11 @@ struct ExplainRun {
                 isUnread = true
             }
         }
-        if !isUnread { Self.split(&analyzer, inputs.map(\.second)) }
-        let status = output.show(analyzer.finish(), filter, inputs.map(\.copy))
+        if !isUnread { Self.split(&analyzer, inputs.list.map(\.second)) }
+        for (index, input) in inputs.list.enumerated() {
+            for blindness in input.beside { analyzer.blind(blindness, in: Vantage(UInt16(index))) }
+        }
+        let status = output.show(analyzer.finish(), filter, inputs.list.map(\.copy))
         return isUnread ? .unread : status
     }
 
@@ -88,16 +66,8 @@ struct ExplainRun {
         analyzer = again
     }
 
-    private func open(_ path: String) throws(InputError) -> Input {
-        let source = try ByteSource(path: path, isSpooled: isSpooled)
-        // A log or HEP holds no packets.
-        let isCapture = source.kind == .pcap || source.kind == .pcapng
-        let copy = isSpooled && isCapture ? source.copy() : nil
-        return Input(source, copy: copy)
-    }
-
     /// Feeds one input to the analyzer. False: it is nothing that is read here.
-    static func read(_ source: consuming ByteSource, _ index: Int, _ analyzer: inout Analyzer) throws(InputError) -> Bool {
+    static func read(_ source: ByteSource, _ index: Int, _ analyzer: inout Analyzer) throws(InputError) -> Bool {
         let vantage = Vantage(UInt16(index))
         let name = source.name
         let size = source.size
@@ -124,24 +94,21 @@ struct ExplainRun {
             }
         case .empty:
             analyzer.blind(Blindness(.undecoded, "\(name) is empty."), in: vantage)
-        case .gzip, .unknown:
-            analyzer.blind(
-                Blindness(
-                    .undecoded, "\(name) is neither a capture (pcap, pcapng, HEPv3) nor a text log: nothing of it was read."),
-                in: vantage)
+        case .compressed, .archive, .foreign, .unknown:
+            analyzer.blind(Blindness(.undecoded, "\(name) \(ExplainInputs.unread(source.kind))"), in: vantage)
             return false
         }
         return true
     }
 
     private static func hepFile(
-        _ source: consuming ByteSource, _ index: Int, _ analyzer: inout Analyzer, _ progress: inout ProgressLine
+        _ source: ByteSource, _ index: Int, _ analyzer: inout Analyzer, _ progress: inout ProgressLine
     ) throws(InputError) -> CaptureNotes {
         var decoder = HEPDecoder(file: index)
         var batch = PayloadBatch()
         var buffer = [UInt8](repeating: 0, count: 1 << 20)
         while true {
-            let count = try read(&source, into: &buffer)
+            let count = try read(source, into: &buffer)
             if count == 0 { break }
             decoder.begin(&batch)
             buffer.withUnsafeBytes { decoder.stream(UnsafeRawBufferPointer(rebasing: $0[..<count]), into: &batch) }
@@ -149,17 +116,20 @@ struct ExplainRun {
             progress.show(source.done)
         }
         decoder.finish()
+        if let shortfall = source.shortfall {
+            analyzer.blind(.shortfall(isBomb: shortfall != .damaged), in: Vantage(UInt16(index)))
+        }
         return decoder.notes
     }
 
     /// True: it is no log but packet details in words.
     private static func log(
-        _ source: consuming ByteSource, _ index: Int, _ analyzer: inout Analyzer, _ progress: inout ProgressLine
+        _ source: ByteSource, _ index: Int, _ analyzer: inout Analyzer, _ progress: inout ProgressLine
     ) throws(InputError) -> Bool {
         var reader = LogReader()
         var buffer = [UInt8](repeating: 0, count: 256 << 10)
         while true {
-            let count = try read(&source, into: &buffer)
+            let count = try read(source, into: &buffer)
             if count == 0 { break }
             buffer.withUnsafeBytes { reader.read(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
             while let item = reader.nextItem() { analyzer.observe(item, file: index) }
@@ -167,10 +137,13 @@ struct ExplainRun {
         }
         reader.finish()
         while let item = reader.nextItem() { analyzer.observe(item, file: index) }
+        if let shortfall = source.shortfall {
+            analyzer.blind(.shortfall(isBomb: shortfall != .damaged), in: Vantage(UInt16(index)))
+        }
         return reader.isDissection
     }
 
-    private static func read(_ source: inout ByteSource, into buffer: inout [UInt8]) throws(InputError) -> Int {
+    private static func read(_ source: ByteSource, into buffer: inout [UInt8]) throws(InputError) -> Int {
         var failure: InputError?
         let count = buffer.withUnsafeMutableBytes { space -> Int in
             do throws(InputError) { return try source.read(into: space) } catch {

@@ -20,10 +20,24 @@ struct FolderRun {
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
+    /// All files below the run's folders, and the members of the archives among them.
     func execute() -> ExplainStatus {
         var paths: [String] = []
         for file in run.files { Self.collect(file, 0, into: &paths) }
         if paths.count >= Self.mostFiles { ExplainOutput.complain("more than \(Self.mostFiles) files: the rest is left out") }
+        return execute(paths.map { .path($0) })
+    }
+
+    /// Where cases come from.
+    enum Origin {
+        case path(String)
+        /// Opened already.
+        case queue(InputQueue)
+        /// It could not be.
+        case failed(String, InputError)
+    }
+
+    func execute(_ origins: [Origin]) -> ExplainStatus {
         if output.pcap != nil { ExplainOutput.complain("--pcap writes no excerpt of a folder: name the file") }
         if let folder = output.html, mkdir(folder, 0o755) != 0, errno != EEXIST {
             ExplainOutput.complain("\(folder) cannot be made: \(String(cString: strerror(errno)))")
@@ -32,25 +46,49 @@ struct FolderRun {
         var redactor = output.isRedacted ? Redactor(entropy: Entropy(seed: (0..<32).map { _ in UInt8.random(in: 0...255) })) : nil
         var lines: [CaseLine] = []
         var isWritten = true
-        for (number, path) in paths.enumerated() {
-            let name = redactor == nil ? path : "file-\(number + 1)"
+        var number = 0
+        func add(_ source: ByteSource) {
+            number += 1
+            let name = redactor == nil ? source.name : "file-\(number)"
+            let (whole, isUnread) = judge(source)
+            var result = run.filter.settled(for: whole).filtered(whole)
+            if redactor != nil {
+                if result.emptiedBy != nil { result.emptiedBy = "the filter" }
+                result = redactor!.redact(result)
+            }
+            var line = CaseLine(name: name, result: result, isUnread: isUnread)
+            if let folder = output.html {
+                line.page = "\(number).html"
+                isWritten =
+                    ExplainOutput.write(ExplainPage(result, title: name).html, toFile: "\(folder)/\(number).html") && isWritten
+            }
+            lines.append(line)
+        }
+        func fail(_ error: InputError) {
+            number += 1
+            lines.append(
+                redactor == nil
+                    ? CaseLine(unread: error.name, error.sentence) : CaseLine(unread: "file-\(number)", "It could not be read."))
+        }
+        for origin in origins {
             do throws(InputError) {
-                let (whole, isUnread) = try judge(path)
-                var result = run.filter.settled(for: whole).filtered(whole)
-                if redactor != nil {
-                    if result.emptiedBy != nil { result.emptiedBy = "the filter" }
-                    result = redactor!.redact(result)
+                let queue: InputQueue
+                switch origin {
+                case .path(let path): queue = try InputQueue(path: path)
+                case .queue(let opened): queue = opened
+                case .failed(_, let error): throw error
                 }
-                var line = CaseLine(name: name, result: result, isUnread: isUnread)
-                if let folder = output.html {
-                    line.page = "\(number + 1).html"
-                    isWritten =
-                        ExplainOutput.write(ExplainPage(result, title: name).html, toFile: "\(folder)/\(number + 1).html")
-                        && isWritten
+                try queue.restart()
+                var isOver = false
+                while !isOver, lines.count < Self.mostFiles {
+                    do throws(InputError) {
+                        if let source = try queue.next() { add(source) } else { isOver = true }
+                    } catch {
+                        fail(error)
+                    }
                 }
-                lines.append(line)
             } catch {
-                lines.append(CaseLine(unread: name, redactor == nil ? "\(error)" : "It could not be opened."))
+                fail(error)
             }
         }
         let order = lines.indices.sorted { (lines[$0].standing, $0) < (lines[$1].standing, $1) }
@@ -74,8 +112,7 @@ struct FolderRun {
         return lines.contains { $0.standing == .healthy || $0.standing == .failed } ? .clean : .nothing
     }
 
-    private func judge(_ path: String) throws(InputError) -> (AnalysisResult, isUnread: Bool) {
-        let source = try ByteSource(path: path)
+    private func judge(_ source: ByteSource) -> (AnalysisResult, isUnread: Bool) {
         let kind: SourceSummary.Kind = source.kind == .textLog ? .log : .capture
         var analyzer = Analyzer(sources: [SourceSummary(name: source.name, kind: kind)], options: run.options)
         do throws(InputError) {

@@ -63,7 +63,7 @@ struct PcapExport {
     private static func decode(
         _ copy: ByteCopy, _ file: Int, _ batch: inout PayloadBatch, _ body: (borrowing PayloadBatch) -> Void
     ) throws(InputError) {
-        var source = try copy.open()
+        let source = try copy.open()
         var decoder = CaptureDecoder(file: file)
         while true {
             decoder.begin(&batch)

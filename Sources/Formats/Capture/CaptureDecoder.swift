@@ -86,8 +86,8 @@ public struct CaptureDecoder: ~Copyable {
         frames.finish(&batch)
     }
 
-    /// The compression around the file is damaged here: what follows is lost.
-    public mutating func noteCompressionDamage() { frames.notes.note(.compression, at: offset) }
+    /// The compression around the file is damaged here, or (`isBomb`) expands beyond belief: what follows is lost.
+    public mutating func noteShortfall(isBomb: Bool) { frames.notes.note(isBomb ? .bomb : .compression, at: offset) }
 
     /// Begins the batch, copies the chunk in and decodes it: for those who have the octets already.
     public mutating func feed(_ chunk: [UInt8], into batch: inout PayloadBatch) {

@@ -17,8 +17,10 @@ public struct CaptureNotes: Hashable, Sendable {
             case skipped(octets: UInt64)
             /// No capture file at all.
             case magic(UInt32)
-            /// gzip: the compressed data is damaged or cut off.
+            /// The compressed data around it is damaged or cut off.
             case compression
+            /// The compressed data expands beyond belief: the rest was not read.
+            case bomb
             /// A HEP packet whose lengths do not fit.
             case hep
         }

@@ -5,27 +5,27 @@ import Foundation
 import Packet
 import Testing
 
+/// A file of these octets, gone afterwards.
+func withFile<Result>(_ bytes: [UInt8], _ body: (String) throws -> Result) throws -> Result {
+    let file = FileManager.default.temporaryDirectory.appendingPathComponent("pinhole-\(UUID().uuidString)")
+    try Data(bytes).write(to: file)
+    defer { try? FileManager.default.removeItem(at: file) }
+    return try body(file.path)
+}
+
+func all(_ source: ByteSource) throws -> [UInt8] {
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 1_000)
+    while true {
+        let count = try buffer.withUnsafeMutableBytes { try source.read(into: $0) }
+        if count == 0 { break }
+        bytes += buffer[..<count]
+    }
+    return bytes
+}
+
 @Suite("Inputs")
 struct ByteSourceTests {
-    /// A file of these octets, gone afterwards.
-    func withFile<Result>(_ bytes: [UInt8], _ body: (String) throws -> Result) throws -> Result {
-        let file = FileManager.default.temporaryDirectory.appendingPathComponent("pinhole-\(UUID().uuidString)")
-        try Data(bytes).write(to: file)
-        defer { try? FileManager.default.removeItem(at: file) }
-        return try body(file.path)
-    }
-
-    func all(_ source: consuming ByteSource) throws -> [UInt8] {
-        var bytes: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 1_000)
-        while true {
-            let count = try buffer.withUnsafeMutableBytes { try source.read(into: $0) }
-            if count == 0 { break }
-            bytes += buffer[..<count]
-        }
-        return bytes
-    }
-
     @Test("a file is read from its head on, its size known")
     func plain() throws {
         let bytes = (0..<10_000).map { UInt8(truncatingIfNeeded: $0 * 7) }
@@ -95,7 +95,7 @@ struct ByteSourceTests {
         var members = try compressed(bytes)
         if isCut { members.removeLast(members.count / 2) } else { members[members.count / 2] ^= 0xff }
         try withFile(members) { path in
-            var source = try ByteSource(path: path)
+            let source = try ByteSource(path: path)
             var count = 0
             var buffer = [UInt8](repeating: 0, count: 4_096)
             while true {
@@ -105,7 +105,7 @@ struct ByteSourceTests {
                 if isCut { #expect(buffer[..<got].elementsEqual(bytes[count..<(count + got)])) }
                 count += got
             }
-            #expect(count > 0 && source.isDamaged)
+            #expect(count > 0 && source.shortfall == .damaged)
         }
     }
 
