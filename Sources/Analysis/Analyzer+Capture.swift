@@ -53,7 +53,8 @@ extension Analyzer {
             destination: PackedEndpoint(record.destination, record.destinationPort), isStream: record.transport != .udp,
             isSecureOrWeb: record.transport != .udp && record.transport != .tcp,
             isTruncated: !record.flags.isDisjoint(with: [.truncated, .cutShort, .lengthLies]),
-            isFragmented: !record.flags.isDisjoint(with: [.ipFragment, .reassembled]), ipID: record.ipID)
+            isFragmented: !record.flags.isDisjoint(with: [.ipFragment, .reassembled]),
+            isMiscounted: record.flags.contains(.miscounted), ipID: record.ipID)
     }
 
     private mutating func icmp(_ record: ICMPRecord, _ file: UInt16) {

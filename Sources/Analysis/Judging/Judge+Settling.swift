@@ -7,12 +7,13 @@ extension Judge {
 
     /// Decides what depended on things seen elsewhere.
     mutating func settle(media: MediaAnalysis, _ table: SignallingTable) {
+        let attackers = attacks()
         for draft in drafts {
             var finding = draft.finding
             var key = draft.key
             switch draft.condition {
             case .noScanner(let address, let nonce):
-                if table.usedNonces.contains(nonce) { continue }
+                if table.usedNonces.contains(nonce) || attackers.contains(address) { continue }
                 if let tally = tallies[address], tally.names.count >= Self.scannerNames, tally.successes == 0 { continue }
             case .notRepaired(let server):
                 if repairing.contains(server) || table.flows.repairing.contains(server) { continue }

@@ -18,6 +18,7 @@ struct Judge: Sendable {
     var merger = FindingMerger()
     var registrations: [RegistrationSummary] = []
     var tallies: [PackedAddress: Tally] = [:]
+    var guesses: [PackedAddress: Guesses] = [:]
     /// Of each router whose mappings expired, how long they live.
     var lives: [FindingMerger.Key: MappingLife] = [:]
     /// Servers seen to send to where they heard from, whatever Contact said.
@@ -71,6 +72,7 @@ struct Judge: Sendable {
         if isFinal { staleInWords(&c, table) }
         if isFinal { flapping(&c, table) }
         if isFinal { byeReason(&c, table) }
+        if isFinal { noteGuesses(c, table) }
         if isFinal { refused(&c, table) }
         table.dialogs[number].reported = c.dialog.reported
         table.dialogs[number].progress = c.dialog.progress

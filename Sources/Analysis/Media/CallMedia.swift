@@ -19,11 +19,12 @@ struct MediaEvent: Sendable {
     var packetDestination: PackedAddress
     /// Index of its list of formats.
     var formats: UInt16
+    var types: PayloadTypes
 
     /// Says the same as another of the same end.
     func repeats(_ other: MediaEvent) -> Bool {
         leg == other.leg && isFromCaller == other.isFromCaller && flags == other.flags && direction == other.direction
-            && address == other.address && port == other.port && packetSource == other.packetSource
+            && address == other.address && port == other.port && packetSource == other.packetSource && types == other.types
     }
 
     var isBothWays: Bool { flags.contains(.hasAudio) && direction == .both && !flags.contains(.isNulled) }

@@ -223,7 +223,8 @@ public struct MediaAnalysis: Sendable {
                 flags: offered.flags, direction: offered.direction, address: offered.address, port: offered.port,
                 packetSource: fact.source.map { PackedAddress($0.address) } ?? .unknown,
                 packetSourcePort: fact.source?.port ?? 0,
-                packetDestination: fact.destination.map { PackedAddress($0.address) } ?? .unknown, formats: list))
+                packetDestination: fact.destination.map { PackedAddress($0.address) } ?? .unknown, formats: list,
+                types: offered.types))
         if offered.port > 0 { expected[MediaPlace(offered.address, offered.port)] = list }
         if offered.video > 0 { expected[MediaPlace(offered.videoAddress, offered.video)] = list }
         for candidate in offered.candidates where calls[index].candidates.count < 16 {

@@ -65,6 +65,7 @@ struct MediaJudge {
         streams = seen.indices.map { summary($0) }
         judgeCalls()
         judgeQuality()
+        judgeCodecs()
         streams.sort { ($0.first, $0.source, $0.ssrc) < ($1.first, $1.source, $1.ssrc) }
     }
 

@@ -39,6 +39,8 @@ struct OfferedMedia: Sendable {
     var video: UInt16 = 0
     var videoAddress = PackedAddress(high: 0, low: 0)
     var formats: [Format] = []
+    /// Of the audio stream's `m=`.
+    var types = PayloadTypes()
     /// Further places named by ICE; at most eight.
     var candidates: [(address: PackedAddress, port: UInt16)] = []
 
@@ -129,8 +131,9 @@ struct OfferedMedia: Sendable {
                     if p.starts(place, space, with: "savp") { flags.insert(.isSecure) }
                     place += 1
                 }
-            } else if word > 2, p.number(at, space) == 13, space - at == 2 {
-                flags.insert(.offersComfortNoise)
+            } else if word > 2, let type = p.number(at, space), type < 128 {
+                types.insert(UInt8(type))
+                if type == 13, space - at == 2 { flags.insert(.offersComfortNoise) }
             }
             word += 1
             at = space + 1

@@ -28,6 +28,8 @@ public enum FindingName: String, Hashable, Sendable, CaseIterable, Comparable {
     case tcpRefused = "tcp.refused"
     case tcpUnanswered = "tcp.unanswered"
     case regFlapping = "reg.flapping"
+    case authAttack = "auth.attack"
+    case codecNotNegotiated = "codec.not-negotiated"
 
     /// The order of declaration, which is that of the documentation.
     public static func < (a: FindingName, b: FindingName) -> Bool { a.rank < b.rank }

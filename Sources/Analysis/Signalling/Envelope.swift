@@ -12,6 +12,8 @@ struct Envelope: Sendable {
     var isSecureOrWeb = false
     var isTruncated = false
     var isFragmented = false
+    /// On a stream: Content-Length is not that of the body.
+    var isMiscounted = false
     /// A log shows it: lines may be left out, lengths mean nothing.
     var isLogged = false
     var ipID: UInt16 = 0

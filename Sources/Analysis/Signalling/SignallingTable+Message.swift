@@ -54,6 +54,7 @@ extension SignallingTable {
         if envelope.isTruncated { step.record.marks.insert(.cut) }
         if let seconds = facts.contactExpires ?? facts.expires { step.expires = seconds }
         if let seconds = facts.sessionExpires { step.sessionExpires = seconds }
+        if envelope.isMiscounted { flags.insert(envelope.isTruncated ? .bodyShort : .bodyLong) }
         if !envelope.isTruncated, !envelope.isLogged, !envelope.isStream, facts.isHeaderWhole, let said = facts.contentLength {
             let found = facts.body.count
             if Int(said) > found {

@@ -60,6 +60,8 @@ public struct PayloadRecord: Sendable {
         public static let ipFragment = Flags(rawValue: 256)
         /// Told by a capture agent (HEPv3): addresses are those it saw, not those of the packet.
         public static let encapsulated = Flags(rawValue: 512)
+        /// A message of a stream behind which more octets came than its Content-Length says, or that another one began in.
+        public static let miscounted = Flags(rawValue: 1024)
         /// Bytes are in the batch's own area, not in the input buffer.
         package static let inArea = Flags(rawValue: 1 << 15)
     }

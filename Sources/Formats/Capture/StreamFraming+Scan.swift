@@ -80,6 +80,16 @@ extension StreamFraming {
         return false
     }
 
+    /// Whether a body goes on behind its end: more of it stands where a message, a keepalive or nothing should. One that lacks its last line
+    /// end, which then follows, is only untidy; one that ends within a line end is not.
+    static func goesOn(_ rest: UnsafeRawBufferPointer, after last: UInt8) -> Bool {
+        guard !rest.isEmpty else { return false }
+        if last == 0x0d, rest[0] == 0x0a { return true }
+        guard let start = rest.firstIndex(where: { $0 != 0x0d && $0 != 0x0a }) else { return false }
+        let next = UnsafeRawBufferPointer(rebasing: rest[start...])
+        return !SIPStart.isStart(next) && !SIPStart.mayBecomeStart(next) && !isSTUN(next)
+    }
+
     /// The first line after the first that starts a message.
     static func nextStart(_ b: UnsafeRawBufferPointer) -> Int? {
         var at = 0

@@ -40,7 +40,7 @@ struct StreamFraming {
         }
         if isForeignStart(bytes, direction) {
             let start = place
-            cutShort(&direction, &batch)
+            cutShort(&direction, &batch, .miscounted)
             direction.pendingSequence = start
         }
         keep(bytes, &direction)
@@ -196,8 +196,12 @@ struct StreamFraming {
         }
         direction.scanned = 0
         direction.needed = 0
-        emit(UnsafeRawBufferPointer(rebasing: b[..<(head + body)]), .sip, &direction, &batch, inPending: inPending)
-        return head + body
+        let end = head + body
+        let isMiscounted = body > 0 && Self.goesOn(UnsafeRawBufferPointer(rebasing: b[end...]), after: b[end - 1])
+        emit(
+            UnsafeRawBufferPointer(rebasing: b[..<end]), .sip, &direction, &batch, inPending: inPending,
+            flags: isMiscounted ? .miscounted : [])
+        return end
     }
 
     /// A new message begins while the one before still lacks octets: its Content-Length was too great.
@@ -211,7 +215,9 @@ struct StreamFraming {
         }
     }
 
-    private mutating func cutShort(_ direction: inout StreamDirection, _ batch: inout PayloadBatch) {
+    private mutating func cutShort(
+        _ direction: inout StreamDirection, _ batch: inout PayloadBatch, _ flags: PayloadRecord.Flags = []
+    ) {
         var held: [UInt8] = []
         place = direction.pendingSequence
         swap(&held, &direction.pending)
@@ -220,7 +226,7 @@ struct StreamFraming {
                 guard SIPStart.isStart(bytes) else { return }
                 var frames = direction.frames
                 swap(&frames, &direction.frames)
-                emit(bytes, .sip, &direction, &batch, inPending: true, flags: .cutShort)
+                emit(bytes, .sip, &direction, &batch, inPending: true, flags: flags.union(.cutShort))
                 swap(&frames, &direction.frames)
             }
         }

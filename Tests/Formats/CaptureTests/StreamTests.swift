@@ -124,6 +124,7 @@ struct StreamTests {
         script.send(sipMessage(2))
         let decoded = decode(script)
         #expect(decoded.payloads == [wrong, sipMessage(2)] && decoded.seen[0].flags.contains(.cutShort))
+        #expect(decoded.seen[0].flags.contains(.miscounted))
     }
 
     @Test("a Content-Length too small: what is left over is skipped and counted")
@@ -135,6 +136,23 @@ struct StreamTests {
         #expect(decoded.payloads.last == sipMessage(2))
         #expect(decoded.payloads.first == Array(wrong.dropLast(14)))
         #expect(decoded.notes.unframedOctets == 12)
+        #expect(decoded.seen.map { $0.flags.contains(.miscounted) } == [true, false, false])
+    }
+
+    @Test("a body whose last line end was not counted, a keepalive behind it, and half of the next message are no miscount")
+    func wellCounted() {
+        let untidy = Array("INVITE sip:a@b SIP/2.0\r\nl: 3\r\n\r\nv=0\r\n".utf8)
+        let tidy = Array("INVITE sip:a@b SIP/2.0\r\nl: 5\r\n\r\nv=0\r\n".utf8)
+        for first in [untidy, tidy] {
+            for next in [sipMessage(2), [13, 10, 13, 10] + sipMessage(2)] {
+                for cut in [0, 1, 4, 30] {
+                    var script = TCPScript()
+                    script.send(first + next.prefix(cut))
+                    script.send(Array(next.dropFirst(cut)))
+                    #expect(decode(script).seen.allSatisfy { !$0.flags.contains(.miscounted) })
+                }
+            }
+        }
     }
 
     @Test("keepalives and STUN between messages (RFC 5626 3.5.1)")

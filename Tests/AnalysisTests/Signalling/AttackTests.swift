@@ -1,0 +1,97 @@
+import Analysis
+import Base
+import Testing
+
+@Suite("auth.attack")
+struct AttackTests {
+    private static let stranger = Endpoint("192.0.2.66:5060")!
+
+    /// One refused registration: challenged, answered wrongly, refused.
+    private func refused(
+        _ talk: inout Talk, user: String, call: String, at seconds: Double, from source: Endpoint = stranger, tries: Int = 1
+    ) {
+        talk.user = user
+        talk.call = call
+        var number = 1
+        let first = talk.register(number)
+        talk.up(seconds, first, from: source)
+        talk.down(seconds + 0.01, talk.challenge(to: first, nonce: "n\(call)"), to: source)
+        for attempt in 0..<tries {
+            number += 1
+            let answer = talk.register(
+                number, nonce: "n\(call)\(attempt == 0 ? "" : "-\(attempt)")", response: "\(attempt)bad\(call)")
+            talk.up(seconds + 0.02 + Double(attempt) * 30, answer, from: source)
+            talk.down(
+                seconds + 0.03 + Double(attempt) * 30, talk.challenge(to: answer, nonce: "n\(call)-\(attempt + 1)"), to: source)
+        }
+    }
+
+    @Test("one address that tries thirty names is an attack, told once, and no phone with a wrong password")
+    func manyNames() throws {
+        var talk = Talk()
+        for number in 0..<30 { refused(&talk, user: "\(100 + number)", call: "g\(number)", at: Double(number)) }
+        talk.later(100)
+        #expect(talk.accusations() == ["risk auth.attack"])
+        let finding = try #require(talk.finding(.authAttack))
+        #expect(finding.culprit == .proved("192.0.2.66"))
+        #expect(
+            finding.summary
+                == "Somebody tries to break into 203.0.113.10: 192.0.2.66 guessed names and passwords of 30 accounts, 60 times, without success."
+        )
+    }
+
+    @Test("hundreds of guesses for one account, each under a Call-ID of its own and seconds apart, are an attack")
+    func oneAccount() {
+        var talk = Talk()
+        for number in 0..<150 { refused(&talk, user: "100", call: "h\(number)", at: Double(number) * 0.5) }
+        talk.later(200)
+        #expect(talk.accusations() == ["risk auth.attack"])
+    }
+
+    @Test("a few guesses each from thirty addresses, at the same names, are an attack from many places")
+    func army() throws {
+        var talk = Talk()
+        for number in 0..<30 {
+            let source = Endpoint("192.0.2.\(10 + number):5060")!
+            for name in 0..<4 {
+                refused(
+                    &talk, user: "\(100 + (number + name) % 10)", call: "a\(number)-\(name)", at: Double(number * 4 + name),
+                    from: source)
+            }
+        }
+        talk.later(300)
+        let finding = try #require(talk.finding(.authAttack))
+        #expect(finding.summary.contains("30 addresses, most of all"))
+        #expect(talk.accusations() == ["risk auth.attack"])
+    }
+
+    @Test("one phone with a wrong password that tries for ever has a wrong password")
+    func wrongPassword() {
+        var talk = Talk()
+        refused(&talk, user: "alice", call: "w", at: 0, from: talk.phone, tries: 200)
+        talk.later(7_000)
+        #expect(talk.accusations() == ["fault auth.bad-digest"])
+    }
+
+    @Test("a fleet of thirty phones whose passwords were changed is no attack: each tries its own name")
+    func fleet() {
+        var talk = Talk()
+        for number in 0..<30 {
+            refused(
+                &talk, user: "\(100 + number)", call: "f\(number)", at: Double(number),
+                from: Endpoint("192.0.2.\(10 + number):5060")!, tries: 3)
+        }
+        talk.later(300)
+        #expect(!talk.accusations().contains("risk auth.attack"))
+    }
+
+    @Test("an office of which some phones get in is no attack, whatever the others do")
+    func office() {
+        var talk = Talk()
+        for number in 0..<30 { refused(&talk, user: "\(100 + number)", call: "o\(number)", at: Double(number), from: talk.phone) }
+        talk.call = "good"
+        talk.registers(at: 50)
+        talk.later(300)
+        #expect(!talk.accusations().contains("risk auth.attack"))
+    }
+}
