@@ -98,7 +98,7 @@ let package = Package(
                 "Lab", "MediaControl", "Relay",
             ]),
 
-        room("Analysis", "Analysis", ["Base", "SIP", "Packet", "Capture", "RTP"]),
+        room("Analysis", "Analysis", ["Base", "SIP", "DNS", "Packet", "Capture", "RTP"]),
         room("TraceAnalysis", "TraceAnalysis", ["Base", "SIP", "Analysis", "ServerNode"]),
         room("LabAnalysis", "LabAnalysis", ["Base", "Capture", "Lab", "Analysis", "TraceAnalysis"]),
         room("ExplainReport", "ExplainReport", ["Base", "Analysis", "ReportText"]),
@@ -220,7 +220,7 @@ let package = Package(
                 "Base", "SIP", "SIPStack", "STUN", "STUNStack", "DNS", "DNSClient", "Packet", "Capture", "NAT", "ALG", "TCP",
                 "Codecs", "MediaControl", "Relay", "MediaPlane", "VirtualNetwork", "ServerNode", "PhoneNode", "RouterNode", "Lab",
             ]),
-        tests("Analysis", "Analysis", ["Base", "SIP", "Packet", "Capture", "RTP", "Analysis", "Fixtures"]),
+        tests("Analysis", "Analysis", ["Base", "DNS", "SIP", "Packet", "Capture", "RTP", "Analysis", "Fixtures"]),
         tests(
             "LabAnalysis", "LabAnalysis",
             [

@@ -30,6 +30,9 @@ extension Analyzer {
                 table.keepalive(envelope(record, file))
             case .other, .channelData, .dtls, .hep:
                 table.counts.other += 1
+                if record.transport == .udp, record.sourcePort == 53 || record.destinationPort == 53 {
+                    names.datagram(batch.payload(of: record), envelope(record, file))
+                }
             }
         }
         for event in batch.streamEvents { connections.event(event, file: side(whole, event.flow.source, event.flow.destination)) }

@@ -30,6 +30,7 @@ public struct Analyzer: Sendable {
     /// A log's words about stale nonces where no message is shown, by source.
     var lonelyStale: [UInt16: (first: Remark, count: Int)] = [:]
     var connections = ConnectionLedger()
+    var names = NameLedger()
     var sinceSweep = 0
     var octetsSinceSweep = 0
     /// Of the latest message: what a remark of a log judges.

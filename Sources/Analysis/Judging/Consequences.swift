@@ -8,6 +8,27 @@ struct Consequences {
     init(_ findings: [Finding], _ table: SignallingTable) {
         self.findings = findings
         unanswered(table)
+        silenced()
+    }
+
+    /// Audio that goes to a private place is not heard because of that.
+    private mutating func silenced() {
+        var causes: [Int: Int] = [:]
+        for index in findings.indices.reversed()
+        where findings[index].name == .natPrivateSDP && findings[index].severity == .fault {
+            for dialog in findings[index].subject.dialogs { causes[dialog] = index }
+        }
+        guard !causes.isEmpty else { return }
+        var gone = Set<Int>()
+        for index in findings.indices where findings[index].name == .mediaOneWay || findings[index].name == .mediaNone {
+            let known = findings[index].subject.dialogs.map { causes[$0] }
+            guard findings[index].severity == .fault, let cause = known.first ?? nil, known.allSatisfy({ $0 != nil }),
+                findings[index].summary.contains("private address")
+            else { continue }
+            gone.insert(index)
+            findings[cause].details.append("What follows from it: \(findings[index].summary)")
+        }
+        if !gone.isEmpty { findings = findings.indices.filter { !gone.contains($0) }.map { findings[$0] } }
     }
 
     /// Requests to phones that a router had forgotten stay unanswered because of that.

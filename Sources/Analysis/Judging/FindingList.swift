@@ -9,6 +9,7 @@ struct FindingList: Sendable {
             let isBlind = (a.name == .captureBlind, b.name == .captureBlind)
             if isBlind.0 != isBlind.1 { return isBlind.0 }
             if a.severity != b.severity { return a.severity < b.severity }
+            if a.name.harm != b.name.harm { return a.name.harm < b.name.harm }
             if a.name != b.name { return a.name < b.name }
             guard let first = a.evidence.first?.place, let other = b.evidence.first?.place else {
                 return a.evidence.count > b.evidence.count
@@ -66,5 +67,17 @@ struct FindingList: Sendable {
             }
         }
         return finding
+    }
+}
+
+extension FindingName {
+    /// What a finding of that name takes away, the most first: a network's or a server's trouble before one account's.
+    fileprivate var harm: Int {
+        switch self {
+        case .authBadDigest, .authNoAnswer, .authNonceReuse, .sipRefused, .sipRetransmit, .mediaQuality, .regFlapping,
+            .authAttack:
+            1
+        default: 0
+        }
     }
 }

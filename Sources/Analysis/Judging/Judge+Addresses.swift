@@ -133,17 +133,19 @@ extension Judge {
         if isRepaired, repairing.count < 1 << 16 { repairing.insert(peer.address) }
         if let lost {
             let step = c.steps[lost]
+            let role = ServerRole(said, table)
             report(.natPrivateContact, .fault, peer, &c) { c in
                 Finding(
                     .natPrivateContact, .fault,
                     "\(step.method.token) went to \(Self.name(table.endpoints[step.record.destination])), the private address in the "
-                        + "Contact of \(Self.name(source)), and was lost: the call cannot be changed or ended from that side.",
+                        + "Contact of \(role?.name ?? Self.name(source)), and was lost: the call cannot be changed or ended from that side.",
                     details: ["The message that carries this Contact came from \(Self.name(source))."],
                     evidence: [
                         Self.evidence(said, table, Self.contactFields, "private Contact from a public source"),
                         Self.evidence(step, table, ["CSeq", "Via"], "sent to the private address"),
                     ],
-                    culprit: Self.between(c, said, table), confidence: .likely, remedies: Self.contactRemedies,
+                    culprit: role.map { .proved($0.name) } ?? Self.between(c, said, table), confidence: .likely,
+                    remedies: role.map { [$0.remedy] } ?? Self.contactRemedies,
                     subject: Self.subject(c, said, table))
             }
         } else if !isRepaired, !isRouted, !said.isOverStream {
@@ -175,14 +177,15 @@ extension Judge {
                 continue
             }
             let said = "\(description.connection.address):\(description.port)"
+            let role = ServerRole(step, table)
             draft(.media(dialog: c.number), .natPrivateSDP, .fault, destination, &c) { c in
                 Finding(
                     .natPrivateSDP, .fault,
-                    "\(Self.name(source)) asks for its audio at the private address \(said): whoever sends there reaches nobody.",
+                    "\(role?.name.capitalizedFirst ?? Self.name(source)) asks for its audio at the private address \(said): whoever sends there reaches nobody.",
                     details: ["The message came from a public address; no ICE candidates offer another way."],
                     evidence: [Self.evidence(step, table, ["c", "m", "o", "CSeq"], "c= is private, the source is not")],
-                    culprit: Self.between(c, step, table), confidence: .likely,
-                    remedies: [
+                    culprit: role.map { .proved($0.name) } ?? Self.between(c, step, table), confidence: .likely,
+                    remedies: role.map { [$0.remedy] } ?? [
                         Remedy(
                             .server, "Relay the media and send to where it comes from (latching).",
                             commands: [

@@ -44,6 +44,8 @@ struct MediaJudge {
     var flows: [MediaFlow: [Int]] = [:]
     /// Flows by each of their ends.
     var flowsAt: [FilePlace: [MediaFlow]] = [:]
+    /// Hosts that media came from, as places with port 0.
+    private var sendingHosts: Set<FilePlace> = []
     private var places: [FilePlace: [Reference]] = [:]
     private var addresses: [FilePlace: [Reference]] = [:]
 
@@ -56,6 +58,7 @@ struct MediaJudge {
         guard !seen.isEmpty else { return }
         for index in seen.indices { flows[flow(index), default: []].append(index) }
         for flow in flows.keys {
+            sendingHosts.insert(FilePlace(file: flow.file, place: MediaPlace(flow.source.address, 0)))
             flowsAt[FilePlace(file: flow.file, place: flow.source), default: []].append(flow)
             flowsAt[FilePlace(file: flow.file, place: flow.destination), default: []].append(flow)
         }
@@ -193,8 +196,12 @@ struct MediaJudge {
 
     private func isMisdirected(_ index: Int, _ call: Int) -> Bool {
         let key = seen[index].stream.key
-        guard key.destination.isPrivateNetwork, !key.source.isPrivateNetwork, let speaker = seen[index].speaker else {
-            return false
+        guard key.destination.isPrivateNetwork, let speaker = seen[index].speaker else { return false }
+        // From one private network into another, as from a server in a cloud to a phone at home: nobody there ever answered.
+        if key.source.isPrivateNetwork {
+            guard key.source.isIPv4, key.destination.isIPv4, key.source.low >> 16 != key.destination.low >> 16,
+                !sendingHosts.contains(FilePlace(file: key.file, place: MediaPlace(key.destination, 0)))
+            else { return false }
         }
         let listenerIsCaller = speaker == .callee
         let said = media.calls[call].events.filter { $0.isFromCaller == listenerIsCaller }

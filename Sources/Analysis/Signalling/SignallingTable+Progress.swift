@@ -100,6 +100,7 @@ extension SignallingTable {
             } else if step.contact.kind == .none, step.expires == Step.noNumber, askedToLeave(step, number) {
                 dialogs[number].progress.insert(.unregistered)
             }
+            if registrars.count < 1 << 16 { registrars.insert(endpoints[step.record.source].address) }
             dialogs[number].granted = step.expires
         } else if dialogs[number].kind != .call || !dialogs[number].progress.contains(.answered) {
             dialogs[number].progress.insert(.failed)

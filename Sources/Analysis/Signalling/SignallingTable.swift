@@ -12,6 +12,8 @@ struct SignallingTable: Sendable {
     static let mostLegs = 8
 
     var dialogs: ContiguousArray<DialogState> = []
+    /// Addresses that granted registrations.
+    var registrars: Set<PackedAddress> = []
     /// Of closed dialogs.
     var records: [MessageRecord] = []
     var endpoints = EndpointTable()

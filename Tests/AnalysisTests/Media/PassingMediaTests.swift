@@ -45,3 +45,26 @@ struct PassingMediaTests {
         #expect(scene.accusations() == [])
     }
 }
+
+@Suite("Audio sent from one private network into another")
+struct PrivateNetworkTests {
+    private static let cloud = Endpoint("172.31.5.5:8000")!
+    private static let home = Endpoint("192.168.1.20:4000")!
+
+    /// A phone at home, behind 198.51.100.5, and a server in a cloud that sends to what the phone's SDP says.
+    private func scene(phoneAnswersFrom source: Endpoint) -> [String] {
+        var scene = MediaScene()
+        scene.call(
+            ended: 8, offer: MediaScene.sdp(Self.home), answer: MediaScene.sdp(Self.cloud),
+            destination: Endpoint("172.31.5.5:5060")!)
+        scene.say(source, Self.cloud, at: 1.1)
+        scene.say(Self.cloud, Self.home, at: 1.1) { $0.ssrc = 2 }
+        return scene.accusations()
+    }
+
+    @Test("from a cloud to a phone's own private address, from which nothing ever comes: it is not heard")
+    func lost() { #expect(scene(phoneAnswersFrom: Endpoint("198.51.100.5:4000")!) == ["media.one-way fault [0]"]) }
+
+    @Test("through a VPN, where the phone sends from that very address: heard both ways")
+    func tunnelled() { #expect(scene(phoneAnswersFrom: Self.home) == []) }
+}

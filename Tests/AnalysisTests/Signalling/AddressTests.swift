@@ -30,6 +30,33 @@ struct AddressTests {
             + "To: <sip:alice@pbx.example>;tag=t1\r\nCall-ID: \(talk.call)\r\nCSeq: 9 BYE\r\nContent-Length: 0\r\n\r\n"
     }
 
+    @Test(
+        "a server that names its own private address is told its public one, by its program's own settings; a phone is not",
+        arguments: [
+            ("Asterisk PBX 18.9", "external_media_address"), ("FreeSWITCH-mod_sofia/1.10", "ext-rtp-ip"), ("Softphone/2", ""),
+        ])
+    func server(program: String, setting: String) throws {
+        var talk = Talk()
+        let invite = talk.request(
+            "INVITE", "sip:bob@pbx.example", 1, ["Contact: <sip:alice@198.51.100.7:40000>"], body: Talk.sdp("198.51.100.7"))
+        let answer = talk.response(
+            200, to: invite, ["Contact: <sip:bob@10.0.0.5>", "X: y"], body: Talk.sdp("10.0.0.5", port: 30_000)
+        ).with("Server: PBX/2", "Server: \(program)")
+        talk.up(0, invite)
+        talk.down(1, answer)
+        let ack = talk.request("ACK", "sip:bob@10.0.0.5", 1, branch: "ack", peer: "<sip:bob@pbx.example>;tag=s1")
+        for at in [1.0, 1.5, 2.5, 4.5, 8.5] {
+            if at > 1 { talk.down(at, answer) }
+            talk.up(at + 0.01, ack, to: Endpoint("10.0.0.5:5060")!)
+        }
+        talk.later(60)
+        let finding = try #require(talk.finding(.natPrivateContact))
+        #expect(finding.severity == .fault)
+        let isServer = !setting.isEmpty
+        #expect(finding.remedies.contains { $0.commands.contains { isServer && $0.contains(setting) } } == isServer)
+        #expect((finding.culprit == .proved("the server 203.0.113.10:5060 (\(program))")) == isServer)
+    }
+
     @Test("in a call where nothing went back to it, it is a note")
     func untested() {
         var talk = call()
