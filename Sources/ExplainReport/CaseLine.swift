@@ -27,6 +27,8 @@ public struct CaseLine: Sendable {
     public var verdict: String
     /// Names of the findings that accuse, each once, the worst first.
     public var findings: [String]
+    /// How many files it is made of: those that show the same talks are judged together.
+    public var files = 1
     /// Where its own page lies, relative to the index; nil where there is none.
     public var page: String?
 
@@ -57,7 +59,8 @@ public struct CaseLine: Sendable {
 
     public var json: JSONValue {
         .object([
-            ("file", .string(name)), ("standing", .string(standing.word)), ("verdict", .string(verdict)),
+            ("file", .string(name)), ("files", .integer(files)), ("standing", .string(standing.word)),
+            ("verdict", .string(verdict)),
             ("findings", .array(findings.map { .string($0) })),
         ])
     }
@@ -69,7 +72,7 @@ public struct CaseLine: Sendable {
         let words = counts.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key.word)" }.joined(separator: ", ")
         var text =
             style.paint(
-                "\(lines.count) \(lines.count == 1 ? "file" : "files"), each judged by itself: \(words.isEmpty ? "none" : words).",
+                "\(heading(lines)), each judged by itself: \(words.isEmpty ? "none" : words).",
                 .strong) + "\n\n"
         for line in lines {
             let (sign, tone): (String, ReportTone) =
@@ -83,6 +86,12 @@ public struct CaseLine: Sendable {
             text += style.paint("\(sign) \(word)", tone) + printable("\(line.name): \(line.verdict)") + "\n"
         }
         return text
+    }
+
+    /// `12 files`, `5 files in 3 cases`.
+    public static func heading(_ lines: [CaseLine]) -> String {
+        let files = lines.reduce(0) { $0 + $1.files }
+        return ExplainWords.count(files, "file") + (files == lines.count ? "" : " in \(ExplainWords.count(lines.count, "case"))")
     }
 
     /// A page that lists them, with links to their own pages.

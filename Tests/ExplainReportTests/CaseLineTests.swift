@@ -32,7 +32,7 @@ struct CaseLineTests {
         #expect(lines[2].findings == ["media.none"])
         #expect(
             lines[2].json.text
-                == #"{"file":"bad","standing":"fault","verdict":"It broke. 1 more finding accuses.","findings":["media.none"]}"#)
+                == #"{"file":"bad","files":1,"standing":"fault","verdict":"It broke. 1 more finding accuses.","findings":["media.none"]}"#)
     }
 
     @Test("the table has a line a file; the page links to each and escapes what names hold")
@@ -42,6 +42,8 @@ struct CaseLineTests {
         let table = CaseLine.table([line, CaseLine(unread: "gone", "It could not be opened.")], .plain)
         #expect(table.hasPrefix("2 files, each judged by itself: 1 unread, 1 healthy.\n"))
         #expect(table.contains("! unread  gone: It could not be opened.\n"))
+        line.files = 2
+        #expect(CaseLine.heading([line, line]) == "4 files in 2 cases")
         let page = CaseLine.index([line], title: "1 file")
         #expect(page.contains("<a href=\"1.html\">&lt;b&gt;.pcap</a>") && !page.contains("<b>"))
     }

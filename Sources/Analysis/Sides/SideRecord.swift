@@ -76,7 +76,8 @@ struct SideRecord: Sendable {
         features[.branch] = p.hash(facts.branch)
         features[.callID] = p.hash(facts.callID)
         let sign = p.place(of: 0x40, facts.callID.start, facts.callID.end) ?? facts.callID.end
-        features[.callName] = p.hash(Span(facts.callID.start, sign))
+        // A few characters are everybody's.
+        if sign - facts.callID.start >= TalkNames.shortest { features[.callName] = p.hash(Span(facts.callID.start, sign)) }
         features[.fromTag] = p.hash(facts.fromTag)
         features[.toTag] = p.hash(facts.toTag)
         features[.fromUser] = p.hash(user(p, facts.from))

@@ -11,6 +11,10 @@ struct FolderRun {
     /// Files judged in one run.
     static let mostFiles = 10_000
     private static let deepest = 16
+    /// Of so many it is found out which belong together: each is held open meanwhile.
+    private static let mostJoined = 400
+    /// Recordings compared with each other; more stay apart.
+    private static let mostCompared = 8
 
     let run: ExplainRun
     let output: ExplainOutput
@@ -45,12 +49,18 @@ struct FolderRun {
         }
         var redactor = output.isRedacted ? Redactor(entropy: Entropy(seed: (0..<32).map { _ in UInt8.random(in: 0...255) })) : nil
         var lines: [CaseLine] = []
+        var cases: [Case] = []
         var isWritten = true
         var number = 0
         func add(_ source: ByteSource) {
             number += 1
             let name = redactor == nil ? source.name : "file-\(number)"
-            let (whole, isUnread) = judge(source)
+            let copy = cases.count < Self.mostJoined ? source.copy() : nil
+            let (whole, isUnread) = judge([source])
+            if copy != nil { cases.append(Case(line: lines.count, names: TalkNames(whole), copy: copy)) }
+            tell(name, whole, isUnread)
+        }
+        func tell(_ name: String, _ whole: AnalysisResult, _ isUnread: Bool) {
             var result = run.filter.settled(for: whole).filtered(whole)
             if redactor != nil {
                 if result.emptiedBy != nil { result.emptiedBy = "the filter" }
@@ -91,11 +101,22 @@ struct FolderRun {
                 fail(error)
             }
         }
+        var joined = Set<Int>()
+        for group in Self.together(cases) {
+            let sources = group.compactMap { try? cases[$0].copy?.open() }
+            guard sources.count == group.count else { continue }
+            number += 1
+            let (whole, isUnread) = judge(sources)
+            joined.formUnion(group.map { cases[$0].line })
+            tell(group.map { lines[cases[$0].line].name }.joined(separator: " + "), whole, isUnread)
+            lines[lines.count - 1].files = group.count
+        }
+        lines = lines.indices.filter { !joined.contains($0) }.map { lines[$0] }
         let order = lines.indices.sorted { (lines[$0].standing, $0) < (lines[$1].standing, $1) }
         lines = order.map { lines[$0] }
         if let folder = output.html {
             isWritten =
-                ExplainOutput.write(CaseLine.index(lines, title: "\(lines.count) files"), toFile: "\(folder)/index.html")
+                ExplainOutput.write(CaseLine.index(lines, title: CaseLine.heading(lines)), toFile: "\(folder)/index.html")
                 && isWritten
         }
         if output.isJSON {
@@ -112,18 +133,38 @@ struct FolderRun {
         return lines.contains { $0.standing == .healthy || $0.standing == .failed } ? .clean : .nothing
     }
 
-    private func judge(_ source: ByteSource) -> (AnalysisResult, isUnread: Bool) {
-        let kind: SourceSummary.Kind = source.kind == .textLog ? .log : .capture
-        var analyzer = Analyzer(sources: [SourceSummary(name: source.name, kind: kind)], options: run.options)
-        do throws(InputError) {
-            let copy = source.copy()
-            let isRead = try ExplainRun.read(source, 0, &analyzer)
-            if isRead { ExplainRun.split(&analyzer, [copy]) }
-            return (analyzer.finish(), !isRead)
-        } catch {
-            analyzer.blind(Blindness(.truncatedFile, "\(error)"), in: Vantage(0))
-            return (analyzer.finish(), true)
+    /// One input, with what tells which others show the same talks.
+    private struct Case {
+        var line: Int
+        var names: TalkNames
+        var copy: ByteCopy?
+    }
+
+    /// Recordings of the same talks at the same time belong together: two sides of a router, a capture and a log. More than can be compared
+    /// stay apart.
+    private static func together(_ cases: [Case]) -> [[Int]] {
+        TalkNames.groups(cases.count) { a, b in
+            cases[a].names.shares(cases[b].names) && cases[a].names.overlaps(cases[b].names)
+        }.filter { $0.count > 1 && $0.count <= mostCompared }
+    }
+
+    /// Judges one input, or several that belong together.
+    private func judge(_ sources: [ByteSource]) -> (AnalysisResult, isUnread: Bool) {
+        var analyzer = Analyzer(
+            sources: sources.map { SourceSummary(name: $0.name, kind: $0.kind == .textLog ? .log : .capture) },
+            options: run.options)
+        let copies = sources.map { $0.copy() }
+        var isRead = true
+        for (index, source) in sources.enumerated() {
+            do throws(InputError) {
+                if try !ExplainRun.read(source, index, &analyzer) { isRead = false }
+            } catch {
+                analyzer.blind(Blindness(.truncatedFile, "\(error)"), in: Vantage(UInt16(index)))
+                isRead = false
+            }
         }
+        if isRead { ExplainRun.split(&analyzer, copies) }
+        return (analyzer.finish(), !isRead)
     }
 
     /// Regular files below, by name; hidden ones and what links lead to are left alone.
