@@ -46,7 +46,7 @@ struct DialogLadder {
             let message = one.message
             var at = events.last?.at ?? .zero
             if omitted > 0, index == most * 2 / 3 {
-                events.append(Ladder.Event(at, .heading("\(omitted) messages left out"), "", .dim))
+                events.append(Ladder.Event(at, .heading("\(ExplainWords.count(omitted, "message")) left out"), "", .dim))
             }
             if let start, let time = message.time { at = time - start - (one.isOutside ? offset : .zero) }
             let ends = lines.ends(of: one)

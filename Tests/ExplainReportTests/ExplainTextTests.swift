@@ -57,7 +57,7 @@ struct ExplainTextTests {
     func blind() {
         let text = Self.text(Cases.pasted())
         #expect(text.components(of: "capture.blind") == 0 || !text.contains("note  capture.blind"))
-        #expect(text.components(of: "bear no time") == 1)
+        #expect(text.components(of: "without a time") == 1)
     }
 
     @Test("Whatever the width, no line is longer", arguments: [60, 72, 80, 100, 140, 200])

@@ -66,6 +66,11 @@ struct DialogCase: Sendable {
 
 let second: Int64 = 1_000_000_000
 
+/// `1 dialog`, `7 dialogs`.
+func counted(_ count: Int, _ one: String, _ many: String? = nil) -> String {
+    count == 1 ? "1 \(one)" : "\(count) \(many ?? one + "s")"
+}
+
 /// `1.5 s`, `40 ms`, `15 min`.
 func spoken(_ nanoseconds: Int64) -> String {
     let ms = nanoseconds / 1_000_000

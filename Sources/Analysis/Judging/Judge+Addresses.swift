@@ -89,7 +89,7 @@ extension Judge {
                 "Asterisk pjsip: rewrite_contact=yes, force_rport=yes, rtp_symmetric=yes",
                 "Kamailio: force_rport(); fix_nated_contact();",
             ]),
-        Remedy(.phone, "Or let the phone write its public address (STUN, rport learning)."),
+        Remedy(.phone, "Let the phone write its public address (STUN, rport learning)."),
     ]
 
     /// Contacts of both ends of a call that was set up.

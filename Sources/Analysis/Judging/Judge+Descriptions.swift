@@ -106,7 +106,7 @@ extension Judge {
                     Self.evidence(step, table, ["m", "CSeq"], "the answer"),
                 ],
                 culprit: .unknown, confidence: .likely,
-                remedies: [Remedy(.server, "Enable a codec that both have\(offered.isEmpty ? "" : ": one of \(offered)") .")],
+                remedies: [Remedy(.server, "Enable a codec that both have\(offered.isEmpty ? "" : ": one of \(offered)").")],
                 subject: Self.subject(c, step, table))
         }
     }

@@ -71,24 +71,26 @@ extension Judge {
                 list.append(
                     Blindness(
                         .oneDirection,
-                        "Messages of \(tally.one) dialogs were seen in one direction only: the other half is not in the capture.",
+                        "Messages of \(counted(tally.one, "dialog")) were seen in one direction only: the other half is not in the capture.",
                         count: tally.one))
             }
             if table.refused > 0, index == 0 {
                 list.append(
                     Blindness(
-                        .drops, "\(table.refused) messages were left out: more dialogs are open than are followed.",
+                        .drops, "\(counted(table.refused, "message")) left out: more dialogs are open than are followed.",
                         count: table.refused))
             }
             if table.counts.sip == 0 { list.append(Blindness(.noSIP, "No SIP message was recognised.")) }
             if source.kind == .log, cutMessages > 0 {
                 list.append(
-                    Blindness(.cutMessages, "\(cutMessages) messages are cut off or have lines left out.", count: cutMessages))
+                    Blindness(
+                        .cutMessages, "\(counted(cutMessages, "message")) cut off or with lines left out.", count: cutMessages))
             }
             if source.kind == .log, timelessMessages > 0 {
                 list.append(
                     Blindness(
-                        .noTimes, "\(timelessMessages) messages bear no time: only their order is known.", count: timelessMessages
+                        .noTimes, "\(counted(timelessMessages, "message")) without a time: only the order is known.",
+                        count: timelessMessages
                     ))
             }
             for blindness in list { result.append(finding(blindness, source, index, table)) }

@@ -44,7 +44,7 @@ extension MediaJudge {
         let lost =
             stream.lost > 0 ? ", \(stream.lost) lost (\(percent(Double(stream.lost) / Double(max(1, stream.expected)))))" : ""
         return
-            "RTP \(codec), SSRC 0x\(String(stream.ssrc, radix: 16)): \(stream.packets) packets up to \(stream.lastPlace)\(lost), "
+            "RTP \(codec), SSRC 0x\(String(stream.ssrc, radix: 16)): \(counted(stream.packets, "packet")) up to \(stream.lastPlace)\(lost), "
             + "jitter \(tenth(stream.meanJitter)) ms"
     }
 

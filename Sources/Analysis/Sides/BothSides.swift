@@ -52,7 +52,8 @@ struct BothSides {
                 all[helper].evidence.append(
                     Evidence(
                         place: stray.firstPlace, time: stray.first, source: stray.source, destination: stray.destination,
-                        excerpt: "RTP, \(stray.packets) packets", says: "sent to where the helper pointed, and not passed on"))
+                        excerpt: "RTP, \(counted(stray.packets, "packet"))",
+                        says: "sent to where the helper pointed, and not passed on"))
             }
             absorb(victims, into: helper)
         }

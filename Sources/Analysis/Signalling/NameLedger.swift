@@ -149,7 +149,7 @@ extension Judge {
         Finding(
             .dnsFailed, isTapWhole ? .fault : .risk,
             "\(host.client) cannot find its SIP server: the name server \(lookUp.server.address) does not answer when asked for \(host.name) "
-                + "(\(lookUp.sends) times).",
+                + "(asked \(counted(lookUp.sends, "time"))).",
             details: isTapWhole
                 ? ["Other questions in this capture were answered."]
                 : ["No answer of any name server is in the capture: if it shows one direction only, this says nothing."],

@@ -74,7 +74,7 @@ struct LogTests {
     func blind() {
         let blind = result(Self.story).findings.filter { $0.name == .captureBlind }
         #expect(blind.map(\.severity) == [.note, .note])
-        #expect(blind.map(\.summary).contains { $0.contains("3 messages are cut off") })
+        #expect(blind.map(\.summary).contains { $0.contains("3 messages cut off") })
     }
 
     @Test("without the server's remark the refusal is not in the log: a risk, and no more certain than that")
