@@ -1,4 +1,5 @@
 """Days of ordinary telephony: nothing in these captures is anybody's fault, however odd it looks."""
+import copy
 import struct
 
 from agents import Message, call_id, challenge, credentials
@@ -561,8 +562,10 @@ def knocking(w):
     r, t = w.r, w.now
     t = s.registered(t)
     stranger = Station(s.net, s.net.host(), r.randrange(5060, 5100), style='polycom', domain=s.pbx.host.address)
-    stranger.style.agent, keep = stranger.style.agent, stranger.style.agent
-    agent = r.choice(['friendly-scanner', 'sipcli/v1.8', 'VaxSIPUserAgent/3.1', 'pplsip', 'Z 3.14.38765 rv2.8.3', 'eyeBeam release 3006o stamp 17551'])
+    agent = r.choice(['friendly-scanner', 'sipcli/v1.8', 'VaxSIPUserAgent/3.1', 'pplsip', 'Z 3.14.38765 rv2.8.3', None])
+    if agent:
+        stranger.style = copy.copy(stranger.style)
+        stranger.style.agent = agent
     way = r.choice(['names', 'calls', 'options', 'passwords'])
     for i in range(r.choice([15, 40, 120])):
         t += r.uniform(.02, .3)
@@ -583,7 +586,10 @@ def knocking(w):
             sent = d.ask(sent.at + .03, stranger, 'REGISTER', initial=True, extra=[('Contact', '<sip:%s@%s>' % (name, '%s:%d' % stranger.said)), (
                 'Authorization', credentials(r, name, '%06d' % r.randrange(10 ** 6), 'asterisk', fresh, 'REGISTER', 'sip:' + d.domain))], contact=False)
             d.answer(sent.at, sent, r.choice([401, 403]) if r.random() < .1 else 403)
-    if way == 'passwords':
-        w.unlabelled.update(d.call for d in w.dialogs if d.a is stranger)
-        w.attack = True
+    # Whether trying names or numbers without credentials is told as an attack is the report's affair; nobody else is to be accused.
+    for d in w.dialogs:
+        if d.a is stranger:
+            w.unlabelled.add(d.call)
+            w.allow(d, 'auth.attack')
+    w.allow(None, 'auth.attack')
     return s

@@ -4,18 +4,14 @@ import zlib
 
 import daily
 import dress
+import mishaps
+import oddities
+import troubles
 from calls import World
 from settings import Impossible
 
 
-def modules():
-    found = [daily]
-    try:
-        import troubles
-        found.append(troubles)
-    except ImportError:
-        pass
-    return found
+MODULES = [daily, oddities, troubles, mishaps]
 
 
 def one(kind, name, make, seed, k):
@@ -46,7 +42,7 @@ def one(kind, name, make, seed, k):
 def write(save, seed, variants, only=''):
     """`save(name, octets)`; returns the labels."""
     labels = []
-    for module in modules():
+    for module in MODULES:
         for kind, name, make, weight in module.SCENES:
             if only and not ('%s.%s' % (kind, name)).startswith(only):
                 continue

@@ -12,6 +12,10 @@ class Impossible(Exception):
     """The scene did not come about in this setting: a router had forgotten a phone that should be called."""
 
 
+def no():
+    raise Impossible
+
+
 class Setting:
     """`kind`: cloud (PBX on the internet, phones behind routers), office (PBX among the phones, a trunk outside), proxy (a proxy
     with a media relay), hosted (public addresses), vpn (two routed private nets), v6."""

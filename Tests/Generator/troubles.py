@@ -364,7 +364,7 @@ def unreachable_contact(w):
 @scene('sip.timer-drop')
 def refresh_lost(w):
     """The session's refresh is refused or unanswered, and the call ends by the clock."""
-    s = Setting(w, taps=['pbx'])
+    s = Setting(w, taps=['pbx'], transport='udp')
     expires = w.r.choice([180, 600, 1800])
     call = s.call(s.phones[0], s.trunk)
     t = call.setup(w.now, extra=[('Session-Expires', '%d;refresher=uas' % expires), ('Supported', 'timer')])

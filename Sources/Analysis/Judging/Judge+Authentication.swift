@@ -275,7 +275,8 @@ extension Judge {
             }),
             let last = history.challenges.last, let stepIndex = history.attempts[first.attempt].step
         else { return }
-        let waited = c.silence(after: c.steps[last.step])
+        // Asked again much later, the phone has let the challenges before go by.
+        let waited = max(c.silence(after: c.steps[last.step]), c.gap(c.steps[first.step], c.steps[last.step]) ?? 0)
         guard waited >= Self.patience || history.challenges.count >= 3 else { return }
         let request = c.steps[stepIndex]
         // An answer with a success to the same without credentials: the challenge did not matter.
@@ -303,7 +304,7 @@ extension Judge {
                     + "the \(request.method.token) stays refused.",
                 details: (Self.asksForSHA256Alone(challenge, table)
                     ? ["The server asks for SHA-256 alone (RFC 8760): a phone that knows only MD5 cannot answer."] : []) + [
-                        "The capture goes on for \(spoken(waited)) after the last challenge.",
+                        "\(count > 1 ? "The challenges and the time after them span" : "The capture goes on for") \(spoken(waited))\(count > 1 ? "." : " after the challenge.")",
                         "No credentials with any of these nonces were seen under another Call-ID either.",
                         "The request was not sent again: the phone heard the challenge, or gave up.",
                     ],

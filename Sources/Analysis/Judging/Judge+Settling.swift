@@ -29,6 +29,10 @@ extension Judge {
                     finding.details.append(
                         "Audio went both ways all the same: the other side sends to where it hears from. Without that it would be lost."
                     )
+                case .interrupted:
+                    finding.severity = .note
+                    finding.details.append(
+                        "Audio reached that end all the same, for a time: the address is not why it stopped or came late.")
                 case .unknown:
                     finding.severity = .note
                     finding.confidence = .possible

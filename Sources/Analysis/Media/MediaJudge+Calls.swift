@@ -53,7 +53,7 @@ extension MediaJudge {
                     // Every call with one direction only, no pair of streams anywhere, and no cause to be seen: so the tap sees
                     // one leg.
                     if both[call.file] == nil, !hasPairs.contains(call.file), single[call.file, default: 0] > 1,
-                        !cause(number, leg.leg, quiet: quiet).isExplained
+                        !cause(number, leg.leg, quiet: quiet).isExplained, !isHeardNowhere(number, leg.leg, quiet)
                     {
                         hidden[call.file, default: []].append(number)
                         outcomes[call.dialog] = .unknown
@@ -92,7 +92,7 @@ extension MediaJudge {
         let heard = (ofCall[number] ?? []).filter { seen[$0].isHeard && seen[$0].stream.statistics.totalReceived >= 10 }
         let caller = heard.contains { seen[$0].speaker == .caller }
         let callee = heard.contains { seen[$0].speaker == .callee }
-        for leg in legs { if case .oneWay = leg.what { return .oneWay } }
+        for leg in legs { if case .oneWay = leg.what { return caller && callee ? .interrupted : .oneWay } }
         if (caller && callee) || isCarriedElsewhere(media.calls[number]) { return .bothWays }
         for leg in legs { if case .none = leg.what { return .none } }
         return .unknown

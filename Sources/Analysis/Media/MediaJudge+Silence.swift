@@ -19,12 +19,10 @@ extension MediaJudge {
         let own = streams(of: number, leg)
         let heard = own.filter { seen[$0].speaker == listener && seen[$0].isHeard }
         let cause = cause(number, leg, quiet: quiet)
-        let began =
-            own.contains { seen[$0].speaker == quiet && seen[$0].isHeard } ? "stopped being heard" : "was never heard"
         var finding = Finding(
             .mediaOneWay, .fault,
-            "Audio went one way: \(named(call, leg, listener)) was heard, \(named(call, leg, quiet)) \(began), for "
-                + "\(Self.tenth(seconds)) s while both wanted to speak and to hear. \(cause.sentence)",
+            "Audio went one way: \(named(call, leg, listener)) was heard, \(named(call, leg, quiet)) "
+                + "\(extent(own, quiet, seconds)) while both wanted to speak and to hear. \(cause.sentence)",
             details: [
                 "Ruled out: hold (both descriptions say sendrecv then)\(suppressionNote(own, quiet)), and a capture that sees one "
                     + "direction only."
@@ -52,6 +50,18 @@ extension MediaJudge {
         findings.append(finding)
     }
 
+    /// How long one end was not heard, and whether before, after or all the time.
+    private func extent(_ own: [Int], _ quiet: StreamSummary.Speaker, _ seconds: Double) -> String {
+        let heard = own.filter { seen[$0].isHeard }
+        guard let first = heard.filter({ seen[$0].speaker == quiet }).map({ seen[$0].stream.first }).min() else {
+            return "was never heard, for \(Self.tenth(seconds)) s"
+        }
+        let began = heard.map { seen[$0].stream.first }.min() ?? first
+        // The silence that is told lies before its first packet.
+        return Double(first - began) / 1e9 > seconds - 1
+            ? "was heard only after \(Self.tenth(seconds)) s" : "stopped being heard, for \(Self.tenth(seconds)) s"
+    }
+
     private func suppressionNote(_ own: [Int], _ quiet: StreamSummary.Speaker) -> String {
         own.contains { seen[$0].speaker == quiet } ? ", silence suppression (no pause like it, no comfort noise before)" : ""
     }
@@ -69,7 +79,8 @@ extension MediaJudge {
         let call = media.calls[number]
         let leg = legs.first { if case .none = $0.what { true } else { false } }?.leg ?? legs[0].leg
         let ways = [cause(number, leg, quiet: .caller), cause(number, leg, quiet: .callee)]
-        let cause = ways.first { $0.culprit != .unknown || !$0.evidence.isEmpty } ?? ways[0]
+        let cause =
+            ways.first { $0.confidence == .proved } ?? ways.first { $0.culprit != .unknown || !$0.evidence.isEmpty } ?? ways[0]
         var finding = Finding(
             .mediaNone, .fault,
             "The call between \(named(call, leg, .caller)) and \(named(call, leg, .callee)) was answered and neither end was heard for "
@@ -127,7 +138,8 @@ extension MediaJudge {
                     + "of \(name(listener)), which stands behind a NAT.",
                 culprit: ends, confidence: .proved, remedies: Self.privateRemedies)
         }
-        if target.address.isPrivateNetwork, !target.packetSource.isPrivateNetwork, !target.packetSource.isUnknown {
+        let wasReached = streams(of: number, leg).contains { seen[$0].speaker == quiet && seen[$0].isHeard }
+        if target.address.isPrivateNetwork, !target.packetSource.isPrivateNetwork, !target.packetSource.isUnknown, !wasReached {
             return SilenceCause(
                 sentence: "The SDP of \(name(listener)) asks for audio at \(target.endpoint), a private address that cannot be "
                     + "reached from outside; its packets come from \(target.packetSource).",
@@ -151,7 +163,9 @@ extension MediaJudge {
                 ], isExplained: false)
         }
         return SilenceCause(
-            sentence: "No packet of \(name(quiet)) reached the place of the capture, so it was lost before, or never sent.",
+            sentence: wasReached
+                ? "In that time no packet of \(name(quiet)) reached the place of the capture: it was lost before, or not sent."
+                : "No packet of \(name(quiet)) reached the place of the capture, so it was lost before, or never sent.",
             culprit: ends,
             remedies: Self.generalRemedies, isExplained: false)
     }

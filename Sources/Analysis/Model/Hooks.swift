@@ -48,6 +48,8 @@ public enum MediaOutcome: Hashable, Sendable {
     case unknown
     case bothWays
     case oneWay
+    /// Both ends were heard, but one of them not for a long time.
+    case interrupted
     /// None, while the capture holds other calls' media.
     case none
 }
