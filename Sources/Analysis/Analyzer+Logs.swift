@@ -14,6 +14,11 @@ extension Analyzer {
         }
     }
 
+    /// What a log held and did not give whole.
+    public mutating func blind(_ gaps: LogGaps, in vantage: Vantage) {
+        for blindness in Blindness.from(gaps, file: Int(vantage.index)) { blind(blindness, in: vantage) }
+    }
+
     private mutating func observe(_ message: LoggedMessage, _ place: EvidencePlace, _ time: Int64) {
         let remote = endpoint(message.remote)
         let local = endpoint(message.local)

@@ -38,7 +38,8 @@ public struct ExplainPage: Sendable {
             page +=
                 "<section id=\"\(section.name)\">\(HTML.element("h2", nil, HTML.escaped(section.heading)))\n\(section.content)</section>\n"
         }
-        return page + "</main>\n<footer>Made by pinhole explain. Times are UTC.</footer></body></html>\n"
+        let zone = result.sources.contains { $0.kind == .log } ? "; those of a log that names no zone are as it wrote them" : ""
+        return page + "</main>\n<footer>Made by pinhole explain. Times are UTC\(zone).</footer></body></html>\n"
     }
 
     // MARK: The first screen

@@ -44,10 +44,22 @@ enum ExplainWords {
         case .live: text += count(source.frames, "message")
         }
         if let first = source.first, let last = source.last {
-            text += ", \(CalendarTime(first)) UTC, \(duration(last - first)) long"
+            text += ", \(moment(first, isLogged: source.kind == .log)), \(duration(last - first)) long"
         }
         if source.side == .inside { text += "; it shows both sides of a router, which are told apart as two captures" }
         return text
+    }
+
+    /// Only what is known of it: no date that a log did not write (it counts from 1970 then, from 1972 where only the year is missing), and no
+    /// zone.
+    static func moment(_ instant: Instant, isLogged: Bool) -> String {
+        let time = CalendarTime(instant)
+        let text = "\(time)"
+        switch time.year {
+        case ..<1972: return String(text.drop { $0 != " " }.dropFirst())
+        case ..<1990: return String(text.drop { $0 != "-" }.dropFirst())
+        default: return isLogged ? text : text + " UTC"
+        }
     }
 
     static func counts(_ counts: AnalysisCounts) -> String {

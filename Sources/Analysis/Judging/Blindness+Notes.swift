@@ -64,6 +64,27 @@ extension Blindness {
                 : "The compressed file is damaged or cut off: it was read as far as it goes.")
     }
 
+    /// The same for a text log.
+    static func from(_ gaps: LogGaps, file: Int) -> [Blindness] {
+        var result: [Blindness] = []
+        if let (line, text) = gaps.first {
+            let one = gaps.unreadStarts == 1
+            result.append(
+                Blindness(
+                    .unreadMessages,
+                    "\(gaps.unreadStarts) message\(one ? " was" : "s were") not understood: a start line that is neither a request nor a "
+                        + "status, \(one ? "" : "first ")at line \(line), \"\(text)\".",
+                    count: gaps.unreadStarts, place: .line(file: file, number: line)))
+        }
+        if let line = gaps.endsInside {
+            result.append(
+                Blindness(
+                    .truncatedFile, "The text stops in the middle of the message that begins at line \(line).",
+                    place: .line(file: file, number: line)))
+        }
+        return result
+    }
+
     private static func add(_ list: inout [Blindness], _ kind: Kind, _ count: UInt64, _ text: (UInt64) -> String) {
         if count > 0 { list.append(Blindness(kind, text(count), count: Int(clamping: count))) }
     }

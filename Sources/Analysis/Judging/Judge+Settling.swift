@@ -135,6 +135,9 @@ extension Judge {
         case .undecoded, .noSIP:
             severity = .note
             remedy = Remedy(.capture, "Check that this is the right file and the right interface.")
+        case .unreadMessages:
+            severity = .risk
+            remedy = Remedy(.capture, "Give the log as its program wrote it, or a capture.")
         case .cutMessages, .noTimes:
             severity = .note
             remedy = Remedy(.capture, "Give the whole log, with times, or a capture.")

@@ -143,6 +143,8 @@ public struct Blindness: Hashable, Sendable {
         case noSIP
         case cutMessages
         case noTimes
+        /// A log's messages whose start line is neither a request's nor a status.
+        case unreadMessages
     }
 
     public var kind: Kind

@@ -1,4 +1,4 @@
-/// The verdict of a whole analysis, in at most two sentences.
+/// The verdict of a whole analysis, in at most two sentences; one more comes first where messages were not understood.
 struct Verdict {
     let text: String
 
@@ -7,6 +7,7 @@ struct Verdict {
         let risks = result.findings.filter { $0.severity == .risk && $0.name != .captureBlind }
         let blind = result.findings.contains { $0.name == .captureBlind && $0.severity != .note }
         let scope = blind ? " The capture does not show everything: see capture.blind." : ""
+        let text: String
         if let filter = result.emptiedBy {
             text = "Nothing that was read matches \(filter).\(scope)"
         } else if let worst = faults.first {
@@ -24,6 +25,8 @@ struct Verdict {
             let dialogs = result.dialogs.count
             text = "Nothing is wrong with \(dialogs == 1 ? "the one dialog" : "the \(dialogs) dialogs") seen.\(scope)"
         }
+        let unread = result.sources.flatMap(\.blindness).filter { $0.kind == .unreadMessages }.map { $0.text + " " }.joined()
+        self.text = unread + text
     }
 
     /// `1 call failed with 503 Service Unavailable`: what was refused though nobody is to be accused; nil where nothing was.

@@ -90,15 +90,7 @@ struct ExplainRun {
         case .hep:
             analyzer.blind(try hepFile(source, index, &analyzer, &progress), in: vantage)
         case .textLog:
-            if try log(source, index, &analyzer, &progress) {
-                analyzer.blind(
-                    Blindness(
-                        .undecoded,
-                        "\(name) is a dissection (tshark -V, or Wireshark's packet details as text): it holds no packets. Give the capture itself."
-                    ),
-                    in: vantage)
-                return false
-            }
+            analyzer.blind(try log(source, index, &analyzer, &progress), in: vantage)
         case .empty:
             analyzer.blind(Blindness(.undecoded, "\(name) is empty."), in: vantage)
         case .compressed, .archive, .foreign, .unknown:
@@ -129,10 +121,9 @@ struct ExplainRun {
         return decoder.notes
     }
 
-    /// True: it is no log but packet details in words.
     private static func log(
         _ source: ByteSource, _ index: Int, _ analyzer: inout Analyzer, _ progress: inout ProgressLine
-    ) throws(InputError) -> Bool {
+    ) throws(InputError) -> LogGaps {
         var reader = LogReader()
         var buffer = [UInt8](repeating: 0, count: 256 << 10)
         while true {
@@ -147,7 +138,7 @@ struct ExplainRun {
         if let shortfall = source.shortfall {
             analyzer.blind(.shortfall(isBomb: shortfall != .damaged), in: Vantage(UInt16(index)))
         }
-        return reader.isDissection
+        return reader.gaps
     }
 
     private static func read(_ source: ByteSource, into buffer: inout [UInt8]) throws(InputError) -> Int {

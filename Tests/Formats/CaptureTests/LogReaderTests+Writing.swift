@@ -94,7 +94,7 @@ extension LogReaderTests {
             ("2015-09-25T15:18:28.5+02:00", 1_443_187_108_500_000_000, .absolute, 100_000_000),
             ("2015-09-25T15:18:28Z", 1_443_194_308_000_000_000, .absolute, 1_000_000_000),
             ("1443194308.25", 1_443_194_308_250_000_000, .absolute, 10_000_000),
-            ("Jul 11 12:01:48", 16_545_708_000_000_000, .noYear, 1_000_000_000),
+            ("Jul 11 12:01:48", 79_704_108_000_000_000, .noYear, 1_000_000_000),
             ("12:01:48.123", 43_308_123_000_000, .timeOfDay, 1_000_000),
         ] as [(String, Int64, LoggedTime.Basis, Int64)])
     func times(text: String, nanoseconds: Int64, basis: LoggedTime.Basis, resolution: Int64) {

@@ -1,3 +1,5 @@
+import Base
+
 /// What transports of logs put around every line: colours, quotes of mails, container names, priorities. Takes it off.
 ///
 /// Each removal is of a shape that no line of a SIP message can have, so that a naked log passes unchanged.
@@ -80,23 +82,49 @@ enum LogDress {
     static func startLine(in line: [UInt8]) -> Int? {
         var end = line.count
         while end > 0, line[end - 1] == 0x20 || line[end - 1] == 0x0d { end -= 1 }
-        if line[..<end].suffix(8).elementsEqual(" SIP/2.0".utf8) {
-            for method in methods {
-                guard let at = line.firstIndex(of: method), at < end - 8, line.starts(with: method, at: at) else { continue }
-                return at
-            }
-            return nil
-        }
+        guard end >= 12 else { return nil }
+        if line[end - 1] == 0x30, line.starts(with: " SIP/2.0", at: end - 8) { return request(line, before: end - 8) }
         guard let at = line.firstIndex(of: "SIP/2.0 "), at + 11 <= end, line[(at + 8)..<(at + 11)].allSatisfy(isDigit) else {
             return nil
         }
         return at
     }
 
+    /// The same where line ends written as escapes follow.
+    static func innerStart(_ line: [UInt8]) -> Int? {
+        guard let at = line.firstIndex(of: "SIP/2.0"), at + 12 < line.count else { return nil }
+        switch line[at + 7] {
+        case 0x20: return line[(at + 8)..<(at + 11)].allSatisfy(isDigit) ? at : nil
+        case 0x5c, 0x23: return at > 0 && line[at - 1] == 0x20 ? request(line, before: at - 1) : nil
+        default: return nil
+        }
+    }
+
+    /// `REGISTER sip:pbx.example` that ends at `end`: where it begins.
+    private static func request(_ line: [UInt8], before end: Int) -> Int? {
+        guard let blank = line[..<end].lastIndex(of: 0x20), line[blank..<end].prefix(8).contains(0x3a) else { return nil }
+        var at = blank
+        while at > 0, (0x41...0x5a).contains(line[at - 1]) { at -= 1 }
+        // What an octet of a packet's head looks like may touch the method.
+        for method in methods where line[at..<blank].suffix(method.utf8CodeUnitCount).starts(with: method) {
+            return blank - method.utf8CodeUnitCount
+        }
+        return blank - at >= 3 ? at : nil
+    }
+
     private static let methods: [StaticString] = [
-        "REGISTER sip", "INVITE sip", "ACK sip", "BYE sip", "CANCEL sip", "OPTIONS sip", "SUBSCRIBE sip", "NOTIFY sip",
-        "PRACK sip", "UPDATE sip", "INFO sip", "MESSAGE sip", "REFER sip", "PUBLISH sip", "INVITE tel", "MESSAGE tel",
+        "REGISTER", "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "SUBSCRIBE", "NOTIFY", "PRACK", "UPDATE", "INFO", "MESSAGE",
+        "REFER",
+        "PUBLISH",
     ]
+
+    /// What may stand right before a start line that does not open its line.
+    static func isSeam(_ octet: UInt8) -> Bool {
+        switch octet {
+        case 0x20, 9, 0x22, 0x27, 0x28, 0x3a, 0x3e, 0x5b, 0x60, 0x7c: true
+        default: false
+        }
+    }
 
     /// Where the line goes on behind a head of the same shape; runs of digits may differ. Nil where it has another.
     static func after(_ head: [UInt8], in line: [UInt8]) -> Int? {
@@ -111,6 +139,11 @@ enum LogDress {
             } else if at < line.count, line[at] == head[place] {
                 at += 1
                 place += 1
+                // Columns that are filled up with blanks: not the last, behind which the text may be indented.
+                if head[place - 1] == 0x20, let next = head[place...].firstIndex(where: { $0 != 0x20 }) {
+                    place = next
+                    while at < line.count, line[at] == 0x20 { at += 1 }
+                }
             } else {
                 // Blanks at the end of an empty line are lost on the way.
                 return at == line.count && head[place...].allSatisfy { $0 == 0x20 } ? at : nil
@@ -125,27 +158,17 @@ enum LogDress {
         return name > 0 && name < line.count && line[line.startIndex + name] == 0x3a
     }
 
-    /// syslog writes line ends as `#015#012`: the lines; nil where there are none.
-    static func pieces(_ line: [UInt8]) -> [[UInt8]]? {
-        guard line.contains(text: "#012") else { return nil }
-        var result: [[UInt8]] = []
-        var piece: [UInt8] = []
-        var at = 0
-        while at < line.count {
-            if line[at] == 0x23, line.starts(with: "#012", at: at) {
-                result.append(piece)
-                piece = []
-                at += 4
-            } else if line[at] == 0x23, line.starts(with: "#015#012", at: at) {
-                at += 4
-            } else {
-                piece.append(line[at])
-                at += 1
-            }
-        }
-        result.append(piece)
-        return result
+    /// A header field that every message has or many: no sentence of a log looks like one.
+    static func isSIPField(_ line: ArraySlice<UInt8>) -> Bool {
+        guard let colon = line.firstIndex(of: 0x3a), colon > line.startIndex, colon - line.startIndex <= 16 else { return false }
+        return fieldNames.contains(String(decoding: line[line.startIndex..<colon], as: UTF8.self).lowercased())
     }
+
+    private static let fieldNames: Set<String> = [
+        "via", "v", "from", "f", "to", "t", "call-id", "i", "cseq", "contact", "m", "max-forwards", "record-route", "route",
+        "authorization", "www-authenticate", "user-agent", "server", "allow", "supported", "content-length", "l", "date",
+        "expires",
+    ]
 
     // MARK: tcpdump -X
 
@@ -168,7 +191,7 @@ enum LogDress {
         return octets
     }
 
-    private static func hex(_ octet: UInt8) -> UInt8? {
+    static func hex(_ octet: UInt8) -> UInt8? {
         switch octet {
         case 0x30...0x39: octet - 0x30
         case 0x61...0x66: octet - 0x57
@@ -177,28 +200,56 @@ enum LogDress {
         }
     }
 
-    /// What UDP or TCP carries in a packet that was printed, with its link header (`-XX`) or without; empty for anything else.
-    static func payload(of packet: [UInt8]) -> [UInt8] {
-        for start in [0, 14] where packet.count > start + 40 {
+    struct Carried {
+        var payload: [UInt8]
+        var source: LoggedPeer
+        var destination: LoggedPeer
+        var transport: PayloadTransport
+    }
+
+    /// What UDP or TCP carries in a packet that was printed, with a link header or without; nil for anything else.
+    static func carried(_ packet: [UInt8]) -> Carried? {
+        for start in [0, 14, 16, 18, 20] where packet.count > start + 28 {
             let header: Int
             let number: UInt8
+            let length: Int
+            let addresses: (Int, Int)
+            func number16(_ at: Int) -> Int { Int(packet[at]) << 8 | Int(packet[at + 1]) }
             switch packet[start] >> 4 {
             case 4:
                 header = Int(packet[start] & 15) * 4
                 number = packet[start + 9]
+                length = number16(start + 2)
+                addresses = (start + 12, 4)
             case 6:
+                guard packet.count > start + 48 else { continue }
                 header = 40
                 number = packet[start + 6]
+                length = number16(start + 4) + 40
+                addresses = (start + 8, 16)
             default: continue
             }
             let at = start + header
-            guard header >= 20, at + 20 <= packet.count else { return [] }
-            switch number {
-            case 17: return Array(packet[(at + 8)...])
-            case 6: return Array(packet[min(packet.count, at + Int(packet[at + 12] >> 4) * 4)...])
-            default: continue
+            // A MAC address may begin like IP: its length then is none.
+            guard header >= 20, at + 8 <= packet.count, number == 17 || number == 6, length >= header + 8 else { continue }
+            let end = min(packet.count, start + length)
+            guard let skip = number == 17 ? 8 : at + 13 < packet.count ? Int(packet[at + 12] >> 4) * 4 : nil, at + skip <= end
+            else {
+                continue
             }
+            func peer(_ offset: Int, _ port: Int) -> LoggedPeer {
+                let octets = packet[(addresses.0 + offset)..<(addresses.0 + offset + addresses.1)]
+                let text =
+                    addresses.1 == 4
+                    ? octets.map { String($0) }.joined(separator: ".")
+                    : stride(from: 0, to: 16, by: 2).map { String(number16(octets.startIndex + $0), radix: 16) }.joined(
+                        separator: ":")
+                return LoggedPeer(host: IPAddress(text)?.description ?? text, port: UInt16(number16(port)))
+            }
+            return Carried(
+                payload: Array(packet[(at + skip)..<end]), source: peer(0, at), destination: peer(addresses.1, at + 2),
+                transport: number == 17 ? .udp : .tcp)
         }
-        return []
+        return nil
     }
 }

@@ -86,6 +86,22 @@ struct LogFraming {
         end = .grammar
     }
 
+    /// A SIP message that the lines before introduce.
+    init(_ hint: LogHint) {
+        direction = hint.direction ?? .passing
+        end = .grammar
+        (remote, local) = hint.ends
+        transport = hint.transport
+    }
+
+    /// No other line looks like it: what follows is a message, whatever it looks like.
+    var isSure: Bool {
+        switch format {
+        case .chanSIP, .pjsip, .sofia, .kamailio, .openSIPS: true
+        case .sngrep, nil: false
+        }
+    }
+
     /// Kamailio's: endpoints come from the lines of its head.
     init(kamailio direction: LoggedMessage.Direction) {
         format = .kamailio
@@ -182,7 +198,7 @@ struct LogFraming {
         } else {
             framing.format = .sngrep
         }
-        framing.time = clock.time(body[..<from], &at)
+        framing.time = clock.time(Array(body[..<from]), &at)
         if framing.format == .sngrep, framing.time == nil, !hasTime { return nil }
         return framing
     }

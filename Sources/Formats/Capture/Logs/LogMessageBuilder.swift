@@ -28,8 +28,14 @@ struct LogMessageBuilder {
     private var bytes: [UInt8] = []
     private(set) var defects: [LoggedMessage.Defect] = []
     private var head = 0
+    private var fields = 0
     private var saidLength: Int?
     private var describesSession = false
+    /// The last line came without its end.
+    var isLineCut = false
+    /// An empty line stands behind every line.
+    private var isDoubled = false
+    private var wasBlank = false
     /// What the lines are indented or quoted by.
     private var margin: [UInt8] = []
     private let isTypographic: Bool
@@ -54,6 +60,9 @@ struct LogMessageBuilder {
         switch phase {
         case .before:
             if line.isBlank || (framing.hasRule && Self.isRule(line)) { return .taken }
+            guard framing.isSure || framing.end != .grammar || framing.isDump || line.contains(text: "SIP/") else {
+                return .endedBefore
+            }
             margin = Array(line.prefix { $0 == 0x20 || $0 == 9 || $0 == 0x3e })
             phase = .head
             return inHead(Array(line.dropFirst(margin.count)), number)
@@ -112,6 +121,15 @@ struct LogMessageBuilder {
     /// Nothing of the message came yet.
     var isEmpty: Bool { if case .before = phase { true } else { false } }
 
+    /// It stops where it says that more comes.
+    var isCutOff: Bool {
+        switch phase {
+        case .before, .behind: false
+        case .head: saidLength.map { $0 > 0 } ?? isLineCut
+        case .body(let wanted): wanted.map { bytes.count - head + 2 < $0 } ?? false
+        }
+    }
+
     /// Its body is as long as it says, or it has none.
     var isWhole: Bool {
         switch phase {
@@ -166,6 +184,12 @@ struct LogMessageBuilder {
     private mutating func inHead(_ line: [UInt8], _ number: Int) -> Verdict {
         var line = line
         if line.isBlank {
+            // Consoles and forums double the line ends: no message ends right behind its start line.
+            if framing.end == .grammar, !bytes.isEmpty, fields == 0 { isDoubled = true }
+            if isDoubled, !wasBlank {
+                wasBlank = true
+                return .taken
+            }
             append([], number)
             head = bytes.count
             if case .octets(let count) = framing.end {
@@ -174,6 +198,12 @@ struct LogMessageBuilder {
                 phase = .body(wanted: saidLength ?? (describesSession ? nil : 0))
             }
             return isComplete()
+        }
+        wasBlank = false
+        if framing.end == .grammar, describesSession, line.starts(with: "v=0") {
+            // The empty line got lost on the way.
+            _ = inHead([], number)
+            return inBody(line, saidLength, number)
         }
         if let cleaned = Self.withoutSkip(line) {
             note(.skipped)
@@ -189,6 +219,7 @@ struct LogMessageBuilder {
         }
         for field in Self.unglued(line) {
             if field.count != line.count { note(.fragmentary) }
+            if !bytes.isEmpty { fields += 1 }
             look(at: field)
             append(field, number)
         }
@@ -196,6 +227,7 @@ struct LogMessageBuilder {
     }
 
     private mutating func inBody(_ line: [UInt8], _ wanted: Int?, _ number: Int) -> Verdict {
+        if isDoubled, line.isBlank { return .taken }
         if framing.end == .grammar || isTypographic, wanted == nil, !line.isBlank, !Self.isDescription(line) {
             return .endedBefore
         }

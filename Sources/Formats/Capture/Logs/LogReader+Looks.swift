@@ -3,7 +3,7 @@ extension LogReader {
     /// Mails and forums quote with `> `.
     static func pastQuote(_ line: [UInt8], _ start: Int) -> Int {
         var at = start
-        while at < line.count, line[at] == 0x3e || line[at] == 0x20 { at += 1 }
+        while at < line.count, line[at] == 0x3e || line[at] == 0x20 || line[at] == 9 { at += 1 }
         return at
     }
 

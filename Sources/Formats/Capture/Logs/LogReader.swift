@@ -5,7 +5,7 @@ import Base
 /// Asterisk (chan_sip, pjsip), FreeSWITCH, Kamailio, OpenSIPS, sngrep; pastes of them with typographic quotes and dashes, HTML
 /// references, left-out lines and text around; SIP messages that stand alone. Nothing traps; memory is bounded by a message.
 public struct LogReader: Sendable {
-    private enum State {
+    enum State {
         case between
         /// Kamailio's lines before the message.
         case kamailio([String: String], line: Int)
@@ -19,32 +19,42 @@ public struct LogReader: Sendable {
     public static let mostProse = 2_000
     private static let mostParagraph = 8_192
 
-    private var state = State.between
-    private var builder: LogMessageBuilder?
-    private var items: [LoggedItem] = []
+    var state = State.between
+    var builder: LogMessageBuilder?
+    var items: [LoggedItem] = []
     private var taken = 0
     /// The beginning of a line that is not complete.
     private var carried: [UInt8] = []
     private var decoding = Decoding.unknown
-    private var clock = LogClock()
-    private var isTypographic = false
-    private var hasEntities = false
-    private var paragraph: (text: [UInt8], line: Int, last: Int)?
-    private var paragraphs = 0
+    var clock = LogClock()
+    var isTypographic = false
+    var hasEntities = false
+    var paragraph: (text: [UInt8], line: Int, last: Int)?
+    var paragraphs = 0
     /// A line that bore a time and nothing else: Asterisk begins what it prints with a line end.
     private var announced: (time: LoggedTime, line: Int)?
     /// What stands before each line of the log, as far as it is known: time, host, program.
-    private var head: [UInt8] = []
+    var head: [UInt8] = []
     /// A line whose end is a start line: the next tells whether what precedes it is a head.
-    private var held: (line: [UInt8], start: Int)?
+    var held: (line: [UInt8], start: Int)?
     /// Of the head taken off the line in hand.
-    private var headTime: LoggedTime?
+    var headTime: LoggedTime?
     /// A packet as `tcpdump -X` prints it, in hexadecimal.
     private var dump: [UInt8] = []
-    /// The text is `tshark -V`'s dissection: packets told in words, field by field, without their octets.
-    public private(set) var isDissection = false
+    /// The last lines between messages, with their numbers: what a message that begins is introduced by.
+    var recent: [(line: Int, text: [UInt8])] = []
+    /// A packet told in words or octets.
+    var packet = LoggedPacket()
+    /// Where the program itself stands.
+    private var standing = LogStanding()
+    /// Header fields without a start line: counted once until something else comes.
+    private var isOrphaned = false
+    /// Of the record that the line in hand came in.
+    var recordTime: LoggedTime?
+    /// What was there and could not be read.
+    public private(set) var gaps = LogGaps()
     /// Lines read so far.
-    public private(set) var lines = 0
+    public internal(set) var lines = 0
 
     private enum Decoding {
         case unknown
@@ -88,9 +98,12 @@ public struct LogReader: Sendable {
             let last = carried
             carried = []
             line(last)
+            builder?.isLineCut = true
         }
         release(followedBy: nil)
+        if let builder, builder.isCutOff { gaps.endsInside = builder.firstLine }
         end(isTerminated: false)
+        flushPacket()
         endParagraph()
     }
 
@@ -134,63 +147,7 @@ public struct LogReader: Sendable {
         }
     }
 
-    private mutating func line(_ raw: [UInt8]) {
-        lines += 1
-        var line = raw
-        while line.last == 0x0d { line.removeLast() }
-        if hasEntities { line = LogTypography.withoutEntities(line) }
-        if isTypographic { line = LogTypography.plain(line) }
-        line = LogDress.undressed(line)
-        if let pieces = LogDress.pieces(line), let start = LogDress.startLine(in: pieces[0]) {
-            release(followedBy: nil)
-            var first = Array(pieces[0][..<start])
-            while first.last == 0x20 || first.last == 0x3a { first.removeLast() }
-            headTime = LogLine(first, &clock).time
-            if case .message = state { end(isTerminated: false) }
-            if !first.isBlank { process(first) }
-            process(Array(pieces[0][start...]))
-            for piece in pieces.dropFirst() { process(piece) }
-            headTime = nil
-            end(isTerminated: false)
-            return
-        }
-        let isHead = release(followedBy: line)
-        if !head.isEmpty, let start = LogDress.after(head, in: line) {
-            headTime = LogLine(Array(line[..<start]), &clock).time
-            line.removeFirst(start)
-            process(line)
-            headTime = nil
-            return
-        }
-        if !isHead, let start = LogDress.startLine(in: line), start > 0, line[start - 1] == 0x20, start <= 256,
-            line[..<start].contains(where: LogDress.isDigit)
-        {
-            held = (line, start)
-            return
-        }
-        process(line)
-    }
-
-    /// What was held back is read: without its head if the next line has the same one before a header field. True: it had.
-    @discardableResult
-    private mutating func release(followedBy next: [UInt8]?) -> Bool {
-        guard let (line, start) = held else { return false }
-        held = nil
-        lines -= next == nil ? 0 : 1
-        defer { lines += next == nil ? 0 : 1 }
-        let candidate = Array(line[..<start])
-        guard let next, let rest = LogDress.after(candidate, in: next), LogDress.isField(next[rest...]) else {
-            process(line)
-            return false
-        }
-        head = candidate
-        headTime = LogLine(candidate, &clock).time
-        process(Array(line[start...]))
-        headTime = nil
-        return true
-    }
-
-    private mutating func process(_ line: [UInt8]) {
+    mutating func process(_ line: [UInt8]) {
         switch state {
         case .between: between(line)
         case .kamailio(let fields, let first): kamailio(line, fields, first)
@@ -224,10 +181,11 @@ public struct LogReader: Sendable {
             process(content: Array(line[start...]))
             return
         }
-        process(content: marks.time != nil && line.first == 0x5b ? Array(line[marks.start...]) : line)
+        process(content: marks.time != nil && line.first == 0x5b ? Array(line[marks.start...]) : line, of: line)
     }
 
-    private mutating func process(content line: [UInt8]) {
+    /// `whole`: the line with its time, should it turn out to be none of the message's.
+    private mutating func process(content line: [UInt8], of whole: [UInt8]? = nil) {
         var line = line
         if builder?.framing.isDotted == true, line.last == 0x2e { line.removeLast() }
         switch builder?.add(line, number: lines) {
@@ -237,11 +195,11 @@ public struct LogReader: Sendable {
             if !rest.isBlank { process(rest) }
         case .endedBefore?:
             end(isTerminated: false)
-            process(line)
+            process(whole ?? line)
         }
     }
 
-    private mutating func between(_ line: [UInt8]) {
+    mutating func between(_ line: [UInt8]) {
         if !hasEntities, LogTypography.hasEntities(line) {
             let plain = LogTypography.withoutEntities(line)
             if opens(plain) {
@@ -258,10 +216,13 @@ public struct LogReader: Sendable {
                 return
             }
         }
-        if lines <= 40, line.starts(with: "Frame "), line.contains(text: " bytes on wire") { isDissection = true }
         if let rest = LogMessageBuilder.afterClosingDashes(line, atLeast: isTypographic ? 3 : 6) {
             // The end of a message that ended before: text was put between.
             if !rest.isBlank { process(rest) }
+            return
+        }
+        if takesPacket(line) {
+            endParagraph()
             return
         }
         let marks = LogLine(line, &clock)
@@ -273,54 +234,46 @@ public struct LogReader: Sendable {
             state = .kamailio([:], line: lines)
         } else if Self.isBareStart(line, from: marks.start) {
             endParagraph()
-            open(LogFraming(bare: ()), marks)
+            let hint = LogHint(recent.filter { $0.line > lines - 8 }.map(\.text), &clock)
+            open(LogFraming(hint), marks, hint.time)
             process(marks.isMarked ? Array(line[min(marks.start, line.count)...]) : line)
         } else if let remark = LoggedRemark(line, from: marks.start, marks.level) {
             endParagraph()
-            give(.remark(remark), lines, lines, marks.time, nil)
+            remember(line)
+            give(.remark(remark), lines, lines, marks.time ?? headTime, nil)
         } else if line.isBlank {
+            isOrphaned = false
             endParagraph()
         } else if !marks.isMarked {
+            noteOrphan(line)
+            remember(line)
             add(toParagraph: line)
         } else if let time = marks.time, Array(line[min(marks.start, line.count)...]).isBlank {
             announced = (time, lines)
+            remember(line)
+        } else {
+            remember(line)
         }
     }
 
-    private mutating func kamailio(_ line: [UInt8], _ fields: [String: String], _ first: Int) {
-        if line.count >= 20, line.allSatisfy({ $0 == 0x7e }) {
-            func peer(_ host: String, _ port: String) -> LoggedPeer? {
-                fields[host].map { LoggedPeer(host: $0, port: fields[port].flatMap { UInt16($0) }) }
-            }
-            var framing = LogFraming(kamailio: fields["tag"] == "snd" ? .sent : .received)
-            let (source, destination) = (peer("srcip", "srcport"), peer("dstip", "dstport"))
-            (framing.remote, framing.local) = fields["tag"] == "snd" ? (destination, source) : (source, destination)
-            framing.transport = fields["proto"].flatMap { LogFraming.transport(Array($0.utf8.prefix { $0 != 0x20 })[...]) }
-            var at = 0
-            let time = fields["time"].flatMap { clock.time(Array($0.utf8), &at) }
-            builder = LogMessageBuilder(framing, line: first, isTypographic: isTypographic, hasEntities: hasEntities)
-            state = .message(time)
-            return
-        }
-        guard fields.count < 32, let colon = line.firstIndex(of: 0x3a) else {
-            // Not Kamailio's after all.
-            state = .between
-            if !(line.count >= 20 && line.allSatisfy { $0 == 0x3d }) {
-                process(line)
-            } else {
-                state = .kamailio([:], line: lines)
-            }
-            return
-        }
-        var fields = fields
-        let value = Array(line[(colon + 1)...]).trimmed
-        fields[String(decoding: line[..<colon], as: UTF8.self)] = String(decoding: value.prefix(200), as: UTF8.self)
-        state = .kamailio(fields, line: first)
+    mutating func remember(_ line: [UInt8]) {
+        if recent.count == 5 { recent.removeFirst() }
+        recent.append((lines, line))
+    }
+
+    /// `Via:` opens header fields: what stands before it should have been a start line.
+    private mutating func noteOrphan(_ line: [UInt8]) {
+        guard !isOrphaned, line.first.map({ $0 | 0x20 == 0x76 }) == true,
+            line.starts(with: "Via: SIP/2.0/") || line.starts(with: "v: SIP/2.0/")
+        else { return }
+        isOrphaned = true
+        let before = recent.last.flatMap { $0.line == lines - 1 ? $0 : nil }
+        gaps.note(line: before?.line ?? lines, before?.text ?? line)
     }
 
     // MARK: Openings and ends
 
-    private mutating func framing(_ line: [UInt8], _ marks: LogLine) -> LogFraming? {
+    mutating func framing(_ line: [UInt8], _ marks: LogLine) -> LogFraming? {
         LogFraming(line, from: Self.pastQuote(line, marks.start), &clock)
     }
 
@@ -330,14 +283,18 @@ public struct LogReader: Sendable {
         return LogFraming(line, from: Self.pastQuote(line, marks.start), &trial) != nil
     }
 
-    private mutating func open(_ framing: LogFraming, _ marks: LogLine) {
+    private mutating func open(_ framing: LogFraming, _ marks: LogLine, _ hinted: LoggedTime? = nil) {
         builder = LogMessageBuilder(framing, line: lines, isTypographic: isTypographic, hasEntities: hasEntities)
-        state = .message(framing.time ?? marks.time ?? announced.flatMap { $0.line == lines - 1 ? $0.time : nil } ?? headTime)
+        isOrphaned = false
+        let announced = announced.flatMap { $0.line == lines - 1 ? $0.time : nil }
+        // The fullest of them; of equals the nearest.
+        let times = [framing.time, marks.time, announced, headTime, hinted].compactMap { $0 }
+        state = .message(times.dropFirst().reduce(times.first) { $0!.basis.rank < $1.basis.rank ? $1 : $0 })
     }
 
-    private mutating func end(isTerminated: Bool) {
+    mutating func end(isTerminated: Bool) {
         if !dump.isEmpty {
-            let payload = LogDress.payload(of: dump)
+            let payload = LogDress.carried(dump)?.payload ?? []
             dump = []
             for piece in payload.split(separator: 0x0a, omittingEmptySubsequences: false) {
                 let content = piece.last == 0x0d ? piece.dropLast() : piece
@@ -351,7 +308,12 @@ public struct LogReader: Sendable {
         }
         state = .between
         let (first, last, format) = (ended.firstLine, ended.lastLine, ended.framing.format)
-        guard let message = ended.finish(isTerminated: isTerminated) else { return }
+        recent.removeAll(keepingCapacity: true)
+        guard var message = ended.finish(isTerminated: isTerminated) else { return }
+        if !message.bytes.withUnsafeBytes({ SIPStart.isStart($0) }), !message.bytes.allSatisfy({ $0 == 13 || $0 == 10 }) {
+            gaps.note(line: first, Array(message.bytes.prefix { $0 != 13 }))
+        }
+        if format == nil { standing.complete(&message) }
         give(.message(message), first, last, time, format)
     }
 
@@ -369,14 +331,14 @@ public struct LogReader: Sendable {
         paragraph!.last = lines
     }
 
-    private mutating func endParagraph() {
+    mutating func endParagraph() {
         guard let (text, first, last) = paragraph else { return }
         paragraph = nil
         paragraphs += 1
         give(.prose(String(decoding: text, as: UTF8.self)), first, last, nil, nil)
     }
 
-    private mutating func give(
+    mutating func give(
         _ kind: LoggedItem.Kind, _ first: Int, _ last: Int, _ time: LoggedTime?, _ format: LogFormat?
     ) {
         items.append(LoggedItem(line: first, lastLine: max(first, last), time: time, format: format, kind: kind))

@@ -1,161 +1,208 @@
 import Base
 
-/// Times as logs write them. Lines that jump to and fro add up to no more than a century.
+/// Times as logs write them. Lines that jump to and fro add up to no more than a few years.
+///
+/// What has no date is counted from 1970-01-01, what has no year from 1972: real dates of SIP begin later, so each tells what it lacks.
 struct LogClock {
     /// The last time of day and how many days were added, to see midnight pass.
     private var lastTimeOfDay: Int64?
     private var days: Int64 = 0
     /// The same for dates without a year.
     private var lastYearless: Int64?
-    private var years: Int64 = 0
+    private var years = 0
+    /// The last full date as it was written, without its zone's offset: what a mere time of day most likely belongs to.
+    private var lastWritten: (wall: Int64, offset: Int64)?
+    /// Which of two numbers is the day in `1/2/2024`.
+    private enum DateOrder {
+        case unseen, dayFirst, monthFirst
+        /// The first such date of the log did not tell: dates of the log then are none, so that all its times are alike.
+        case ambiguous
+    }
+    private var order = DateOrder.unseen
+
+    private static let day: Int64 = 86_400_000_000_000
 
     /// A time without a date.
     mutating func timeOfDay(_ nanoseconds: Int64, resolution: Int64) -> LoggedTime {
+        if let (wall, offset) = lastWritten {
+            let midnight = (wall >= 0 ? wall : wall - Self.day + 1) / Self.day * Self.day
+            var here = midnight + nanoseconds
+            if here - wall > Self.day / 2 { here -= Self.day }
+            if wall - here > Self.day / 2 { here += Self.day }
+            return LoggedTime(Instant(nanoseconds: here - offset), .absolute, resolution: resolution)
+        }
         // An hour back is a clock set, half a day is midnight.
-        if let last = lastTimeOfDay, nanoseconds < last - 12 * 3_600_000_000_000 { days = min(days + 1, 36_500) }
+        if let last = lastTimeOfDay, nanoseconds < last - Self.day / 2 { days = min(days + 1, 365) }
         lastTimeOfDay = nanoseconds
-        return LoggedTime(Instant(nanoseconds: days * 86_400_000_000_000 + nanoseconds), .timeOfDay, resolution: resolution)
+        return LoggedTime(Instant(nanoseconds: days * Self.day + nanoseconds), .timeOfDay, resolution: resolution)
     }
 
-    /// Nanoseconds since the start of 1970, from a date without a year.
-    mutating func yearless(_ nanoseconds: Int64, resolution: Int64) -> LoggedTime {
-        if let last = lastYearless, nanoseconds < last - 180 * 86_400_000_000_000 { years = min(years + 1, 100) }
-        lastYearless = nanoseconds
+    /// A date without a year.
+    mutating func yearless(_ month: Int, _ day: Int, _ nanoseconds: Int64, resolution: Int64) -> LoggedTime {
+        let inYear = Self.days(1972, month, day) * Self.day + nanoseconds
+        if let last = lastYearless, inYear < last - 180 * Self.day { years = min(years + 1, 16) }
+        lastYearless = inYear
         return LoggedTime(
-            Instant(nanoseconds: nanoseconds + years * 365 * 86_400_000_000_000), .noYear, resolution: resolution)
+            Instant(nanoseconds: Self.days(1972 + years, month, day) * Self.day + nanoseconds), .noYear, resolution: resolution)
+    }
+
+    private mutating func dated(
+        _ year: Int, _ month: Int, _ day: Int, _ time: Int64, _ resolution: Int64, _ b: [UInt8], _ at: inout Int
+    ) -> LoggedTime {
+        let wall = Self.days(year, month, day) * Self.day + time
+        let offset = Self.zone(b, &at) ?? 0
+        lastWritten = (wall, offset)
+        return LoggedTime(Instant(nanoseconds: wall - offset), .absolute, resolution: resolution)
     }
 
     /// A time that begins at `at`, which moves behind it: nil and unmoved when there is none.
-    mutating func time(_ b: some Collection<UInt8> & RandomAccessCollection<UInt8>, _ at: inout Int) -> LoggedTime? {
-        let text = Array(b)
+    mutating func time(_ b: [UInt8], _ at: inout Int) -> LoggedTime? {
+        guard at < b.count, LogDress.isDigit(b[at]) || (0x41...0x57).contains(b[at]) else { return nil }
         var place = at
-        guard let found = read(text, &place) else { return nil }
+        guard let found = read(b, &place) else { return nil }
         at = place
         return found
     }
 
     private mutating func read(_ b: [UInt8], _ at: inout Int) -> LoggedTime? {
         let start = at
-        if let month = Self.month(b, at) {
-            // `Jul 11 12:01:48`, `Jul  1 ...`.
-            at += 3
-            guard Self.blanks(b, &at), let day = b.number(&at), (1...31).contains(day), Self.blanks(b, &at),
-                let (time, resolution) = Self.clock(b, &at)
-            else { return nil }
-            let days = Self.days(1970, month, day)
-            return yearless(days * 86_400_000_000_000 + time, resolution: resolution)
+        if !LogDress.isDigit(b[at]) {
+            if Self.isWeekday(b, at) {
+                at += 3
+                if at < b.count, b[at] == 0x2c { at += 1 }
+                guard Self.blanks(b, &at), at < b.count else { return nil }
+                if LogDress.isDigit(b[at]) { return read(b, &at) }
+            }
+            return named(b, &at)
         }
-        guard let first = b.number(&at) else { return nil }
-        if at < b.count, b[at] == 0x3a {
+        guard let first = b.number(&at), at < b.count else { return nil }
+        let digits = at - start
+        switch b[at] {
+        case 0x3a:
             at = start
             guard let (time, resolution) = Self.clock(b, &at) else { return nil }
             return timeOfDay(time, resolution: resolution)
+        case 0x2d, 0x2f, 0x2e, 0x20:
+            if let found = date(b, &at, first, digits) { return found }
+        default: break
         }
-        if at < b.count, b[at] == 0x2d || b[at] == 0x2f, (1970...2200).contains(first) {
-            let separator = b[at]
-            at += 1
-            guard let month = b.number(&at), (1...12).contains(month), at < b.count, b[at] == separator else { return nil }
-            at += 1
-            guard let day = b.number(&at), (1...31).contains(day), at < b.count, b[at] == 0x20 || b[at] == 0x54 else {
-                return nil
+        at = start
+        return compact(b, &at)
+    }
+
+    /// `Jul 11 12:01:48`, `Jul  1 2024 12:01:48`, `Jul 1, 2024 ...`, `Jul 11 12:01:48 2024`.
+    private mutating func named(_ b: [UInt8], _ at: inout Int) -> LoggedTime? {
+        guard let month = Self.month(b, at) else { return nil }
+        at += 3
+        guard Self.blanks(b, &at), let day = b.number(&at), (1...31).contains(day) else { return nil }
+        if at < b.count, b[at] == 0x2c { at += 1 }
+        guard Self.blanks(b, &at) else { return nil }
+        var place = at
+        if let year = b.number(&place), (1990...2200).contains(year), place < b.count, b[place] == 0x2c || b[place] == 0x20 {
+            if b[place] == 0x2c { place += 1 }
+            _ = Self.blanks(b, &place)
+            if let (time, resolution) = Self.clock(b, &place) {
+                at = place
+                return dated(year, month, day, time, resolution, b, &at)
             }
+        }
+        guard let (time, resolution) = Self.clock(b, &at) else { return nil }
+        place = at
+        if Self.blanks(b, &place), let year = b.number(&place), (1990...2200).contains(year),
+            place == b.count || !(LogDress.isDigit(b[place]) || b[place] == 0x2e || b[place] == 0x3a)
+        {
+            at = place
+            return dated(year, month, day, time, resolution, b, &at)
+        }
+        return yearless(month, day, time, resolution: resolution)
+    }
+
+    /// What goes on behind a first number and its separator: `2024-01-31`, `31.1.2024`, `31-Jan-2024`, `1/2/2024`, `01-31` and a clock.
+    private mutating func date(_ b: [UInt8], _ at: inout Int, _ first: Int, _ digits: Int) -> LoggedTime? {
+        let separator = b[at]
+        at += 1
+        if digits <= 2, let month = Self.month(b, at), (1...31).contains(first) {
+            at += 3
+            guard at < b.count, b[at] == separator else { return nil }
+            at += 1
+            guard let year = b.number(&at), (1970...2200).contains(year), Self.gap(b, &at),
+                let (time, resolution) = Self.clock(b, &at)
+            else { return nil }
+            return dated(year, month, first, time, resolution, b, &at)
+        }
+        guard separator != 0x20, let second = b.number(&at), at < b.count else { return nil }
+        if digits == 2, separator == 0x2d, b[at] == 0x20, (1...12).contains(first), (1...31).contains(second) {
+            // Android's: month and day.
             at += 1
             guard let (time, resolution) = Self.clock(b, &at) else { return nil }
-            var nanoseconds = Self.days(first, month, day) * 86_400_000_000_000 + time
-            if at < b.count, b[at] == 0x5a {
-                at += 1
-            } else if at + 5 <= b.count, b[at] == 0x2b || b[at] == 0x2d {
-                let sign: Int64 = b[at] == 0x2b ? -1 : 1
-                var place = at + 1
-                if let zone = Self.zone(b, &place) {
-                    nanoseconds += sign * zone
-                    at = place
-                }
-            }
-            return LoggedTime(Instant(nanoseconds: nanoseconds), .absolute, resolution: resolution)
+            return yearless(first, second, time, resolution: resolution)
         }
-        // Seconds since 1970, with decimals.
-        if at < b.count, b[at] == 0x2e || b[at] >= 0x30 {
-            at = start
-            var seconds: Int64 = 0
-            var digits = 0
-            while at < b.count, b[at] >= 0x30, b[at] <= 0x39, digits < 11 {
-                seconds = seconds * 10 + Int64(b[at] - 0x30)
-                digits += 1
-                at += 1
-            }
-            guard digits >= 9, seconds < 7_000_000_000 else { return nil }
-            let (fraction, resolution) = Self.fraction(b, &at)
-            return LoggedTime(Instant(nanoseconds: seconds * 1_000_000_000 + fraction), .absolute, resolution: resolution)
-        }
-        return nil
-    }
-
-    // MARK: Pieces
-
-    /// `12:01:48`, `12:01:48.123456`, `12:01:48,123`: nanoseconds since midnight, and what a digit is worth.
-    private static func clock(_ b: [UInt8], _ at: inout Int) -> (Int64, Int64)? {
-        guard let hour = b.number(&at), hour < 24, at < b.count, b[at] == 0x3a else { return nil }
+        guard b[at] == separator else { return nil }
         at += 1
-        guard let minute = b.number(&at), minute < 60, at < b.count, b[at] == 0x3a else { return nil }
-        at += 1
-        guard let second = b.number(&at), second <= 60 else { return nil }
-        let (fraction, resolution) = fraction(b, &at)
-        return (Int64(hour * 3600 + minute * 60 + second) * 1_000_000_000 + fraction, resolution)
+        let thirdAt = at
+        guard let third = b.number(&at) else { return nil }
+        let hasLongYear = at - thirdAt == 4 && (1970...2200).contains(third)
+        guard Self.gap(b, &at), let (time, resolution) = Self.clock(b, &at) else { return nil }
+        if digits == 4, (1970...2200).contains(first), (1...12).contains(second), (1...31).contains(third) {
+            return dated(first, second, third, time, resolution, b, &at)
+        }
+        guard digits <= 2, hasLongYear || separator == 0x2e && at - thirdAt >= 2 && third < 100 else { return nil }
+        let year = hasLongYear ? third : 2000 + third
+        if separator == 0x2e {
+            guard (1...31).contains(first), (1...12).contains(second) else { return nil }
+            return dated(year, second, first, time, resolution, b, &at)
+        }
+        guard (1...31).contains(first), (1...31).contains(second), first <= 12 || second <= 12 else { return nil }
+        if order == .unseen { order = first > 12 ? .dayFirst : second > 12 ? .monthFirst : .ambiguous }
+        guard order != .ambiguous else { return timeOfDay(time, resolution: resolution) }
+        let (day, month) = order == .dayFirst ? (first, second) : (second, first)
+        guard month <= 12 else { return timeOfDay(time, resolution: resolution) }
+        return dated(year, month, day, time, resolution, b, &at)
     }
 
-    private static func fraction(_ b: [UInt8], _ at: inout Int) -> (Int64, Int64) {
-        guard at + 1 < b.count, b[at] == 0x2e || b[at] == 0x2c, b[at + 1] >= 0x30, b[at + 1] <= 0x39 else {
-            return (0, 1_000_000_000)
-        }
-        at += 1
-        var unit: Int64 = 1_000_000_000
-        var value: Int64 = 0
-        while at < b.count, b[at] >= 0x30, b[at] <= 0x39 {
-            if unit > 1 {
-                unit /= 10
-                value += Int64(b[at] - 0x30) * unit
-            }
-            at += 1
-        }
-        return (value, unit)
-    }
-
-    /// `02:00` or `0200`, in nanoseconds.
-    private static func zone(_ b: [UInt8], _ at: inout Int) -> Int64? {
-        guard at + 4 <= b.count else { return nil }
-        var digits: [Int64] = []
-        while at < b.count, digits.count < 4 {
-            if b[at] >= 0x30, b[at] <= 0x39 {
-                digits.append(Int64(b[at] - 0x30))
-            } else if b[at] != 0x3a || digits.count != 2 {
-                return nil
-            }
-            at += 1
-        }
-        guard digits.count == 4 else { return nil }
-        return ((digits[0] * 10 + digits[1]) * 3600 + (digits[2] * 10 + digits[3]) * 60) * 1_000_000_000
-    }
-
-    private static func blanks(_ b: [UInt8], _ at: inout Int) -> Bool {
+    /// `20240131-120148.123`, `20240131 12:01:48`; seconds, milliseconds, microseconds or nanoseconds since 1970; Polycom's `0131120148.123|`.
+    private mutating func compact(_ b: [UInt8], _ at: inout Int) -> LoggedTime? {
         let start = at
-        while at < b.count, b[at] == 0x20 { at += 1 }
-        return at > start
-    }
-
-    private static func month(_ b: [UInt8], _ at: Int) -> Int? {
-        guard at + 3 < b.count else { return nil }
-        let names: [StaticString] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-        return names.firstIndex { b.starts(with: $0, at: at) }.map { $0 + 1 }
-    }
-
-    /// Days from 1970-01-01 to a date of the Gregorian calendar.
-    static func days(_ year: Int, _ month: Int, _ day: Int) -> Int64 {
-        // Years begin in March: the leap day then comes last.
-        let shifted = Int64(month <= 2 ? year - 1 : year)
-        let era = (shifted >= 0 ? shifted : shifted - 399) / 400
-        let yearOfEra = shifted - era * 400
-        let dayOfYear = (153 * Int64(month > 2 ? month - 3 : month + 9) + 2) / 5 + Int64(day) - 1
-        return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
+        var value: Int64 = 0
+        while at < b.count, LogDress.isDigit(b[at]), at - start < 19 {
+            let (product, isTooMuch) = value.multipliedReportingOverflow(by: 10)
+            let (sum, isOver) = product.addingReportingOverflow(Int64(b[at] - 0x30))
+            guard !isTooMuch, !isOver else { return nil }
+            value = sum
+            at += 1
+        }
+        func pair(_ place: Int) -> Int { Int(b[place] - 0x30) * 10 + Int(b[place + 1] - 0x30) }
+        let digits = at - start
+        if digits == 8, at < b.count, b[at] == 0x2d || b[at] == 0x54 || b[at] == 0x20 {
+            let (year, month, day) = (pair(start) * 100 + pair(start + 2), pair(start + 4), pair(start + 6))
+            guard (1970...2200).contains(year), (1...12).contains(month), (1...31).contains(day) else { return nil }
+            at += 1
+            let clock = at
+            if let (time, resolution) = Self.clock(b, &at) { return dated(year, month, day, time, resolution, b, &at) }
+            at = clock
+            while at < b.count, LogDress.isDigit(b[at]), at - clock < 7 { at += 1 }
+            guard at - clock == 6, pair(clock) < 24, pair(clock + 2) < 60, pair(clock + 4) <= 60 else { return nil }
+            let seconds = Int64(pair(clock) * 3600 + pair(clock + 2) * 60 + pair(clock + 4)) * 1_000_000_000
+            let (fraction, resolution) = Self.fraction(b, &at)
+            return dated(year, month, day, seconds + fraction, resolution, b, &at)
+        }
+        let scale: Int64
+        switch digits {
+        case 9...11: scale = 1_000_000_000
+        case 13: scale = 1_000_000
+        case 16: scale = 1_000
+        case 19: scale = 1
+        default: return nil
+        }
+        let (fraction, finer) = digits <= 11 ? Self.fraction(b, &at) : (0, 1_000_000_000)
+        if digits == 10, at < b.count, b[at] == 0x7c, (1...12).contains(pair(start)), (1...31).contains(pair(start + 2)),
+            pair(start + 4) < 24, pair(start + 6) < 60, pair(start + 8) <= 60
+        {
+            let seconds = Int64(pair(start + 4) * 3600 + pair(start + 6) * 60 + pair(start + 8)) * 1_000_000_000
+            return yearless(pair(start), pair(start + 2), seconds + fraction, resolution: finer)
+        }
+        // Numbers of lines and of processes are no times.
+        guard (600_000_000..<7_000_000_000).contains(value / (1_000_000_000 / scale)) else { return nil }
+        return LoggedTime(Instant(nanoseconds: value * scale + fraction), .absolute, resolution: min(scale, finer))
     }
 }

@@ -1,0 +1,86 @@
+/// What stands around the lines comes off, before they are read.
+extension LogReader {
+    mutating func line(_ raw: [UInt8]) {
+        lines += 1
+        var line = raw
+        while line.last == 0x0d { line.removeLast() }
+        if hasEntities { line = LogTypography.withoutEntities(line) }
+        if isTypographic { line = LogTypography.plain(line) }
+        line = LogDress.undressed(line)
+        guard var wrapped = LogUnwrapping(line) else {
+            undressed(line)
+            return
+        }
+        if wrapped.isWhole {
+            release(followedBy: nil)
+            if case .message = state { end(isTerminated: false) }
+        }
+        if !wrapped.hint.isEmpty {
+            var hint = HintedLine(wrapped.hint)
+            hint.read(&clock)
+            recordTime = hint.time
+            if wrapped.isWhole { remember(wrapped.hint) }
+        }
+        if wrapped.isPage, !hasEntities, wrapped.lines.contains(where: { LogTypography.hasEntities($0) }) {
+            hasEntities = true
+            wrapped.lines = wrapped.lines.map { LogTypography.withoutEntities($0) }
+        }
+        for piece in wrapped.lines { undressed(wrapped.hint.isEmpty ? piece : LogDress.undressed(piece)) }
+        if wrapped.isWhole {
+            release(followedBy: nil)
+            end(isTerminated: false)
+        }
+        recordTime = nil
+    }
+
+    private mutating func undressed(_ line: [UInt8]) {
+        let isHead = release(followedBy: line)
+        headTime = recordTime
+        if !head.isEmpty, let start = LogDress.after(head, in: line) {
+            headTime = LogLine(Array(line[..<start]), &clock).time ?? recordTime
+            process(Array(line[start...]))
+            headTime = nil
+            return
+        }
+        if !isHead, let start = LogDress.startLine(in: line), start > 0, start <= 256, LogDress.isSeam(line[start - 1]),
+            line[..<start].contains(where: { LogDress.isDigit($0) || (0x41...0x5a).contains($0 & 0xdf) })
+        {
+            held = (line, start)
+            return
+        }
+        process(line)
+        headTime = nil
+    }
+
+    /// What was held back is read: without its head if the next line has the same one before a header field, or is one itself. True: each
+    /// line has it.
+    @discardableResult
+    mutating func release(followedBy next: [UInt8]?) -> Bool {
+        guard let (line, start) = held else { return false }
+        held = nil
+        lines -= next == nil ? 0 : 1
+        defer { lines += next == nil ? 0 : 1 }
+        let candidate = Array(line[..<start])
+        guard let next else {
+            process(line)
+            return false
+        }
+        if let rest = LogDress.after(candidate, in: next), LogDress.isField(next[rest...]) {
+            head = candidate
+            headTime = LogLine(candidate, &clock).time ?? recordTime
+            process(Array(line[start...]))
+            headTime = nil
+            return true
+        }
+        if case .between = state, LogDress.isSIPField(next[...]) {
+            let marks = LogLine(line, &clock)
+            if framing(line, marks) == nil {
+                remember(candidate)
+                process(Array(line[start...]))
+                return false
+            }
+        }
+        process(line)
+        return false
+    }
+}
