@@ -13,6 +13,8 @@ public struct LogGaps: Hashable, Sendable {
     /// The text stops in the middle of the message that begins at this line, counted from 1.
     public var endsInside: Int?
 
+    public init() {}
+
     mutating func note(line: Int, _ text: [UInt8]) {
         unreadStarts += 1
         guard firstLine == nil else { return }
