@@ -101,8 +101,9 @@ let package = Package(
         room("Analysis", "Analysis", ["Base", "SIP", "DNS", "Packet", "Capture", "RTP"]),
         room("TraceAnalysis", "TraceAnalysis", ["Base", "SIP", "Analysis", "ServerNode"]),
         room("LabAnalysis", "LabAnalysis", ["Base", "Capture", "Lab", "Analysis", "TraceAnalysis"]),
-        room("ExplainReport", "ExplainReport", ["Base", "Analysis", "ReportText"]),
-        room("CaptureExcerpt", "CaptureExcerpt", ["Base", "Packet", "Capture", "Analysis", "ExplainReport"]),
+        room("Redaction", "Redaction", ["Base"]),
+        room("ExplainReport", "ExplainReport", ["Base", "Analysis", "ReportText", "Redaction"]),
+        room("CaptureExcerpt", "CaptureExcerpt", ["Base", "Packet", "Capture", "Analysis", "ExplainReport", "Redaction"]),
 
         room("Configuration", "Edges/Configuration", ["Base", .product(name: "Yams", package: "Yams")]),
         room("TerminalEdge", "Edges/Terminal", ["ReportText"]),
@@ -124,8 +125,8 @@ let package = Package(
         room(
             "ExplainCommand", "Edges/ExplainCommand",
             [
-                "Base", "Capture", "Analysis", "ExplainReport", "CaptureExcerpt", "ReportText", "TerminalEdge", "CaptureInput",
-                arguments,
+                "Base", "Capture", "Analysis", "ExplainReport", "CaptureExcerpt", "ReportText", "Redaction", "TerminalEdge",
+                "CaptureInput", arguments,
             ]),
         .target(name: "CSRTP", path: "Sources/Edges/CSRTP", linkerSettings: [.linkedLibrary("srtp2")]),
         room("SRTP", "Edges/SRTP", ["CSRTP", "RTP", "MediaControl", "Relay"]),
@@ -187,9 +188,13 @@ let package = Package(
         tests("DNS", "Formats/DNS", ["Base", "DNS"]),
         tests("Packet", "Formats/Packet", ["Base", "Packet"]),
         tests("Capture", "Formats/Capture", ["Base", "Packet", "Capture", "Fixtures"]),
-        tests("ExplainReport", "ExplainReport", ["Base", "Capture", "Analysis", "ReportText", "ExplainReport", "Fixtures"]),
+        tests("Redaction", "Redaction", ["Base", "Redaction"]),
         tests(
-            "CaptureExcerpt", "CaptureExcerpt", ["Base", "Packet", "Capture", "Analysis", "ExplainReport", "CaptureExcerpt"]),
+            "ExplainReport", "ExplainReport",
+            ["Base", "Capture", "Analysis", "ReportText", "Redaction", "ExplainReport", "Fixtures"]),
+        tests(
+            "CaptureExcerpt", "CaptureExcerpt",
+            ["Base", "Packet", "Capture", "Analysis", "ExplainReport", "Redaction", "CaptureExcerpt"]),
         tests("CaptureInput", "Edges/CaptureInput", ["Base", "Packet", "Capture", "CaptureInput", "CArchive"]),
         tests("ExplainCommand", "Edges/ExplainCommand", ["Base", "Analysis", "ExplainCommand"]),
         tests("SIPStack", "Machines/SIPStack", ["Base", "SIP", "SIPStack", crypto]),

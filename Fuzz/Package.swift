@@ -29,8 +29,9 @@ var targets = [
     room("Capture", "Pinhole/Formats/Capture", ["Base", "Packet"]),
     room("Analysis", "Pinhole/Analysis", ["Base", "SIP", "Packet", "Capture", "RTP"]),
     room("ReportText", "Pinhole/ReportText", ["Base"]),
-    room("ExplainReport", "Pinhole/ExplainReport", ["Base", "Analysis", "ReportText"]),
-    room("CaptureExcerpt", "Pinhole/CaptureExcerpt", ["Base", "Packet", "Capture", "Analysis", "ExplainReport"]),
+    room("Redaction", "Pinhole/Redaction", ["Base"]),
+    room("ExplainReport", "Pinhole/ExplainReport", ["Base", "Analysis", "ReportText", "Redaction"]),
+    room("CaptureExcerpt", "Pinhole/CaptureExcerpt", ["Base", "Packet", "Capture", "Analysis", "ExplainReport", "Redaction"]),
     room(
         "Targets", "Sources/Targets",
         ["SIP", "STUN", "DNS", "Packet", "RTP", "SDP", "Codecs", "Conference", "Capture", "CaptureExcerpt"]),

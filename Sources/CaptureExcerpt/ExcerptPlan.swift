@@ -1,6 +1,6 @@
 import Base
 import Capture
-import ExplainReport
+import Redaction
 
 /// The first of two passes over a capture that is to be excerpted: which frames are taken, and what stands in for messages that several
 /// frames carry.
@@ -18,7 +18,7 @@ public struct ExcerptPlan: Sendable {
     private(set) var frames: Set<UInt64>
     /// Messages by the frames that carry parts of them; only where there is redaction.
     private(set) var messages: [UInt64: [Message]] = [:]
-    private var redactor: Redactor?
+    private(set) var redactor: Redactor?
 
     /// `redactor` nil: nothing is hidden.
     public init(_ selection: ExcerptSelection, redactor: Redactor?) {
@@ -44,9 +44,6 @@ public struct ExcerptPlan: Sendable {
         }
         for record in batch.icmp where selection.wants(record) { frames.insert(record.frame) }
     }
-
-    /// The redactor with all that it has learnt.
-    public consuming func taught() -> Redactor? { redactor }
 
     /// Whether a frame is taken; `flow`: of the TCP segment that it carries.
     func takes(_ frame: UInt64, _ flow: PackedFlow?) -> Bool {

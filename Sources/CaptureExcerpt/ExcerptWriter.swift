@@ -1,6 +1,6 @@
 import Base
 import Capture
-import ExplainReport
+import Redaction
 
 /// The second pass: the frames that a plan takes, redacted where that is wished, as a pcap file.
 public struct ExcerptWriter: ~Copyable {
@@ -13,9 +13,10 @@ public struct ExcerptWriter: ~Copyable {
     /// Frames of another link type whose IP packet could not be found.
     public private(set) var left = 0
 
-    public init(_ plan: ExcerptPlan, redactor: Redactor?) {
+    /// Redacts if the plan does.
+    public init(_ plan: ExcerptPlan) {
         self.plan = plan
-        self.redactor = redactor.map { PacketRedactor($0) }
+        redactor = plan.redactor.map { PacketRedactor($0) }
     }
 
     /// Octets to be appended to the file. The batch must have been decoded with `keepsFrames`.

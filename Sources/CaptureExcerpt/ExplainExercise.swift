@@ -2,6 +2,7 @@ import Analysis
 import Base
 import Capture
 import ExplainReport
+import Redaction
 
 /// Runs all of `explain` over `bytes` as over a file, for fuzzers: whatever they are, there is a report, and an excerpt has the frames that
 /// the capture had.
@@ -38,8 +39,7 @@ public func exerciseExplain(_ bytes: [UInt8]) {
         ExcerptSelection(result, filter: everything, file: 0),
         redactor: Redactor(entropy: Entropy(seed: [UInt8](repeating: 1, count: 32))))
     _ = decode(bytes) { plan.add($0) }
-    let redactor = plan.taught()
-    var writer = ExcerptWriter(plan, redactor: redactor)
+    var writer = ExcerptWriter(plan)
     var excerpt: [UInt8] = []
     _ = decode(bytes) { excerpt += writer.octets($0) }
     excerpt += writer.ending()

@@ -1,11 +1,11 @@
 import Base
 import Capture
-import ExplainReport
 import Packet
+import Redaction
 
-/// Hides names, numbers and addresses in frames, in place: lengths stay, checksums that were right are right afterwards.
+/// Takes frames apart as the decoder does and puts stand-ins in place: lengths stay, checksums that were right are right afterwards.
 ///
-/// Speech is blanked; what is not understood loses its letters and digits.
+/// What the walk does not understand is blanked: no octet of a frame stays but those of known headers.
 struct PacketRedactor {
     var redactor: Redactor
     private var stations: [[UInt8]: UInt32] = [:]
@@ -14,9 +14,10 @@ struct PacketRedactor {
 
     /// `messages`: those that this frame and others carry together.
     mutating func redact(_ frame: inout [UInt8], link: LinkType, _ messages: [ExcerptPlan.Message]) {
-        redactLink(&frame, link)
-        guard let start = FrameDecoder.ip(frame, link) else { return }
-        internet(&frame, start, messages, depth: 0)
+        let head = redactLink(&frame, 0, link)
+        guard let start = FrameDecoder.ip(frame, link) else { return Self.hide(&frame, head, frame.count) }
+        redactTags(&frame, head - 2, start)
+        internet(&frame, start, frame.count, messages, depth: 0)
     }
 
     /// The flow of the TCP segment that a frame carries; nil for anything else.
@@ -29,39 +30,69 @@ struct PacketRedactor {
             frame.uint16(at: head.payload + 2), .tcp)
     }
 
+    static func hide(_ frame: inout [UInt8], _ start: Int, _ end: Int) {
+        guard start < end else { return }
+        for index in start..<end { frame[index] = 0xff }
+    }
+
     // MARK: Link
 
-    private mutating func redactLink(_ frame: inout [UInt8], _ link: LinkType) {
+    /// Hides the link header's addresses. Returns where it ends.
+    private mutating func redactLink(_ frame: inout [UInt8], _ at: Int, _ link: LinkType) -> Int {
         switch link {
         case .ethernet:
-            station(&frame, 0, 6)
-            station(&frame, 6, 6)
-        case .linuxSLL: station(&frame, 6, 6)
-        case .linuxSLL2: station(&frame, 12, 6)
-        case .raw, .rawOld, .rawBSD, .ipv4, .ipv6, .null, .loop, .ppp: break
+            station(&frame, at, 6)
+            station(&frame, at + 6, 6)
+            return at + 14
+        case .linuxSLL:
+            station(&frame, at + 6, 8)
+            return at + 16
+        case .linuxSLL2:
+            station(&frame, at + 12, 8)
+            return at + 20
+        case .null, .loop: return at + 4
+        case .ppp: return at + 2
+        case .raw, .rawOld, .rawBSD, .ipv4, .ipv6: return at
         }
     }
 
     /// A hardware address becomes a locally administered one, the same for the same.
     private mutating func station(_ frame: inout [UInt8], _ at: Int, _ length: Int) {
-        guard at + length <= frame.count else { return }
-        let address = Array(frame[at..<(at + length)])
-        // Groups and blanks name nobody.
+        guard at + length <= frame.count else { return Self.hide(&frame, at, frame.count) }
+        let address = Array(frame[at..<(at + 6)])
+        for index in (at + 6)..<max(at + 6, at + length) { frame[index] = 0 }
+        // Groups and blanks name nobody, but for groups that are an IP group's.
         guard address[0] & 1 == 0, address.contains(where: { $0 != 0 }) else { return }
+        if stations.count >= 100_000 { stations.removeAll() }
         let number = stations[address] ?? UInt32(stations.count + 1)
         stations[address] = number
         frame.replaceSubrange(at..<(at + 2), with: [0x02, 0])
         frame.put(number, at: at + 2)
     }
 
+    /// Between an EtherType at `type` and the IP packet at `end`: tags and labels name nobody, an Ethernet header below labels does.
+    private mutating func redactTags(_ frame: inout [UInt8], _ type: Int, _ end: Int) {
+        var type = type
+        while type >= 0, type + 2 <= end, [0x8100, 0x88a8, 0x9100].contains(frame.uint16(at: type)) { type += 4 }
+        guard type >= 0, type + 2 <= end, [0x8847, 0x8848].contains(frame.uint16(at: type)) else { return }
+        var at = type + 2
+        while at + 4 <= end, frame[at + 2] & 1 == 0 { at += 4 }
+        // The last label, a control word, the frame.
+        guard at + 8 + 14 <= end else { return }
+        redactTags(&frame, redactLink(&frame, at + 8, .ethernet) - 2, end)
+    }
+
     // MARK: IP
 
-    mutating func internet(_ frame: inout [UInt8], _ start: Int, _ messages: [ExcerptPlan.Message], depth: Int) {
-        guard depth < 3, let head = IPHead(frame, start) else { return }
-        let source = redactor.redact(head.source)
-        let destination = redactor.redact(head.destination)
+    /// From `start`, of which `limit` bounds what was captured.
+    mutating func internet(_ frame: inout [UInt8], _ start: Int, _ limit: Int, _ messages: [ExcerptPlan.Message], depth: Int) {
+        guard start < limit else { return }
+        guard depth <= 4, let head = IPHead(frame, start), head.payload <= limit else { return Self.hide(&frame, start, limit) }
+        let (source, destination) = (redactor.redact(head.source), redactor.redact(head.destination))
         head.replace(&frame, source, destination)
-        let end = min(frame.count, head.end)
+        let end = min(limit, max(head.payload, head.end))
+        // Padding holds what the memory held.
+        for index in end..<limit { frame[index] = 0 }
         guard head.payload < end else { return }
         let old = Array(frame[head.payload..<end])
         var shift = ChecksumShift()
@@ -73,27 +104,78 @@ struct PacketRedactor {
             return
         }
         switch head.number {
-        case 17: udp(&frame, head, end, old, shift, messages)
+        case 17: udp(&frame, head, end, old, shift, messages, depth: depth)
         case 6: tcp(&frame, head, end, old, shift, messages)
         case 1, 58: icmp(&frame, head, end, old, shift, depth: depth)
-        case 4, 41: internet(&frame, head.payload, messages, depth: depth + 1)
-        default: Self.blank(&frame, head.payload + 4, end)
+        case 4, 41: internet(&frame, head.payload, end, messages, depth: depth + 1)
+        case 47: wrapped(&frame, head.payload, FrameDecoder.inner(ofGRE: frame, head.payload, end), port: 0, end, depth: depth)
+        default: Self.hide(&frame, head.payload, end)
+        }
+    }
+
+    /// What a tunnel's header at `at` wraps. `port`: of UDP, which tells the kind of header; 0 for GRE.
+    private mutating func wrapped(
+        _ frame: inout [UInt8], _ at: Int, _ inner: FrameDecoder.Inner?, port: UInt16, _ end: Int, depth: Int
+    ) {
+        switch inner {
+        case .ip(let start):
+            Self.hideTunnel(&frame, at, min(start, end), port)
+            internet(&frame, start, end, [], depth: depth + 1)
+        case .ethernet(let start):
+            guard start <= end else { return Self.hide(&frame, at, end) }
+            Self.hideTunnel(&frame, at, start, port)
+            let head = redactLink(&frame, start, .ethernet)
+            guard let ip = FrameDecoder.ip(frame, in: start..<end, .ethernet) else { return Self.hide(&frame, head, end) }
+            redactTags(&frame, head - 2, ip)
+            internet(&frame, ip, end, [], depth: depth + 1)
+        case nil: Self.hide(&frame, at, end)
+        }
+    }
+
+    /// Identifiers of networks and subscribers, options and tags: how long they are stays.
+    private static func hideTunnel(_ frame: inout [UInt8], _ at: Int, _ end: Int, _ port: UInt16) {
+        func clear(_ from: Int, _ to: Int) {
+            for index in min(from, end)..<max(min(from, end), min(to, end)) { frame[index] = 0 }
+        }
+        switch port {
+        case 0: break
+        case 2_152: clear(at + 4, at + 8)
+        case 37_008:
+            var tag = at + 4
+            while tag + 1 < end {
+                let length = frame[tag] <= 1 ? 0 : Int(frame[tag + 1]) + 1
+                clear(tag + 2, tag + 1 + length)
+                tag += 1 + length
+            }
+        case 6_081:
+            clear(at + 4, at + 7)
+            var option = at + 8
+            while option + 4 <= end {
+                let length = 4 + Int(frame[option + 3] & 31) * 4
+                clear(option + 4, option + length)
+                option += length
+            }
+        default: clear(at + 4, at + 7)
         }
     }
 
     private mutating func udp(
         _ frame: inout [UInt8], _ head: IPHead, _ end: Int, _ old: [UInt8], _ addresses: ChecksumShift,
-        _ messages: [ExcerptPlan.Message]
+        _ messages: [ExcerptPlan.Message], depth: Int
     ) {
         let at = head.payload
-        guard at + 8 <= end else { return }
+        guard at + 8 <= end else { return Self.hide(&frame, at, end) }
         var shift = addresses
         if head.isFragment, let message = messages.first(where: { $0.before.starts(with: frame[(at + 8)..<end]) }) {
             frame.replaceSubrange((at + 8)..<end, with: message.after[..<(end - at - 8)])
             // The checksum is over all fragments.
             shift.add(from: message.before[...], to: message.after[...])
         } else {
-            payload(&frame, at + 8, end)
+            if let inner = FrameDecoder.inner(ofUDP: frame, at, end) {
+                wrapped(&frame, at + 8, inner, port: frame.uint16(at: at + 2), end, depth: depth)
+            } else {
+                payload(&frame, at + 8, end)
+            }
             shift.add(from: old[8...], to: frame[(at + 8)..<end])
         }
         // Zero: the sender computed none.
@@ -108,22 +190,42 @@ struct PacketRedactor {
         _ messages: [ExcerptPlan.Message]
     ) {
         let at = head.payload
-        guard at + 20 <= end else { return }
-        let start = at + Int(frame[at + 12] >> 4) * 4
-        if start >= at + 20, start < end { segment(&frame, start, end, sequence: frame.uint32(at: at + 4), messages) }
+        guard at + 20 <= end else { return Self.hide(&frame, min(end, at + 16), end) }
+        let start = max(at + 20, at + Int(frame[at + 12] >> 4) * 4)
+        Self.hideOptions(&frame, at + 20, min(start, end))
+        if start < end { segment(&frame, start, end, sequence: frame.uint32(at: at + 4), messages) }
         var shift = addresses
-        if start <= end, start >= at { shift.add(from: old[(start - at)...], to: frame[start..<end]) }
+        shift.add(from: old[20...], to: frame[(at + 20)..<end])
         frame.replace(at: at + 16, bigEndian: shift.applied(to: frame.uint16(at: at + 16)))
+    }
+
+    /// Of TCP's options those with numbers stay: segment size, window, acknowledgements, times.
+    private static func hideOptions(_ frame: inout [UInt8], _ start: Int, _ end: Int) {
+        var at = start
+        while at < end {
+            let kind = frame[at]
+            if kind <= 1 {
+                at += 1
+                continue
+            }
+            let size = at + 1 < end ? max(2, Int(frame[at + 1])) : 2
+            let stop = min(end, at + size)
+            if ![2, 3, 4, 5, 8].contains(kind) { for index in at..<stop { frame[index] = 1 } }
+            at = stop
+        }
     }
 
     private mutating func icmp(
         _ frame: inout [UInt8], _ head: IPHead, _ end: Int, _ old: [UInt8], _ addresses: ChecksumShift, depth: Int
     ) {
         let at = head.payload
-        guard at + 8 <= end else { return }
+        guard at + 8 <= end else { return Self.hide(&frame, at, end) }
         let type = frame[at]
         let quotes = head.number == 1 ? [3, 4, 5, 11, 12].contains(type) : type < 128
-        if quotes { internet(&frame, at + 8, [], depth: depth + 1) } else { Self.blank(&frame, at + 8, end) }
+        if head.number == 1, type == 5 {
+            frame.replaceSubrange((at + 4)..<(at + 8), with: redactor.octets(Array(frame[(at + 4)..<(at + 8)])))
+        }
+        if quotes { internet(&frame, at + 8, end, [], depth: depth + 1) } else { Self.hide(&frame, at + 8, end) }
         // Only ICMPv6 covers the addresses (RFC 4443 2.3).
         var shift = head.number == 58 ? addresses : ChecksumShift()
         shift.add(from: old[4...], to: frame[(at + 4)..<end])
@@ -141,128 +243,6 @@ struct PacketRedactor {
             frame.replaceSubrange(start..<end, with: message.after[from..<(from + length)])
             return
         }
-        Self.blank(&frame, start, end)
-    }
-}
-
-/// An IP header where it lies, of either family, up to what it carries.
-struct IPHead {
-    let start: Int
-    let isIPv6: Bool
-    let source: IPAddress
-    let destination: IPAddress
-    /// Protocol number of what it carries, behind any extension headers.
-    var number: UInt8
-    var payload: Int
-    /// Where the packet ends, by its own length.
-    let end: Int
-    /// Of a fragment, in octets.
-    var offset = 0
-    var isFragment = false
-
-    var isFirst: Bool { offset == 0 }
-
-    /// nil when it is cut short.
-    init?(_ b: [UInt8], _ start: Int) {
-        self.start = start
-        guard start < b.count else { return nil }
-        if b[start] >> 4 == 4 {
-            guard start + 20 <= b.count else { return nil }
-            isIPv6 = false
-            source = .v4(IPv4Address(bits: b.uint32(at: start + 12)))
-            destination = .v4(IPv4Address(bits: b.uint32(at: start + 16)))
-            number = b[start + 9]
-            payload = start + Int(b[start] & 15) * 4
-            guard payload >= start + 20 else { return nil }
-            let total = Int(b.uint16(at: start + 2))
-            end = total == 0 ? b.count : start + total
-            let fragment = b.uint16(at: start + 6)
-            offset = Int(fragment & 0x1fff) * 8
-            isFragment = fragment & 0x3fff != 0
-            return
-        }
-        guard b[start] >> 4 == 6, start + 40 <= b.count else { return nil }
-        isIPv6 = true
-        func address(_ at: Int) -> IPAddress {
-            let words = [at, at + 4, at + 8, at + 12].map { UInt64(b.uint32(at: $0)) }
-            return .v6(IPv6Address(high: words[0] << 32 | words[1], low: words[2] << 32 | words[3]))
-        }
-        source = address(start + 8)
-        destination = address(start + 24)
-        number = b[start + 6]
-        payload = start + 40
-        let length = Int(b.uint16(at: start + 4))
-        end = length == 0 ? b.count : start + 40 + length
-        for _ in 0..<8 {
-            guard payload + 8 <= b.count else { return }
-            switch number {
-            case 0, 43, 60, 135: (number, payload) = (b[payload], payload + (Int(b[payload + 1]) + 1) * 8)
-            case 51: (number, payload) = (b[payload], payload + (Int(b[payload + 1]) + 2) * 4)
-            case 44:
-                isFragment = true
-                offset = Int(b.uint16(at: payload + 2) & 0xfff8)
-                (number, payload) = (b[payload], payload + 8)
-                if offset > 0 { return }
-            default: return
-            }
-        }
-    }
-
-    /// Puts other addresses of the same family in place.
-    func replace(_ b: inout [UInt8], _ source: IPAddress, _ destination: IPAddress) {
-        func put(_ address: IPAddress, _ at: Int) {
-            switch address {
-            case .v4(let v4): b.put(v4.bits, at: at)
-            case .v6(let v6): b.replaceSubrange(at..<(at + 16), with: v6.octets)
-            }
-        }
-        put(source, start + (isIPv6 ? 8 : 12))
-        put(destination, start + (isIPv6 ? 24 : 16))
-        guard !isIPv6 else { return }
-        var shift = ChecksumShift()
-        shift.add(from: self.source, to: source)
-        shift.add(from: self.destination, to: destination)
-        b.replace(at: start + 10, bigEndian: shift.applied(to: b.uint16(at: start + 10)))
-    }
-}
-
-extension [UInt8] {
-    /// Big-endian; the octets must be there.
-    mutating func put(_ value: UInt32, at place: Int) {
-        replace(at: place, bigEndian: UInt16(truncatingIfNeeded: value >> 16))
-        replace(at: place + 2, bigEndian: UInt16(truncatingIfNeeded: value))
-    }
-}
-
-/// What a change of covered octets does to an Internet checksum (RFC 1624), gathered over several changes.
-struct ChecksumShift {
-    private var sum: UInt64 = 0
-
-    /// Both begin at an even place and are equally long.
-    mutating func add(from old: ArraySlice<UInt8>, to new: ArraySlice<UInt8>) {
-        for (offset, (before, after)) in zip(old, new).enumerated() where before != after {
-            let place = UInt64(offset & 1 == 0 ? 8 : 0)
-            sum &+= UInt64(~(UInt16(before) << UInt16(place))) &+ UInt64(UInt16(after) << UInt16(place))
-        }
-    }
-
-    mutating func add(from old: IPAddress, to new: IPAddress) {
-        let (before, after) = (Self.octets(old), Self.octets(new))
-        add(from: before[...], to: after[...])
-    }
-
-    func applied(to checksum: UInt16) -> UInt16 {
-        var total = UInt64(~checksum) &+ sum
-        while total >> 16 != 0 { total = total & 0xffff &+ total >> 16 }
-        return ~UInt16(truncatingIfNeeded: total)
-    }
-
-    private static func octets(_ address: IPAddress) -> [UInt8] {
-        switch address {
-        case .v4(let v4):
-            let (a, b, c, d) = v4.octets
-            return [a, b, c, d]
-        case .v6(let v6): return v6.octets
-        }
+        Self.hide(&frame, start, end)
     }
 }

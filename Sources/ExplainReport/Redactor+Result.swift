@@ -1,19 +1,25 @@
 import Analysis
 import Base
+import Redaction
 
 /// Redacting a whole analysis before it is shown: findings, numbers and times stay, who and where become stand-ins.
 extension Redactor {
-    /// The result with the same stand-ins that messages and packets get from this redactor. Files are only numbered.
+    /// The result with the same stand-ins that packets get from the same redactor. Files are only numbered.
     public mutating func redact(_ result: AnalysisResult) -> AnalysisResult {
         var redacted = result
+        // What was asked for names somebody.
+        if result.emptiedBy != nil { redacted.emptiedBy = "the filter" }
         for dialog in result.dialogs.indices { redact(&redacted.dialogs[dialog], result) }
-        // Messages first: sentences may show the names that stand in them.
         redacted.endpoints = result.endpoints.map { redact($0) }
-        let names = result.sources.enumerated().map { index, source in (source.name, Self.fileName(source, index + 1)) }
+        let names = result.sources.enumerated().flatMap { index, source in
+            let stand = Self.fileName(source, index + 1)
+            return [(quote: source.name, stand: stand), (quote: ExplainWords.fileName(source.name), stand: stand)]
+        }
         for index in redacted.sources.indices {
-            redacted.sources[index].name = names[index].1
+            redacted.sources[index].name = Self.fileName(result.sources[index], index + 1)
             for spot in redacted.sources[index].blindness.indices {
-                redacted.sources[index].blindness[spot].text = sentence(result.sources[index].blindness[spot].text, names)
+                redacted.sources[index].blindness[spot].text = redact(
+                    sentence: result.sources[index].blindness[spot].text, quotes: names)
             }
         }
         redacted.findings = result.findings.map { redact($0, names) }
@@ -21,9 +27,13 @@ extension Redactor {
         for index in redacted.streams.indices {
             redacted.streams[index].source = redact(redacted.streams[index].source)
             redacted.streams[index].destination = redact(redacted.streams[index].destination)
+            redacted.streams[index].codec = redacted.streams[index].codec.map { redact(sentence: $0) }
         }
         redacted.sides = result.sides.map { redact($0) }
-        for index in redacted.devices.indices { redacted.devices[index].name = hardware(redacted.devices[index].name) }
+        for index in redacted.devices.indices {
+            redacted.devices[index].name = redact(device: redacted.devices[index].name)
+            redacted.devices[index].remedy = redacted.devices[index].remedy.map { redact($0, []) }
+        }
         return redacted
     }
 
@@ -36,16 +46,6 @@ extension Redactor {
         }
     }
 
-    private mutating func sentence(_ text: String, _ names: [(String, String)]) -> String {
-        var text = text
-        for (name, stand) in names where !name.isEmpty {
-            text = text.replacing(name, with: stand)
-            let last = ExplainWords.fileName(name)
-            if last != name { text = text.replacing(last, with: stand) }
-        }
-        return redact(text: text)
-    }
-
     // MARK: Dialogs
 
     private mutating func redact(_ dialog: inout DialogSummary, _ result: AnalysisResult) {
@@ -55,16 +55,17 @@ extension Redactor {
         }
         var own = self
         dialog.rewrite(
-            messages: ranges, callID: { own.redact(callID: $0) }, aor: { own.redact(aor: $0) },
+            messages: ranges, callID: { own.redact(callID: $0) }, aor: { own.redact(text: $0) },
             message: { own.redact(message: $0) })
         self = own
     }
 
     private mutating func redact(_ registration: RegistrationSummary) -> RegistrationSummary {
         var registration = registration
-        registration.aor = redact(aor: registration.aor)
+        registration.aor = redact(name: registration.aor)
         registration.server = registration.server.map { redact($0) }
         for index in registration.challenges.indices {
+            registration.challenges[index].nonce = redact(name: registration.challenges[index].nonce)
             registration.challenges[index].sentTo = registration.challenges[index].sentTo.map { redact($0) }
             for answer in registration.challenges[index].answers.indices {
                 let source = registration.challenges[index].answers[answer].source
@@ -77,45 +78,67 @@ extension Redactor {
         return registration
     }
 
+    /// A name, an address of record, a token: nothing of it is known.
+    private mutating func redact(name: String) -> String { String(decoding: redact(text: Array(name.utf8)), as: UTF8.self) }
+
     // MARK: Findings
 
-    private mutating func redact(_ finding: Finding, _ names: [(String, String)]) -> Finding {
+    private mutating func redact(_ finding: Finding, _ names: [(quote: String, stand: String)]) -> Finding {
         var finding = finding
+        var quotes = names
         finding.subject.callID = finding.subject.callID.map { String(decoding: redact(callID: Array($0.utf8)), as: UTF8.self) }
-        finding.subject.aor = finding.subject.aor.map { redact(aor: $0) }
+        finding.subject.aor = finding.subject.aor.map { redact(name: $0) }
         finding.subject.client = finding.subject.client.map { redact($0) }
         finding.subject.server = finding.subject.server.map { redact($0) }
         for index in finding.evidence.indices {
             finding.evidence[index].source = finding.evidence[index].source.map { redact($0) }
             finding.evidence[index].destination = finding.evidence[index].destination.map { redact($0) }
-            finding.evidence[index].excerpt = redact(excerpt: finding.evidence[index].excerpt)
-            finding.evidence[index].says = sentence(finding.evidence[index].says, names)
+            let excerpt = finding.evidence[index].excerpt
+            finding.evidence[index].excerpt = redact(excerpt: excerpt, place: finding.evidence[index].place.kind)
+            quotes += Self.quotes(excerpt, finding.evidence[index].excerpt)
         }
-        finding.summary = sentence(finding.summary, names)
-        finding.details = finding.details.map { sentence($0, names) }
+        for index in finding.evidence.indices {
+            finding.evidence[index].says = redact(sentence: finding.evidence[index].says, quotes: quotes)
+        }
+        finding.summary = redact(sentence: finding.summary, quotes: quotes)
+        finding.details = finding.details.map { redact(sentence: $0, quotes: quotes) }
         switch finding.culprit {
         case .unknown: break
-        case .between(let a, let b): finding.culprit = .between(sentence(a, names), sentence(b, names))
-        case .proved(let box): finding.culprit = .proved(sentence(box, names))
+        case .between(let a, let b):
+            finding.culprit = .between(redact(sentence: a, quotes: quotes), redact(sentence: b, quotes: quotes))
+        case .proved(let box): finding.culprit = .proved(redact(sentence: box, quotes: quotes))
         }
-        for index in finding.remedies.indices { finding.remedies[index].text = sentence(finding.remedies[index].text, names) }
+        finding.remedies = finding.remedies.map { redact($0, quotes) }
         return finding
     }
 
-    /// Lines of a message, or a log's own words.
-    private mutating func redact(excerpt: String) -> String {
-        excerpt.split(separator: "\n", omittingEmptySubsequences: false).map { line in
-            let bytes = Array(line.utf8)
-            return Self.isOfMessage(bytes) ? String(decoding: redact(line: bytes), as: UTF8.self) : redact(text: String(line))
+    private mutating func redact(_ remedy: Remedy, _ quotes: [(quote: String, stand: String)]) -> Remedy {
+        var remedy = remedy
+        remedy.text = redact(sentence: remedy.text, quotes: quotes)
+        remedy.device = remedy.device.map { redact(sentence: $0) }
+        remedy.commands = remedy.commands.map { redact(sentence: $0) }
+        return remedy
+    }
+
+    /// Lines of a message, a log's own words, or ours.
+    private mutating func redact(excerpt: String, place: EvidencePlace.Kind) -> String {
+        let lines = excerpt.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        return lines.enumerated().map { index, line in
+            if isMessageLine(line) { return String(decoding: redact(line: Array(line.utf8)), as: UTF8.self) }
+            // A log's words are foreign, a packet's are ours.
+            return place == .line ? redact(log: line) : redact(sentence: line)
         }.joined(separator: "\n")
     }
 
-    /// A start line, a header or a line of a session description.
-    private static func isOfMessage(_ line: [UInt8]) -> Bool {
-        if line.count > 1, line[1] == UInt8(ascii: "=") { return true }
-        if String(decoding: line, as: UTF8.self).contains("SIP/2.0") { return true }
-        guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon > 0 else { return false }
-        return line[..<colon].allSatisfy { isAlphanumeric($0) || $0 == UInt8(ascii: "-") }
+    /// What sentences may quote: values of headers, what follows the version in a status line, a log's line.
+    private static func quotes(_ excerpt: String, _ stand: String) -> [(quote: String, stand: String)] {
+        func value(_ line: Substring) -> String {
+            if line.hasPrefix("SIP/2.0 ") { return String(line.dropFirst(8)) }
+            guard let colon = line.firstIndex(of: ":") else { return String(line) }
+            return String(line[line.index(after: colon)...].drop { $0 == " " })
+        }
+        let pairs = zip(excerpt.split(separator: "\n"), stand.split(separator: "\n"))
+        return pairs.map { (value($0), value($1)) }.filter { $0.0.utf8.count >= 8 }
     }
 
     // MARK: Sides
@@ -124,8 +147,10 @@ extension Redactor {
         var side = side
         side.translatedTo = side.translatedTo.map { redact($0) }
         for index in side.fields.indices {
-            side.fields[index].inside = value(side.fields[index].inside, side.fields[index].field)
-            side.fields[index].outside = value(side.fields[index].outside, side.fields[index].field)
+            let field = side.fields[index].field
+            side.fields[index].inside = value(side.fields[index].inside, field)
+            side.fields[index].outside = value(side.fields[index].outside, field)
+            side.fields[index].field = redact(field)
         }
         for index in side.messages.indices {
             side.messages[index].firstLine = String(
@@ -137,16 +162,25 @@ extension Redactor {
                 side.messages[index].changes[change].outside = side.messages[index].changes[change].outside.map {
                     value($0, field)
                 }
+                side.messages[index].changes[change].field = redact(field)
             }
         }
         return side
+    }
+
+    /// Headers nobody registered may be named after somebody.
+    private mutating func redact(_ field: SideField) -> SideField {
+        guard case .other(let name) = field, !name.hasPrefix("SDP ") else { return field }
+        return .other(String(decoding: redact(headerName: Array(name.utf8)), as: UTF8.self))
     }
 
     /// A value as it stands in a field of that name.
     private mutating func value(_ text: String, _ field: SideField) -> String {
         let lead: String
         switch field {
-        case .contact, .from, .to, .callID, .via, .route, .recordRoute, .authorization, .userAgent: lead = "\(field): "
+        case .contact, .from, .to, .callID, .via, .route, .recordRoute, .authorization, .userAgent, .contentLength, .maxForwards,
+            .cseq:
+            lead = "\(field): "
         case .sdpOrigin: lead = "o="
         case .sdpConnection: lead = "c="
         case .body:
@@ -154,35 +188,12 @@ extension Redactor {
                 String(decoding: redact(line: Array($0.utf8)), as: UTF8.self)
             }.joined(separator: "\n")
         case .other(let name): lead = name.hasPrefix("SDP ") ? String(name.dropFirst(4)) : "\(name): "
-        default: return redact(text: text)
+        case .requestURI: lead = "To: <"
+        case .viaBranch: lead = "Via: SIP/2.0/UDP x;branch="
+        case .viaReceived, .viaRport, .viaMaddr, .sdpMediaPort, .sdpRTCP, .sdpCandidate, .layout:
+            return redact(sentence: text)
         }
         let line = redact(line: Array((lead + text).utf8))
         return String(decoding: line.dropFirst(lead.utf8.count), as: UTF8.self)
-    }
-
-    // MARK: Pieces
-
-    /// `user@host` as reports name people.
-    mutating func redact(aor: String) -> String { String(decoding: redact(aor: Array(aor.utf8)), as: UTF8.self) }
-
-    mutating func redact(aor: [UInt8]) -> [UInt8] {
-        guard let sign = aor.lastIndex(of: UInt8(ascii: "@")) else { return host(aor) }
-        let user = Array(aor[..<sign])
-        learn(user)
-        return redact(word: user) + [UInt8(ascii: "@")] + host(Array(aor[(sign + 1)...]))
-    }
-
-    /// With or without a port.
-    private mutating func host(_ host: [UInt8]) -> [UInt8] {
-        if IPAddress(utf8: host) != nil { return redact(host: host) }
-        guard let colon = host.lastIndex(of: UInt8(ascii: ":")), host.first != UInt8(ascii: "[") else {
-            return redact(host: host)
-        }
-        return redact(host: Array(host[..<colon])) + host[colon...]
-    }
-
-    mutating func redact(callID: [UInt8]) -> [UInt8] {
-        let line = redact(line: Array("Call-ID: ".utf8) + callID)
-        return Array(line.dropFirst(9))
     }
 }

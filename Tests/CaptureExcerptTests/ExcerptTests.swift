@@ -4,6 +4,7 @@ import Capture
 import CaptureExcerpt
 import ExplainReport
 import Packet
+import Redaction
 import Testing
 
 @Suite("Excerpts of captures")
@@ -98,8 +99,7 @@ struct ExcerptTests {
         let selection = ExcerptSelection(analyse(bytes), filter: filter, file: 0)
         var plan = ExcerptPlan(selection, redactor: redactor)
         _ = decode(bytes) { plan.add($0) }
-        let taught = plan.taught()
-        var writer = ExcerptWriter(plan, redactor: taught)
+        var writer = ExcerptWriter(plan)
         var out: [UInt8] = []
         _ = decode(bytes) { out += writer.octets($0) }
         return out + writer.ending()
@@ -152,7 +152,7 @@ struct ExcerptTests {
         for secret in ["annabel", "198.51.100.9", "203.0.113.5", "192.168.1.20", "pbx.example"] {
             #expect(!text.contains(secret))
         }
-        #expect(text.contains("REGISTER sip:") && text.contains("nonce=\"aa11\""))
+        #expect(text.contains("REGISTER sip:") && text.contains("algorithm=MD5") && !text.contains("aa11"))
     }
 
     @Test("a message in fragments is redacted across them, its checksum right", arguments: [false, true])

@@ -3,6 +3,7 @@ import Base
 import CaptureInput
 import ExplainReport
 import Glibc
+import Redaction
 import ReportText
 import TerminalEdge
 
@@ -23,13 +24,10 @@ struct ExplainOutput {
         // A healthy capture asked for one finding is healthy; one asked for somebody who is not in it holds nothing.
         let isEmptied = result.emptiedBy != nil && filter.findings.isEmpty
         let status: ExplainStatus = result.hasAccusations ? .accuses : result.hasSubject && !isEmptied ? .clean : .nothing
-        // What was asked for names somebody.
-        if isRedacted, result.emptiedBy != nil { result.emptiedBy = "the filter" }
         var redactor = isRedacted ? Redactor(entropy: Entropy(seed: (0..<32).map { _ in UInt8.random(in: 0...255) })) : nil
         var isWritten = true
-        // Reports first: what they call by a stand-in has the same one in the excerpt.
         if redactor != nil { result = redactor!.redact(result) }
-        if let pcap { isWritten = PcapExport(path: pcap, filter: filter).write(whole, copies, &redactor) }
+        if let pcap { isWritten = PcapExport(path: pcap, filter: filter).write(whole, copies, redactor) }
         if let html {
             let title = result.sources.filter { $0.holder == nil }.map { Self.fileName($0.name) }.joined(separator: ", ")
             isWritten = Self.write(ExplainPage(result, title: title).html, toFile: html) && isWritten

@@ -3,6 +3,7 @@ import Base
 import CaptureInput
 import ExplainReport
 import Glibc
+import Redaction
 import ReportText
 import TerminalEdge
 
@@ -62,10 +63,7 @@ struct FolderRun {
         }
         func tell(_ name: String, _ whole: AnalysisResult, _ isUnread: Bool) {
             var result = run.filter.settled(for: whole).filtered(whole)
-            if redactor != nil {
-                if result.emptiedBy != nil { result.emptiedBy = "the filter" }
-                result = redactor!.redact(result)
-            }
+            if redactor != nil { result = redactor!.redact(result) }
             var line = CaseLine(name: name, result: result, isUnread: isUnread)
             if let folder = output.html {
                 line.page = "\(number).html"

@@ -5,6 +5,7 @@ import CaptureExcerpt
 import CaptureInput
 import ExplainReport
 import Glibc
+import Redaction
 
 /// `--pcap`: reads the captures twice more and writes the frames that matter.
 struct PcapExport {
@@ -12,8 +13,8 @@ struct PcapExport {
     let path: String
     let filter: ExplainFilter
 
-    /// Writes one file for each capture. Returns false when something could not be written; `redactor` learns on the way.
-    func write(_ result: AnalysisResult, _ copies: [ByteCopy?], _ redactor: inout Redactor?) -> Bool {
+    /// Writes one file for each capture. Returns false when something could not be written.
+    func write(_ result: AnalysisResult, _ copies: [ByteCopy?], _ redactor: Redactor?) -> Bool {
         var isWritten = true
         let captures = copies.enumerated().compactMap { index, copy in copy.map { (index, $0) } }
         guard !captures.isEmpty else {
@@ -23,7 +24,7 @@ struct PcapExport {
         for (order, (index, copy)) in captures.enumerated() {
             let target = captures.count == 1 ? path : Self.numbered(path, order + 1)
             do throws(InputError) {
-                let count = try export(result, index, copy, to: target, &redactor)
+                let count = try export(result, index, copy, to: target, redactor)
                 ExplainOutput.tell("\(target): \(count) packets of \(ExplainOutput.fileName(copy.name))")
             } catch {
                 ExplainOutput.complain("\(error)")
@@ -34,17 +35,16 @@ struct PcapExport {
     }
 
     private func export(
-        _ result: AnalysisResult, _ file: Int, _ copy: ByteCopy, to target: String, _ redactor: inout Redactor?
+        _ result: AnalysisResult, _ file: Int, _ copy: ByteCopy, to target: String, _ redactor: Redactor?
     ) throws(InputError) -> Int {
         let selection = ExcerptSelection(result, filter: filter, file: file)
         var plan = ExcerptPlan(selection, redactor: redactor)
         var batch = PayloadBatch()
         if !selection.isEmpty { try Self.decode(copy, file, &batch) { plan.add($0) } }
-        redactor = plan.taught()
         let descriptor = open(target, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw InputError(target, "writing it: \(String(cString: strerror(errno)))") }
         defer { close(descriptor) }
-        var writer = ExcerptWriter(plan, redactor: redactor)
+        var writer = ExcerptWriter(plan)
         var isWhole = true
         if !selection.isEmpty {
             batch.keepsFrames = true

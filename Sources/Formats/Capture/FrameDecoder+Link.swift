@@ -55,8 +55,13 @@ extension FrameDecoder {
     }
 
     /// The same for whoever has the frame's octets.
-    package static func ip(_ frame: [UInt8], _ link: LinkType) -> Int? {
-        let place = frame.withUnsafeBytes { bytes in bytes.baseAddress.map { ip($0, 0, bytes.count, link) } ?? -2 }
+    package static func ip(_ frame: [UInt8], _ link: LinkType) -> Int? { ip(frame, in: 0..<frame.count, link) }
+
+    /// The same for a frame within others; the range must lie within.
+    package static func ip(_ frame: [UInt8], in range: Range<Int>, _ link: LinkType) -> Int? {
+        let place = frame.withUnsafeBytes { bytes in
+            bytes.baseAddress.map { ip($0, range.lowerBound, range.upperBound, link) } ?? -2
+        }
         return place >= 0 ? place : nil
     }
 

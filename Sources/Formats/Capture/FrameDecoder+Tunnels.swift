@@ -38,42 +38,40 @@ extension FrameDecoder {
     mutating func gre(
         _ batch: inout PayloadBatch, _ base: UnsafeRawPointer, _ at: Int, _ end: Int, _ context: inout Context, depth: Int
     ) {
-        guard at + 4 <= end else {
-            notes.malformed &+= 1
-            return
+        switch Self.gre(base, at, end) {
+        case .found(.ip(let start)): inside(&batch, base, start, end, &context, depth: depth)
+        case .found(.ethernet(let start)): ethernet(&batch, base, start, end, &context, depth: depth)
+        case .malformed: notes.malformed &+= 1
+        case .notIP: notes.notIP &+= 1
+        case .unknown: notes.otherProtocols[47, default: 0] &+= 1
         }
+    }
+
+    private enum GRE { case found(Inner), malformed, notIP, unknown }
+
+    private static func gre(_ base: UnsafeRawPointer, _ at: Int, _ end: Int) -> GRE {
+        guard at + 4 <= end else { return .malformed }
         let flags = base.half(at)
         let hasSequence = flags & 0x1000 != 0
         // Checksum, key and sequence number, four octets each. Version 1 is PPTP's; routing is of the past.
         let place =
             at + 4 + (flags & 0x8000 != 0 ? 4 : 0) + (flags & 0x2000 != 0 ? 4 : 0) + (hasSequence ? 4 : 0)
-        let type = base.half(at + 2)
-        guard flags & 0x4007 == 0, place < end else {
-            notes.otherProtocols[47, default: 0] &+= 1
-            return
-        }
-        switch type {
-        case 0x0800, 0x86dd: inside(&batch, base, place, end, &context, depth: depth)
-        case 0x6558: ethernet(&batch, base, place, end, &context, depth: depth)
+        guard flags & 0x4007 == 0, place < end else { return .unknown }
+        switch base.half(at + 2) {
+        case 0x0800, 0x86dd: return .found(.ip(place))
+        case 0x6558: return .found(.ethernet(place))
         // ERSPAN: type I has no header of its own, type II has eight octets and a sequence number before it.
-        case 0x88be: ethernet(&batch, base, place + (hasSequence ? 8 : 0), end, &context, depth: depth)
+        case 0x88be: return .found(.ethernet(place + (hasSequence ? 8 : 0)))
         case 0x22eb:
-            guard place + 12 <= end else {
-                notes.malformed &+= 1
-                return
-            }
+            guard place + 12 <= end else { return .malformed }
             let last = base.load(fromByteOffset: place + 11, as: UInt8.self)
             let frameType = base.load(fromByteOffset: place + 10, as: UInt8.self) >> 2 & 31
             let start = place + 12 + (last & 1 == 1 ? 8 : 0)
-            if frameType == 2 {
-                inside(&batch, base, start, end, &context, depth: depth)
-            } else {
-                ethernet(&batch, base, start, end, &context, depth: depth)
-            }
+            return .found(frameType == 2 ? .ip(start) : .ethernet(start))
         case 0x8847, 0x8848:
-            let start = Self.mpls(base, place, end)
-            if start >= 0 { inside(&batch, base, start, end, &context, depth: depth) } else { notes.notIP &+= 1 }
-        default: notes.otherProtocols[47, default: 0] &+= 1
+            let start = mpls(base, place, end)
+            return start >= 0 ? .found(.ip(start)) : .notIP
+        default: return .unknown
         }
     }
 
@@ -89,14 +87,7 @@ extension FrameDecoder {
     mutating func tunnel(
         _ batch: inout PayloadBatch, _ base: UnsafeRawPointer, _ at: Int, _ end: Int, _ context: Context, depth: Int
     ) -> Bool {
-        let payload = at + 8
-        let inner: Inner? =
-            switch base.half(at + 2) {
-            case 6_081: Self.geneve(base, payload, end)
-            case 2_152: Self.gtp(base, payload, end)
-            case 37_008: Self.tzsp(base, payload, end)
-            default: Self.vxlan(base, payload, end)
-            }
+        let inner = Self.inner(base, udp: at, end)
         guard let inner else { return false }
         var context = context
         switch inner {
@@ -107,9 +98,33 @@ extension FrameDecoder {
     }
 
     /// What a wrapping holds, and where.
-    enum Inner {
+    package enum Inner {
         case ethernet(Int)
         case ip(Int)
+    }
+
+    private static func inner(_ base: UnsafeRawPointer, udp at: Int, _ end: Int) -> Inner? {
+        let payload = at + 8
+        return switch base.half(at + 2) {
+        case 6_081: geneve(base, payload, end)
+        case 2_152: gtp(base, payload, end)
+        case 37_008: tzsp(base, payload, end)
+        default: vxlan(base, payload, end)
+        }
+    }
+
+    /// For whoever has the frame's octets: what the UDP datagram at `at` wraps; `end` at most the frame's length.
+    package static func inner(ofUDP frame: [UInt8], _ at: Int, _ end: Int) -> Inner? {
+        guard at + 8 < end, isTunnelPort(frame.uint16(at: at + 2)) else { return nil }
+        return frame.withUnsafeBytes { bytes in bytes.baseAddress.flatMap { inner($0, udp: at, end) } }
+    }
+
+    /// The same of a GRE packet.
+    package static func inner(ofGRE frame: [UInt8], _ at: Int, _ end: Int) -> Inner? {
+        frame.withUnsafeBytes { bytes in
+            guard let base = bytes.baseAddress, case .found(let inner) = gre(base, at, end) else { return nil }
+            return inner
+        }
     }
 
     /// RFC 7348 5: the I flag, a network identifier, an Ethernet frame.
