@@ -194,7 +194,7 @@ let package = Package(
             ["Base", "Capture", "Analysis", "ReportText", "Redaction", "ExplainReport", "Fixtures"]),
         tests(
             "CaptureExcerpt", "CaptureExcerpt",
-            ["Base", "Packet", "Capture", "Analysis", "ExplainReport", "Redaction", "CaptureExcerpt"]),
+            ["Base", "Packet", "Capture", "Analysis", "ExplainReport", "Redaction", "CaptureExcerpt", "Fixtures"]),
         tests("CaptureInput", "Edges/CaptureInput", ["Base", "Packet", "Capture", "CaptureInput", "CArchive"]),
         tests("ExplainCommand", "Edges/ExplainCommand", ["Base", "Analysis", "ExplainCommand"]),
         tests("SIPStack", "Machines/SIPStack", ["Base", "SIP", "SIPStack", crypto]),

@@ -6,7 +6,7 @@ import Redaction
 /// frames carry.
 public struct ExcerptPlan: Sendable {
     /// A message that lies in several frames, before and after redaction.
-    struct Message: Sendable {
+    package struct Message: Sendable {
         var before: [UInt8]
         var after: [UInt8]
         /// TCP sequence number of the first octet; nil for what is no part of a stream, or is masked in it (WebSocket).

@@ -6,14 +6,14 @@ import Redaction
 /// Takes frames apart as the decoder does and puts stand-ins in place: lengths stay, checksums that were right are right afterwards.
 ///
 /// What the walk does not understand is blanked: no octet of a frame stays but those of known headers.
-struct PacketRedactor {
+package struct PacketRedactor {
     var redactor: Redactor
     private var stations: [[UInt8]: UInt32] = [:]
 
-    init(_ redactor: Redactor) { self.redactor = redactor }
+    package init(_ redactor: Redactor) { self.redactor = redactor }
 
     /// `messages`: those that this frame and others carry together.
-    mutating func redact(_ frame: inout [UInt8], link: LinkType, _ messages: [ExcerptPlan.Message]) {
+    package mutating func redact(_ frame: inout [UInt8], link: LinkType, _ messages: [ExcerptPlan.Message] = []) {
         let head = redactLink(&frame, 0, link)
         guard let start = FrameDecoder.ip(frame, link) else { return Self.hide(&frame, head, frame.count) }
         redactTags(&frame, head - 2, start)
