@@ -27,7 +27,7 @@ var targets = [
     room("Conference", "Pinhole/Machines/Conference", ["Base", "RTP", "Codecs", "MediaControl"]),
     room("SDP", "Pinhole/Formats/SDP", ["Base", "RTP"]),
     room("Capture", "Pinhole/Formats/Capture", ["Base", "Packet"]),
-    room("Analysis", "Pinhole/Analysis", ["Base", "SIP", "Packet", "Capture", "RTP"]),
+    room("Analysis", "Pinhole/Analysis", ["Base", "SIP", "DNS", "Packet", "Capture", "RTP"]),
     room("ReportText", "Pinhole/ReportText", ["Base"]),
     room("Redaction", "Pinhole/Redaction", ["Base"]),
     room("ExplainReport", "Pinhole/ExplainReport", ["Base", "Analysis", "ReportText", "Redaction"]),
