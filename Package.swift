@@ -180,6 +180,9 @@ let package = Package(
             name: "Fixtures", dependencies: ["Base", "Packet", "Capture"], path: "Tests/Fixtures", exclude: ["nat", "torture"],
             swiftSettings: settings),
 
+        // How tests of real sockets and threads wait, and how they come by ports.
+        .target(name: "Waiting", dependencies: ["Base", "LinuxEdge"], path: "Tests/Waiting", swiftSettings: settings),
+
         tests("Base", "Base", ["Base"]),
         tests("SIP", "Formats/SIP", ["Base", "SIP", "Fixtures"]),
         tests("STUN", "Formats/STUN", ["Base", "STUN"]),
@@ -241,14 +244,20 @@ let package = Package(
             ["Base", "RTP", "Codecs", "MediaControl", "Conference", "AudioCodecs"]),
         tests("Configuration", "Edges/Configuration", ["Base", "Configuration"]),
         tests("SRTP", "Edges/SRTP", ["Base", "RTP", "MediaControl", "Relay", "SRTP"]),
-        tests("Media", "Edges/Media", ["Base", "RTP", "MediaControl", "Relay", "MediaPlane", "LinuxEdge", "SRTP", "Media"]),
+        tests(
+            "Media", "Edges/Media",
+            ["Base", "RTP", "MediaControl", "Relay", "MediaPlane", "LinuxEdge", "SRTP", "Media", "Waiting"]),
         tests("Recording", "Edges/Recording", ["Base", "Codecs", "Conference", "LinuxEdge", "Recording"]),
         tests("Speech", "Edges/Speech", ["Codecs", "Conference", "Speech"]),
-        tests("PhoneEdge", "Edges/PhoneEdge", ["Base", "Codecs", "LinuxEdge", "PhoneNode", "PhoneEdge", "ReportText"]),
+        tests(
+            "PhoneEdge", "Edges/PhoneEdge", ["Base", "Codecs", "LinuxEdge", "PhoneNode", "PhoneEdge", "ReportText", "Waiting"]),
         tests("Storage", "Edges/Storage", ["Base", "SIPStack", "ServerNode", "Storage"]),
         tests("Streams", "Edges/Streams", ["Base", "SIP", "Streams"]),
         tests(
             "Serve", "Edges/Serve",
-            ["Base", "SIPStack", "ServerNode", "PhoneNode", "LinuxEdge", "Storage", "Serve", "PhoneEdge", "Configuration"]),
+            [
+                "Base", "SIPStack", "ServerNode", "PhoneNode", "LinuxEdge", "Storage", "Serve", "PhoneEdge", "Configuration",
+                "Waiting",
+            ]),
     ]
 )

@@ -9,7 +9,7 @@ import signal
 import socket
 
 import audio
-from harness import HERE, PINHOLE, expect, expect_equal, template, until
+from harness import HERE, PATIENCE, PINHOLE, expect, expect_equal, template, until
 
 PASSWORD = "secret100"
 REALM = "interop.test"
@@ -40,14 +40,12 @@ def taken(address, port):
 
 def short_port():
     """One of four digits: sipsak cuts the fifth off the port in the URIs it writes."""
-    while True:
-        port = random.randrange(6000, 9999)
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
+    return next(port for port in range(6000, 9999) if not taken("127.0.0.1", port))
+
+
+def free_pair():
+    """An even UDP port nobody uses, nor the next."""
+    return next(port for port in (free_port() & ~1 for _ in range(100)) if not taken("0.0.0.0", port) and not taken("0.0.0.0", port + 1))
 
 
 class Server:
@@ -59,7 +57,7 @@ class Server:
         self.port = port or free_port(address)
         self.database = shop.path("pinhole.db")
         self.common = ["--database", self.database, "--realm", REALM]
-        # Ports of its own, so that a server of somebody else on this machine is not in the way.
+        # Away from those that the kernel gives to clients; what others hold of them, the server leaves out.
         first = random.randrange(20_000, 31_000) & ~1
         self.settings = [*(["limits.trusted=yes"] if trusted else []), f"media.ports={first}-{first + 127}", *settings]
         self.extra = list(extra)
@@ -124,7 +122,7 @@ def sipp(shop, scenario, target, *, local, port, user="100", password=PASSWORD, 
     messages = ["-trace_msg", "-message_file", shop.path("sipp-messages.trace")] if trace else []
     arguments = [
         "sipp", target, "-sf", os.path.join(HERE, scenario), "-i", local, "-p", port, "-s", user, "-au", user, "-ap", password,
-        "-m", calls, "-r", rate, "-nostdin", "-timeout", f"{timeout}s", "-timeout_error", "-trace_err", "-error_file", shop.path("sipp-errors.trace"), *messages, *extra]
+        "-m", calls, "-r", rate, "-nostdin", "-timeout", f"{timeout * PATIENCE}s", "-timeout_error", "-trace_err", "-error_file", shop.path("sipp-errors.trace"), *messages, *extra]
     return shop.start("sipp", arguments, ns)
 
 
@@ -217,7 +215,7 @@ class Linphone:
         os.makedirs(os.path.join(self.folder, ".local/share/linphone"), exist_ok=True)
         self.out = os.path.join(self.folder, "out.wav")
         play = audio.write_tone(os.path.join(self.folder, "in.wav"), tone)
-        media = random.randrange(20000, 50000) & ~1
+        media = free_pair()
         with open(os.path.join(self.folder, "rc"), "w") as file:
             file.write(
                 f"[sip]\nsip_port={port}\ndefault_proxy=0\nuse_ipv6={int(ipv6)}\n"

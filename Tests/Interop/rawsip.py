@@ -7,7 +7,7 @@ import select
 import socket
 import time
 
-from harness import Failure
+from harness import PATIENCE, Failure
 from programs import PASSWORD, header, host
 
 DIGESTS = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
@@ -90,12 +90,12 @@ class RawPhone:
     def ask(self, text, timeout=5):
         """Sends, and returns the response with the same CSeq and Call-ID."""
         self.send(text)
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout * PATIENCE
         while (left := deadline - time.monotonic()) > 0:
             response = self.receive(left)
             if response and all(header(response, name) == header(text, name) for name in ("Call-ID", "CSeq")):
                 return response
-        raise Failure(f"an answer within {timeout} s to\n{text}", "none")
+        raise Failure(f"an answer within {timeout * PATIENCE} s to\n{text}", "none")
 
     def register(self, registration, password=PASSWORD, algorithm="MD5"):
         """Asks, answers the challenge, returns the last response."""

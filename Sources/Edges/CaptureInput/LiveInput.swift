@@ -45,6 +45,7 @@ public final class LiveInput {
     private var agentNotes: [CaptureNotes] = []
     private var batch = PayloadBatch(capacity: 1 << 20)
     private var buffer = [UInt8](repeating: 0, count: 65_536)
+    private var isStopped = false
     public private(set) var counts = Counts()
 
     /// Ctrl-C is caught from here on: begin before any thread is started.
@@ -97,11 +98,14 @@ public final class LiveInput {
         return bound
     }
 
-    /// Runs until Ctrl-C or for `seconds`; hands over batches on this thread. `idle` is called about four times a second.
+    /// Ends `run` as Ctrl-C does, from within what it calls.
+    public func stop() { isStopped = true }
+
+    /// Runs until Ctrl-C, `stop` or for `seconds`; hands over batches on this thread. `idle` is called about four times a second.
     public func run(seconds: Double?, idle: (Counts) -> Void, _ body: (borrowing PayloadBatch) -> Void) throws(InputError) {
         let start = Self.monotonic()
         var isOver = false
-        while !isOver {
+        while !isOver, !isStopped {
             var left = 0.25
             if let seconds {
                 left = min(left, start + seconds - Self.monotonic())

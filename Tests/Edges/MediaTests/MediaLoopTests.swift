@@ -9,26 +9,19 @@ import Relay
 import SRTP
 import Synchronization
 import Testing
+import Waiting
 
 @Suite("The media loop on real sockets", .serialized)
 struct MediaLoopTests {
     static let v4 = IPAddress("127.0.0.1")!
     static let v6 = IPAddress("::1")!
 
-    /// A loop on ports that are free: another run of these tests may hold others.
+    /// A loop on ports that are free.
     static func loop(addresses: [IPAddress], count: Int = 4) throws -> MediaLoop {
-        var trouble: (any Error)?
-        for _ in 0..<50 {
-            let first = UInt16.random(in: 10_000...15_000) * 2
-            let ports = Array(stride(from: first, to: first + UInt16(2 * count), by: 2))
-            do {
-                let loop = try MediaLoop(MediaLoopSettings(addresses: addresses, ports: ports))
-                if loop.ports == ports { return loop }
-            } catch {
-                trouble = error
-            }
+        try withFreePairs(count) { ports in
+            let loop = try MediaLoop(MediaLoopSettings(addresses: addresses, ports: ports))
+            return loop.ports == ports ? loop : nil
         }
-        throw trouble ?? CancellationError()
     }
 
     /// A running loop and the events it tells.
@@ -47,9 +40,9 @@ struct MediaLoopTests {
 
         deinit { loop.stop() }
 
-        /// The first event that `pick` makes something of, within five seconds.
-        func event<Result>(_ pick: (MediaEvent) -> Result?) -> Result? {
-            for _ in 0..<500 {
+        /// The first event that `pick` makes something of.
+        func event<Result>(_ what: String, _ pick: (MediaEvent) -> Result?) throws -> Result {
+            try awaited(what) {
                 seen += events.takeAll()
                 for (index, event) in seen.enumerated() {
                     if let result = pick(event) {
@@ -57,14 +50,13 @@ struct MediaLoopTests {
                         return result
                     }
                 }
-                usleep(10_000)
+                return nil
             }
-            return nil
         }
 
-        func closed(_ id: MediaLegID) -> MediaVerdict? {
+        func closed(_ id: MediaLegID) throws -> MediaVerdict {
             loop.post([.close(id)])
-            return event { if case .closed(id, let verdict) = $0 { verdict } else { nil } }
+            return try event("the verdict of a leg") { if case .closed(id, let verdict) = $0 { verdict } else { nil } }
         }
     }
 
@@ -98,11 +90,13 @@ struct MediaLoopTests {
         // RTCP takes its own ports.
         let report = RTCPPacket.compound([.receiverReport(ssrc: 1, [])])
         a.send(report, to: Endpoint(Self.v4, portA + 1))
-        let source = running.event { if case .locked(MediaLegID(1), let source) = $0 { source } else { nil } }
+        let source = try running.event("a source that is locked") {
+            if case .locked(MediaLegID(1), let source) = $0 { source } else { nil }
+        }
         #expect(source == MediaSource(endpoint: a.endpoint, means: .signalled, packet: 1))
-        let verdict = try #require(running.closed(MediaLegID(1)))
+        let verdict = try running.closed(MediaLegID(1))
         #expect(verdict.packetsReceived == 20 && verdict.packetsSent == 20 && verdict.lost == 0 && verdict.strangers == 0)
-        #expect(try #require(running.closed(MediaLegID(2))).packetsReceived == 20)
+        #expect(try running.closed(MediaLegID(2)).packetsReceived == 20)
     }
 
     @Test("SRTP on one leg, plain RTP on the other")
@@ -130,7 +124,7 @@ struct MediaLoopTests {
             let secret = try #require(a.receive()).bytes
             #expect(phone.unprotect(secret, isRTCP: false) == Self.packet(sequence, ssrc: 2))
         }
-        let verdict = try #require(running.closed(MediaLegID(1)))
+        let verdict = try running.closed(MediaLegID(1))
         #expect(verdict.isSRTP && verdict.packetsReceived == 10 && verdict.refused == 1)
     }
 
@@ -147,7 +141,7 @@ struct MediaLoopTests {
         a.send([UInt8](repeating: 0x80, count: 4_000), to: Endpoint(Self.v4, port))
         a.send(Self.packet(1), to: Endpoint(Self.v4, port))
         #expect(a.receive()?.bytes == Self.packet(1))
-        #expect(try #require(running.closed(MediaLegID(1))).refused == 1)
+        #expect(try running.closed(MediaLegID(1)).refused == 1)
     }
 
     @Test("On a port that is bound on every address, what leaves has the address that the party was told")
@@ -167,7 +161,7 @@ struct MediaLoopTests {
             party.send(Self.packet(1), to: Endpoint(address, port))
             let back = try #require(party.receive())
             #expect(back.address == address && back.port == port)
-            _ = try #require(running.closed(MediaLegID(id)))
+            _ = try running.closed(MediaLegID(id))
         }
     }
 
@@ -194,7 +188,7 @@ struct MediaLoopTests {
                     ($1.timestamp &- $0.timestamp) % 160 == 0 && $1.timestamp != $0.timestamp
                 })
         }
-        #expect(try #require(running.closed(MediaLegID(0))).packetsSent >= 50)
+        #expect(try running.closed(MediaLegID(0)).packetsSent >= 50)
     }
 
     @Test("A port that something else holds is left out, with its neighbour; none at all is an error with the reason")
@@ -202,8 +196,7 @@ struct MediaLoopTests {
         let one = try Self.loop(addresses: [Self.v4])
         // The port before its first has that for a neighbour.
         let taken = [one.ports[0] - 1] + one.ports
-        let free = Array(stride(from: UInt16(16_000), to: 16_200, by: 2))
-        let other = try MediaLoop(MediaLoopSettings(addresses: [Self.v4], ports: taken + free))
+        let other = try withFreePairs { try MediaLoop(MediaLoopSettings(addresses: [Self.v4], ports: taken + $0)) }
         #expect(!other.ports.isEmpty && Set(other.ports).isDisjoint(with: taken))
         #expect(throws: SystemError.self) { try MediaLoop(MediaLoopSettings(addresses: [Self.v4], ports: taken)) }
         one.stop()
@@ -220,11 +213,10 @@ struct MediaLoopTests {
         loop.post(loop.ports.enumerated().map { .open(MediaLegID(UInt64($0)), MediaLegSetup(port: $1, local: Self.v4)) })
         loop.post(loop.ports.indices.map { .close(MediaLegID(UInt64($0))) })
         var closed: Set<MediaLegID> = []
-        for _ in 0..<500 where closed.count < 50 {
+        _ = try awaited("50 legs to be closed") {
             for case .closed(let id, _) in events.takeAll() { closed.insert(id) }
-            usleep(10_000)
+            return closed.count == 50 ? true : nil
         }
-        #expect(closed.count == 50)
     }
 
     @Test("Ports of a range are dealt out evenly, each with its neighbour inside")

@@ -9,7 +9,7 @@ final class Party {
     init(_ address: String = "127.0.0.1") {
         let wanted = IPAddress(address)!
         socket = Glibc.socket(wanted.isIPv6 ? AF_INET6 : AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
-        var limit = timeval(tv_sec: 5, tv_usec: 0)
+        var limit = timeval(tv_sec: 60, tv_usec: 0)
         setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         var name = Self.name(Endpoint(wanted, 0))
         var length = socklen_t(name.count)
@@ -32,7 +32,7 @@ final class Party {
         }
     }
 
-    /// What came next, and from where; nil after five seconds without anything.
+    /// What came next, and from where; nil after a minute without anything.
     func receive() -> (bytes: [UInt8], port: UInt16, address: IPAddress)? {
         var buffer = [UInt8](repeating: 0, count: 2_048)
         var name = [UInt8](repeating: 0, count: MemoryLayout<sockaddr_in6>.size)

@@ -8,9 +8,10 @@ import ServerNode
 import Storage
 import Synchronization
 import Testing
+import Waiting
 
 /// The real edges: real sockets on the loopback interface, real threads. What the lab proves in virtual time has to hold here too.
-@Suite("Server and phone on real sockets", .timeLimit(.minutes(1)))
+@Suite("Server and phone on real sockets")
 struct LoopbackTests {
     /// A server on a free port, with an account, stopped at the end.
     final class Fixture: Sendable {
@@ -42,17 +43,18 @@ struct LoopbackTests {
                 }
             }
             Thread.detachNewThread { [self] in
-                try? server.run()
+                do { try server.run() } catch { opened.signal() }
                 ended.signal()
             }
-            opened.wait()
+            try opened.wait(for: "the server to listen")
+            try #require(endpointPort != 0, "the server did not start")
         }
 
         var endpointPort: UInt16 { port.withLock { $0 ?? 0 } }
 
         func stop() {
             server.stop()
-            ended.wait()
+            #expect(throws: Never.self) { try ended.wait(for: "the server to end") }
             try? FileManager.default.removeItem(at: folder)
         }
     }
@@ -68,13 +70,10 @@ struct LoopbackTests {
     func registers(address: String) throws {
         let fixture = try Fixture(address: address)
         defer { fixture.stop() }
-        let free = try UDPSocket(try #require(Endpoint("\(address):0"))).local
         let identity = PhoneSettings.Identity(user: "100", password: "secret", registrar: "\(address):\(fixture.endpointPort)")
-        let phone = try PinholePhone(PhoneSettings(identity: identity, locals: [free]))
         var stored: [StoredBinding] = []
         var panels: [String] = []
-        try phone.run { _, event in
-            guard case .status(let status) = event else { return }
+        let free = try runPhone(PhoneSettings(identity: identity, locals: []), at: address) { phone, status in
             panels.append(status.panel)
             guard status.isRegistered, stored.isEmpty else { return }
             stored = (try? fixture.database.allBindings()) ?? []
@@ -91,15 +90,13 @@ struct LoopbackTests {
         let fixture = try Fixture(address: "127.0.0.1")
         defer { fixture.stop() }
         try PinholeDatabase(path: fixture.database.path).add(Account(username: "200", realm: "pinhole", password: "new"))
-        let free = try UDPSocket(try #require(Endpoint("127.0.0.1:0"))).local
         let identity = PhoneSettings.Identity(user: "200", password: "new", registrar: "127.0.0.1:\(fixture.endpointPort)")
-        var settings = PhoneSettings(identity: identity, locals: [free])
+        var settings = PhoneSettings(identity: identity, locals: [])
         settings.timers.refusalBackoffBase = .seconds(1)
         settings.timers.backoffBase = .seconds(1)
-        let phone = try PinholePhone(settings)
         var registered = false
-        try phone.run { _, event in
-            guard case .status(let status) = event, status.isRegistered else { return }
+        try runPhone(settings, at: "127.0.0.1") { phone, status in
+            guard status.isRegistered else { return }
             registered = true
             phone.stop()
         }
@@ -122,20 +119,66 @@ struct LoopbackTests {
     }
 }
 
-@Suite("A phone and a closed port", .timeLimit(.minutes(1)))
+@Suite("A phone and a closed port")
 struct ClosedPortTests {
     @Test("ICMP port unreachable is heard: the panel says so at once instead of after 32 s", arguments: ["127.0.0.1", "[::1]"])
     func unreachable(address: String) throws {
-        let closed = try UDPSocket(try #require(Endpoint("\(address):0"))).local
-        let free = try UDPSocket(try #require(Endpoint("\(address):0"))).local
-        let identity = PhoneSettings.Identity(user: "1", password: "x", registrar: "\(address):\(closed.port)")
-        let phone = try PinholePhone(PhoneSettings(identity: identity, locals: [free]))
+        let closed = try ClosedPort(address)
+        let identity = PhoneSettings.Identity(user: "1", password: "x", registrar: "\(closed.endpoint)")
         var unreachable: Endpoint?
-        try phone.run { _, event in
-            guard case .status(let status) = event, status.isFailure else { return }
+        try runPhone(PhoneSettings(identity: identity, locals: []), at: address) { phone, status in
+            guard status.isFailure else { return }
             if case .unreachable(let endpoint, _) = status.registration { unreachable = endpoint }
             phone.stop()
         }
-        #expect(unreachable == Endpoint("\(address):\(closed.port)"))
+        #expect(unreachable == closed.endpoint)
     }
+}
+
+/// Runs a phone on a port that is free, until `show` stops it; where that never happens, it is stopped. The port it had.
+@discardableResult
+private func runPhone(
+    _ settings: PhoneSettings, at address: String, _ show: (PinholePhone, PhoneStatus) -> Void
+) throws -> Endpoint {
+    let address = try #require(Endpoint("\(address):0")).address
+    return try withFreePorts(at: address) { free in
+        var settings = settings
+        settings.locals = free
+        let phone = try PinholePhone(settings)
+        let watchdog = Watchdog { phone.stop() }
+        defer { #expect(throws: Never.self) { try watchdog.leave("the phone's end") } }
+        try withoutActuallyEscaping(show) { show in
+            try phone.run { _, event in
+                if case .status(let status) = event { show(phone, status) }
+            }
+        }
+        return free[0]
+    }
+}
+
+/// A port that nobody can open and that answers nobody: held by a socket which talks to another alone, so that the kernel tells everyone
+/// else that it is closed.
+private final class ClosedPort {
+    let endpoint: Endpoint
+    private let descriptor: Int32
+
+    init(_ address: String) throws {
+        let wanted = try #require(Endpoint("\(address):0")).address
+        descriptor = socket(wanted.isIPv6 ? AF_INET6 : AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
+        // Connected to the discard port, it gets a port of its own from the kernel.
+        var name = [UInt8](repeating: 0, count: wanted.isIPv6 ? MemoryLayout<sockaddr_in6>.size : MemoryLayout<sockaddr_in>.size)
+        name[0] = UInt8(wanted.isIPv6 ? AF_INET6 : AF_INET)
+        name[3] = 9
+        if wanted.isIPv6 { name[23] = 1 } else { name.replaceSubrange(4..<8, with: [127, 0, 0, 1]) }
+        var length = socklen_t(name.count)
+        let descriptor = descriptor
+        let isConnected = name.withUnsafeMutableBytes { raw in
+            let pointer = raw.baseAddress!.assumingMemoryBound(to: sockaddr.self)
+            return connect(descriptor, pointer, length) == 0 && getsockname(descriptor, pointer, &length) == 0
+        }
+        try #require(isConnected)
+        endpoint = Endpoint(wanted, UInt16(name[2]) << 8 | UInt16(name[3]))
+    }
+
+    deinit { close(descriptor) }
 }

@@ -7,8 +7,9 @@ import ServerNode
 import Storage
 import Synchronization
 import Testing
+import Waiting
 
-@Suite("Storage thread", .timeLimit(.minutes(1)))
+@Suite("Storage thread")
 struct StorageThreadTests {
     struct DiskFull: Error {}
 
@@ -22,10 +23,14 @@ struct StorageThreadTests {
 
         func apply(_ changes: [RegistrarChange]) throws {
             began.signal()
-            gate.wait()
+            try gate.wait(for: "the test to let a commit go on")
             if isFull.load(ordering: .acquiring) { throw DiskFull() }
             stored.withLock { $0 += changes.map(\.aor) }
         }
+    }
+
+    static func report(_ reports: Mailbox<StorageThread.Report>) throws -> StorageThread.Report {
+        try awaited("a report of the storage thread") { reports.takeAll().first }
     }
 
     static func change(_ user: String) -> RegistrarChange {
@@ -40,14 +45,12 @@ struct StorageThreadTests {
         let thread = StorageThread(applying: { try disk.apply($0) }, newAccounts: { nil }, reportingTo: reports)
         thread.start()
         thread.store([(1, Self.change("a"))])
-        disk.began.wait()
+        try disk.began.wait(for: "a commit")
         // While the first commit is under way two more changes arrive; then the disk is full.
         thread.store([(2, Self.change("b"))])
         disk.isFull.store(true, ordering: .releasing)
         disk.gate.signal()
-        var heard: [StorageThread.Report] = []
-        while heard.isEmpty { heard = reports.takeAll() }
-        guard case .failed(let first, _) = heard[0] else {
+        guard case .failed(let first, _) = try Self.report(reports) else {
             Issue.record("expected a failure")
             return
         }
@@ -57,11 +60,9 @@ struct StorageThreadTests {
         thread.store([(3, Self.change("c"))])
         thread.tookBack(through: 3)
         thread.store([(4, Self.change("d"))])
-        disk.began.wait()
+        try disk.began.wait(for: "a commit")
         disk.gate.signal()
-        heard = []
-        while heard.isEmpty { heard = reports.takeAll() }
-        guard case .persisted(let last) = heard[0] else {
+        guard case .persisted(let last) = try Self.report(reports) else {
             Issue.record("expected a commit")
             return
         }
@@ -84,9 +85,7 @@ struct StorageThreadTests {
             }, newAccounts: { nil }, reportingTo: reports)
         thread.start()
         thread.keep((1...3).map(Self.record))
-        var heard: [StorageThread.Report] = []
-        while heard.isEmpty { heard = reports.takeAll() }
-        guard case .trouble(let text) = heard[0] else {
+        guard case .trouble(let text) = try Self.report(reports) else {
             Issue.record("expected a complaint")
             return
         }

@@ -7,7 +7,7 @@ import Testing
 @Suite struct SpokenTextTests {
     /// Asks until there is an answer.
     private func answer(_ voice: SpokenText, _ text: String) async throws -> SpeechAnswer {
-        for _ in 0..<3_000 {
+        for _ in 0..<12_000 {
             let answer = voice.ask(text)
             guard case .pending = answer else { return answer }
             try await Task.sleep(for: .milliseconds(10))
@@ -35,7 +35,7 @@ import Testing
         try "#!/bin/sh\ncat >> \(log)\necho >> \(log)\ncat \(sound).wav\n".write(
             toFile: sound, atomically: false, encoding: .utf8)
         defer { for end in ["", ".log", ".wav"] { try? FileManager.default.removeItem(atPath: sound + end) } }
-        let voice = SpokenText(program: sound, arguments: [])
+        let voice = SpokenText(program: sound, arguments: [], patience: .seconds(100))
         for _ in 0..<2 {
             guard case .ready(let samples, let rate) = try await answer(voice, "-q --version") else {
                 Issue.record("nothing was spoken")
@@ -50,10 +50,10 @@ import Testing
     func failures() async throws {
         let failing = try script("cat > /dev/null; exit 3")
         let babbling = try script("cat > /dev/null; echo hello")
-        let hanging = try script("exec sleep 100")
+        let hanging = try script("exec sleep 1000")
         defer { for path in [failing, babbling, hanging] { try? FileManager.default.removeItem(atPath: path) } }
         for program in [failing, babbling, "/nonexistent"] {
-            #expect(isUnavailable(try await answer(SpokenText(program: program, arguments: []), "x")))
+            #expect(isUnavailable(try await answer(SpokenText(program: program, arguments: [], patience: .seconds(100)), "x")))
         }
         let voice = SpokenText(program: hanging, arguments: [], patience: .milliseconds(200))
         #expect(isUnavailable(try await answer(voice, "x")))

@@ -23,7 +23,7 @@ final class StreamEnd {
     /// The next event; waits for it, and fails the test where none comes.
     func next(_ place: SourceLocation = #_sourceLocation) throws -> StreamEvent {
         while events.isEmpty {
-            try #require(signal.wait(timeout: .now() + 20) == .success, "nothing happened", sourceLocation: place)
+            try #require(signal.wait(timeout: .now() + 120) == .success, "nothing happened", sourceLocation: place)
             events = inbox.takeAll()
         }
         return events.removeFirst()

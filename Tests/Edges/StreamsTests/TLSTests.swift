@@ -4,7 +4,7 @@ import SIP
 import Streams
 import Testing
 
-@Suite("SIP over TLS on real sockets", .timeLimit(.minutes(1)))
+@Suite("SIP over TLS on real sockets")
 struct TLSTests {
     let folder = Folder()
 

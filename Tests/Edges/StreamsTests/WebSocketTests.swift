@@ -3,7 +3,7 @@ import SIP
 import Streams
 import Testing
 
-@Suite("RFC 7118: SIP over WebSocket on real sockets", .timeLimit(.minutes(1)))
+@Suite("RFC 7118: SIP over WebSocket on real sockets")
 struct WebSocketTests {
     let folder = Folder()
 
