@@ -35,7 +35,11 @@ extension Analyzer {
                 }
             }
         }
-        for event in batch.streamEvents { connections.event(event, file: side(whole, event.flow.source, event.flow.destination)) }
+        for event in batch.streamEvents {
+            let file = side(whole, event.flow.source, event.flow.destination)
+            connections.event(event, file: file)
+            handshakes.event(event, file: file)
+        }
         for index in batch.icmp.indices {
             // The datagram that it quotes has been where the error is seen.
             let record = batch.icmp[index]

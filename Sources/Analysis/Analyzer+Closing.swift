@@ -114,6 +114,7 @@ extension Analyzer {
         findings += lonelyStale.sorted { $0.key < $1.key }.map { judge.staleInLog($0.value.first, $0.value.count, table) }
         findings += judge.connections(connections, table) { end(of: Vantage($0)) }
         findings += judge.names(names, speaks: connections.speakers.contains) { end(of: Vantage($0)) }
+        findings += judge.handshakes(handshakes)
         findings += judge.blindness(sources, table)
         let routers = devices.routers(table.programs)
         result.findings = FindingList(findings, table, routers).ordered

@@ -31,6 +31,7 @@ public struct Analyzer: Sendable {
     var lonelyStale: [UInt16: (first: Remark, count: Int)] = [:]
     var connections = ConnectionLedger()
     var names = NameLedger()
+    var handshakes = HandshakeLedger()
     var sinceSweep = 0
     var octetsSinceSweep = 0
     /// Of the latest message: what a remark of a log judges.
@@ -96,9 +97,11 @@ public struct Analyzer: Sendable {
             scouts[source].message(table.steps[Int(index)], table.endpoints)
         }
         if envelope.isStream {
-            connections.message(
-                from: envelope.source, to: envelope.destination, dialog: dialog, place: envelope.place, isRequest: facts.isRequest
-            )
+            if facts.method != .ack || !facts.isRequest {
+                connections.message(
+                    from: envelope.source, to: envelope.destination, dialog: dialog, place: envelope.place, time: envelope.time,
+                    isRequest: facts.isRequest)
+            }
         }
         if facts.isRequest { latestRequest = (dialog, envelope.place) }
         if options.analyzesMedia, table.dialogs[dialog].kind == .call { tellMedia(dialog, table.steps[Int(index)], facts, p) }

@@ -48,7 +48,8 @@ struct SideTable {
     }
 
     private func facts(_ side: SideComparison) -> String {
-        var text = "\(ExplainWords.count(side.matchedMessages, "message")) seen on both sides, \(side.changedMessages) of them changed"
+        var text =
+            "\(ExplainWords.count(side.matchedMessages, "message")) seen on both sides, \(side.changedMessages) of them changed"
         if side.insideOnly > 0 { text += ", \(side.insideOnly) seen inside only" }
         if side.outsideOnly > 0 { text += ", \(side.outsideOnly) seen outside only" }
         if let outer = side.translatedTo { text += "; outside the sender wears \(outer)" }

@@ -34,6 +34,7 @@ extension Judge {
         let isForgotten =
             granted.map { $0.contact.isPrivateAddress && !$0.flags.contains(.contactReceived) } ?? false
             && (program.hasPrefix("kamailio") || program.hasPrefix("opensips"))
+        let role = ServerRole(step, table)
         report(.natPrivateContact, .note, variant: isForgotten ? 1 : 0, c.server(step, table), &c) { c -> Finding in
             Finding(
                 .natPrivateContact, .note,
@@ -47,7 +48,7 @@ extension Judge {
                     Self.evidence(step, table, Self.contactFields, "sent from \(Self.name(table.endpoints[step.record.source]))")
                 ],
                 culprit: .unknown, confidence: .proved,
-                remedies: [
+                remedies: role.map { [$0.remedy] } ?? [
                     Remedy(
                         .server,
                         isForgotten
@@ -71,7 +72,7 @@ extension Judge {
                 Finding(
                     .natPrivateContact, .fault,
                     "The \(step.method.token) for \(String(decoding: c.dialog.to, as: UTF8.self)) was sent to \(Self.name(destination)), the private "
-                        + "address in the phone's Contact, instead of \(Self.name(owner)), where it registers from.",
+                        + "address in the Contact that was registered, instead of \(Self.name(owner)), where it registers from.",
                     details: ["Nobody answered it."],
                     evidence: [Self.evidence(step, table, ["To", "CSeq", "Via"], "sent to a private address")],
                     culprit: Self.between(c, step, table), confidence: .likely, remedies: Self.contactRemedies,
@@ -108,7 +109,7 @@ extension Judge {
         guard
             let index = c.steps.lastIndex(where: { step in
                 Int(step.leg) == leg && step.flags.contains(.fromClient) == isCaller && step.method == .invite
-                    && step.contact.kind != .none
+                    && step.contact.kind != .none && step.isFirst
                     && (step.isRequest || isAccept(step))
             })
         else { return }
@@ -235,7 +236,7 @@ extension Judge {
                 return Finding(
                     .natRportMissing, .fault,
                     "The reply to the \(request.method.token) of \(Self.name(source)) went to port \(went.port), as Via says, and not to port "
-                        + "\(source.port), where the request came from: the NAT drops it.",
+                        + "\(source.port), where the request came from: \(isBehindNAT ? "the NAT drops it" : "nobody heard it there").",
                     details: [
                         isAsked
                             ? "The request asked for rport (RFC 3581); the server did not heed it."

@@ -10,6 +10,10 @@ extension Judge {
         }
         let history = AuthHistory(c)
         tally(history, c, table)
+        if staleLoop(history, &c, table) {
+            if c.dialog.kind == .registration { summarise(history, c, table) }
+            return
+        }
         var reuses: [Int] = []
         for index in history.attempts.indices where history.attempts[index].hasCredentials {
             guard let stepIndex = history.attempts[index].step else { continue }
@@ -47,7 +51,11 @@ extension Judge {
         case 401, 407:
             // A proxy behind the first one asks for its own realm: the credentials given were right.
             if step.realm != 0, let request = attempt.step.map({ c.steps[$0] }), request.realm != 0, request.realm != step.realm,
-                request.otherRealm != step.realm
+                request.otherRealm != step.realm,
+                // Unless the nonce is of that very realm: then the answer only names another one.
+                !c.steps.contains(where: {
+                    $0.hasChallenge && $0.realm == step.realm && ($0.nonce == request.nonce || $0.otherNonce == request.nonce)
+                })
             {
                 return .accepted
             }
@@ -281,7 +289,6 @@ extension Judge {
         let request = c.steps[stepIndex]
         // An answer with a success to the same without credentials: the challenge did not matter.
         guard history.lastSuccess.map({ $0 < last.step }) ?? true else { return }
-        let source = table.endpoints[request.record.source]
         guard !table.programs[c.dialog.clientProgram].isScanner else { return }
         let challenge = c.steps[first.step]
         let count = history.challenges.count
@@ -296,31 +303,7 @@ extension Judge {
             challengeLost(request, challenge, &c, table)
             return
         }
-        draft(.noScanner(source.address, nonce: c.steps[last.step].nonce), .authNoAnswer, .fault, c.server(request, table), &c) {
-            c in
-            Finding(
-                .authNoAnswer, .fault,
-                "\(c.aor) was asked for a password \(count == 1 ? "once" : "\(count) times") and never gave one: "
-                    + "the \(request.method.token) stays refused.",
-                details: (Self.asksForSHA256Alone(challenge, table)
-                    ? ["The server asks for SHA-256 alone (RFC 8760): a phone that knows only MD5 cannot answer."] : []) + [
-                        "\(count > 1 ? "The challenges and the time after them span" : "The capture goes on for") \(spoken(waited))\(count > 1 ? "." : " after the challenge.")",
-                        "No credentials with any of these nonces were seen under another Call-ID either.",
-                        "The request was not sent again: the phone heard the challenge, or gave up.",
-                    ],
-                evidence: [
-                    Self.evidence(request, table, Self.fields, "no credentials"),
-                    Self.evidence(challenge, table, Self.fields, "the challenge"),
-                ],
-                culprit: .unknown, confidence: .likely,
-                remedies: [
-                    Remedy(
-                        .phone,
-                        "Enter user name and password for the realm the challenge names; check that the phone understands its algorithm."
-                    ),
-                    Remedy(.network, "If the phone has them, look whether the challenge reaches it: capture on its side too."),
-                ], subject: Self.subject(c, request, table))
-        }
+        unanswered(request, challenge, count: count, waited: waited, nonce: c.steps[last.step].nonce, &c, table)
     }
 
     private mutating func tally(_ history: AuthHistory, _ c: DialogCase, _ table: SignallingTable) {

@@ -47,13 +47,38 @@ extension Judge {
             evidence.append(Self.evidence(step, table, Self.fields, "the answer"))
             if let response { evidence.append(Self.evidence(response, table, Self.fields, "refused")) }
             if let remark { evidence.append(Self.evidence(remark, table)) }
-            let (words, details, remedies) = Self.explain(outcome, verdict, response?.status)
+            var (words, details, remedies) = Self.explain(outcome, verdict, response?.status)
+            let realms = history.challenge(for: attempt).flatMap {
+                Self.otherRealm(step, c.steps[history.challenges[$0].step], table)
+            }
+            if let realms {
+                words = ": it names the realm \"\(realms.said)\", asked was \"\(realms.asked)\"."
+                details = ["The digest is made with the realm (RFC 7616 3.4.2): with another one no password fits."]
+                remedies = [
+                    Remedy(
+                        .phone,
+                        "Let the phone answer with the realm of the challenge: leave its setting for realm or authentication domain empty."
+                    )
+                ]
+            }
             return Finding(
                 .authBadDigest, .fault, "\(c.aor) answered the newest challenge in time, and the server refused it\(words)",
-                details: details, evidence: evidence, culprit: outcome == .unknown ? .unknown : Self.guilty(outcome),
-                confidence: outcome == .unknown && remark == nil ? .likely : .proved, remedies: remedies,
+                details: details, evidence: evidence,
+                culprit: realms != nil ? .proved("the phone") : outcome == .unknown ? .unknown : Self.guilty(outcome),
+                confidence: outcome == .unknown && remark == nil && realms == nil ? .likely : .proved, remedies: remedies,
                 subject: Self.subject(c, step, table))
         }
+    }
+
+    /// The realm of an answer, and that of the challenge whose nonce it uses, where they differ.
+    private static func otherRealm(_ step: Step, _ challenge: Step, _ table: SignallingTable) -> (said: String, asked: String)? {
+        guard step.realm != 0, challenge.realm != 0, step.nonce == challenge.nonce, step.realm != challenge.realm,
+            let answer = bytes(step, table), let question = bytes(challenge, table)
+        else { return nil }
+        func realm(_ bytes: [UInt8], _ part: (MessageFacts) -> Span) -> String {
+            bytes.withUnsafeBytes { p in MessageFacts(p).map { p.string(part($0)) } ?? "" }
+        }
+        return (realm(answer) { $0.credentials.realm }, realm(question) { $0.challenge.realm })
     }
 
     private func isRefused(_ attempt: AuthHistory.Attempt, _ c: DialogCase) -> Bool {

@@ -18,7 +18,76 @@ extension Judge {
             }
         }
         for reset in ledger.resets.prefix(50) { result += resetConnection(reset, table) }
+        result += silences(ledger, table, end: end)
         return result
+    }
+
+    /// Requests over a connection that stands, and nobody answers: for as long as no server ponders, or until it closes the connection.
+    private func silences(_ ledger: ConnectionLedger, _ table: SignallingTable, end: (UInt16) -> Int64) -> [Finding] {
+        struct Ends: Hashable {
+            var client: PackedAddress
+            var server: PackedEndpoint
+            var isClosed: Bool
+        }
+        var groups: [Ends: [ConnectionLedger.Waiting]] = [:]
+        func note(_ waiting: ConnectionLedger.Waiting, isClosed: Bool) {
+            guard waiting.dialog < table.dialogs.count, waiting.time != MessageRecord.unknownTime else { return }
+            let dialog = table.dialogs[waiting.dialog]
+            guard dialog.kind == .call || dialog.kind == .registration, !dialog.progress.contains(.answered),
+                !dialog.progress.contains(.finalResponse)
+            else { return }
+            // The tap shows what comes from there, or the connection was seen to be opened.
+            let isSeen =
+                ledger.speakers.contains(waiting.destination.address)
+                || ledger.attempts.contains {
+                    $0.key.client == waiting.source.address && $0.key.server == waiting.destination && $0.value.opened > 0
+                }
+            guard isSeen else { return }
+            groups[Ends(client: waiting.source.address, server: waiting.destination, isClosed: isClosed), default: []].append(
+                waiting)
+        }
+        for waiting in ledger.closed { note(waiting, isClosed: true) }
+        for waiting in ledger.pending.values where end(waiting.place.file) - waiting.time > Self.patience {
+            note(waiting, isClosed: false)
+        }
+        return groups.sorted { ($0.value.map(\.place).min()!) < ($1.value.map(\.place).min()!) }.prefix(50).map { ends, list in
+            let first = list.min { $0.place < $1.place }!
+            let dialog = table.dialogs[first.dialog]
+            let what = dialog.kind == .call ? "call" : "register"
+            let who = String(decoding: dialog.from, as: UTF8.self)
+            return Finding(
+                .tcpUnanswered, .fault,
+                "\(who) cannot \(what): \(Self.name(ends.server)) "
+                    + (ends.isClosed
+                        ? "closes the TCP connection instead of answering."
+                        : "answers nothing over a TCP connection that stands."),
+                details: [
+                    "\(counted(list.count, "request")) went out over TCP, and no answer came, not even 100 Trying.",
+                    ends.isClosed
+                        ? "The server's FIN is all that came back."
+                        : "Either the program there is dead while its system still takes connections, or larger packets do not get through (MTU), as in a VPN.",
+                ],
+                evidence: [
+                    Evidence(
+                        place: first.place, time: Instant(nanoseconds: first.time), source: first.source.endpoint,
+                        destination: first.destination.endpoint, excerpt: "the request", says: "never answered")
+                ],
+                culprit: ends.isClosed ? .proved(Self.name(ends.server)) : .between("\(ends.client)", Self.name(ends.server)),
+                remedies: [
+                    Remedy(
+                        .server,
+                        "Look whether the SIP program at \(Self.name(ends.server)) is alive, and what its log says of the request."
+                    ),
+                    Remedy(
+                        .network,
+                        "Compare with a smaller message; where only long ones get lost, lower the MTU or allow fragmentation (ICMP type 3 code 4)."
+                    ),
+                ],
+                subject: FindingSubject(
+                    dialogs: list.map(\.dialog), aor: who, client: first.source.endpoint, server: ends.server.endpoint,
+                    vantage: dialog.vantage),
+                count: list.count)
+        }
     }
 
     private func refusedConnection(

@@ -9,6 +9,7 @@ extension Judge {
         }) {
             refused(refusal, &c, table)
         }
+        if unanswered(&c, table) { return }
         for (index, step) in c.steps.enumerated() where step.sdp >= 0 && step.isFirst && isAnswerCarrier(step) {
             guard let offerIndex = offer(for: index, c), let offer = table.description(c.steps[offerIndex]),
                 let answer = table.description(step), let why = disagreement(offer, answer)
@@ -16,6 +17,37 @@ extension Judge {
             unfit(offerIndex, index, why, &c, table)
             return
         }
+    }
+
+    /// A call that is accepted without any media: an answer that takes none of the offered streams, or none at all (RFC 3264 6, RFC 3261 13.3.1.4).
+    private mutating func unanswered(_ c: inout DialogCase, _ table: SignallingTable) -> Bool {
+        guard
+            let index = c.steps.firstIndex(where: {
+                !$0.isRequest && $0.method == .invite && $0.status >= 200 && $0.status < 300 && $0.isFirst
+            })
+        else { return false }
+        let accept = c.steps[index]
+        guard accept.record.place.kind == .frame, !accept.flags.contains(.truncated),
+            let offerIndex = c.steps[..<index].lastIndex(where: { $0.isRequest && c.isAnswer(accept, to: $0) && $0.sdp >= 0 }),
+            !c.steps[offerIndex].flags.contains(.truncated), let offer = table.description(c.steps[offerIndex]), offer.isWhole,
+            offer.isAudio, offer.port != 0
+        else { return false }
+        if accept.sdp < 0 {
+            // An earlier answer, in a provisional response, stands.
+            let isEarlier = c.steps[offerIndex..<index].contains { !$0.isRequest && $0.sdp >= 0 && $0.leg == accept.leg }
+            guard !isEarlier, Self.bytes(accept, table).map({ !Self.hasBody($0) }) ?? false else { return false }
+            unfit(offerIndex, index, "the 200 has no session description, though the INVITE offered one", &c, table)
+            return true
+        }
+        guard let answer = table.description(accept), answer.isWhole, answer.isAudio, answer.acceptedCount == 0 else {
+            return false
+        }
+        unfit(offerIndex, index, "the answer refuses the offered audio (port 0) and takes nothing else", &c, table)
+        return true
+    }
+
+    private static func hasBody(_ bytes: [UInt8]) -> Bool {
+        bytes.withUnsafeBytes { p in MessageFacts(p).map { $0.body.count > 2 } ?? true }
     }
 
     private func isAnswerCarrier(_ step: Step) -> Bool {

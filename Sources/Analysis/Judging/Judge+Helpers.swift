@@ -51,7 +51,9 @@ extension Judge {
     private mutating func suspect(_ step: Step, _ why: Suspicion, _ c: inout DialogCase, _ table: SignallingTable) {
         let copy = c
         let server = copy.server(step, table)
-        report(.algSuspected, .risk, variant: why.rawValue, &c, server: server.address) {
+        // A private o= alone is what phones with STUN write; a length that the server refuses broke the call.
+        let severity: Severity = why == .origin ? .note : why == .wrongLength && copy.dialog.status == 400 ? .fault : .risk
+        report(.algSuspected, severity, variant: why.rawValue, &c, server: server.address) {
             let source = Self.name(table.endpoints[step.record.source])
             let what: String
             let detail: String
@@ -73,8 +75,9 @@ extension Judge {
                 detail = "No STUN was seen; some programs do write o= differently."
             }
             return Finding(
-                .algSuspected, .risk,
-                "A SIP helper (ALG) may be at work between \(Self.name(copy.client(step, table))) and its phone: \(what).",
+                .algSuspected, severity,
+                (severity == .fault ? "The server refused it with 400. " : "")
+                    + "A SIP helper (ALG) may be at work between \(Self.name(copy.client(step, table))) and its phone: \(what).",
                 details: [detail, "One side alone never proves it: a phone that uses STUN may write the same."],
                 evidence: [Self.evidence(step, table, Self.fields, "")], culprit: .between("the phone", Self.name(server)),
                 confidence: .possible,

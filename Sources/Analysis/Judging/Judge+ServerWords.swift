@@ -101,7 +101,13 @@ extension Judge {
         let words = reason.lowercased()
         let isACK = words.contains("ack timeout") || words.contains("no ack")
         let compact = words.filter { $0 != " " }
-        let isFailure = compact.hasPrefix("sip;cause=4") || compact.hasPrefix("sip;cause=5")
+        let cause = compact.firstRange(of: "cause=").map { compact[$0.upperBound...].prefix(while: \.isNumber) }.flatMap {
+            Int($0)
+        }
+        // Q.850: below 32 are the everyday ends of calls.
+        let isFailure =
+            compact.hasPrefix("sip;cause=4") || compact.hasPrefix("sip;cause=5")
+            || compact.hasPrefix("q.850") && (cause ?? 16) > 31 || words.contains("timeout") || words.contains("time-out")
         guard isACK || isFailure else { return }
         let sender = table.endpoints[bye.record.source]
         report(isACK ? .sipNoACK : .sipRefused, isACK ? .fault : .note, variant: 9, sender, &c) { c in

@@ -17,6 +17,25 @@ extension Judge {
                 if let tally = tallies[address], tally.names.count >= Self.scannerNames, tally.successes == 0 { continue }
             case .notRepaired(let server):
                 if repairing.contains(server) || table.flows.repairing.contains(server) { continue }
+            case .quarterHour(let server):
+                if (longestCalls[server] ?? 0) > 930 * second { continue }
+                if (quarterHours[server] ?? 0) > 1 {
+                    finding.severity = .fault
+                    finding.details = ["\(quarterHours[server] ?? 0) calls of this server lasted 15 minutes to the second."]
+                    key.severity = .fault
+                }
+            case .answersOthers(let end):
+                let answered = table.answering[end] ?? (others: 0, options: 0)
+                guard answered.others > 0 || answered.options > 2 * (unansweredOptions[end] ?? 0) else { break }
+                finding.severity = .note
+                key.severity = .note
+                finding.summary += " It answers other requests, so it is there."
+                finding.remedies = [
+                    Remedy(
+                        .server,
+                        "Switch the watch by OPTIONS off for this peer (qualify, keepalive), or expect it to be shown as unreachable."
+                    )
+                ]
             case .audioLost(let dialog):
                 guard media.outcome(ofDialog: dialog) == .bothWays else { break }
                 finding.severity = .note

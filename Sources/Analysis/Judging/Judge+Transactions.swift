@@ -13,67 +13,6 @@ extension Judge {
         if isCall { timerDrop(&c, table) }
     }
 
-    // MARK: sip.no-ack
-
-    private mutating func noACK(_ c: inout DialogCase, _ table: SignallingTable) {
-        for leg in c.dialog.legs.indices {
-            guard
-                let first = c.steps.firstIndex(where: {
-                    Int($0.leg) == leg && !$0.isRequest && $0.method == .invite && $0.status >= 200 && $0.status < 300
-                        && $0.isFirst
-                })
-            else { continue }
-            let accept = c.steps[first]
-            let again = c.steps.indices.filter { index in
-                let step = c.steps[index]
-                return index > first && Int(step.leg) == leg && !step.isRequest && step.method == .invite
-                    && step.record.sequence == accept.record.sequence && step.status == accept.status
-                    && step.toTag == accept.toTag
-            }
-            let isAcknowledged = c.steps.contains {
-                Int($0.leg) == leg && $0.method == .ack && $0.isRequest && $0.record.sequence == accept.record.sequence
-            }
-            guard !isAcknowledged, again.count >= 2, let last = again.last else { continue }
-            let lasted = c.gap(accept, c.steps[last]) ?? 0
-            // With two repetitions alone the capture must show that nothing more came.
-            guard again.count >= 3 || c.silence(after: c.steps[last]) > 8 * second else { continue }
-            guard !stoppedEarly(first, again, lasted, c) else { continue }
-            let hidden = accept.contact.isPrivateAddress && Self.isPublic(table.endpoints[accept.record.source])
-            report(.sipNoACK, .fault, c.server(accept, table), &c) { c in
-                var details = [
-                    "The \(accept.status) was sent \(again.count + 1) times in \(spoken(lasted)); the ACK would have stopped it.",
-                    "It is repeated by its sender, so the ACK did not reach it by another path either.",
-                ]
-                if hidden { details.append("Its Contact is private: the ACK was probably sent to \(accept.contact.address).") }
-                return Finding(
-                    .sipNoACK, .fault,
-                    "\(Self.name(table.endpoints[accept.record.source])) accepted the call and repeated its 200 \(again.count) times, "
-                        + "but no ACK came: it will end the call after 32 s.",
-                    details: details,
-                    evidence: [
-                        Self.evidence(accept, table, ["Contact", "Record-Route", "CSeq"], "the call is accepted"),
-                        Self.evidence(c.steps[last], table, ["CSeq"], "sent again, the last of \(again.count)"),
-                    ],
-                    culprit: Self.between(c, accept, table), confidence: .likely,
-                    remedies: [
-                        Remedy(
-                            .server, "Make the Contact in the 200 reachable for the caller, and have proxies add Record-Route."),
-                        Remedy(.router, "Let the ACK through: it goes to the Contact, not to where the INVITE went."),
-                    ], subject: Self.subject(c, accept, table))
-            }
-            return
-        }
-    }
-
-    /// A few repetitions and then none where the next was due, in a call that goes on: the ACK came by another path.
-    private func stoppedEarly(_ first: Int, _ again: [Int], _ lasted: Int64, _ c: DialogCase) -> Bool {
-        guard again.count <= 3, lasted < 30 * second, let last = again.last else { return false }
-        let due = min(4 * second, (second / 2) << Int64(again.count)) + second
-        let bye = c.steps[(last + 1)...].first { $0.isRequest && $0.method == .bye }
-        guard let bye else { return c.silence(after: c.steps[last]) > 64 * second }
-        return (c.gap(c.steps[last], bye) ?? 0) > due && (c.gap(c.steps[first], bye) ?? 0) > 35 * second
-    }
-
     // MARK: sip.retransmit
 
     private mutating func retransmitted(_ c: inout DialogCase, _ table: SignallingTable) {
@@ -197,7 +136,7 @@ extension Judge {
         if answeredElsewhere(step, again.count, lasted, &c, table) { return }
         let proxy = hopThatAnswered(index, c, table)
         let copy = c
-        report(.sipRetransmit, severity, variant: answer == nil ? 1 : 2, &c, server: destination.address) {
+        let make: () -> Finding = {
             let c = copy
             var details = [
                 "The branch is the same each time and the gaps grow from \(spoken(c.gap(step, c.steps[again[0]]) ?? 0)): the sender's timer, not a copy in the capture."
@@ -227,6 +166,13 @@ extension Judge {
                     Remedy(.network, "See whether the request arrives: capture at \(Self.name(destination)) too."),
                     Remedy(.router, "Check firewall and port forwarding on the way, and whether the host is up."),
                 ], subject: Self.subject(c, step, table))
+        }
+        // Some never answer OPTIONS and do all else.
+        if step.method == .options, answer == nil, icmp == nil, severity == .fault {
+            unansweredOptions[destination, default: 0] += 1
+            draft(.answersOthers(destination), .sipRetransmit, severity, variant: 7, &c, server: destination.address, make)
+        } else {
+            report(.sipRetransmit, severity, variant: answer == nil ? 1 : 2, &c, server: destination.address, make)
         }
     }
 
@@ -287,6 +233,8 @@ extension Judge {
             }), let bye = c.steps.firstIndex(where: { $0.isRequest && $0.method == .bye && $0.isFirst }), bye > accept,
             let lasted = c.gap(c.steps[accept], c.steps[bye])
         else { return }
+        let hub = c.server(c.steps[bye], table).address
+        if longestCalls.count < 1 << 16 { longestCalls[hub] = max(longestCalls[hub] ?? 0, lasted) }
         let drop: (why: String, remedy: Remedy, from: Int)?
         if let refused = refusedRefresh(accept, bye, c) {
             drop = refused
@@ -300,10 +248,8 @@ extension Judge {
                 Remedy(.server, "Make the Contact of the 200 reachable, so that the ACK arrives."), accept
             )
         } else if abs(lasted - 900 * second) < 600_000_000, !isRefreshed(accept, bye, c) {
-            drop = (
-                "15 minutes to the second after it began",
-                Remedy(.server, "Allow re-INVITE and UPDATE, or switch session timers off."), accept
-            )
+            quarterHour(accept, bye, &c, table)
+            return
         } else {
             drop = nil
         }
@@ -325,6 +271,38 @@ extension Judge {
                     Remedy(.router, "Let requests inside a dialog pass in both directions for as long as the call lasts."),
                 ],
                 subject: Self.subject(c, step, table))
+        }
+    }
+
+    /// A call that lasted 15 minutes to the second: a timer's work where one was spoken of or it happens again, else a chance.
+    private mutating func quarterHour(_ accept: Int, _ bye: Int, _ c: inout DialogCase, _ table: SignallingTable) {
+        let step = c.steps[bye]
+        let isTimed =
+            c.steps.contains { $0.sessionExpires != Step.noNumber }
+            || Self.bytes(step, table).map { MessageExcerpt.fields($0).contains { $0.name == "Reason" } } ?? false
+        let finding = Finding(
+            .sipTimerDrop, isTimed ? .fault : .risk,
+            "A timer \(isTimed ? "ended the call, nobody hung up" : "may have ended the call"): \(Self.name(table.endpoints[step.record.source])) sent BYE "
+                + "15 minutes to the second after it began.",
+            details: [
+                isTimed
+                    ? "Session timers (RFC 4028) or the BYE's own words point to it."
+                    : "No session timer was spoken of: it may be chance. A second call of that length would prove it, a longer one refute it."
+            ],
+            evidence: [
+                Self.evidence(c.steps[accept], table, ["CSeq", "Session-Expires"], "the call is accepted"),
+                Self.evidence(step, table, ["CSeq", "Reason"], "15 minutes later"),
+            ], culprit: Self.between(c, step, table), confidence: isTimed ? .likely : .possible,
+            remedies: [
+                Remedy(.server, "Allow re-INVITE and UPDATE, or switch session timers off."),
+                Remedy(.router, "Let requests inside a dialog pass in both directions for as long as the call lasts."),
+            ], subject: Self.subject(c, step, table))
+        let server = c.server(step, table)
+        if isTimed {
+            report(.sipTimerDrop, .fault, server, &c) { _ in finding }
+        } else {
+            quarterHours[server.address, default: 0] += 1
+            draft(.quarterHour(server.address), .sipTimerDrop, .risk, server, &c) { _ in finding }
         }
     }
 

@@ -21,6 +21,10 @@ struct Judge: Sendable {
     var guesses: [PackedAddress: Guesses] = [:]
     /// Of each router whose mappings expired, how long they live.
     var lives: [FindingMerger.Key: MappingLife] = [:]
+    /// By server: the longest call, and how many lasted a quarter of an hour to the second.
+    var longestCalls: [PackedAddress: Int64] = [:]
+    var quarterHours: [PackedAddress: Int] = [:]
+    var unansweredOptions: [PackedEndpoint: Int] = [:]
     /// Servers seen to send to where they heard from, whatever Contact said.
     var repairing: Set<PackedAddress> = []
     /// Findings that hold only if nothing seen elsewhere explains them.
@@ -43,6 +47,10 @@ struct Judge: Sendable {
             case notRepaired(PackedAddress)
             /// One leg was seen both ways; true where media came too.
             case media(dialog: Int)
+            /// Nor did a call by that server last longer; a second of the same length proves it.
+            case quarterHour(PackedAddress)
+            /// An end that answers other requests makes a note of it.
+            case answersOthers(PackedEndpoint)
             /// Audio that went both ways makes a note of it.
             case audioLost(dialog: Int)
         }

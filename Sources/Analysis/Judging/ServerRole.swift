@@ -23,6 +23,14 @@ struct ServerRole {
             device: known?.name, commands: known?.settings ?? Self.programs.flatMap(\.settings))
     }
 
+    /// How it is told its right address, where it names one that is nobody's.
+    func correction(of header: String, from sender: String) -> Remedy {
+        Remedy(
+            .server,
+            "Correct the external or advertised address of the server: its \(header) names another one than \(sender), where it sends from.",
+            device: remedy.device, commands: remedy.commands)
+    }
+
     private struct Program {
         var name: String
         var words: [String]

@@ -28,6 +28,8 @@ public enum FindingName: String, Hashable, Sendable, CaseIterable, Comparable {
     case tcpRefused = "tcp.refused"
     case tcpUnanswered = "tcp.unanswered"
     case regFlapping = "reg.flapping"
+    case authStaleLoop = "auth.stale-loop"
+    case tlsFailed = "tls.failed"
     case dnsFailed = "dns.failed"
     case authAttack = "auth.attack"
     case codecNotNegotiated = "codec.not-negotiated"

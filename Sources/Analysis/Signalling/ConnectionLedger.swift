@@ -30,22 +30,36 @@ struct ConnectionLedger: Sendable {
         var by: PackedEndpoint
     }
 
+    /// A request that waits for any answer.
+    struct Waiting: Sendable {
+        var dialog: Int
+        var place: EvidencePlace
+        var time: Int64
+        var source: PackedEndpoint
+        var destination: PackedEndpoint
+    }
+
     static let mostServers = 4_096
     static let mostPending = 65_536
 
     private(set) var attempts: [Key: Attempts] = [:]
     private(set) var resets: [Reset] = []
     /// By flow of the client: the request that is not answered yet.
-    private var pending: [PackedFlow: (dialog: Int, place: EvidencePlace)] = [:]
+    private(set) var pending: [PackedFlow: Waiting] = [:]
+    /// Requests whose connection the server closed instead of answering.
+    private(set) var closed: [Waiting] = []
     /// Hosts that were heard to speak SIP, whatever the transport.
     private(set) var speakers: Set<PackedAddress> = []
 
     mutating func message(
-        from source: PackedEndpoint, to destination: PackedEndpoint, dialog: Int, place: EvidencePlace, isRequest: Bool
+        from source: PackedEndpoint, to destination: PackedEndpoint, dialog: Int, place: EvidencePlace, time: Int64,
+        isRequest: Bool
     ) {
         let flow = PackedFlow(source: source.address, source.port, destination: destination.address, destination.port, .tcp)
         if isRequest {
-            if pending.count < Self.mostPending { pending[flow] = (dialog, place) }
+            if pending.count < Self.mostPending {
+                pending[flow] = Waiting(dialog: dialog, place: place, time: time, source: source, destination: destination)
+            }
         } else {
             pending[flow.reversed] = nil
         }
@@ -64,13 +78,16 @@ struct ConnectionLedger: Sendable {
             note(flow.source, flow.sourcePort, flow.destination, flow.destinationPort, place, event) { $0.refused += 1 }
         case .reset:
             for side in [flow, flow.reversed] {
-                guard let (dialog, request) = pending.removeValue(forKey: side), resets.count < 1_000 else { continue }
+                guard let waiting = pending.removeValue(forKey: side), resets.count < 1_000 else { continue }
                 resets.append(
                     Reset(
-                        place: place, time: event.time.nanoseconds, dialog: dialog, request: request,
+                        place: place, time: event.time.nanoseconds, dialog: waiting.dialog, request: waiting.place,
                         by: PackedEndpoint(flow.source, flow.sourcePort)))
             }
-        case .closed, .gap, .tls, .webSocket, .resynchronised: break
+        case .closed:
+            // Of the server: the client may close when it has waited long enough.
+            if let waiting = pending.removeValue(forKey: flow.reversed), closed.count < 1_000 { closed.append(waiting) }
+        case .gap, .tls, .tlsAlert, .webSocket, .resynchronised: break
         }
     }
 

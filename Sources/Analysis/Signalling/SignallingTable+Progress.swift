@@ -80,6 +80,14 @@ extension SignallingTable {
     }
 
     private mutating func response(_ step: Step, _ number: Int) {
+        let sender = endpoints[step.record.source]
+        if answering.count < Self.mostAnswering || answering[sender] != nil {
+            if step.method == .options {
+                answering[sender, default: (0, 0)].options += 1
+            } else {
+                answering[sender, default: (0, 0)].others += 1
+            }
+        }
         guard step.status >= 200 else { return }
         dialogs[number].progress.insert(.finalResponse)
         let counts: Bool

@@ -12,6 +12,9 @@ struct SignallingTable: Sendable {
     static let mostLegs = 8
 
     var dialogs: ContiguousArray<DialogState> = []
+    /// Who answered, and how often: OPTIONS, and other requests.
+    var answering: [PackedEndpoint: (others: Int, options: Int)] = [:]
+    static let mostAnswering = 1 << 16
     /// Addresses that granted registrations.
     var registrars: Set<PackedAddress> = []
     /// Of closed dialogs.

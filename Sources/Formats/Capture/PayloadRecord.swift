@@ -155,6 +155,8 @@ public struct StreamEvent: Hashable, Sendable {
         case gap(octets: UInt64)
         /// It speaks TLS: nothing of it can be read.
         case tls
+        /// An alert in the clear (RFC 8446 6): its description.
+        case tlsAlert(UInt8)
         /// WebSocket; `subprotocolSIP`: `Sec-WebSocket-Protocol: sip` was offered or chosen (RFC 7118).
         case webSocket(subprotocolSIP: Bool)
         /// What came after the last whole message is no SIP: octets skipped until the next start line.
@@ -165,4 +167,11 @@ public struct StreamEvent: Hashable, Sendable {
     public var time: Instant
     public var flow: PackedFlow
     public var kind: Kind
+
+    package init(frame: UInt64, time: Instant, flow: PackedFlow, kind: Kind) {
+        self.frame = frame
+        self.time = time
+        self.flow = flow
+        self.kind = kind
+    }
 }

@@ -28,7 +28,10 @@ struct StreamFraming {
         _ notes: inout CaptureNotes
     ) {
         switch direction.mode {
-        case .other, .tls, .closed: return
+        case .tls:
+            alert(bytes, direction, &batch)
+            return
+        case .other, .closed: return
         case .undecided, .searching, .sip, .http, .webSocket: break
         }
         if direction.pending.isEmpty {
@@ -102,6 +105,12 @@ struct StreamFraming {
         direction.scanned = 0
         direction.needed = 0
         return bytes.count
+    }
+
+    /// An alert that is not encrypted is a record of two octets; they begin segments.
+    private func alert(_ b: UnsafeRawBufferPointer, _ direction: StreamDirection, _ batch: inout PayloadBatch) {
+        guard b.count >= 7, b[0] == 21, b[1] == 3, b[3] == 0, b[4] == 2, b[5] == 1 || b[5] == 2 else { return }
+        event(.tlsAlert(b[6]), direction, &batch)
     }
 
     /// What this stream speaks, by its octets. nil: too few to tell.

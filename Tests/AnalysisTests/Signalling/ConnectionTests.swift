@@ -83,4 +83,65 @@ struct ConnectionTests {
             try Self.findings(opening + [(false, [.ack, .psh], 901, busy), (false, .rst, 901 + UInt32(busy.count), [])])
                 .contains { $0.hasSuffix("tcp.refused") } == false)
     }
+
+    @Test(
+        "a request over a connection that stands, which nobody answers, or which the server closes, is a fault; an answered one is none"
+    )
+    func silence() throws {
+        let opening: [(Bool, TCPHeader.Flags, UInt32, [UInt8])] = [
+            Self.syn, (false, [.syn, .ack], 900, []), (true, .ack, 101, []), (true, [.ack, .psh], 101, Self.invite),
+        ]
+        #expect(try Self.findings(opening) == ["fault tcp.unanswered"])
+        #expect(try Self.findings(opening + [(false, [.fin, .ack], 901, [])]) == ["fault tcp.unanswered"])
+        let trying = Array("SIP/2.0 100 Trying\r\n".utf8) + Self.invite.drop { $0 != 10 }.dropFirst()
+        #expect(try Self.findings(opening + [(false, [.ack, .psh], 901, trying)]) == [])
+    }
+}
+
+@Suite("tls.failed")
+struct HandshakeTests {
+    private static let flow = PackedFlow(
+        source: PackedAddress(IPAddress("192.168.1.20")!), 40_000, destination: PackedAddress(IPAddress("203.0.113.5")!), 5_061,
+        .tcp)
+
+    private func findings(_ events: [(StreamEvent.Kind, Bool)], port: UInt16 = 5_061) -> [Finding] {
+        var ledger = HandshakeLedger()
+        var flow = Self.flow
+        flow.destinationPort = port
+        for (index, (kind, isOfClient)) in events.enumerated() {
+            ledger.event(
+                StreamEvent(
+                    frame: UInt64(index + 1), time: Instant(seconds: 1_700_000_000 + Int64(index)),
+                    flow: isOfClient ? flow : flow.reversed,
+                    kind: kind), file: 0)
+        }
+        return Judge(options: AnalysisOptions()).handshakes(ledger)
+    }
+
+    @Test("the phone's alert about the server's certificate, in words, and whose it is")
+    func alert() throws {
+        let found = findings([(.tls, true), (.tls, false), (.tlsAlert(48), true), (.closed, true)])
+        let finding = try #require(found.first)
+        #expect(found.count == 1 && finding.name == .tlsFailed && finding.severity == .fault)
+        #expect(
+            finding.summary
+                == "192.168.1.20 gets no TLS connection to 203.0.113.5:5061: it does not trust the server's certificate.")
+        #expect(finding.culprit == .proved("192.168.1.20"))
+        #expect(finding.details == ["The alert unknown_ca (48) ended 1 handshake; none succeeded in this capture."])
+        #expect(findings([(.tls, true), (.tlsAlert(70), false)]).first?.culprit == .proved("203.0.113.5:5061"))
+    }
+
+    @Test("closed before the server said a word")
+    func dropped() {
+        #expect(findings([(.tls, true), (.reset, false)]).map(\.name) == [.tlsFailed])
+    }
+
+    @Test("a handshake that stands, a farewell, one success among failures, and the web's ports are no matter")
+    func innocent() {
+        #expect(findings([(.tls, true), (.tls, false), (.closed, true)]).isEmpty)
+        #expect(findings([(.tls, true), (.tls, false), (.tlsAlert(0), true), (.closed, true)]).isEmpty)
+        #expect(findings([(.tls, true), (.tlsAlert(40), false), (.tls, true), (.tls, false), (.closed, false)]).isEmpty)
+        #expect(findings([(.tls, true), (.tlsAlert(48), true)], port: 443).isEmpty)
+        #expect(findings([(.tls, true)]).isEmpty)
+    }
 }

@@ -1,0 +1,59 @@
+import Base
+import Capture
+
+extension Judge {
+    /// An answer this quick is late for no server.
+    private static let prompt = 5 * second
+    /// Refusals in a row that make it a loop.
+    private static let fewestRefusals = 3
+
+    /// auth.stale-loop: prompt answers to fresh nonces, refused as stale again and again. The server does not know its own nonce, as where
+    /// several registrars behind one address do not share them.
+    mutating func staleLoop(_ history: AuthHistory, _ c: inout DialogCase, _ table: SignallingTable) -> Bool {
+        var quick: [(attempt: AuthHistory.Attempt, gap: Int64)] = []
+        var longest: [(attempt: AuthHistory.Attempt, gap: Int64)] = []
+        for attempt in history.attempts where attempt.hasCredentials {
+            guard let step = attempt.step, let response = attempt.response, c.steps[response].record.marks.contains(.isStale),
+                let used = history.challenge(for: attempt),
+                let gap = c.gap(c.steps[history.challenges[used].step], c.steps[step]), gap < Self.prompt,
+                // The newest challenge, for the first time.
+                !history.challenges.contains(where: { $0.step < step && $0.step > history.challenges[used].step }),
+                history.challenges[used].answers.count == 1
+            else {
+                // A success ends a row; a late or odd one in between does not.
+                if let response = attempt.response, c.steps[response].status < 300 { quick = [] }
+                continue
+            }
+            quick.append((attempt, gap))
+            if quick.count > longest.count { longest = quick }
+        }
+        guard longest.count >= Self.fewestRefusals, let first = longest.first, let last = longest.last,
+            let asked = first.attempt.step, let refused = last.attempt.response
+        else { return false }
+        let slowest = longest.map(\.gap).max() ?? 0
+        let request = c.steps[asked]
+        let fields = ["CSeq", "Authorization", "WWW-Authenticate", "Proxy-Authorization", "Proxy-Authenticate"]
+        report(.authStaleLoop, .fault, c.server(request, table), &c) { c in
+            Finding(
+                .authStaleLoop, .fault,
+                "\(c.aor) cannot \(request.method == .register ? "register" : "call"): \(Self.name(c.server(request, table))) calls its own fresh nonces "
+                    + "stale, \(longest.count) times in a row.",
+                details: [
+                    "Each was answered within \(spoken(max(slowest, 1_000_000))), the first time, and as the newest one: neither late nor repeated.",
+                    "Servers behind one address that do not share their nonces do this, and servers whose clock jumps.",
+                ],
+                evidence: [
+                    Self.evidence(request, table, fields, "a prompt answer"),
+                    Self.evidence(c.steps[refused], table, fields, "stale once more, the last of \(longest.count)"),
+                ], culprit: .proved(Self.name(c.server(request, table))), confidence: .likely,
+                remedies: [
+                    Remedy(
+                        .server,
+                        "Let all servers behind that address share nonces (one secret for all), or send each phone to the same one (sticky balancing)."
+                    ),
+                    Remedy(.server, "If there is only one, check its clock and the lifetime of its nonces."),
+                ], subject: Self.subject(c, request, table))
+        }
+        return true
+    }
+}

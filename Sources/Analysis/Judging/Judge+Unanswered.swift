@@ -1,0 +1,54 @@
+import Base
+import Capture
+
+extension Judge {
+    private static let fields = ["CSeq", "Authorization", "Proxy-Authorization", "WWW-Authenticate", "Proxy-Authenticate"]
+
+    /// auth.no-answer: challenges that their hearer let go by.
+    mutating func unanswered(
+        _ request: Step, _ challenge: Step, count: Int, waited: Int64, nonce: UInt64, _ c: inout DialogCase,
+        _ table: SignallingTable
+    ) {
+        let source = table.endpoints[request.record.source]
+        // Who takes registrations and is asked for a password by one that registers with it is a provider: it has none to give.
+        let isProvider = request.method == .invite && table.registrars.contains(source.address)
+        let asker = Self.name(c.server(request, table))
+        draft(.noScanner(source.address, nonce: nonce), .authNoAnswer, .fault, c.server(request, table), &c) {
+            c in
+            Finding(
+                .authNoAnswer, .fault,
+                "\(c.aor) was asked for a password \(count == 1 ? "once" : "\(count) times") and never gave one: "
+                    + "the \(request.method.token) stays refused.",
+                details: (Self.asksForSHA256Alone(challenge, table)
+                    ? ["The server asks for SHA-256 alone (RFC 8760): a phone that knows only MD5 cannot answer."] : []) + [
+                        "\(count > 1 ? "The challenges and the time after them span" : "The capture goes on for") \(spoken(waited))\(count > 1 ? "." : " after the challenge.")",
+                        "No credentials with any of these nonces were seen under another Call-ID either.",
+                        "The request was not sent again: the phone heard the challenge, or gave up.",
+                    ],
+                evidence: [
+                    Self.evidence(request, table, Self.fields, "no credentials"),
+                    Self.evidence(challenge, table, Self.fields, "the challenge"),
+                ],
+                culprit: .unknown, confidence: .likely,
+                remedies: isProvider
+                    ? [
+                        Remedy(
+                            .server,
+                            "Let \(asker) take calls of the provider \(source.address.address) without a password: know it by its address.",
+                            commands: [
+                                "Asterisk pjsip: an identify section with match=\(source.address.address), no inbound auth",
+                                "Asterisk chan_sip: insecure=invite,port",
+                                "FreeSWITCH: an acl list with that address, apply-inbound-acl",
+                            ])
+                    ]
+                    : [
+                        Remedy(
+                            .phone,
+                            "Enter user name and password for the realm the challenge names; check that the phone understands its algorithm."
+                        ),
+                        Remedy(
+                            .network, "If the phone has them, look whether the challenge reaches it: capture on its side too."),
+                    ], subject: Self.subject(c, request, table))
+        }
+    }
+}
