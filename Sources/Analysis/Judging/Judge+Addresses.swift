@@ -11,6 +11,7 @@ extension Judge {
             privateDescription(&c, table)
             stunMismatch(&c, table)
         }
+        wrongExternal(&c, table)
         rportMissing(&c, table)
         algSuspected(&c, table)
     }

@@ -28,6 +28,7 @@ public enum FindingName: String, Hashable, Sendable, CaseIterable, Comparable {
     case tcpRefused = "tcp.refused"
     case tcpUnanswered = "tcp.unanswered"
     case regFlapping = "reg.flapping"
+    case natWrongExternal = "nat.wrong-external"
     case authStaleLoop = "auth.stale-loop"
     case tlsFailed = "tls.failed"
     case dnsFailed = "dns.failed"

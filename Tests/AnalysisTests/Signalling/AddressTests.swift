@@ -57,6 +57,29 @@ struct AddressTests {
         #expect((finding.culprit == .proved("the server 203.0.113.10:5060 (\(program))")) == isServer)
     }
 
+    @Test(
+        "a public address of one's own that is not where one is heard from is a risk; the right one, and a private one, none",
+        arguments: [("203.0.113.99", true), ("203.0.113.44", false), ("192.168.1.20", false)])
+    func external(said: String, isWrong: Bool) throws {
+        var talk = Talk()
+        talk.phone = Endpoint("192.168.1.20:5060")!
+        talk.said = "\(said):5060"
+        talk.server = Endpoint("198.51.100.10:5060")!
+        let first = talk.register(1)
+        talk.up(0, first)
+        talk.down(
+            0.02,
+            talk.response(200, to: first.with(";rport", ";rport=5060;received=203.0.113.44"), ["Contact: <sip:alice@\(said)>"]))
+        talk.later(100)
+        #expect((talk.finding(.natWrongExternal)?.severity == .risk) == isWrong)
+        if isWrong {
+            #expect(
+                talk.finding(.natWrongExternal)?.summary
+                    == "192.168.1.20:5060 calls itself 203.0.113.99 to the outside, but is heard from 203.0.113.44: what is sent to its Contact goes to somebody else."
+            )
+        }
+    }
+
     @Test("in a call where nothing went back to it, it is a note")
     func untested() {
         var talk = call()

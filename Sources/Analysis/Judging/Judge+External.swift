@@ -1,0 +1,48 @@
+import Base
+import Capture
+
+extension Judge {
+    /// nat.wrong-external: who stands behind a NAT and names a public address that is not the NAT's. The far end says from where it heard
+    /// (`received`, RFC 3261 18.2.1): answers may come back by that, but what is sent to Contact or SDP goes to somebody else.
+    mutating func wrongExternal(_ c: inout DialogCase, _ table: SignallingTable) {
+        for (index, step) in c.steps.enumerated()
+        where step.isRequest && step.isFirst && step.viaCount == 1 && step.via.kind == .address && !step.isOverStream {
+            let source = table.endpoints[step.record.source]
+            guard source.address.isPrivateNetwork, !step.via.isPrivateAddress, !step.via.address.isUnspecified,
+                let answer = c.response(to: step, from: index, atLeast: 100), c.steps[answer].flags.contains(.received),
+                let received = Self.received(c.steps[answer], table), received != step.via.address, !received.isPrivateNetwork
+            else { continue }
+            let names = step.contact.kind == .address && step.contact.address == step.via.address
+            let who = ServerRole(step, table)
+            let name = who?.name ?? Self.name(source)
+            report(.natWrongExternal, .risk, c.server(step, table), &c) { c in
+                Finding(
+                    .natWrongExternal, .risk,
+                    "\(name.capitalizedFirst) calls itself \(step.via.address) to the outside, but is heard from \(received): what is sent to "
+                        + "\(names ? "its Contact" : "that address") goes to somebody else.",
+                    details: ["\(Self.name(c.server(step, table))) says so: received=\(received) in its answer."],
+                    evidence: [
+                        Self.evidence(step, table, ["Via", "Contact", "CSeq"], "the address that it names"),
+                        Self.evidence(c.steps[answer], table, ["Via", "CSeq"], "where it is heard from"),
+                    ], culprit: .proved(name), confidence: .proved,
+                    remedies: [
+                        who?.correction(of: "Via", from: "\(received)")
+                            ?? Remedy(
+                                .phone,
+                                "Correct the external address in its settings: \(received), or let STUN or rport find it where it changes."
+                            )
+                    ], subject: Self.subject(c, step, table))
+            }
+            return
+        }
+    }
+
+    /// `received` of the topmost Via.
+    private static func received(_ step: Step, _ table: SignallingTable) -> PackedAddress? {
+        guard let bytes = bytes(step, table), let via = MessageExcerpt.fields(bytes).first(where: { $0.name == "Via" })?.value,
+            let place = via.firstRange(of: "received=")
+        else { return nil }
+        let text = via[place.upperBound...].prefix { $0 != ";" && $0 != "," && $0 != " " }
+        return IPAddress(String(text)).map { PackedAddress($0) }
+    }
+}
