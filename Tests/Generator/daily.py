@@ -567,7 +567,7 @@ def knocking(w):
         stranger.style = copy.copy(stranger.style)
         stranger.style.agent = agent
     way = r.choice(['names', 'calls', 'options', 'passwords'])
-    for i in range(r.choice([15, 40, 120])):
+    for i in range(r.choice([25, 40, 120])):
         t += r.uniform(.02, .3)
         if way == 'options':
             d = Dialog(w, stranger, s.pbx, number='100', caller='100')
@@ -585,7 +585,7 @@ def knocking(w):
         if way == 'passwords':
             sent = d.ask(sent.at + .03, stranger, 'REGISTER', initial=True, extra=[('Contact', '<sip:%s@%s>' % (name, '%s:%d' % stranger.said)), (
                 'Authorization', credentials(r, name, '%06d' % r.randrange(10 ** 6), 'asterisk', fresh, 'REGISTER', 'sip:' + d.domain))], contact=False)
-            d.answer(sent.at, sent, r.choice([401, 403]) if r.random() < .1 else 403)
+            d.answer(sent.at, sent, 403)
     # Whether trying names or numbers without credentials is told as an attack is the report's affair; nobody else is to be accused.
     for d in w.dialogs:
         if d.a is stranger:

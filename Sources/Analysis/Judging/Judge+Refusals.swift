@@ -16,9 +16,10 @@ extension Judge {
         if !isRegistration, [480, 486, 408, 600, 603].contains(status), !saysWhy(step, table) { return }
         // A registrar that asks for longer, or for another start, is answered at once.
         if isRegistration, status == 423 { return }
+        if isRegistration, table.programs[c.dialog.clientProgram].isScanner || drafts.count >= Self.mostRefused { return }
         let severity: Severity = isRegistration || (500..<600).contains(status) ? .fault : .note
         let sender = table.endpoints[step.record.source]
-        report(.sipRefused, severity, variant: UInt64(status), sender, &c) { c in
+        let refusal: (DialogCase) -> Finding = { c in
             let bytes = Self.bytes(step, table) ?? []
             let line =
                 bytes.isEmpty ? "\(status) \(MessageExcerpt.reason(of: step.record.status))" : MessageExcerpt.firstLine(bytes)
@@ -42,7 +43,20 @@ extension Judge {
                     )
                 ], subject: Self.subject(c, step, table))
         }
+        let copy = c
+        if isRegistration {
+            // Of one who guesses, it is the guessing that is told.
+            let client = table.endpoints[step.record.destination].address
+            draft(
+                .noScanner(client, nonce: 0), .sipRefused, severity, variant: UInt64(status), &c, server: sender.address
+            ) { refusal(copy) }
+        } else {
+            report(.sipRefused, severity, variant: UInt64(status), &c, server: sender.address) { refusal(copy) }
+        }
     }
+
+    /// Refused registrations that wait for what else their source did; more are the same once more.
+    private static let mostRefused = 1 << 14
 
     /// A Reason, a Warning, or a phrase that is not the registered one: more than an everyday end.
     private func saysWhy(_ step: Step, _ table: SignallingTable) -> Bool {

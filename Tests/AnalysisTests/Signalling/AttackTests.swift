@@ -48,6 +48,31 @@ struct AttackTests {
         #expect(talk.accusations() == ["risk auth.attack"])
     }
 
+    @Test("two dozen guesses within seconds are an attack; as many of a phone that begins anew each half minute are a wrong password", arguments: [true, false])
+    func pace(isFast: Bool) {
+        var talk = Talk()
+        for number in 0..<24 {
+            refused(&talk, user: "100", call: "p\(number)", at: Double(number) * (isFast ? 0.4 : 30))
+        }
+        talk.later(900)
+        #expect(talk.accusations() == [isFast ? "risk auth.attack" : "fault auth.bad-digest"])
+    }
+
+    @Test("403 to one who guesses is the attack's, not a registration that somebody should mend", arguments: ["Phone/1.0", "friendly-scanner"])
+    func forbidden(agent: String) {
+        var talk = Talk()
+        talk.agent = agent
+        for number in 0..<30 {
+            talk.user = "\(100 + number)"
+            talk.call = "f\(number)"
+            let request = talk.register(1)
+            talk.up(Double(number), request, from: Self.stranger)
+            talk.down(Double(number) + 0.01, talk.response(403, to: request), to: Self.stranger)
+        }
+        talk.later(100)
+        #expect(talk.accusations() == ["risk auth.attack"])
+    }
+
     @Test("a few guesses each from thirty addresses, at the same names, are an attack from many places")
     func army() throws {
         var talk = Talk()
