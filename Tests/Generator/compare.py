@@ -3,7 +3,7 @@
 
     compare.py CORPUS [--sip-doctor PROGRAM] [--tshark PROGRAM] [--variants N] [--markdown FILE]
 
-Of each finding the first N scenes where the fault is present. sip-doctor: the labelled dialog has an error or a warning about
+Of each finding N scenes where the fault is present, of whatever kind. sip-doctor: the labelled dialog has an error or a warning about
 this matter (`named`), or any at all (`accused`). tshark has no verdicts: a scene counts when its expert information marks a SIP
 or SDP frame as a warning or an error, or its table of RTP streams marks a problem. Healthy dialogs with an error or a warning of
 sip-doctor are its false alarms; of everyday traffic four scenes of each story are taken.
@@ -15,6 +15,7 @@ import json
 import os
 import subprocess
 import tempfile
+import zlib
 
 # Their topics that tell the same as a finding of ours.
 TOPICS = {
@@ -23,6 +24,7 @@ TOPICS = {
     'media.one-way': {'one-way-audio', 'audio-stopped'}, 'media.none': {'no-audio'}, 'media.wrong-source': {'rtp-source-mismatch'},
     'media.quality': {'poor-audio'}, 'sip.no-ack': {'missing-ack'}, 'sip.retransmit': {'no-response', 'invite-retransmitted'},
     'sip.timer-drop': {'session-timer', 'reinvite-rejected', 'missing-ack'}, 'sip.fragmented': {'large-udp'},
+    'tcp.refused': {'tcp-refused', 'tcp-reset'}, 'tcp.unanswered': {'tcp-no-answer', 'tcp-timeout', 'tcp-unanswered'},
     'sdp.mismatch': {'status-488', 'status-606', 'no-common-codec'}, 'codec.not-negotiated': {'unexpected-codec'},
 }
 
@@ -46,7 +48,8 @@ def doctor(program, path):
     else:
         text = output(program, 'read', '--json', path)
     try:
-        dialogs = json.loads(text)['dialogs']
+        done = json.loads(text)
+        dialogs = done['dialogs']
     except (ValueError, KeyError):
         return {}
     said = collections.defaultdict(list)
@@ -54,6 +57,8 @@ def doctor(program, path):
         for finding in dialog.get('findings', []):
             if finding['severity'] in ('error', 'warn', 'warning'):
                 said[dialog['call_id']].append(str(finding['topic']))
+    for connection in done.get('connections') or []:
+        said[None] += [str(f['topic']) for f in connection.get('findings', []) if f['severity'] in ('error', 'warn', 'warning')]
     return said
 
 
@@ -75,7 +80,7 @@ def main():
     parser.add_argument('--markdown')
     options = parser.parse_args()
     with open(os.path.join(options.corpus, 'labels.json')) as f:
-        scenes = json.load(f)['scenes']
+        scenes = sorted(json.load(f)['scenes'], key=lambda s: zlib.crc32(s['name'].encode()))
     counts = collections.defaultdict(collections.Counter)
     topics = collections.defaultdict(collections.Counter)
     healthy = alarms = 0
@@ -103,7 +108,8 @@ def main():
         about = {call for e in mine for call in (e.get('call_ids') or [e.get('call_id')])}
         heard = {topic for call in about for topic in said.get(call, [])}
         c['accused'] += bool(heard)
-        c['named'] += bool(heard & TOPICS.get(finding, set()))
+        c['named'] += bool(heard & TOPICS.get(finding, set())) or finding == 'sip.refused' and any(
+            t.startswith('status-') or t == 'registration-failed' for t in heard)
         topics[finding].update(heard)
         c['tshark'] += tshark(options.tshark, path)
         for h in scene['healthy']:

@@ -27,7 +27,7 @@ def one(kind, name, make, seed, k):
             continue
     text = None
     # A server's own log, where the tap is the server and the messages went over UDP.
-    if not w.form and w.tap == 'pbx' and s.transport == 'udp' and r.random() < .12 and not kind.startswith('media'):
+    if not w.form and w.tap == 'pbx' and s.transport == 'udp' and r.random() < .12 and not kind.startswith(('media', 'codec')):
         text = (s.pbx.style.name, s.center.address)
     files = dress.files(w, title, text=text, **(w.form or {}))
     seen = dress.visible(w)

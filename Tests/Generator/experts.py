@@ -21,7 +21,6 @@ import tempfile
 from compare import TOPICS
 
 MORE = {'sip.retransmit': {'final-retransmitted', 'registration-no-response', 'options-no-response', 'unreachable'},
-        'tcp.refused': {'tcp-refused', 'connection-refused', 'tcp-reset'}, 'tcp.unanswered': {'tcp-no-answer', 'connection-timeout'},
         'codec.not-negotiated': {'unexpected-codec'}, 'media.codec': {'unexpected-codec'}, 'sip.loop': {'status-483', 'status-482'},
         'auth.attack': {'attack', 'bruteforce', 'scanner'}, 'reg.flapping': {'registration-flapping', 'frequent-registration'},
         'media.late': {'late-audio'}, 'media.clipping': {'late-audio'}, 'sip.timer-drop': {'ack-timeout'}}
@@ -75,6 +74,7 @@ def doctor(program, case, files):
     except ValueError:
         return False, False, False, False
     topics = {str(f['topic']) for d in done['dialogs'] for f in d.get('findings', []) if f['severity'] in ('error', 'warn', 'warning')}
+    topics |= {str(f['topic']) for c in done.get('connections') or [] for f in c.get('findings', []) if f['severity'] in ('error', 'warn', 'warning')}
     topics |= {str(f.get('topic', f.get('kind', 'attack'))) for f in done.get('security') or [] if isinstance(f, dict)}
     names = {x for m in case['must'] for x in m if not x.startswith('text:')}
     named = any(same(n, t) for n in names for t in topics)
