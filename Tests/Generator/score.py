@@ -29,9 +29,27 @@ def examine(binary, corpus, scene):
     start = time.time()
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
-        return json.loads(done.stdout), time.time() - start, done.stderr.decode(errors='replace')
+        return whole(done.stdout), time.time() - start, done.stderr.decode(errors='replace')
     except (subprocess.TimeoutExpired, json.JSONDecodeError, UnicodeDecodeError) as problem:
         return None, time.time() - start, str(problem)
+
+
+def whole(text):
+    """Files of different talks are several cases, a JSON line each: their findings and dialogs together."""
+    lines = text.decode().splitlines()
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        result = dict(findings=[], dialogs=[])
+        for number, line in enumerate(lines):
+            one = json.loads(line)
+            one = one.get('result', one)
+            for dialog in one.get('dialogs') or []:
+                result['dialogs'].append(dict(dialog, id=(number, dialog['id'])))
+            for finding in one.get('findings') or []:
+                subject = dict(finding['subject'], dialogs=[(number, d) for d in finding['subject']['dialogs']])
+                result['findings'].append(dict(finding, subject=subject))
+        return result
 
 
 def told(result):
