@@ -48,7 +48,9 @@ struct AttackTests {
         #expect(talk.accusations() == ["risk auth.attack"])
     }
 
-    @Test("two dozen guesses within seconds are an attack; as many of a phone that begins anew each half minute are a wrong password", arguments: [true, false])
+    @Test(
+        "two dozen guesses within seconds are an attack; as many of a phone that begins anew each half minute are a wrong password",
+        arguments: [true, false])
     func pace(isFast: Bool) {
         var talk = Talk()
         for number in 0..<24 {
@@ -58,7 +60,9 @@ struct AttackTests {
         #expect(talk.accusations() == [isFast ? "risk auth.attack" : "fault auth.bad-digest"])
     }
 
-    @Test("403 to one who guesses is the attack's, not a registration that somebody should mend", arguments: ["Phone/1.0", "friendly-scanner"])
+    @Test(
+        "403 to one who guesses is the attack's, not a registration that somebody should mend",
+        arguments: ["Phone/1.0", "friendly-scanner"])
     func forbidden(agent: String) {
         var talk = Talk()
         talk.agent = agent
