@@ -112,6 +112,7 @@ extension Analyzer {
             findings = BothSides(Self.settled(findings, pairs), pairs, streams, table).findings
         }
         findings += lonelyStale.sorted { $0.key < $1.key }.map { judge.staleInLog($0.value.first, $0.value.count, table) }
+        findings += said.findings()
         findings += judge.connections(connections, table) { end(of: Vantage($0)) }
         findings += judge.names(names, speaks: connections.speakers.contains) { end(of: Vantage($0)) }
         findings += judge.handshakes(handshakes)

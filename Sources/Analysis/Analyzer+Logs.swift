@@ -66,11 +66,25 @@ extension Analyzer {
         case .staleNonce: meaning = .staleNonce
         case .badAuthentication: meaning = .badAuthentication
         case .duplicateAuthentication: meaning = .duplicateAuthentication
-        case .requestFailed(_, _, _, _, let reason):
-            meaning = reason.lowercased().contains("wrong password") ? .wrongPassword : .failed(reason)
-        case .retransmissionTimeout: meaning = .retransmissionTimeout
-        case .keepalive, .dialogDestroyed, .peerState, .explanation, .notice: return
+        case .requestFailed(let method, let from, let remote, _, let reason):
+            let words = reason.lowercased()
+            if method == "REGISTER" || words.contains("authenticate") {
+                let isUnknown = words.contains("no matching") || words.contains("username") || words.contains("not found")
+                let isPassword = words.contains("wrong password") || words.contains("failed to authenticate")
+                if isUnknown || isPassword {
+                    said.refused(from, remote?.host ?? "", isUnknown, isLonely(place), remark.text, place, time)
+                }
+            }
+            meaning = words.contains("wrong password") ? .wrongPassword : .failed(reason)
+        case .says(let saying, let about):
+            said.note(saying, about, isLonely(place), remark.text, place, time)
+            guard saying == .noACK || saying == .noAnswer else { return }
+            meaning = .retransmissionTimeout
+        case .keepalive, .dialogDestroyed, .explanation, .notice: return
         }
         self.remark(meaning, text: remark.text, place, time)
     }
+
+    /// No request of the log stands before: nothing but its words can be judged.
+    private func isLonely(_ place: EvidencePlace) -> Bool { latestRequest.map { $0.place.file != place.file } ?? true }
 }

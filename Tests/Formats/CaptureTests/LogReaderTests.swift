@@ -143,8 +143,8 @@ struct LogReaderTests {
                     reason: "No matching endpoint found"),
                 .badAuthentication(from: "<sip:100@example.com>;tag=2"),
                 .duplicateAuthentication(from: "<sip:100@example.com>;tag=3"),
-                .dialogDestroyed(callID: "abc@x", method: "REGISTER"), .keepalive, .peerState(peer: "100", state: "UNREACHABLE"),
-                .retransmissionTimeout(callID: "abc@x"), .retransmissionTimeout(callID: "def@x"), .notice,
+                .dialogDestroyed(callID: "abc@x", method: "REGISTER"), .keepalive, .says(.unreachable, about: "100"),
+                .says(.noAnswer, about: "abc@x"), .says(.noAnswer, about: "def@x"), .notice,
             ])
     }
 

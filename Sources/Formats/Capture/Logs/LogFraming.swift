@@ -53,8 +53,9 @@ struct LogFraming {
         if let (rest, nat) = Self.transmitting(body[...]), rest.last == 0x3a {
             self.init(.chanSIP, .sent, peer: rest.dropLast(), end: .dashes)
             natConfigured = nat
-        } else if body.starts(with: "Retransmitting #") {
-            var at = 16
+        } else if body.starts(with: "Retransmitting ") {
+            // Our own view does not count.
+            var at = body.count > 15 && body[15] == 0x23 ? 16 : 14
             let count = body.number(&at) ?? 0
             guard let (rest, nat) = Self.configured(body[at...]) else { return nil }
             let isRequest = rest.last == 0x3a
@@ -112,7 +113,7 @@ struct LogFraming {
     // MARK: Asterisk
 
     /// `[Reliably ]Transmitting (NAT|no NAT) to A:P`: what follows "to ".
-    private static func transmitting(_ text: ArraySlice<UInt8>) -> (ArraySlice<UInt8>, Bool)? {
+    private static func transmitting(_ text: ArraySlice<UInt8>) -> (ArraySlice<UInt8>, Bool?)? {
         var at = text.startIndex
         if text.starts(with: "Reliably ", at: at) { at += 9 }
         guard text.starts(with: "Transmitting", at: at) else { return nil }
@@ -120,8 +121,8 @@ struct LogFraming {
     }
 
     /// ` (NAT) to A:P`.
-    private static func configured(_ text: ArraySlice<UInt8>) -> (ArraySlice<UInt8>, Bool)? {
-        let isNAT: Bool
+    private static func configured(_ text: ArraySlice<UInt8>) -> (ArraySlice<UInt8>, Bool?)? {
+        let isNAT: Bool?
         var at = text.startIndex
         if text.starts(with: " (NAT) to ") {
             isNAT = true
@@ -129,6 +130,9 @@ struct LogFraming {
         } else if text.starts(with: " (no NAT) to ") {
             isNAT = false
             at += 13
+        } else if text.starts(with: " to ") {
+            isNAT = nil
+            at += 4
         } else {
             return nil
         }

@@ -16,6 +16,14 @@ struct LogLine {
     /// It bears a time or a level: a program wrote it as a line of its own.
     var isMarked: Bool { time != nil || level != nil }
 
+    /// The program minds what it tells.
+    var isGrave: Bool {
+        switch level {
+        case .notice, .warning, .error: true
+        case .other, nil: false
+        }
+    }
+
     init(_ b: [UInt8], _ clock: inout LogClock) {
         var at = 0
         while at < b.count, b[at] == 0x20 { at += 1 }
@@ -63,12 +71,15 @@ struct LogLine {
         let names: [(StaticString, Level)] = [
             ("NOTICE", .notice), ("WARNING", .warning), ("ERROR", .error), ("VERBOSE", .other), ("DEBUG", .other),
             ("DTMF", .other),
-            ("SECURITY", .other), ("[NOTICE]", .notice), ("[WARNING]", .warning), ("[ERR]", .error), ("[ERROR]", .error),
-            ("[DEBUG]", .other), ("[INFO]", .other), ("[CRIT]", .error),
+            ("SECURITY", .other), ("INFO", .other), ("[NOTICE]", .notice), ("[WARNING]", .warning), ("[ERR]", .error),
+            ("[ERROR]", .error),
+            ("[DEBUG]", .other), ("[INFO]", .other), ("[CRIT]", .error), ("CRITICAL", .error),
         ]
         for (name, level) in names where b.starts(with: name, at: at) {
             var end = at + name.utf8CodeUnitCount
             if b[at] == 0x5b { return (level, end) }
+            // Kamailio's and our own.
+            if end + 1 < b.count, b[end] == 0x3a, b[end + 1] == 0x20 { return (level, end + 1) }
             // A level of Asterisk's always names its thread.
             guard end < b.count, b[end] == 0x5b else { return nil }
             while end < b.count, b[end] == 0x5b {

@@ -31,6 +31,7 @@ struct LogMessageBuilder {
     private var fields = 0
     private var saidLength: Int?
     private var describesSession = false
+    private var bearsText = false
     /// The last line came without its end.
     var isLineCut = false
     /// An empty line stands behind every line.
@@ -120,6 +121,11 @@ struct LogMessageBuilder {
 
     /// Nothing of the message came yet.
     var isEmpty: Bool { if case .before = phase { true } else { false } }
+
+    /// What comes next is somebody's text, whatever it says.
+    var isInText: Bool {
+        if case .body(let wanted?) = phase { bearsText && bytes.count - head < wanted } else { false }
+    }
 
     /// It stops where it says that more comes.
     var isCutOff: Bool {
@@ -268,6 +274,7 @@ struct LogMessageBuilder {
             saidLength = field.number(&at) ?? saidLength
         } else if name == "content-type" || name == "c" {
             describesSession = true
+            bearsText = !field.contains(text: "sdp") && !field.contains(text: "SDP")
         }
     }
 

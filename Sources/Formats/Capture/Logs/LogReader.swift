@@ -166,7 +166,7 @@ public struct LogReader: Sendable {
             announced = (time, lines)
             return
         }
-        if marks.isMarked, let remark = LoggedRemark(line, from: marks.start, marks.level) {
+        if marks.isMarked, builder?.isInText != true, let remark = LoggedRemark(line, marks) {
             // Threads write into each other's lines.
             if builder?.isWhole == true { end(isTerminated: false) }
             give(.remark(remark), lines, lines, marks.time, nil)
@@ -237,7 +237,7 @@ public struct LogReader: Sendable {
             let hint = LogHint(recent.filter { $0.line > lines - 8 }.map(\.text), &clock)
             open(LogFraming(hint), marks, hint.time)
             process(marks.isMarked ? Array(line[min(marks.start, line.count)...]) : line)
-        } else if let remark = LoggedRemark(line, from: marks.start, marks.level) {
+        } else if let remark = LoggedRemark(line, marks) {
             endParagraph()
             remember(line)
             give(.remark(remark), lines, lines, marks.time ?? headTime, nil)

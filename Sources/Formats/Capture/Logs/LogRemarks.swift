@@ -2,14 +2,14 @@ import Base
 
 extension LoggedRemark {
     /// A line that tells something about SIP; nil when it does not. `line`: in ASCII.
-    init?(_ line: [UInt8], from start: Int, _ level: LogLine.Level?) {
-        let part = line[min(start, line.count)...]
-        guard let meaning = Self.meaning(part, level) else { return nil }
+    init?(_ line: [UInt8], _ marks: LogLine) {
+        let part = line[min(marks.start, line.count)...]
+        guard let meaning = Self.meaning(part, marks) else { return nil }
         self.meaning = meaning
         text = String(decoding: part.prefix(2_000), as: UTF8.self)
     }
 
-    private static func meaning(_ b: ArraySlice<UInt8>, _ level: LogLine.Level?) -> Meaning? {
+    private static func meaning(_ b: ArraySlice<UInt8>, _ marks: LogLine) -> Meaning? {
         if b.contains(text: "authentication received") || b.contains(text: "stale nonce received")
             || b.contains(text: "Correct auth")
         {
@@ -26,15 +26,8 @@ extension LoggedRemark {
         }
         if b.starts(with: "--- ("), b.contains(text: "Nat keepalive") { return .keepalive }
         if b.starts(with: "=> ") { return .explanation }
-        if b.starts(with: "Peer '"), let peer = quoted(b, after: "Peer "), let now = b.firstIndex(of: " is now ") {
-            return .peerState(peer: peer, state: word(b[now...], after: "is now ").map { $0.filter(\.isLetter) } ?? "")
-        }
-        if b.contains(text: " on transmission "),
-            b.contains(text: "timeout reached") || b.contains(text: "Maximum retries exceeded")
-        {
-            return .retransmissionTimeout(callID: word(b, after: "on transmission ") ?? "")
-        }
-        switch level {
+        if let (saying, about) = LogSayingShape.find(b, marks) { return .says(saying, about: about) }
+        switch marks.level {
         case .notice, .warning, .error: return .notice
         case .other, nil: return nil
         }

@@ -125,10 +125,8 @@ public struct LoggedRemark: Hashable, Sendable {
         case dialogDestroyed(callID: String, method: String)
         /// "Nat keepalive": the message before was only that.
         case keepalive
-        /// "Peer ... is now UNREACHABLE", "Lagged", "Reachable".
-        case peerState(peer: String, state: String)
-        /// "Retransmission timeout reached on transmission CALLID": nobody answered.
-        case retransmissionTimeout(callID: String)
+        /// Anything else that it says of itself or a phone; `about`: a phone, an account, a Call-ID, empty where it names none.
+        case says(LogSaying, about: String)
         /// Our own view's explanation of the message before it ("=> ...").
         case explanation
         /// A NOTICE, WARNING or ERROR of other meaning.

@@ -1,0 +1,206 @@
+import Base
+import Capture
+
+/// What the programs' own words in logs come to: counted as they are read, told once each.
+///
+/// Where the log shows requests, those are judged, with the words beside them; only what no message can show is told from words alone then.
+struct SaidLedger: Sendable {
+    struct Entry: Sendable {
+        var first: Evidence
+        var count = 0
+        var subjects: Set<String> = []
+    }
+
+    private struct Key: Hashable {
+        var file: UInt16
+        var saying: LogSaying
+    }
+
+    /// Who is kept apart, at most.
+    private static let mostSubjects = 1_000
+    /// So many names from one place are guessed, not mistyped.
+    private static let fewestGuesses = 3
+
+    private var entries: [Key: Entry] = [:]
+    /// How often a phone was lost and came back, by name.
+    private var swings: [String: (lost: Int, back: Int)] = [:]
+    /// Refused registrations by where they came from.
+    private var refusals: [String: (file: UInt16, names: Set<String>, entry: Entry, isKnown: Bool)] = [:]
+
+    private static func evidence(_ text: String, _ place: EvidencePlace, _ time: Int64) -> Evidence {
+        Evidence(
+            place: place, time: time == MessageRecord.unknownTime ? nil : Instant(nanoseconds: time), excerpt: text,
+            says: "the program's own words")
+    }
+
+    mutating func note(
+        _ saying: LogSaying, _ about: String, _ isLonely: Bool, _ text: String, _ place: EvidencePlace, _ time: Int64
+    ) {
+        switch saying {
+        case .reachable, .unreachable:
+            if swings.count < Self.mostSubjects || swings[about] != nil {
+                var swing = swings[about] ?? (0, 0)
+                if saying == .unreachable { swing.lost += 1 } else if swing.lost > 0 { swing.back += 1 }
+                swings[about] = swing
+            }
+            guard saying == .unreachable else { return }
+        case .wrongPassword, .unknownUser:
+            refused(about, "", saying == .unknownUser, isLonely, text, place, time)
+            return
+        case .tlsFailed, .certificateRefused, .dnsFailed: break
+        case .staleNonce, .supersededNonce, .reusedNonce, .noACK, .noAnswer, .mediaTimeout, .incompatibleMedia, .rewritten,
+            .portJump,
+            .fragmentsLost:
+            guard isLonely else { return }
+        }
+        let key = Key(file: place.file, saying: saying)
+        var entry = entries[key] ?? Entry(first: Self.evidence(text, place, time))
+        entry.count += 1
+        if entry.subjects.count < Self.mostSubjects, !about.isEmpty { entry.subjects.insert(about) }
+        entries[key] = entry
+    }
+
+    /// A registration was refused for its credentials or its name.
+    mutating func refused(
+        _ name: String, _ remote: String, _ isUnknown: Bool, _ isLonely: Bool, _ text: String, _ place: EvidencePlace,
+        _ time: Int64
+    ) {
+        guard isLonely, refusals.count < Self.mostSubjects || refusals[remote] != nil else { return }
+        var known = refusals[remote] ?? (place.file, [], Entry(first: Self.evidence(text, place, time)), false)
+        known.entry.count += 1
+        if known.names.count < Self.mostSubjects { known.names.insert(name) }
+        if !isUnknown { known.isKnown = true }
+        refusals[remote] = known
+    }
+
+    // MARK: Findings
+
+    func findings() -> [Finding] {
+        var result: [Finding] = []
+        for (key, entry) in entries.sorted(by: { ($0.key.file, $0.key.saying.rawValue) < ($1.key.file, $1.key.saying.rawValue) })
+        {
+            if let finding = finding(key.saying, entry, key.file) { result.append(finding) }
+        }
+        for (remote, refusal) in refusals.sorted(by: { $0.key < $1.key }) {
+            // A trunk's or a site's many phones are known; guesses mostly are not.
+            let isGuessed = !remote.isEmpty && refusal.names.count >= Self.fewestGuesses && !refusal.isKnown
+            let names = Self.list(refusal.names)
+            result.append(
+                isGuessed
+                    ? Self.made(
+                        .authAttack, .note,
+                        "\(remote) tried \(refusal.names.count) names that the server does not know: somebody guesses.",
+                        refusal.entry, refusal.file,
+                        Remedy(.server, "Let a rate limit or fail2ban shut such sources out, and answer only where it is needed.")
+                    )
+                    : Self.made(
+                        .authBadDigest, .fault,
+                        refusal.isKnown
+                            ? "The log says \(Self.times(refusal.entry.count)) that credentials were refused\(names.isEmpty ? "" : ": \(names)")."
+                            : "The log says \(Self.times(refusal.entry.count)) that a name is not known to the server\(names.isEmpty ? "" : ": \(names)").",
+                        refusal.entry, refusal.file,
+                        Remedy(.phone, "Compare account, authentication name, password and realm with the server's.")))
+        }
+        return result
+    }
+
+    private func finding(_ saying: LogSaying, _ entry: Entry, _ file: UInt16) -> Finding? {
+        let says = "The log says \(Self.times(entry.count)) that"
+        let of = entry.subjects.isEmpty ? "" : " (\(Self.list(entry.subjects)))"
+        switch saying {
+        case .supersededNonce:
+            return Self.made(
+                .authStaleOutOfOrder, .fault,
+                "\(says) a right password was refused, because a newer challenge had been sent\(of).", entry,
+                file, Remedy(.phone, "Let the phone answer the newest challenge, and have one REGISTER in flight."))
+        case .staleNonce:
+            return Self.made(
+                .authStaleLate, .fault, "\(says) a right password was refused over an old nonce\(of).", entry, file,
+                Remedy(.server, "Keep older nonces valid for some time."))
+        case .reusedNonce:
+            return Self.made(
+                .authNonceReuse, .fault, "\(says) a nonce was used twice with the same count\(of).", entry, file,
+                Remedy(.phone, "Let the phone raise nc with each request."))
+        case .noACK:
+            return Self.made(
+                .sipNoACK, .fault, "\(says) the answer to a call was never acknowledged, and gave the call up\(of).", entry, file,
+                Remedy(.server, "Make the Contact in the 200 reachable for the caller: the ACK goes there."))
+        case .noAnswer:
+            return Self.made(
+                .sipRetransmit, .risk, "\(says) a request was repeated until its time was over, and nobody answered\(of).", entry,
+                file,
+                Remedy(.network, "Find where it gets lost: capture where it leaves and where it should arrive."))
+        case .unreachable:
+            let swinging = swings.filter { entry.subjects.contains($0.key) && $0.value.lost > 1 && $0.value.back > 0 }
+            guard !swinging.isEmpty else { return nil }
+            return Self.made(
+                .natMappingExpired, .risk,
+                "The log says that phones are lost and found again and again: \(Self.list(Set(swinging.keys))). A NAT that forgets them between "
+                    + "two requests does that.", entry, file, confidence: .possible,
+                Remedy(.server, "Ask more often (Asterisk: qualifyfreq, qualify_frequency), at least every 30 s over UDP."))
+        case .mediaTimeout:
+            return Self.made(
+                .mediaNone, .fault, "\(says) a call was ended because no media came\(of).", entry, file, confidence: .likely,
+                Remedy(.network, "Open the media ports, and see that the SDP names a place that can be reached."))
+        case .incompatibleMedia:
+            return Self.made(
+                .sdpMismatch, .fault, "\(says) a call failed because both sides share no media format\(of).", entry, file,
+                Remedy(.server, "Allow a codec that both sides offer."))
+        case .rewritten:
+            return Self.made(
+                .algRewritten, .fault,
+                "\(says) a digest was right for another URI than arrived: the message was rewritten on its way\(of).", entry,
+                file, Remedy(.router, "Switch the SIP helper (ALG) of the router off."))
+        case .portJump:
+            return Self.made(
+                .natPortJump, .risk, "\(says) one Call-ID came from several ports\(of).", entry, file,
+                Remedy(.router, "Switch the SIP helper (ALG) of the router off."))
+        case .fragmentsLost:
+            return Self.made(
+                .sipFragmented, .fault, "\(says) a large INVITE drew no answer while small requests do: fragments are lost\(of).",
+                entry, file,
+                Remedy(.phone, "Use TCP or TLS, or fewer codecs, so that requests fit into one packet."))
+        case .tlsFailed, .certificateRefused:
+            return FindingName(rawValue: "tls.failed").map { name in
+                Self.made(
+                    name, .fault,
+                    saying == .tlsFailed
+                        ? "\(says) TLS could not be set up."
+                        : "\(says) a certificate was refused: its issuer or name is not trusted.", entry, file,
+                    Remedy(.server, "Give the whole chain of a certificate that the other side trusts, for the name it asks for.")
+                )
+            }
+        case .dnsFailed:
+            return Self.made(
+                .dnsFailed, .fault, "\(says) a name could not be resolved.", entry, file,
+                Remedy(.network, "Check the name and the resolver that the program asks."))
+        case .wrongPassword, .unknownUser, .reachable: return nil
+        }
+    }
+
+    private static func made(
+        _ name: FindingName, _ severity: Severity, _ summary: String, _ entry: Entry, _ file: UInt16,
+        confidence: Confidence = .proved,
+        _ remedy: Remedy
+    ) -> Finding {
+        Finding(
+            name, severity, summary,
+            details: ["These are the program's own words."],
+            evidence: [entry.first], culprit: .unknown, confidence: confidence,
+            remedies: [
+                remedy,
+                Remedy(
+                    .capture, "Log the messages too, or capture them.",
+                    commands: [
+                        "Asterisk: pjsip set logger on, sip set debug on", "pinhole serve --sip-debug", "sngrep -O case.pcap",
+                    ]),
+            ], subject: FindingSubject(vantage: Vantage(file)), count: entry.count)
+    }
+
+    private static func times(_ count: Int) -> String { count == 1 ? "once" : "\(count) times" }
+
+    private static func list(_ names: Set<String>) -> String {
+        let named = names.filter { !$0.isEmpty }.sorted()
+        return named.prefix(3).joined(separator: ", ") + (named.count > 3 ? " and \(named.count - 3) more" : "")
+    }
+}
