@@ -104,7 +104,7 @@ struct LogSayingShape {
         guard part.count <= 1_000 else { return nil }
         for shape in table {
             switch shape.place {
-            case .opens: guard marks.isMarked, part.starts(with: shape.words[0]) else { continue }
+            case .opens: guard marks.isGrave || marks.level == nil && marks.time != nil, part.starts(with: shape.words[0]) else { continue }
             case .graveLine: guard marks.isGrave else { continue }
             case .dated: guard marks.time != nil, marks.level == nil || marks.isGrave else { continue }
             }
