@@ -161,15 +161,13 @@ struct SaidLedger: Sendable {
                 entry, file,
                 Remedy(.phone, "Use TCP or TLS, or fewer codecs, so that requests fit into one packet."))
         case .tlsFailed, .certificateRefused:
-            return FindingName(rawValue: "tls.failed").map { name in
-                Self.made(
-                    name, .fault,
-                    saying == .tlsFailed
-                        ? "\(says) TLS could not be set up."
-                        : "\(says) a certificate was refused: its issuer or name is not trusted.", entry, file,
-                    Remedy(.server, "Give the whole chain of a certificate that the other side trusts, for the name it asks for.")
-                )
-            }
+            return Self.made(
+                .tlsFailed, .fault,
+                saying == .tlsFailed
+                    ? "\(says) TLS could not be set up."
+                    : "\(says) a certificate was refused: its issuer or name is not trusted.",
+                entry, file,
+                Remedy(.server, "Give the whole chain of a certificate that the other side trusts, for the name it asks for."))
         case .dnsFailed:
             return Self.made(
                 .dnsFailed, .fault, "\(says) a name could not be resolved.", entry, file,

@@ -107,7 +107,10 @@ struct LogSayingTests {
             """
         let dns = "\(Self.asterisk)WARNING[7]: acl.c:1 resolve: Unable to resolve 'sip.provider.example'"
         let stale = "\(Self.serve)100 at 198.51.100.7:40112: right password, but count 2 of this nonce was used before: stale"
+        let tls =
+            "\(Self.asterisk)ERROR[7]: tcptls.c:1 handle: Problem setting up ssl connection: error:0A000086:SSL routines::certificate verify failed"
         #expect(Self.accused([request, dns]) == [.dnsFailed] && Self.accused([request, stale]) == [])
+        #expect(Self.accused([request, tls]) == [.tlsFailed] && Self.accused([tls]) == [.tlsFailed])
     }
 
     @Test("a phone that is lost and found again and again is one behind a NAT that forgets it; once lost it is off")

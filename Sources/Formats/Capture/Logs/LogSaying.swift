@@ -44,15 +44,15 @@ struct LogSayingShape {
             saying: .noACK, place: .opens, words: ["Hanging up call ", "no reply to our critical packet"], subject: "call "),
         LogSayingShape(
             saying: .noACK, place: .opens, words: ["Retransmission timeout reached on transmission ", "(Critical Response)"],
-            subject: "transmission "),
+            subject: "on transmission "),
         LogSayingShape(
             saying: .noACK, place: .opens, words: ["Maximum retries exceeded on transmission ", "(Critical Response)"],
-            subject: "transmission "),
+            subject: "on transmission "),
         LogSayingShape(
             saying: .noAnswer, place: .opens, words: ["Retransmission timeout reached on transmission "], subject: "transmission "
         ),
         LogSayingShape(
-            saying: .noAnswer, place: .opens, words: ["Maximum retries exceeded on transmission "], subject: "transmission "),
+            saying: .noAnswer, place: .opens, words: ["Maximum retries exceeded on transmission "], subject: "on transmission "),
         LogSayingShape(saying: .unreachable, place: .opens, words: ["Peer '", "is now UNREACHABLE"], subject: "Peer "),
         LogSayingShape(saying: .reachable, place: .opens, words: ["Peer '", "is now Reachable"], subject: "Peer "),
         LogSayingShape(saying: .unreachable, place: .opens, words: ["Contact ", " is now Unreachable"], subject: "Contact "),
@@ -104,7 +104,10 @@ struct LogSayingShape {
         guard part.count <= 1_000 else { return nil }
         for shape in table {
             switch shape.place {
-            case .opens: guard marks.isGrave || marks.level == nil && marks.time != nil, part.starts(with: shape.words[0]) else { continue }
+            case .opens:
+                guard marks.isGrave || marks.level == nil && marks.time != nil, part.starts(with: shape.words[0]) else {
+                    continue
+                }
             case .graveLine: guard marks.isGrave else { continue }
             case .dated: guard marks.time != nil, marks.level == nil || marks.isGrave else { continue }
             }
