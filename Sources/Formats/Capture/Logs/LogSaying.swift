@@ -49,7 +49,8 @@ struct LogSayingShape {
             saying: .noACK, place: .opens, words: ["Maximum retries exceeded on transmission ", "(Critical Response)"],
             subject: "on transmission "),
         LogSayingShape(
-            saying: .noAnswer, place: .opens, words: ["Retransmission timeout reached on transmission "], subject: "on transmission "
+            saying: .noAnswer, place: .opens, words: ["Retransmission timeout reached on transmission "],
+            subject: "on transmission "
         ),
         LogSayingShape(
             saying: .noAnswer, place: .opens, words: ["Maximum retries exceeded on transmission "], subject: "on transmission "),
