@@ -24,6 +24,14 @@ public func exerciseExplain(_ bytes: [UInt8]) {
         analyzer.observe(batch, file: 0)
         decoder.finish()
         analyzer.blind(decoder.notes, in: Vantage(0))
+    case .hexDump:
+        var decoder = HexDumpDecoder()
+        var batch = PayloadBatch(capacity: 65_536)
+        decoder.begin(&batch)
+        bytes.withUnsafeBytes { decoder.read($0, into: &batch) }
+        decoder.finish(&batch)
+        analyzer.observe(batch, file: 0)
+        analyzer.blind(decoder.notes, in: Vantage(0))
     case .pcap, .pcapng, .compressed, .archive, .foreign, .empty, .unknown:
         let notes = decode(bytes) { analyzer.observe($0, file: 0) }
         analyzer.blind(notes, in: Vantage(0))

@@ -4,7 +4,11 @@ extension Blindness {
     /// What a decoder noted, in words: only what can hide something from a verdict.
     static func from(_ notes: CaptureNotes) -> [Blindness] {
         var result: [Blindness] = []
-        for damage in notes.damage.prefix(4) {
+        func isSkipped(_ index: Int) -> Bool {
+            guard notes.damage.count > index + 1, case .skipped = notes.damage[index + 1].reason else { return false }
+            return true
+        }
+        for (index, damage) in notes.damage.prefix(8).enumerated() {
             switch damage.reason {
             case .cutOff(let missing):
                 result.append(
@@ -12,14 +16,30 @@ extension Blindness {
                         .truncatedFile,
                         "The file ends in the middle of a packet, \(missing) octets short, after frame \(damage.afterFrame)."))
             case .recordLength(let length):
+                // What was skipped behind it follows.
+                guard !isSkipped(index) else { continue }
                 result.append(
                     Blindness(
                         .truncatedFile,
-                        "After frame \(damage.afterFrame) a record claims \(length) octets: the file is damaged there."))
-            case .block, .interface, .skipped:
+                        "After frame \(damage.afterFrame) a record claims \(length) octets: the file is damaged there, and what follows was not read."
+                    ))
+            case .skipped(let octets):
                 result.append(
                     Blindness(
-                        .truncatedFile, "After frame \(damage.afterFrame) the file is damaged and a part of it was skipped."))
+                        .truncatedFile,
+                        "After frame \(damage.afterFrame) the file is damaged: \(octets) octets were skipped, to the next packet that makes sense."
+                    ))
+            case .block:
+                guard !isSkipped(index) else { continue }
+                result.append(
+                    Blindness(
+                        .truncatedFile, "After frame \(damage.afterFrame) the file is damaged, and what follows was not read."))
+            case .interface(let number):
+                result.append(
+                    Blindness(
+                        .truncatedFile,
+                        "After frame \(damage.afterFrame) packets are of interface \(number), which the file does not describe: they were not read."
+                    ))
             case .magic: result.append(Blindness(.undecoded, "This is no capture file that can be read here."))
             case .compression: result.append(.shortfall(isBomb: false))
             case .bomb: result.append(.shortfall(isBomb: true))
@@ -43,6 +63,9 @@ extension Blindness {
         add(&result, .streamGaps, notes.gaps) { "\($0) holes in TCP streams: \(notes.gapOctets) octets are missing." }
         add(&result, .encrypted, notes.tlsConnections) {
             "\($0) TLS connections cannot be read without their keys: what went through them is not judged."
+        }
+        add(&result, .encryptedRadio, notes.encryptedRadio) {
+            "\($0) Wi-Fi frames are encrypted: what was in them is not judged."
         }
         add(&result, .undecoded, notes.compressedWebSocket) { "\($0) compressed WebSocket messages were not read." }
         for (type, count) in notes.unknownLinkTypes.sorted(by: { $0.key < $1.key }).prefix(4)
@@ -91,7 +114,12 @@ extension Blindness {
 
     /// Names in the pcap LINKTYPE registry of what is met beside SIP.
     private static let linkTypes: [UInt32: String] = [
-        105: "IEEE 802.11", 127: "radiotap (IEEE 802.11)", 177: "Linux LAPD", 189: "USB", 201: "Bluetooth", 239: "NFLOG",
-        252: "exported PDU without addresses",
+        6: "token ring", 10: "FDDI", 122: "IP over Fibre Channel", 140: "MTP2", 141: "MTP3", 142: "SCCP", 143: "DOCSIS",
+        177: "Linux LAPD",
+        186: "USB", 187: "Bluetooth", 189: "USB", 195: "IEEE 802.15.4", 201: "Bluetooth", 203: "ISDN LAPD", 220: "USB",
+        227: "CAN bus",
+        230: "IEEE 802.15.4", 231: "D-Bus", 248: "SCTP alone", 249: "USB", 251: "Bluetooth", 253: "Netlink",
+        252: "exported PDU without addresses", 254: "Bluetooth", 264: "ISO 14443", 271: "virtual sockets",
+        272: "Nordic Bluetooth",
     ]
 }

@@ -151,6 +151,12 @@ extension Judge {
         case .encrypted:
             severity = table.counts.sip == 0 ? .risk : .note
             remedy = Remedy(.capture, "Look at the server's own log or trace instead; TLS is not decrypted here.")
+        case .encryptedRadio:
+            severity = table.counts.sip == 0 ? .risk : .note
+            remedy = Remedy(
+                .capture,
+                "Capture on the wire, at the access point or on the phone itself; or decrypt with the network's key first.",
+                commands: ["airdecap-ng -e NETWORK -p KEY air.pcap"])
         case .undecoded, .noSIP:
             severity = .note
             remedy = Remedy(.capture, "Check that this is the right file and the right interface.")

@@ -136,6 +136,8 @@ public struct Blindness: Hashable, Sendable {
         case oneDirection
         /// Encrypted signalling.
         case encrypted
+        /// Encrypted frames of a wireless network.
+        case encryptedRadio
         case undecoded
         case missingFragments
         /// Holes in a TCP stream.

@@ -91,6 +91,8 @@ struct ExplainRun {
             analyzer.blind(try hepFile(source, index, &analyzer, &progress), in: vantage)
         case .textLog:
             analyzer.blind(try log(source, index, &analyzer, &progress), in: vantage)
+        case .hexDump:
+            analyzer.blind(try hexDump(source, index, &analyzer, &progress), in: vantage)
         case .empty:
             analyzer.blind(Blindness(.undecoded, "\(name) is empty."), in: vantage)
         case .compressed, .archive, .foreign, .unknown:
@@ -117,6 +119,34 @@ struct ExplainRun {
         decoder.finish()
         if let shortfall = source.shortfall {
             analyzer.blind(.shortfall(isBomb: shortfall != .damaged), in: Vantage(UInt16(index)))
+        }
+        return decoder.notes
+    }
+
+    private static func hexDump(
+        _ source: ByteSource, _ index: Int, _ analyzer: inout Analyzer, _ progress: inout ProgressLine
+    ) throws(InputError) -> CaptureNotes {
+        var decoder = HexDumpDecoder(file: index)
+        var batch = PayloadBatch()
+        var buffer = [UInt8](repeating: 0, count: 256 << 10)
+        while true {
+            let count = try read(source, into: &buffer)
+            if count == 0 { break }
+            decoder.begin(&batch)
+            buffer.withUnsafeBytes { decoder.read(UnsafeRawBufferPointer(rebasing: $0[..<count]), into: &batch) }
+            analyzer.observe(batch, file: index)
+            progress.show(source.done)
+        }
+        decoder.begin(&batch)
+        decoder.finish(&batch)
+        analyzer.observe(batch, file: index)
+        let vantage = Vantage(UInt16(index))
+        if let shortfall = source.shortfall { analyzer.blind(.shortfall(isBomb: shortfall != .damaged), in: vantage) }
+        if decoder.timeless > 0 {
+            analyzer.blind(
+                Blindness(
+                    .noTimes, "\(decoder.timeless) packets bear no time: only their order is known.",
+                    count: Int(clamping: decoder.timeless)), in: vantage)
         }
         return decoder.notes
     }

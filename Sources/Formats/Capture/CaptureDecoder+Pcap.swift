@@ -24,6 +24,13 @@ struct PcapState {
         }
     }
 
+    /// Version 2.2 is AIX': link types by number of interface type, nanoseconds.
+    mutating func becomeAIX() {
+        isNanosecond = true
+        let numbers: [UInt32: UInt32] = [6: 1, 9: 6, 15: 10, 24: 0]
+        linkType = numbers[linkType] ?? linkType
+    }
+
     /// A 32-bit field; the octets must be there.
     @inline(__always)
     func word(_ bytes: UnsafeRawBufferPointer, _ at: Int) -> UInt32 {
@@ -48,6 +55,16 @@ extension CaptureDecoder {
             if state.lost != nil, !search(bytes, &at, base: base, most: most, &state) { break }
             let seconds = state.word(bytes, at)
             let captured = state.word(bytes, at + 8)
+            if captured == 0 || captured > most {
+                guard let isFile = beginsFile(bytes, at) else {
+                    wanted = 24
+                    break
+                }
+                if isFile {
+                    isNextFile = true
+                    break
+                }
+            }
             guard captured <= most else {
                 frames.notes.note(.recordLength(captured), at: base &+ UInt64(at))
                 state.lost = 0
@@ -100,6 +117,21 @@ extension CaptureDecoder {
         state.lost = max(1, (state.lost ?? 0) &+ UInt64(place - from))
         at = place
         return false
+    }
+
+    /// Where records begin that end where the file does; its end, when there are none.
+    func tail(_ bytes: UnsafeRawBufferPointer, _ state: PcapState) -> Int {
+        let most = PcapFile.mostRecordOctets
+        var place = 0
+        while place + state.headerLength <= bytes.count {
+            var at = place
+            while at + state.headerLength <= bytes.count, Self.makesSense(bytes, at, most: most, state) {
+                at += state.headerLength + Int(state.word(bytes, at + 8))
+            }
+            if at == bytes.count { return place }
+            place += 1
+        }
+        return bytes.count
     }
 
     private static func makesSense(_ bytes: UnsafeRawBufferPointer, _ at: Int, most: UInt32, _ state: PcapState) -> Bool {

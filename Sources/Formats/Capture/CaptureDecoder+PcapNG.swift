@@ -77,6 +77,17 @@ extension CaptureDecoder {
                 }
                 state.swapped = order == 0x4d3c_2b1a
             }
+            // The magics of pcap lie among the numbers left to private use.
+            if type & 0x8000_0000 != 0 || type == 0x4d3c_b2a1 || type == 0x34cd_b2a1 {
+                guard let isFile = beginsFile(bytes, at) else {
+                    wanted = 24
+                    break
+                }
+                if isFile {
+                    isNextFile = true
+                    break
+                }
+            }
             let length = state.word(bytes, at + 4)
             guard length >= 12, length & 3 == 0, length <= limits.block else {
                 frames.notes.note(.block(type: type), at: base &+ UInt64(at))

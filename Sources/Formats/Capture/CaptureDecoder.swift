@@ -23,6 +23,7 @@ public struct CaptureDecoder: ~Copyable {
         case pcap(PcapState)
         case pcapng(PcapNGState)
         case snoop(LinkType?, number: UInt32)
+        case netMon(NetMonState)
         /// Not a capture, or one whose head cannot be read.
         case refused
     }
@@ -40,6 +41,8 @@ public struct CaptureDecoder: ~Copyable {
     private var carried: [UInt8] = []
     /// Octets the next frame or block needs in one piece.
     var wanted = 0
+    /// Where the last walk stopped another file begins: somebody joined files end to end.
+    var isNextFile = false
 
     /// `file`: index of the file among those analysed together.
     public init(file: Int = 0, limits: Limits = Limits()) {
@@ -74,15 +77,18 @@ public struct CaptureDecoder: ~Copyable {
 
     /// The file has ended: what is still incomplete is accounted for, streams give what they hold.
     public mutating func finish(_ batch: inout PayloadBatch) {
+        batch.removeAll()
+        batch.file = file
+        settleTail(&batch)
         let left = carried.count
         if left > 0 {
             frames.notes.note(.cutOff(missing: max(0, wanted - left)), at: offset &- UInt64(left))
             carried.removeAll()
         } else if offset == 0 {
             frames.notes.note(.magic(0), at: 0)
+        } else if case .netMon(let state) = container, let missing = state.missing(at: offset) {
+            frames.notes.note(.cutOff(missing: missing), at: offset)
         }
-        batch.removeAll()
-        batch.file = file
         frames.finish(&batch)
     }
 
@@ -105,28 +111,63 @@ public struct CaptureDecoder: ~Copyable {
     private mutating func walk(_ batch: inout PayloadBatch) -> Int {
         let base = offset &- UInt64(batch.filled)
         var at = 0
-        if case .unknown = container {
-            guard let used = open(UnsafeRawBufferPointer(start: batch.input.start, count: batch.filled)) else { return 0 }
-            at = used
-        }
-        switch container {
-        case .unknown, .refused:
-            return batch.filled
-        case .pcap(var state):
-            let used = walkPcap(&batch, from: at, base: base, &state)
-            container = .pcap(state)
-            return used
-        case .pcapng(var state):
-            let used = walkPcapNG(&batch, from: at, base: base, &state)
-            container = .pcapng(state)
-            return used
-        case .snoop(let link, let number):
-            return walkSnoop(&batch, from: at, base: base, link, number)
+        while true {
+            if case .unknown = container {
+                guard let used = open(UnsafeRawBufferPointer(start: batch.input.start, count: batch.filled), at) else {
+                    return at
+                }
+                at = used
+            }
+            switch container {
+            case .unknown, .refused:
+                return batch.filled
+            case .pcap(var state):
+                at = walkPcap(&batch, from: at, base: base, &state)
+                container = .pcap(state)
+            case .pcapng(var state):
+                at = walkPcapNG(&batch, from: at, base: base, &state)
+                container = .pcapng(state)
+            case .snoop(let link, let number):
+                at = walkSnoop(&batch, from: at, base: base, link, number)
+            case .netMon(var state):
+                let used = walkNetMon(&batch, from: at, base: base, &state)
+                if case .netMon = container { container = .netMon(state) }
+                at = used
+            }
+            guard isNextFile else { return at }
+            isNextFile = false
+            container = .unknown
         }
     }
 
+    /// Whether a capture file begins at `at`, where a record or block should: nil to wait for more octets.
+    func beginsFile(_ bytes: UnsafeRawBufferPointer, _ at: Int) -> Bool? {
+        guard at + 12 <= bytes.count else { return nil }
+        func word(_ place: Int) -> UInt32 { UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: at + place, as: UInt32.self)) }
+        if word(0) == 0x0a0d_0d0a { return word(8) == 0x1a2b_3c4d || word(8) == 0x4d3c_2b1a }
+        guard let state = PcapState(magic: word(0)) else { return false }
+        guard at + 24 <= bytes.count else { return nil }
+        return state.word(bytes, at + 4) == (state.swapped ? 0x0004_0002 : 0x0002_0004)
+            && state.word(bytes, at + 16) <= limits.block
+    }
+
+    /// The last records behind damage have no other to vouch for them: the file's end does.
+    private mutating func settleTail(_ batch: inout PayloadBatch) {
+        guard case .pcap(var state) = container, let lost = state.lost else { return }
+        begin(&batch)
+        let bytes = UnsafeRawBufferPointer(start: batch.input.start, count: batch.filled)
+        let place = tail(bytes, state)
+        frames.notes.note(
+            .skipped(octets: (lost > 1 ? lost : 0) &+ UInt64(place)), at: offset &- UInt64(batch.filled - place))
+        state.lost = nil
+        container = .pcap(state)
+        let used = walkPcap(&batch, from: place, base: offset &- UInt64(batch.filled), &state)
+        if used < batch.filled { carried.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[used...])) }
+    }
+
     /// Tells the container from its head. Returns how many octets of it to skip; nil to wait for more.
-    private mutating func open(_ bytes: UnsafeRawBufferPointer) -> Int? {
+    private mutating func open(_ whole: UnsafeRawBufferPointer, _ at: Int) -> Int? {
+        let bytes = UnsafeRawBufferPointer(rebasing: whole[at...])
         guard bytes.count >= 4 else {
             wanted = 4
             return nil
@@ -134,7 +175,16 @@ public struct CaptureDecoder: ~Copyable {
         let magic = UInt32(bigEndian: bytes.loadUnaligned(as: UInt32.self))
         if magic == 0x0a0d_0d0a {
             container = .pcapng(PcapNGState())
-            return 0
+            return at
+        }
+        if magic == NetMonState.first || magic == NetMonState.second {
+            guard bytes.count >= NetMonState.headLength else {
+                wanted = NetMonState.headLength
+                return nil
+            }
+            container = .netMon(NetMonState(bytes))
+            frames.notes.interfaces &+= 1
+            return at + NetMonState.headLength
         }
         if magic == 0x736e_6f6f {
             guard bytes.count >= 16 else {
@@ -144,13 +194,13 @@ public struct CaptureDecoder: ~Copyable {
             let number = UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 12, as: UInt32.self))
             // RFC 1761's own numbers: IEEE 802.3 and Ethernet are the same here.
             container = .snoop(number == 0 || number == 4 ? .ethernet : nil, number: number)
-            frames.notes.interfaces = 1
-            return 16
+            frames.notes.interfaces &+= 1
+            return at + 16
         }
         guard var state = PcapState(magic: magic) else {
             frames.notes.note(.magic(magic), at: 0)
             container = .refused
-            return bytes.count
+            return whole.count
         }
         guard bytes.count >= 24 else {
             wanted = 24
@@ -159,9 +209,10 @@ public struct CaptureDecoder: ~Copyable {
         frames.notes.snapLength = state.word(bytes, 16)
         // The upper bits may hold a frame check sequence length.
         state.linkType = state.word(bytes, 20) & 0x0fff_ffff
+        if state.word(bytes, 4) == 0x0002_0002 { state.becomeAIX() }
         state.link = LinkType(rawValue: state.linkType)
         container = .pcap(state)
-        frames.notes.interfaces = 1
-        return 24
+        frames.notes.interfaces &+= 1
+        return at + 24
     }
 }

@@ -53,6 +53,9 @@ public struct CaptureNotes: Hashable, Sendable {
     public var unknownLinkTypes: [UInt32: UInt64] = [:]
     /// Frames whose link layer carries no IP (ARP, spanning tree, ...): no loss.
     public var notIP: UInt64 = 0
+    /// Frames of a wireless network that are encrypted, and those heard a second time.
+    public var encryptedRadio: UInt64 = 0
+    public var repeatedRadio: UInt64 = 0
     /// Packets whose IP or transport headers are cut short or contradict themselves.
     public var malformed: UInt64 = 0
     /// Packets of other transports, by IP protocol number.

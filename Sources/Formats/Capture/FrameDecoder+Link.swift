@@ -29,7 +29,7 @@ extension FrameDecoder {
 
     /// Behind an EtherType: IP, up to four VLAN tags (802.1Q, 802.1ad), PPPoE (RFC 2516), MPLS labels,
     /// 802.3 with LLC and SNAP.
-    private static func etherType(_ base: UnsafeRawPointer, _ first: UInt16, _ start: Int, _ end: Int) -> Int {
+    static func etherType(_ base: UnsafeRawPointer, _ first: UInt16, _ start: Int, _ end: Int) -> Int {
         var type = first
         var at = start
         for _ in 0..<5 {

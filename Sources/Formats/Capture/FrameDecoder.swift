@@ -22,6 +22,7 @@ public struct FrameDecoder: ~Copyable {
     public internal(set) var notes = CaptureNotes()
     var streams: StreamTable
     var fragments: FragmentTable
+    var senders = RadioSenders()
     /// Frames that carried the packet in hand, when it was put together.
     var parts: [UInt64] = []
     /// Payloads by `ContentGuess`, until `settle`.
@@ -76,7 +77,7 @@ public struct FrameDecoder: ~Copyable {
     ) {
         let time = CaptureTime.bounded(time)
         notes.count(wire: wire, at: time)
-        if batch.keepsFrames {
+        if batch.keepsFrames, link != nil {
             batch.frames.append(
                 FrameSpan(
                     number: notes.frames, time: Instant(nanoseconds: time), captured: captured, wire: wire, linkType: linkType,
@@ -89,11 +90,7 @@ public struct FrameDecoder: ~Copyable {
         }
         let base = UnsafeRawPointer(batch.input.start)
         guard let link else {
-            if linkType == Self.exportedPDU, exported(UnsafeRawBufferPointer(start: base + at, count: captured), context, &batch)
-            {
-                return
-            }
-            notes.unknownLinkTypes[linkType, default: 0] &+= 1
+            wrapped(&batch, at: at, captured: captured, wire: wire, linkType: linkType, &context)
             return
         }
         let start = Self.ip(base, at, at + captured, link)

@@ -10,6 +10,8 @@ public enum InputKind: Hashable, Sendable {
     /// HEPv3 packets, one after another.
     case hep
     case textLog
+    /// Packets as text: offsets and octets in hexadecimal.
+    case hexDump
     /// A kind of file with a name of its own that is not read here.
     case foreign(ForeignFile)
     /// A file of zero octets.
@@ -21,13 +23,13 @@ public enum InputKind: Hashable, Sendable {
     public enum ArchiveForm: Hashable, Sendable { case zip, sevenZip, tar }
 
     /// How many octets `detect` wants to see: fewer only where the input has no more.
-    public static let wanted = 4_096
+    public static let wanted = 16_384
 
     /// `CaptureDecoder` reads it.
     public var isCapture: Bool { self == .pcap || self == .pcapng }
 
     /// Something in it can be judged: a capture or a log.
-    public var isJudged: Bool { isCapture || self == .hep || self == .textLog }
+    public var isJudged: Bool { isCapture || self == .hep || self == .textLog || self == .hexDump }
 
     public static func detect(_ head: some Collection<UInt8>) -> InputKind {
         let bytes = Array(head.prefix(wanted))
@@ -51,7 +53,7 @@ public enum InputKind: Hashable, Sendable {
         if let foreign = ForeignFile(bytes) { return .foreign(foreign) }
         if bytes.count >= 2, bytes[0] == 0xff, bytes[1] == 0xfe { return .textLog }
         if bytes.count >= 2, bytes[0] == 0xfe, bytes[1] == 0xff { return .textLog }
-        if isText(bytes) { return .textLog }
+        if isText(bytes) { return HexDumpDecoder.isDump(bytes) ? .hexDump : .textLog }
         return ForeignFile(binary: bytes).map { .foreign($0) } ?? .unknown(magic: magic)
     }
 
