@@ -10,21 +10,31 @@ struct ExplainStatusTests {
             (0..<octets).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
         }
         func checksum(_ bytes: [UInt8]) -> UInt32 {
-            ~bytes.reduce(~UInt32(0)) { sum, byte in
-                (0..<8).reduce(sum ^ UInt32(byte)) { value, _ in value & 1 == 1 ? value >> 1 ^ 0xedb8_8320 : value >> 1 }
+            var sum = ~UInt32(0)
+            for byte in bytes {
+                sum ^= UInt32(byte)
+                for _ in 0..<8 { sum = sum & 1 == 1 ? (sum >> 1) ^ 0xedb8_8320 : sum >> 1 }
             }
+            return ~sum
         }
-        var (out, directory): ([UInt8], [UInt8]) = ([], [])
+        var out: [UInt8] = []
+        var directory: [UInt8] = []
         for (name, bytes) in files {
-            let size = little(bytes.count, 4)
-            let facts =
-                [20, 0, 0, 0, 0, 0, 0, 0, 0, 0] + little(checksum(bytes), 4) + size + size + little(name.utf8.count, 2) + [0, 0]
-            directory +=
-                [0x50, 0x4b, 1, 2, 20, 0] + facts + [0, 0, 0, 0, 0, 0, 0, 0, 0, 0] + little(out.count, 4) + Array(name.utf8)
-            out += [0x50, 0x4b, 3, 4] + facts + Array(name.utf8) + bytes
+            var facts: [UInt8] = [20, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+            facts += little(checksum(bytes), 4)
+            facts += little(bytes.count, 4)
+            facts += little(bytes.count, 4)
+            facts += little(name.utf8.count, 2) + [0, 0]
+            directory += [0x50, 0x4b, 1, 2, 20, 0] as [UInt8]
+            directory += facts + [UInt8](repeating: 0, count: 10)
+            directory += little(out.count, 4) + Array(name.utf8)
+            out += [0x50, 0x4b, 3, 4] as [UInt8]
+            out += facts + Array(name.utf8) + bytes
         }
-        let end = little(files.count, 2) + little(files.count, 2) + little(directory.count, 4) + little(out.count, 4) + [0, 0]
-        return out + directory + [0x50, 0x4b, 5, 6, 0, 0, 0, 0] + end
+        var end: [UInt8] = [0x50, 0x4b, 5, 6, 0, 0, 0, 0]
+        end += little(files.count, 2) + little(files.count, 2)
+        end += little(directory.count, 4) + little(out.count, 4) + [0, 0]
+        return out + directory + end
     }
 
     static let log = Array(
