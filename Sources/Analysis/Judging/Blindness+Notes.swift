@@ -3,7 +3,7 @@ import Capture
 extension Blindness {
     /// What a decoder noted, in words: only what can hide something from a verdict.
     static func from(_ notes: CaptureNotes) -> [Blindness] {
-        var result: [Blindness] = []
+        var result = from(notes.tls)
         for damage in notes.damage.prefix(4) {
             switch damage.reason {
             case .cutOff(let missing):
@@ -41,9 +41,6 @@ extension Blindness {
             "\($0) datagrams came in fragments that are not all in the capture."
         }
         add(&result, .streamGaps, notes.gaps) { "\($0) holes in TCP streams: \(notes.gapOctets) octets are missing." }
-        add(&result, .encrypted, notes.tlsConnections) {
-            "\($0) TLS connections cannot be read without their keys: what went through them is not judged."
-        }
         add(&result, .undecoded, notes.compressedWebSocket) { "\($0) compressed WebSocket messages were not read." }
         for (type, count) in notes.unknownLinkTypes.sorted(by: { $0.key < $1.key }).prefix(4)
         where LinkType(rawValue: type) == nil {

@@ -41,11 +41,11 @@ public struct CaptureDecoder: ~Copyable {
     /// Octets the next frame or block needs in one piece.
     var wanted = 0
 
-    /// `file`: index of the file among those analysed together.
-    public init(file: Int = 0, limits: Limits = Limits()) {
+    /// `file`: index of the file among those analysed together. `tls`: what TLS is read with; nil: it is not.
+    public init(file: Int = 0, limits: Limits = Limits(), tls: TLSReading? = nil) {
         self.file = file
         self.limits = limits
-        frames = FrameDecoder(limits: limits.streams)
+        frames = FrameDecoder(limits: limits.streams, tls: tls)
     }
 
     /// Empties the batch and puts back what was left over.
