@@ -22,13 +22,13 @@ demo:
 	@echo
 	@$$($(SWIFT) build -c release --show-bin-path)/pinhole-lab demo
 
-# The analyser alone: no server, no database, no cryptography.
+# The analyser alone: no server, no database.
 explain:
-	@scripts/require swift zlib1g-dev libarchive-dev
+	@scripts/require swift zlib1g-dev libarchive-dev libssl-dev
 	$(SWIFT) build -c release --product pinhole-explain
 
 # What is built against; what is loaded at run time where it is there (Opus, G.722, ALSA, a voice) is not needed for that.
-LIBRARIES = libsqlite3-dev libsrtp2-dev zlib1g-dev libarchive-dev
+LIBRARIES = libsqlite3-dev libsrtp2-dev zlib1g-dev libarchive-dev libssl-dev
 
 build:
 	@scripts/require swift $(LIBRARIES)

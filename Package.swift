@@ -57,7 +57,8 @@ let package = Package(
         room("SDP", "Formats/SDP", ["Base", "RTP"]),
         room("DNS", "Formats/DNS", ["Base"]),
         room("Packet", "Formats/Packet", ["Base"]),
-        room("Capture", "Formats/Capture", ["Base", "Packet"]),
+        room("TLS", "Formats/TLS"),
+        room("Capture", "Formats/Capture", ["Base", "Packet", "TLS"]),
 
         room("SIPStack", "Machines/SIPStack", ["Base", "SIP", crypto]),
         room("STUNStack", "Machines/STUNStack", ["Base", "STUN", crypto]),
@@ -98,7 +99,7 @@ let package = Package(
                 "Lab", "MediaControl", "Relay",
             ]),
 
-        room("Analysis", "Analysis", ["Base", "SIP", "DNS", "Packet", "Capture", "RTP"]),
+        room("Analysis", "Analysis", ["Base", "SIP", "DNS", "Packet", "TLS", "Capture", "RTP"]),
         room("TraceAnalysis", "TraceAnalysis", ["Base", "SIP", "Analysis", "ServerNode"]),
         room("LabAnalysis", "LabAnalysis", ["Base", "Capture", "Lab", "Analysis", "TraceAnalysis"]),
         room("Redaction", "Redaction", ["Base"]),
@@ -121,12 +122,15 @@ let package = Package(
             name: "CZlib", path: "Sources/Edges/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(
             name: "CArchive", path: "Sources/Edges/CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
-        room("CaptureInput", "Edges/CaptureInput", ["Base", "Capture", "CCapture", "CZlib", "CArchive"]),
+        .systemLibrary(
+            name: "CLibcrypto", path: "Sources/Edges/CLibcrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        room("CaptureCrypto", "Edges/CaptureCrypto", ["TLS", "CLibcrypto"]),
+        room("CaptureInput", "Edges/CaptureInput", ["Base", "TLS", "Capture", "CCapture", "CZlib", "CArchive"]),
         room(
             "ExplainCommand", "Edges/ExplainCommand",
             [
                 "Base", "Capture", "Analysis", "ExplainReport", "CaptureExcerpt", "ReportText", "Redaction", "TerminalEdge",
-                "CaptureInput", arguments,
+                "TLS", "CaptureInput", "CaptureCrypto", arguments,
             ]),
         .target(name: "CSRTP", path: "Sources/Edges/CSRTP", linkerSettings: [.linkedLibrary("srtp2")]),
         room("SRTP", "Edges/SRTP", ["CSRTP", "RTP", "MediaControl", "Relay"]),
@@ -169,7 +173,7 @@ let package = Package(
                 "ReportText", "TerminalEdge", "LabCommand", "ExplainCommand", "TraceAnalysis", "ExplainReport", arguments,
             ],
             path: "Sources/pinhole", swiftSettings: settings),
-        // Captures and logs alone: no server, no database, no cryptography library.
+        // Captures and logs alone: no server, no database.
         .executableTarget(
             name: "pinhole-explain", dependencies: ["ExplainCommand"], path: "Sources/pinhole-explain", swiftSettings: settings),
         .executableTarget(
@@ -177,7 +181,8 @@ let package = Package(
 
         // What several suites read: recordings of a router's two sides, hostile messages written down.
         .target(
-            name: "Fixtures", dependencies: ["Base", "Packet", "Capture"], path: "Tests/Fixtures", exclude: ["nat", "torture"],
+            name: "Fixtures", dependencies: ["Base", "Packet", "Capture"], path: "Tests/Fixtures",
+            exclude: ["nat", "tls", "torture"],
             swiftSettings: settings),
 
         // How tests of real sockets and threads wait, and how they come by ports.
@@ -190,7 +195,8 @@ let package = Package(
         tests("SDP", "Formats/SDP", ["Base", "RTP", "SDP"]),
         tests("DNS", "Formats/DNS", ["Base", "DNS"]),
         tests("Packet", "Formats/Packet", ["Base", "Packet"]),
-        tests("Capture", "Formats/Capture", ["Base", "Packet", "Capture", "Fixtures"]),
+        tests("TLS", "Formats/TLS", ["TLS", "CaptureCrypto", "Fixtures"]),
+        tests("Capture", "Formats/Capture", ["Base", "Packet", "TLS", "Capture", "CaptureCrypto", "Fixtures"]),
         tests("Redaction", "Redaction", ["Base", "Redaction"]),
         tests(
             "ExplainReport", "ExplainReport",
@@ -199,7 +205,9 @@ let package = Package(
             "CaptureExcerpt", "CaptureExcerpt",
             ["Base", "Packet", "Capture", "Analysis", "ExplainReport", "Redaction", "CaptureExcerpt", "Fixtures"]),
         tests("CaptureInput", "Edges/CaptureInput", ["Base", "Packet", "Capture", "CaptureInput", "CArchive"]),
-        tests("ExplainCommand", "Edges/ExplainCommand", ["Base", "Analysis", "ExplainCommand"]),
+        tests(
+            "ExplainCommand", "Edges/ExplainCommand",
+            ["Base", "Packet", "Capture", "TLS", "Analysis", "ExplainCommand", "Fixtures"]),
         tests("SIPStack", "Machines/SIPStack", ["Base", "SIP", "SIPStack", crypto]),
         tests("STUNStack", "Machines/STUNStack", ["Base", "STUN", "STUNStack"]),
         tests("DNSClient", "Machines/DNSClient", ["Base", "DNS", "DNSClient"]),
@@ -228,7 +236,7 @@ let package = Package(
                 "Base", "SIP", "SIPStack", "STUN", "STUNStack", "DNS", "DNSClient", "Packet", "Capture", "NAT", "ALG", "TCP",
                 "Codecs", "MediaControl", "Relay", "MediaPlane", "VirtualNetwork", "ServerNode", "PhoneNode", "RouterNode", "Lab",
             ]),
-        tests("Analysis", "Analysis", ["Base", "DNS", "SIP", "Packet", "Capture", "RTP", "Analysis", "Fixtures"]),
+        tests("Analysis", "Analysis", ["Base", "DNS", "SIP", "Packet", "TLS", "Capture", "RTP", "Analysis", "Fixtures"]),
         tests(
             "LabAnalysis", "LabAnalysis",
             [

@@ -11,7 +11,7 @@ import STUN
 
 /// One parser under attack, or one machine that is fed by strangers.
 public enum FuzzTarget: String, CaseIterable, Sendable {
-    case sip, stun, dns, packet, rtp, sdp, wav, sound, capture, log, hep, explain
+    case sip, stun, dns, packet, rtp, sdp, wav, sound, capture, log, hep, explain, tls
 
     /// Does everything that can be done with bytes from outside. Traps where the parser has a bug.
     public func exercise(_ bytes: [UInt8]) {
@@ -26,6 +26,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .log: exerciseLogReader(bytes)
         case .hep: exerciseHEPDecoder(bytes)
         case .explain: exerciseExplain(bytes)
+        case .tls: exerciseTLSReading(bytes)
         case .wav: exerciseWAVParser(bytes)
         case .sound: exerciseSoundPlane(bytes)
         }

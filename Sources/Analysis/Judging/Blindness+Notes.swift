@@ -3,7 +3,7 @@ import Capture
 extension Blindness {
     /// What a decoder noted, in words: only what can hide something from a verdict.
     static func from(_ notes: CaptureNotes) -> [Blindness] {
-        var result: [Blindness] = []
+        var result = from(notes.tls)
         func isSkipped(_ index: Int) -> Bool {
             guard notes.damage.count > index + 1, case .skipped = notes.damage[index + 1].reason else { return false }
             return true
@@ -61,9 +61,6 @@ extension Blindness {
             "\($0) datagrams came in fragments that are not all in the capture."
         }
         add(&result, .streamGaps, notes.gaps) { "\($0) holes in TCP streams: \(notes.gapOctets) octets are missing." }
-        add(&result, .encrypted, notes.tlsConnections) {
-            "\($0) TLS connections cannot be read without their keys: what went through them is not judged."
-        }
         add(&result, .encryptedRadio, notes.encryptedRadio) {
             "\($0) Wi-Fi frames are encrypted: what was in them is not judged."
         }

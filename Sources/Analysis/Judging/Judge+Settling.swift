@@ -150,7 +150,10 @@ extension Judge {
             remedy = Remedy(.capture, "Capture on a host that sees every segment.")
         case .encrypted:
             severity = table.counts.sip == 0 ? .risk : .note
-            remedy = Remedy(.capture, "Look at the server's own log or trace instead; TLS is not decrypted here.")
+            remedy = Remedy(
+                .capture,
+                "Let one end write a TLS key log while the capture runs and give it with --keylog, or look at the server's own log or trace.",
+                commands: ["SSLKEYLOGFILE=keys.log"])
         case .encryptedRadio:
             severity = table.counts.sip == 0 ? .risk : .note
             remedy = Remedy(

@@ -25,9 +25,10 @@ public struct CaptureFileReader: ~Copyable {
         self.boxes = max(2, boxes)
     }
 
-    /// Calls `body` with every batch, on this thread; `done` is how far the file has been read. Returns what the capture could not show.
+    /// Calls `body` with every batch, on this thread; `done` is how far the file has been read. `tls`: what TLS is read with; nil: it is not.
+    /// Returns what the capture could not show.
     public func read(
-        _ source: ByteSource, file: Int, limits: CaptureDecoder.Limits = .init(),
+        _ source: ByteSource, file: Int, limits: CaptureDecoder.Limits = .init(), tls: TLSReading? = nil,
         _ body: (_ batch: borrowing PayloadBatch, _ done: UInt64) -> Void
     ) throws(InputError) -> CaptureNotes {
         let handover = Handover((0..<boxes).map { _ in Box(capacity: capacity) })
@@ -35,7 +36,7 @@ public struct CaptureFileReader: ~Copyable {
         let carrier = Carrier(source)
         let thread = WorkerThread {
             let source = carrier.take()
-            var decoder = CaptureDecoder(file: file, limits: limits)
+            var decoder = CaptureDecoder(file: file, limits: limits, tls: tls)
             do throws(InputError) {
                 var isEnding = false
                 while !isEnding, let box = handover.takeFree() {

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Base
+import CaptureInput
 import ExplainReport
+import TLS
 
 /// `pinhole explain` and `pinhole-explain`: hand it captures or logs, and it says what went wrong, where, and what to do.
 public struct ExplainCommand: ParsableCommand {
@@ -10,7 +12,7 @@ public struct ExplainCommand: ParsableCommand {
         discussion: """
             Reads pcap and pcapng (also gzip'd), HEPv3, and text logs of Asterisk, FreeSWITCH, Kamailio, OpenSIPS and sngrep, \
             told apart by content; "-" is standard input. Two captures of the two sides of a router are matched message by message. \
-            TLS is not decrypted: where signalling is encrypted, the report says so.
+            TLS is read with a key log, --keylog or in the pcapng file; where keys are missing, the report says so.
 
             Exit status: 0 nothing accuses, 1 findings accuse, 2 something could not be read, \
             3 there is nothing to judge (no SIP, or nothing passes the filter), 64 wrong usage.
@@ -26,6 +28,12 @@ public struct ExplainCommand: ParsableCommand {
 
     @Option(help: ArgumentHelp("A password, to settle digests. May be given several times.", valueName: "user=password"))
     var password: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "A TLS key log (SSLKEYLOGFILE) of the phone, browser or server: SIP over TLS and WSS is read with it.",
+            valueName: "file"))
+    var keylog: String?
 
     @Option(help: ArgumentHelp("Write one self-contained page there.", valueName: "file")) var html: String?
     @Flag(help: "For machines: JSON on standard output; docs/explain.md describes it.") var json = false
@@ -61,6 +69,10 @@ public struct ExplainCommand: ParsableCommand {
             throw ValidationError("Either files or listening with -i and --hep, not both.")
         }
         guard files.filter({ $0 == "-" }).count < 2 else { throw ValidationError("Standard input can be read once only.") }
+        guard keylog == nil || !files.isEmpty else {
+            throw ValidationError("--keylog belongs to captures in files: capture with tcpdump or dumpcap first.")
+        }
+        guard keylog != "-" || !files.contains("-") else { throw ValidationError("Standard input can be read once only.") }
         guard seconds == nil || (files.isEmpty && seconds! > 0 && seconds! < 1e9) else {
             throw ValidationError("--seconds belongs to -i and --hep, and is a number above 0.")
         }
@@ -76,13 +88,29 @@ public struct ExplainCommand: ParsableCommand {
 
     public func run() throws {
         let run = ExplainRun(
-            files: files, interface: interface, hep: hep, seconds: seconds, passwords: try passwords, filter: try filter,
-            isSpooled: pcap != nil)
+            files: files, interface: interface, hep: hep, seconds: seconds, passwords: try passwords,
+            keys: try keys, filter: try filter, isSpooled: pcap != nil)
         let output = ExplainOutput(
             html: html, isJSON: json, pcap: pcap, isRedacted: redact, isPlain: noColor, ladders: max(0, ladders),
             showsHealthy: all)
         let status = run.execute(output)
         if status != .clean { throw ExitCode(status.rawValue) }
+    }
+
+    private var keys: TLSKeyLog {
+        get throws {
+            guard let keylog else { return TLSKeyLog() }
+            do throws(InputError) {
+                let log = try KeyLogFile.read(keylog)
+                if log.omittedOctets > 0 || log.omittedLines > 0 {
+                    ExplainOutput.complain("\(keylog): too long; only its first \(log.sessions.count) sessions are used")
+                }
+                return log
+            } catch {
+                ExplainOutput.complain("\(error)")
+                throw ExitCode(ExplainStatus.unread.rawValue)
+            }
+        }
     }
 
     private var passwords: [String: String] {

@@ -1,9 +1,11 @@
 import Analysis
 import Base
 import Capture
+import CaptureCrypto
 import CaptureInput
 import ExplainReport
 import Glibc
+import TLS
 
 /// One run of the command: reads everything, analyses, hands the result to the output.
 struct ExplainRun {
@@ -12,6 +14,7 @@ struct ExplainRun {
     let hep: String?
     let seconds: Double?
     let passwords: [String: String]
+    let keys: TLSKeyLog
     let filter: ExplainTimeFilter
     /// Inputs are kept so that they can be read once more.
     let isSpooled: Bool
@@ -38,14 +41,14 @@ struct ExplainRun {
         for (index, input) in inputs.list.enumerated() {
             do throws(InputError) {
                 guard let source = input.source.take() else { continue }
-                if try !Self.read(source, index, &analyzer) { isUnread = true }
+                if try !read(source, index, &analyzer) { isUnread = true }
             } catch {
                 ExplainOutput.complain("\(error)")
                 analyzer.blind(Blindness(.truncatedFile, "\(error)"), in: Vantage(UInt16(index)))
                 isUnread = true
             }
         }
-        if !isUnread { Self.split(&analyzer, inputs.list.map(\.second)) }
+        if !isUnread { split(&analyzer, inputs.list.map(\.second)) }
         for (index, input) in inputs.list.enumerated() {
             for blindness in input.beside { analyzer.blind(blindness, in: Vantage(UInt16(index))) }
         }
@@ -61,7 +64,7 @@ struct ExplainRun {
     }
 
     /// Reads all once more where a capture turned out to show both sides of a router, which are told apart then.
-    static func split(_ analyzer: inout Analyzer, _ copies: [ByteCopy?]) {
+    func split(_ analyzer: inout Analyzer, _ copies: [ByteCopy?]) {
         guard var again = analyzer.splitting() else { return }
         for (index, copy) in copies.enumerated() {
             do throws(InputError) {
@@ -74,7 +77,7 @@ struct ExplainRun {
     }
 
     /// Feeds one input to the analyzer. False: it is nothing that is read here.
-    static func read(_ source: ByteSource, _ index: Int, _ analyzer: inout Analyzer) throws(InputError) -> Bool {
+    func read(_ source: ByteSource, _ index: Int, _ analyzer: inout Analyzer) throws(InputError) -> Bool {
         let vantage = Vantage(UInt16(index))
         let name = source.name
         let size = source.size
@@ -82,7 +85,7 @@ struct ExplainRun {
         defer { progress.clear() }
         switch source.kind {
         case .pcap, .pcapng:
-            let notes = try CaptureFileReader().read(source, file: index) { batch, done in
+            let notes = try CaptureFileReader().read(source, file: index, tls: tls) { batch, done in
                 analyzer.observe(batch, file: index)
                 progress.show(done)
             }
@@ -102,7 +105,7 @@ struct ExplainRun {
         return true
     }
 
-    private static func hepFile(
+    private func hepFile(
         _ source: ByteSource, _ index: Int, _ analyzer: inout Analyzer, _ progress: inout ProgressLine
     ) throws(InputError) -> CaptureNotes {
         var decoder = HEPDecoder(file: index)
@@ -123,7 +126,7 @@ struct ExplainRun {
         return decoder.notes
     }
 
-    private static func hexDump(
+    private func hexDump(
         _ source: ByteSource, _ index: Int, _ analyzer: inout Analyzer, _ progress: inout ProgressLine
     ) throws(InputError) -> CaptureNotes {
         var decoder = HexDumpDecoder(file: index)
@@ -151,7 +154,7 @@ struct ExplainRun {
         return decoder.notes
     }
 
-    private static func log(
+    private func log(
         _ source: ByteSource, _ index: Int, _ analyzer: inout Analyzer, _ progress: inout ProgressLine
     ) throws(InputError) -> LogGaps {
         var reader = LogReader()
@@ -171,7 +174,7 @@ struct ExplainRun {
         return reader.gaps
     }
 
-    private static func read(_ source: ByteSource, into buffer: inout [UInt8]) throws(InputError) -> Int {
+    private func read(_ source: ByteSource, into buffer: inout [UInt8]) throws(InputError) -> Int {
         var failure: InputError?
         let count = buffer.withUnsafeMutableBytes { space -> Int in
             do throws(InputError) { return try source.read(into: space) } catch {
@@ -211,6 +214,8 @@ struct ExplainRun {
         if hep != nil { copies.append(nil) }
         return output.show(analyzer.finish(), filter, copies)
     }
+
+    private var tls: TLSReading { TLSReading(keys: keys, primitives: .libcrypto) }
 
     var options: AnalysisOptions { AnalysisOptions(passwords: passwords, hash: RecheckHash.all) }
 }

@@ -155,13 +155,13 @@ struct FolderRun {
         var isRead = true
         for (index, source) in sources.enumerated() {
             do throws(InputError) {
-                if try !ExplainRun.read(source, index, &analyzer) { isRead = false }
+                if try !run.read(source, index, &analyzer) { isRead = false }
             } catch {
                 analyzer.blind(Blindness(.truncatedFile, "\(error)"), in: Vantage(UInt16(index)))
                 isRead = false
             }
         }
-        if isRead { ExplainRun.split(&analyzer, copies) }
+        if isRead { run.split(&analyzer, copies) }
         return (analyzer.finish(), !isRead)
     }
 

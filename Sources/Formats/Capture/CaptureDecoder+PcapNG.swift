@@ -177,6 +177,14 @@ extension CaptureDecoder {
             state.interfaces = []
         case 10:
             frames.notes.secrets &+= 1
+            guard room >= 8 else { return false }
+            let length = Int(state.word(bytes, body + 4))
+            guard length <= room - 8 else { return false }
+            // "TLSK": a key log; other kinds are for other protocols.
+            if state.word(bytes, body) == 0x544c_534b {
+                let secrets = UnsafeRawBufferPointer(rebasing: bytes[(body + 8)..<(body + 8 + length)])
+                frames.streams.add(secrets: secrets, &frames.notes)
+            }
         default:
             frames.notes.otherBlocks &+= 1
         }

@@ -44,11 +44,11 @@ public struct CaptureDecoder: ~Copyable {
     /// Where the last walk stopped another file begins: somebody joined files end to end.
     var isNextFile = false
 
-    /// `file`: index of the file among those analysed together.
-    public init(file: Int = 0, limits: Limits = Limits()) {
+    /// `file`: index of the file among those analysed together. `tls`: what TLS is read with; nil: it is not.
+    public init(file: Int = 0, limits: Limits = Limits(), tls: TLSReading? = nil) {
         self.file = file
         self.limits = limits
-        frames = FrameDecoder(limits: limits.streams)
+        frames = FrameDecoder(limits: limits.streams, tls: tls)
     }
 
     /// Empties the batch and puts back what was left over.

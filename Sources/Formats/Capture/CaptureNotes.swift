@@ -72,7 +72,7 @@ public struct CaptureNotes: Hashable, Sendable {
     public var segments: UInt64 = 0
     public var connections: UInt64 = 0
     public var midStream: UInt64 = 0
-    public var tlsConnections: UInt64 = 0
+    public internal(set) var tls = TLSNotes()
     /// Connections that were given up because too many were open.
     public var evictedConnections: UInt64 = 0
     /// Holes in TCP streams, and octets missing in them.

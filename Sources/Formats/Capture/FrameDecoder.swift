@@ -28,8 +28,9 @@ public struct FrameDecoder: ~Copyable {
     /// Payloads by `ContentGuess`, until `settle`.
     private var contents = InlineArray<16, UInt64>(repeating: 0)
 
-    public init(limits: StreamTable.Limits = .init()) {
-        streams = StreamTable(limits: limits)
+    /// `tls`: what TLS is read with; nil: it is not.
+    public init(limits: StreamTable.Limits = .init(), tls: TLSReading? = nil) {
+        streams = StreamTable(limits: limits, tls: tls)
         fragments = FragmentTable()
     }
 

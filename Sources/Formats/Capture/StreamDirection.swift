@@ -1,3 +1,5 @@
+import TLS
+
 /// One direction of a TCP connection as a capture shows it.
 struct StreamDirection {
     enum Mode: Hashable {
@@ -9,7 +11,9 @@ struct StreamDirection {
         /// An HTTP head that may upgrade to WebSocket.
         case http
         case webSocket
-        /// Cannot be read.
+        /// TLS records that a key log may open.
+        case records
+        /// TLS that is not read.
         case tls
         /// Nothing of interest.
         case other
@@ -50,10 +54,20 @@ struct StreamDirection {
     var webSocketMessage: [UInt8]?
     var isCompressed = false
     var isAfterGap = false
+    /// TLS: which side this is, as its first octets tell; its session's number in the table, -1 without.
+    var side: TLSSide?
+    var session: Int32 = -1
+    /// Its records wait for the other side's hello.
+    var isWaiting = false
+    /// What the records hold, as a stream of its own: one, once there was any.
+    var plain: [StreamDirection] = []
     /// Octets of no message, not yet reported.
     var skipped: UInt64 = 0
 
-    init(_ flow: PackedFlow) { self.flow = flow }
+    init(_ flow: PackedFlow, mode: Mode = .closed) {
+        self.flow = flow
+        self.mode = mode
+    }
 
     static var unused: StreamDirection {
         var result = StreamDirection(
@@ -63,7 +77,10 @@ struct StreamDirection {
     }
 
     var isClosed: Bool { mode == .closed }
-    var heldOctets: Int { pending.count + queuedOctets + (webSocketMessage?.count ?? 0) }
+    var isTLS: Bool { mode == .records || mode == .tls }
+    var heldOctets: Int {
+        pending.count + queuedOctets + (webSocketMessage?.count ?? 0) + (plain.isEmpty ? 0 : plain[0].heldOctets)
+    }
 
     mutating func close() {
         mode = .closed
@@ -72,5 +89,6 @@ struct StreamDirection {
         queue = []
         queuedOctets = 0
         webSocketMessage = nil
+        plain = []
     }
 }

@@ -6,6 +6,13 @@ extension StreamFraming {
         return true
     }
 
+    /// It may become one that `begins` so, once more octets are there.
+    static func mayBegin(_ b: UnsafeRawBufferPointer, _ text: StaticString) -> Bool {
+        guard b.count < text.utf8CodeUnitCount else { return false }
+        for index in 0..<b.count where b[index] != text.utf8Start[index] { return false }
+        return true
+    }
+
     /// STUN with its cookie: over TCP it frames itself (RFC 8489 6.2.2).
     static func isSTUN(_ b: UnsafeRawBufferPointer) -> Bool {
         b.count >= 20 && b[0] < 0x40 && b[4] == 0x21 && b[5] == 0x12 && b[6] == 0xa4 && b[7] == 0x42 && b[3] & 3 == 0

@@ -1,4 +1,5 @@
 import Base
+import TLS
 
 /// Cuts the octets of one TCP direction into messages: SIP (RFC 3261 18.3), STUN beside it, SIP over WebSocket.
 ///
@@ -8,14 +9,28 @@ struct StreamFraming {
     let context: FrameDecoder.Context
     /// The frames that carried the octets in hand; empty: the context's.
     let parts: [UInt64]
+    /// What the octets came out of.
+    let origin: Origin
     /// Sequence number of the octet in hand.
     private var place: UInt32
 
+    enum Origin {
+        /// TCP, TLS on which is not read.
+        case tcp
+        /// TCP, while keys are at hand.
+        case tcpWithKeys
+        /// TLS.
+        case tls
+    }
+
     /// `sequence`: of the first octet that `take` will get.
-    init(limits: StreamTable.Limits, context: FrameDecoder.Context, parts: [UInt64], sequence: UInt32) {
+    init(
+        limits: StreamTable.Limits, context: FrameDecoder.Context, parts: [UInt64], sequence: UInt32, origin: Origin = .tcp
+    ) {
         self.limits = limits
         self.context = context
         self.parts = parts
+        self.origin = origin
         place = sequence
     }
 
@@ -32,6 +47,9 @@ struct StreamFraming {
             alert(bytes, direction, &batch)
             return
         case .other, .closed: return
+        case .records:
+            keep(bytes, &direction)
+            return
         case .undecided, .searching, .sip, .http, .webSocket: break
         }
         if direction.pending.isEmpty {
@@ -97,6 +115,7 @@ struct StreamFraming {
             case .sip: used = sip(rest, inPending: inPending, &direction, &batch, &notes)
             case .http: used = http(rest, &direction, &batch, &notes)
             case .webSocket: used = webSocket(rest, &direction, &batch, &notes)
+            case .records: return at
             case .tls, .other, .closed: return bytes.count
             }
             guard let used else { return at }
@@ -127,16 +146,18 @@ struct StreamFraming {
             return 0
         }
         if b.count >= 5, b[0] >= 0x14, b[0] <= 0x17, b[1] == 3, b[2] <= 4, !isStart || b[0] == 0x16 {
-            direction.mode = .tls
-            notes.tlsConnections &+= 1
+            direction.mode = origin == .tcpWithKeys ? .records : .tls
+            direction.side = TLSRecord.hello(b)
             event(.tls, direction, &batch)
-            return b.count
+            return origin == .tcpWithKeys ? nil : b.count
         }
+        if isStart, b[0] == 0x16, b.count < 5, b.count < 2 || b[1] == 3 { return nil }
         if Self.begins(b, "GET ") || Self.begins(b, "HTTP/1.") {
             direction.mode = .http
             return 0
         }
-        if SIPStart.mayBecomeStart(b), isStart { return nil }
+        // A single octet may come ahead of the rest (TLS 1.0 did so on purpose).
+        if isStart, SIPStart.mayBecomeStart(b) || Self.mayBegin(b, "GET ") || Self.mayBegin(b, "HTTP/1.") { return nil }
         if b.count < 20, b[0] < 2, isStart { return nil }
         if !isStart, WebSocketFrame(b)?.startsSIP(b) == true {
             direction.mode = .webSocket
@@ -151,7 +172,7 @@ struct StreamFraming {
                 return start
             }
             direction.mode = attempts >= Self.mostAttempts ? .other : .searching(attempts: attempts + 1)
-        case .undecided, .sip, .http, .webSocket, .tls, .other, .closed:
+        case .undecided, .sip, .http, .webSocket, .records, .tls, .other, .closed:
             direction.mode = .other
         }
         return b.count
@@ -303,7 +324,7 @@ struct StreamFraming {
             notes.compressedWebSocket &+= 1
         } else {
             message.withUnsafeBytes { bytes in
-                emit(bytes, ContentGuess(bytes), &direction, &batch, inPending: true, transport: .ws, isElsewhere: true)
+                emit(bytes, ContentGuess(bytes), &direction, &batch, inPending: true, over: .ws, isElsewhere: true)
             }
         }
         return end
@@ -322,7 +343,7 @@ struct StreamFraming {
 
     private func emit(
         _ bytes: UnsafeRawBufferPointer, _ content: ContentGuess, _ direction: inout StreamDirection, _ batch: inout PayloadBatch,
-        inPending: Bool, flags: PayloadRecord.Flags = [], transport: PayloadTransport = .tcp, isElsewhere: Bool = false
+        inPending: Bool, flags: PayloadRecord.Flags = [], over transport: PayloadTransport = .tcp, isElsewhere: Bool = false
     ) {
         var record = PayloadRecord(
             frame: context.frame, time: Instant(nanoseconds: context.time), source: direction.flow.source,
@@ -331,7 +352,11 @@ struct StreamFraming {
             destinationPort: direction.flow.destinationPort, ipID: context.ipID,
             flags: flags.union(.fromStream).union(context.flags.intersection(.tunnelled)), ttl: context.ttl, transport: transport,
             content: content)
-        if !isElsewhere { record.sequence = place }
+        if origin == .tls {
+            record.transport = transport == .ws ? .wss : .tls
+        } else if !isElsewhere {
+            record.sequence = place
+        }
         if direction.isAfterGap {
             record.flags.insert(.afterGap)
             direction.isAfterGap = false
@@ -358,7 +383,7 @@ extension StreamDirection {
     /// Its octets are still looked at.
     var isReading: Bool {
         switch mode {
-        case .undecided, .searching, .sip, .http, .webSocket: true
+        case .undecided, .searching, .sip, .http, .webSocket, .records: true
         case .tls, .other, .closed: false
         }
     }

@@ -28,13 +28,18 @@ public struct StreamTable: ~Copyable {
     }
 
     let limits: Limits
-    private var index: [PackedFlow: Int32] = [:]
-    private var directions: [StreamDirection] = []
+    var index: [PackedFlow: Int32] = [:]
+    var directions: [StreamDirection] = []
     private var free: [Int32] = []
     /// Octets held now.
-    private var held = 0
+    var held = 0
+    /// What TLS is read with; nil: it is not.
+    var tls: TLSTable?
 
-    init(limits: Limits) { self.limits = limits }
+    init(limits: Limits, tls: TLSReading? = nil) {
+        self.limits = limits
+        self.tls = tls.map { TLSTable($0) }
+    }
 
     /// One segment. `parts`: the frames that carried it, when IP had fragmented it.
     mutating func take(
@@ -114,6 +119,7 @@ public struct StreamTable: ~Copyable {
         }
         for place in order.prefix(max(1, order.count / 4)) {
             if !directions[place].isClosed { notes.evictedConnections &+= 1 }
+            release(place, &notes)
             held -= directions[place].heldOctets
             index[directions[place].flow] = nil
             directions[place] = .unused
@@ -128,6 +134,7 @@ public struct StreamTable: ~Copyable {
         let first = segment.sequence &+ 1
         // The handshake again: nothing new.
         if directions[here].initial == first, directions[here].mode != .closed { return }
+        release(here, &notes)
         held -= directions[here].heldOctets
         directions[here] = StreamDirection(directions[here].flow)
         directions[here].lastFrame = context.frame
@@ -138,6 +145,7 @@ public struct StreamTable: ~Copyable {
             notes.connections &+= 1
             // The ports are used again: what the other direction held belonged to the connection before.
             if let there {
+                release(there, &notes)
                 held -= directions[there].heldOctets
                 directions[there] = StreamDirection(directions[there].flow)
                 directions[there].mode = .closed
@@ -199,9 +207,13 @@ public struct StreamTable: ~Copyable {
         directions[place].received &+= UInt64(length - from)
         if from < bytes.count {
             let before = directions[place].heldOctets
-            var framing = StreamFraming(limits: limits, context: context, parts: parts, sequence: start)
+            let wasTLS = directions[place].isTLS
+            var framing = StreamFraming(
+                limits: limits, context: context, parts: parts, sequence: start,
+                origin: tls?.hasKeys == true ? .tcpWithKeys : .tcp)
             framing.take(UnsafeRawBufferPointer(rebasing: bytes[from...]), &directions[place], &batch, &notes)
             held += directions[place].heldOctets - before
+            if directions[place].isTLS { secured(place, isNew: !wasTLS, context, parts, &batch, &notes) }
             if held > limits.octets { evict(&notes) }
         }
         if bytes.count < length { gap(place, octets: length - max(from, bytes.count), context, &batch, &notes) }
@@ -274,6 +286,10 @@ public struct StreamTable: ~Copyable {
         notes.gaps &+= 1
         notes.gapOctets &+= UInt64(octets)
         event(.gap(octets: UInt64(octets)), place, context, &batch)
+        if directions[place].mode == .records {
+            securedGap(place, context, &batch, &notes)
+            return
+        }
         let before = directions[place].heldOctets
         var framing = StreamFraming(limits: limits, context: context, parts: [], sequence: directions[place].next)
         framing.interrupted(&directions[place], &batch)
@@ -284,6 +300,8 @@ public struct StreamTable: ~Copyable {
         _ place: Int, _ context: FrameDecoder.Context, _ batch: inout PayloadBatch, _ notes: inout CaptureNotes
     ) {
         guard !directions[place].isClosed else { return }
+        interruptPlain(place, context, &batch)
+        release(place, &notes)
         held -= directions[place].heldOctets
         var framing = StreamFraming(limits: limits, context: context, parts: [], sequence: directions[place].next)
         framing.interrupted(&directions[place], &batch)

@@ -1,6 +1,7 @@
 import Base
 import Capture
 import Packet
+import TLS
 
 /// Ends used throughout, as text is easier to read.
 let phone = Endpoint("192.168.1.20:5060")!
@@ -96,8 +97,10 @@ struct Decoded {
 }
 
 /// Decodes a file, given in chunks of so many octets.
-func decode(_ file: [UInt8], chunk: Int = 1 << 20, limits: CaptureDecoder.Limits = .init()) -> Decoded {
-    var decoder = CaptureDecoder(limits: limits)
+func decode(
+    _ file: [UInt8], chunk: Int = 1 << 20, limits: CaptureDecoder.Limits = .init(), tls: TLSReading? = nil
+) -> Decoded {
+    var decoder = CaptureDecoder(limits: limits, tls: tls)
     var batch = PayloadBatch(capacity: 65_536)
     var result = Decoded()
     var at = 0

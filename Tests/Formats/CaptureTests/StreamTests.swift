@@ -209,7 +209,7 @@ struct StreamTests {
         script.send([0x16, 3, 1, 0, 50] + [UInt8](repeating: 1, count: 50))
         script.send([0x17, 3, 3, 0, 20] + [UInt8](repeating: 2, count: 20))
         let decoded = decode(script)
-        #expect(decoded.seen.isEmpty && decoded.notes.tlsConnections == 1 && kinds(decoded).contains(.tls))
+        #expect(decoded.seen.isEmpty && decoded.notes.tls.connections == 1 && kinds(decoded).contains(.tls))
     }
 
     @Test("other protocols are left alone, whatever their port")
