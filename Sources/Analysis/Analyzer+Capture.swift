@@ -24,6 +24,7 @@ extension Analyzer {
                 table.counts.stun += 1
                 let envelope = envelope(record, file)
                 table.stun.message(batch.payload(of: record), envelope)
+                if options.analyzesMedia { media.check(batch.payload(of: record), record, file: file) }
                 table.keepalive(envelope)
             case .keepalive, .empty:
                 table.counts.other += 1

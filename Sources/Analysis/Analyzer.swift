@@ -127,6 +127,9 @@ public struct Analyzer: Sendable {
         {
             media.translates(at: sender)
         }
+        if !step.isRequest, step.method == .invite, step.status == 200, ServerRole(step, table) != nil {
+            media.serves(at: sender)
+        }
         let what: CallFact.What
         switch (step.isRequest, step.method) {
         case (true, .bye), (true, .cancel): what = .ended

@@ -180,14 +180,18 @@ extension Judge {
             }
             let said = "\(description.connection.address):\(description.port)"
             let role = ServerRole(step, table)
-            draft(.media(dialog: c.number), .natPrivateSDP, .fault, destination, &c) { c in
+            let hostOnly = HostOnlyAddress(description.connection.address, said: said)
+            draft(.media(dialog: c.number, toCaller: step.flags.contains(.fromClient)), .natPrivateSDP, .fault, destination, &c) {
+                c in
                 Finding(
                     .natPrivateSDP, .fault,
-                    "\(role?.name.capitalizedFirst ?? Self.name(source)) asks for its audio at the private address \(said): whoever sends there reaches nobody.",
-                    details: ["The message came from a public address; no ICE candidates offer another way."],
+                    "\(role?.name.capitalizedFirst ?? Self.name(source)) asks for its audio at \(hostOnly?.name ?? "the private address \(said)"): whoever sends there reaches nobody.",
+                    details: [hostOnly?.why ?? "The message came from a public address; no ICE candidates offer another way."],
                     evidence: [Self.evidence(step, table, ["c", "m", "o", "CSeq"], "c= is private, the source is not")],
-                    culprit: role.map { .proved($0.name) } ?? Self.between(c, step, table), confidence: .likely,
-                    remedies: role.map { [$0.remedy] } ?? [
+                    culprit: role.map { .proved($0.name) }
+                        ?? (hostOnly == nil ? Self.between(c, step, table) : .proved(Self.name(source))),
+                    confidence: .likely,
+                    remedies: (hostOnly?.remedy ?? role?.remedy).map { [$0] } ?? [
                         Remedy(
                             .server, "Relay the media and send to where it comes from (latching).",
                             commands: [

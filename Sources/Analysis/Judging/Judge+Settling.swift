@@ -41,7 +41,7 @@ extension Judge {
                 finding.severity = .note
                 finding.details.append("Audio went both ways all the same.")
                 key.severity = .note
-            case .media(let dialog):
+            case .media(let dialog, let toCaller):
                 switch media.outcome(ofDialog: dialog) {
                 case .bothWays:
                     finding.severity = .note
@@ -58,6 +58,13 @@ extension Judge {
                     finding.details.append(
                         "The capture holds no media of this call: whether the other side latches is not to be seen.")
                 case .oneWay, .none:
+                    guard !media.isReached(dialog: dialog, caller: toCaller) else {
+                        finding.severity = .note
+                        finding.details.append(
+                            "Audio was sent to that end's public address all the same: the private one is not why some was not heard."
+                        )
+                        break
+                    }
                     finding.details.append("The capture shows that audio did not go both ways.")
                 }
                 key.severity = finding.severity

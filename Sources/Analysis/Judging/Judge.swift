@@ -45,8 +45,8 @@ struct Judge: Sendable {
             /// Nor was the challenge with that nonce answered after all; 0 for none.
             case noScanner(PackedAddress, nonce: UInt64)
             case notRepaired(PackedAddress)
-            /// One leg was seen both ways; true where media came too.
-            case media(dialog: Int)
+            /// Audio did not reach the end that said so: the caller or the callee.
+            case media(dialog: Int, toCaller: Bool)
             /// Nor did a call by that server last longer; a second of the same length proves it.
             case quarterHour(PackedAddress)
             /// An end that answers other requests makes a note of it.

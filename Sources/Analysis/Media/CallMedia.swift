@@ -28,6 +28,7 @@ struct MediaEvent: Sendable {
     }
 
     var isBothWays: Bool { flags.contains(.hasAudio) && direction == .both && !flags.contains(.isNulled) }
+    var goal: MediaPlace { MediaPlace(address, port) }
     var endpoint: Endpoint { Endpoint(address.address, port) }
 }
 

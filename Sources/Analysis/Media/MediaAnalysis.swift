@@ -16,7 +16,7 @@ public struct MediaAnalysis: Sendable {
         var streams = 0
     }
 
-    /// ICMP errors about one flow.
+    /// ICMP errors about one flow, with no long pause among them.
     struct Refusal: Sendable {
         /// The first.
         var record: ICMPRecord
@@ -28,6 +28,9 @@ public struct MediaAnalysis: Sendable {
     static let mostFormatLists = 4_096
     static let mostHoles = 256
     static let mostRefusals = 1_024
+    /// Series of errors that are kept of a flow, and the pause that begins another, nanoseconds: errors are limited to some a second.
+    static let mostSeries = 8
+    static let refusalsEvery: Int64 = 5_000_000_000
     static let hole: Int64 = 150_000_000
 
     var table: RTPStreamTable
@@ -46,10 +49,15 @@ public struct MediaAnalysis: Sendable {
     /// By file: when the last fact of signalling came.
     var lastFact: [UInt16: Int64] = [:]
     var reports = ReceiverReports()
-    var refusals: [MediaFlow: Refusal] = [:]
+    var refusals: [MediaFlow: [Refusal]] = [:]
+    var checks = ConnectivityChecks()
     /// Public addresses from which messages came that name a private one: a router translates there.
     private(set) var routers: Set<PackedAddress> = []
+    /// Addresses that a server answers calls from.
+    private(set) var servers: Set<PackedAddress> = []
     var outcomes: [Int: MediaOutcome] = [:]
+    /// Ends that audio was sent to at a place that can be reached.
+    var reached: Set<CallEnd> = []
 
     public init() { self.init(mostStreams: 16_384) }
 
@@ -106,20 +114,31 @@ public struct MediaAnalysis: Sendable {
         if routers.count < Self.mostCalls { routers.insert(address) }
     }
 
+    /// A server answered a call from there.
+    package mutating func serves(at address: PackedAddress) {
+        if servers.count < Self.mostCalls { servers.insert(address) }
+    }
+
     /// An ICMP error: of interest where it refuses somebody's audio.
     public mutating func icmp(_ record: ICMPRecord, file: UInt16) {
         guard let quoted = record.quoted, quoted.transport == .udp else { return }
-        // Unreachable, of one kind or the other (RFC 792, RFC 4443).
-        guard record.isIPv6 ? record.type == 1 : record.type == 3 && record.code != 4 else { return }
+        // Unreachable, too big, or going round in circles (RFC 792, RFC 4443).
+        guard record.isIPv6 ? (1...3).contains(record.type) : record.type == 3 || record.type == 11 else { return }
         let flow = MediaFlow(
             file: file, source: MediaPlace(quoted.source, quoted.sourcePort),
             destination: MediaPlace(quoted.destination, quoted.destinationPort))
-        if refusals[flow] != nil {
-            refusals[flow]?.count += 1
-            refusals[flow]?.last = record.time.nanoseconds
-        } else if refusals.count < Self.mostRefusals {
-            refusals[flow] = Refusal(record: record, last: record.time.nanoseconds)
+        let now = record.time.nanoseconds
+        guard var series = refusals[flow] else {
+            if refusals.count < Self.mostRefusals { refusals[flow] = [Refusal(record: record, last: now)] }
+            return
         }
+        if now - series[series.count - 1].last > Self.refusalsEvery, series.count < Self.mostSeries {
+            series.append(Refusal(record: record, last: now))
+        } else {
+            series[series.count - 1].count += 1
+            series[series.count - 1].last = max(now, series[series.count - 1].last)
+        }
+        refusals[flow] = series
     }
 
     /// A SIP message with SDP went by, or a call was answered or ended.
@@ -154,8 +173,16 @@ public struct MediaAnalysis: Sendable {
         }
     }
 
+    /// A STUN message; of interest where it is a check of ICE.
+    mutating func check(_ payload: UnsafeRawBufferPointer, _ record: PayloadRecord, file: UInt16) {
+        checks.read(payload, record, file: file)
+    }
+
     /// Who of a call's two ends was heard, for `nat.private-sdp`; known once `finish` was called.
     public func outcome(ofDialog dialog: Int) -> MediaOutcome { outcomes[dialog] ?? .unknown }
+
+    /// Audio for that end was sent to a place that can be reached, whatever its SDP names; known once `finish` was called.
+    public func isReached(dialog: Int, caller: Bool) -> Bool { reached.contains(CallEnd(dialog: dialog, isCaller: caller)) }
 
     /// Findings about media and the streams seen. Dialog indices are those of the facts.
     public mutating func finish() -> (findings: [Finding], streams: [StreamSummary]) {
@@ -163,6 +190,7 @@ public struct MediaAnalysis: Sendable {
         var judge = MediaJudge(self)
         judge.run()
         outcomes = judge.outcomes
+        reached = judge.reachedEnds
         return (judge.findings, judge.streams)
     }
 
@@ -241,6 +269,12 @@ public struct MediaAnalysis: Sendable {
         formatListIndex[formats] = number
         return number
     }
+}
+
+/// One of a call's two ends.
+struct CallEnd: Hashable, Sendable {
+    var dialog: Int
+    var isCaller: Bool
 }
 
 /// An endpoint in eighteen octets.

@@ -57,7 +57,7 @@ extension MediaJudge {
                     {
                         hidden[call.file, default: []].append(number)
                         outcomes[call.dialog] = .unknown
-                    } else {
+                    } else if !isRecording(number, leg.leg, quiet) {
                         tellOneWay(number, leg.leg, quiet: quiet, seconds: seconds)
                     }
                     told = true
@@ -75,6 +75,8 @@ extension MediaJudge {
                 if least.isFinite, least > 0 { tellNone(number, legs, seconds: least) }
             }
             judgeSources(number)
+            judgeStrays(number)
+            judgePrivate(number)
         }
         for (file, numbers) in hidden.sorted(by: { $0.key < $1.key }) { tellOneLeg(file, numbers) }
     }
@@ -93,6 +95,7 @@ extension MediaJudge {
         let caller = heard.contains { seen[$0].speaker == .caller }
         let callee = heard.contains { seen[$0].speaker == .callee }
         for leg in legs { if case .oneWay = leg.what { return caller && callee ? .interrupted : .oneWay } }
+        if caller, callee, heard.contains(where: { seen[$0].stray != nil }) { return .interrupted }
         if (caller && callee) || isCarriedElsewhere(media.calls[number]) { return .bothWays }
         for leg in legs { if case .none = leg.what { return .none } }
         return .unknown
@@ -118,10 +121,11 @@ extension MediaJudge {
 
     private func judge(_ number: Int, _ leg: Int16) -> LegVerdict.What {
         let call = media.calls[number]
-        guard call.said(leg, caller: true) != nil, call.said(leg, caller: false) != nil, Int(call.file) < media.lastSeen.count
-        else { return .unknown }
-        guard seen.contains(where: { $0.stream.key.file == call.file }) else { return .unknown }
-        let end = max(media.lastSeen[Int(call.file)], media.lastFact[call.file] ?? 0)
+        guard call.said(leg, caller: true) != nil, call.said(leg, caller: false) != nil else { return .unknown }
+        let checks = failedChecks(number)
+        guard checks != nil || seen.contains(where: { $0.stream.key.file == call.file }) else { return .unknown }
+        let lastSeen = Int(call.file) < media.lastSeen.count ? media.lastSeen[Int(call.file)] : 0
+        let end = max(lastSeen, media.lastFact[call.file] ?? 0)
         // The first packets need a moment, and the last ones are not missed.
         let periods = call.activePeriods(leg, until: end).compactMap { period -> RTPStream.Activity? in
             let from = period.from + 300_000_000
@@ -134,7 +138,8 @@ extension MediaJudge {
         if heard.isEmpty {
             if isCarriedElsewhere(call) { return .bothWays }
             guard !isLinkedToHeard(number) else { return .unknown }
-            guard total >= Self.patience, isExpectedHere(number, leg) || !own.isEmpty, !isElsewhere(call, leg) else {
+            guard total >= Self.patience, checks != nil || isExpectedHere(number, leg) || !own.isEmpty, !isElsewhere(call, leg)
+            else {
                 return .unknown
             }
             return .none(seconds: Double(total) / 1e9)
@@ -162,8 +167,8 @@ extension MediaJudge {
 
     /// The longest stretch within the periods in which the other end was heard and this one was not.
     private func silence(of quiet: StreamSummary.Speaker, _ heard: [Int], _ periods: [RTPStream.Activity]) -> Int64 {
-        let talking = Spans(heard.filter { seen[$0].speaker != quiet }.flatMap { seen[$0].stream.spans })
-        let answering = Spans(heard.filter { seen[$0].speaker == quiet }.flatMap { seen[$0].stream.spans })
+        let talking = Spans(heard.filter { seen[$0].speaker != quiet }.flatMap { seen[$0].heardSpans })
+        let answering = Spans(heard.filter { seen[$0].speaker == quiet }.flatMap { seen[$0].heardSpans })
         return talking.clipped(to: periods).longest(without: answering)
     }
 
@@ -241,46 +246,4 @@ extension MediaJudge {
                 && !seen.contains { $0.stream.key.file == key.file && $0.stream.key.ssrc == key.ssrc }
         }
     }
-}
-
-/// Stretches of time in order, without overlaps.
-struct Spans {
-    private(set) var list: [RTPStream.Activity] = []
-
-    init(_ spans: [RTPStream.Activity]) {
-        for span in spans.sorted(by: { $0.from < $1.from }) where span.to >= span.from {
-            if let last = list.last, span.from <= last.to {
-                list[list.count - 1].to = max(last.to, span.to)
-            } else {
-                list.append(span)
-            }
-        }
-    }
-
-    func clipped(to periods: [RTPStream.Activity]) -> Spans {
-        Spans(
-            periods.flatMap { period in
-                list.compactMap { span in
-                    let from = max(span.from, period.from)
-                    let to = min(span.to, period.to)
-                    return to > from ? RTPStream.Activity(from: from, to: to) : nil
-                }
-            })
-    }
-
-    /// The longest part that none of the other's stretches touches.
-    func longest(without other: Spans) -> Int64 {
-        var longest: Int64 = 0
-        for span in list {
-            var from = span.from
-            for gap in other.list where gap.to > from && gap.from < span.to {
-                longest = max(longest, gap.from - from)
-                from = max(from, gap.to)
-            }
-            longest = max(longest, span.to - from)
-        }
-        return longest
-    }
-
-    var total: Int64 { list.reduce(0) { $0 + $1.to - $1.from } }
 }

@@ -1,6 +1,37 @@
 import Base
+import Capture
 
 extension MediaJudge {
+    /// A server that answered was heard at once, and then says nothing up to the end while it listens: it records a message, or waits
+    /// in a conference with nobody else.
+    func isRecording(_ number: Int, _ leg: Int16, _ quiet: StreamSummary.Speaker) -> Bool {
+        let call = media.calls[number]
+        guard quiet == .callee, let said = call.said(leg, caller: false), media.servers.contains(said.packetSource),
+            call.answered != CallMedia.unknown, !isLinked(number)
+        else { return false }
+        let own = streams(of: number, leg).filter { seen[$0].speaker == quiet }
+        guard own.allSatisfy({ seen[$0].refusal == nil && seen[$0].isHeard }) else { return false }
+        let spans = Spans(own.flatMap { seen[$0].stream.spans }).list
+        guard let first = spans.first, let last = spans.last, spans.count == 1 else { return false }
+        return first.from <= call.answered + Self.patience && last.to - first.from <= Self.longestGreeting
+    }
+
+    /// A greeting or prompt is shorter, nanoseconds.
+    static let longestGreeting: Int64 = 30_000_000_000
+
+    /// Another call by the same server goes on at the same time: what falls silent may be its other leg.
+    private func isLinked(_ number: Int) -> Bool {
+        let call = media.calls[number]
+        let hosts = Set(call.events.filter { !$0.isFromCaller }.map(\.packetSource))
+        return media.calls.indices.contains { index in
+            let other = media.calls[index]
+            return index != number && other.file == call.file && other.answered != CallMedia.unknown
+                && abs(other.began - call.began) < 120_000_000_000
+                && other.began <= (call.ended == CallMedia.unknown ? Int64.max : call.ended)
+                && other.events.contains { $0.isFromCaller && hosts.contains($0.packetSource) }
+        }
+    }
+
     /// No packet of this end is in the whole capture, although the place of the capture sees what goes into its partner's host and
     /// what leaves it: a tap of one direction alone is ruled out.
     func isHeardNowhere(_ number: Int, _ leg: Int16, _ quiet: StreamSummary.Speaker) -> Bool {

@@ -86,7 +86,7 @@ extension MediaJudge {
             "The call between \(named(call, leg, .caller)) and \(named(call, leg, .callee)) was answered and neither end was heard for "
                 + "\(Self.tenth(seconds)) s. \(cause.sentence)",
             details: [
-                "Ruled out: a capture of signalling alone (it holds the audio of other calls), hold, and refused audio."
+                "Ruled out: \(sightNote(number)), hold, and refused audio."
             ], culprit: cause.culprit, confidence: cause.confidence, remedies: cause.remedies, subject: subject(call, leg))
         for caller in [true, false] {
             if let event = call.said(leg, caller: caller) {
@@ -98,6 +98,14 @@ extension MediaJudge {
         }
         finding.evidence += cause.evidence
         findings.append(finding)
+    }
+
+    /// Why missing audio is not only missing from the capture.
+    private func sightNote(_ number: Int) -> String {
+        if ofCall[number]?.isEmpty == false { return "a capture of signalling alone (it holds what was sent in this call)" }
+        return seen.isEmpty
+            ? "a capture of signalling alone (it holds the checks for this call's audio)"
+            : "a capture of signalling alone (it holds the audio of other calls)"
     }
 
     /// One note for all calls of which a capture shows a single direction.
@@ -128,8 +136,13 @@ extension MediaJudge {
         guard let target = call.said(leg, caller: listener == .caller) else {
             return SilenceCause(sentence: "Why does not show.", remedies: Self.generalRemedies, isExplained: false)
         }
+        let own = streams(of: number, leg).filter { seen[$0].speaker == quiet }
+        if let looped = own.first(where: { seen[$0].isLooped }) { return self.looped(looped, listener) }
+        if let index = own.last(where: { seen[$0].refusal != nil }), MediaPlace(streams[index].destination) != target.goal {
+            return refusedElsewhere(index, number, leg, target, quiet)
+        }
         if let refused = refusal(call, to: target.address, target.port) {
-            return self.refused(refused, call, target, listener)
+            return self.refused(refused, number, target, listener)
         }
         if let stray = streams(of: number, leg).first(where: { seen[$0].speaker == quiet && seen[$0].isMisdirected }) {
             return SilenceCause(
@@ -138,7 +151,9 @@ extension MediaJudge {
                     + "of \(name(listener)), which stands behind a NAT.",
                 culprit: ends, confidence: .proved, remedies: Self.privateRemedies)
         }
-        let wasReached = streams(of: number, leg).contains { seen[$0].speaker == quiet && seen[$0].isHeard }
+        if let cause = foreignExternal(number, target, listener), own.allSatisfy({ !seen[$0].isHeard }) { return cause }
+        if own.isEmpty, let checks = failedChecks(number) { return self.unanswered(checks, call, ends) }
+        let wasReached = own.contains { seen[$0].isHeard }
         if target.address.isPrivateNetwork, !target.packetSource.isPrivateNetwork, !target.packetSource.isUnknown, !wasReached {
             return SilenceCause(
                 sentence: "The SDP of \(name(listener)) asks for audio at \(target.endpoint), a private address that cannot be "
@@ -168,54 +183,6 @@ extension MediaJudge {
                 : "No packet of \(name(quiet)) reached the place of the capture, so it was lost before, or never sent.",
             culprit: ends,
             remedies: Self.generalRemedies, isExplained: false)
-    }
-
-    /// Who refuses audio by ICMP: the listener itself, the router before it that has no mapping, or another box on the way.
-    private func refused(
-        _ refused: ICMPRecord, _ call: CallMedia, _ target: MediaEvent, _ listener: StreamSummary.Speaker
-    ) -> SilenceCause {
-        let proof = [evidence(refused, call.file, "refuses the audio")]
-        guard refused.source == target.address else {
-            return SilenceCause(
-                sentence: "The box \(refused.source) refuses the packets to \(target.endpoint) by ICMP.",
-                culprit: .proved("\(refused.source)"), confidence: .proved, evidence: proof,
-                remedies: [
-                    Remedy(
-                        .network,
-                        "Let \(refused.source) pass RTP to \(target.endpoint), or turn off the SIP helper that opens audio for the signalling peer alone."
-                    ), Self.relay,
-                ])
-        }
-        let who = "\(name(listener)) (\(refused.source))"
-        let listen = Remedy(.phone, "Make \(name(listener)) listen at \(target.endpoint), the place that its SDP names.")
-        guard media.routers.contains(refused.source) else {
-            return SilenceCause(
-                sentence: "\(who.capitalizedFirst) refuses the packets to \(target.endpoint) by ICMP.", culprit: .proved(who),
-                confidence: .proved, evidence: proof, remedies: [listen, Self.relay])
-        }
-        // The address is a router's: it answers for itself where it has no mapping, and translates the phone's refusal where it has one.
-        let hasMapping = streams.contains {
-            $0.source == target.endpoint && $0.vantage.index == call.file && $0.first <= refused.time
-        }
-        let router = "the router with the outside address \(refused.source)"
-        if hasMapping {
-            return SilenceCause(
-                sentence:
-                    "\(name(listener).capitalizedFirst) behind \(router) refuses the packets to \(target.endpoint) by ICMP; audio "
-                    + "had come from there, so the router had a mapping and passed the refusal on.",
-                culprit: .between(who, router), evidence: proof, remedies: [listen, Self.relay])
-        }
-        return SilenceCause(
-            sentence:
-                "\(router.capitalizedFirst) refuses the packets to \(target.endpoint) by ICMP: it has no mapping for that port, and no "
-                + "audio ever came from there.",
-            culprit: .proved(router), confidence: .proved, evidence: proof,
-            remedies: [
-                Remedy(
-                    .server,
-                    "Send audio to where it comes from (symmetric RTP, latching), not to the place in the SDP: the router has no mapping for that."
-                ), .disableALG,
-            ])
     }
 
     static let relay = Remedy(

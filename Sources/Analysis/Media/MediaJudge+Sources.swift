@@ -6,7 +6,7 @@ extension MediaJudge {
     mutating func judgeSources(_ number: Int) {
         let call = media.calls[number]
         var strangers: [Int] = []
-        for index in ofCall[number] ?? [] where !seen[index].isSourceKnown {
+        for index in ofCall[number] ?? [] where !seen[index].isSourceKnown && !seen[index].isLooped {
             let source = seen[index].stream.key.source
             guard seen[index].stream.statistics.totalReceived >= 10, !isOfCall(source, call) else { continue }
             strangers.append(index)
@@ -42,7 +42,7 @@ extension MediaJudge {
         findings.append(finding)
     }
 
-    private func isOfCall(_ address: PackedAddress, _ call: CallMedia) -> Bool {
+    func isOfCall(_ address: PackedAddress, _ call: CallMedia) -> Bool {
         call.events.contains { $0.address == address || $0.packetSource == address || $0.packetDestination == address }
             || call.candidates.contains { $0.address == address }
     }

@@ -63,30 +63,15 @@ extension MediaJudge {
             vantage: Vantage(call.file))
     }
 
-    /// Longest that packets go on after the last refusal of them where that is why they are lost: errors are limited to some a second.
-    static let refusalsEvery: Int64 = 5_000_000_000
-
-    /// The first ICMP error that refuses a call's packets to a place. One that later packets were spared, as before a port is opened, explains
-    /// nothing; nor does what refuses RTCP alone, which many phones do not listen for.
-    func refusal(_ call: CallMedia, to address: PackedAddress, _ port: UInt16) -> ICMPRecord? {
-        let end = call.ended == CallMedia.unknown ? Int64.max : call.ended &+ 3_000_000_000
-        let found = media.refusals.filter { flow, refusal in
-            flow.file == call.file && flow.destination.address == address
-                && flow.destination.port == port && refusal.last >= call.began && refusal.record.time.nanoseconds <= end
-                && !streams.contains {
-                    $0.vantage.index == flow.file && MediaPlace($0.destination) == flow.destination
-                        && MediaPlace($0.source) == flow.source && $0.last.nanoseconds &- refusal.last > Self.refusalsEvery
-                }
-        }
-        return found.values.max { ($0.count, $1.record.frame) < ($1.count, $0.record.frame) }?.record
-    }
-
     func evidence(_ record: ICMPRecord, _ file: UInt16, _ says: String) -> Evidence {
         let what =
-            switch (record.isIPv6, record.code) {
-            case (false, 3), (true, 4): "port unreachable"
-            case (false, 9), (false, 10), (false, 13), (true, 1): "administratively prohibited"
-            case (false, 1), (true, 3): "host unreachable"
+            switch (record.isIPv6, record.type, record.code) {
+            case (false, 11, 0), (true, 3, 0): "time exceeded in transit"
+            case (false, 11, _), (true, 3, _): "time exceeded in reassembly"
+            case (false, 3, 4), (true, 2, _): "packet too big, MTU \(record.mtu)"
+            case (false, _, 3), (true, _, 4): "port unreachable"
+            case (false, _, 9), (false, _, 10), (false, _, 13), (true, _, 1): "administratively prohibited"
+            case (false, _, 1), (true, _, 3): "host unreachable"
             default: "unreachable, code \(record.code)"
             }
         let about = record.quoted.map { " for \($0.sourceEndpoint) to \($0.destinationEndpoint)" } ?? ""

@@ -16,10 +16,28 @@ struct MediaJudge {
         var isDestinationKnown = false
         /// From a public address to a private one that the listener does not wear: it arrives nowhere.
         var isMisdirected = false
-        /// ICMP errors go on about it: it arrives, and nobody takes it.
-        var isRefused = false
+        /// Sent from behind a NAT to the NAT's own outside address, and nothing comes back in.
+        var isLooped = false
+        /// ICMP errors go on about it, and the time through which they do: it arrives, and nobody takes it.
+        var refusal: MediaAnalysis.Refusal?
+        var refused: RTPStream.Activity?
+        /// Why it probably arrives at nobody, without an error that says so.
+        var stray: Stray?
 
-        var isHeard: Bool { !isMisdirected && !isRefused }
+        var isRefused: Bool { refused.map { $0.from <= stream.first && $0.to >= stream.last } ?? false }
+        var isHeard: Bool { !isMisdirected && !isLooped && !isRefused }
+
+        /// When it was heard.
+        var heardSpans: [RTPStream.Activity] {
+            guard isHeard else { return [] }
+            guard let refused else { return stream.spans }
+            return stream.spans.flatMap { span in
+                [
+                    RTPStream.Activity(from: span.from, to: min(span.to, refused.from)),
+                    RTPStream.Activity(from: max(span.from, refused.to), to: span.to),
+                ].filter { $0.to > $0.from }
+            }
+        }
     }
 
     /// A place as one end of a call named it.
@@ -45,8 +63,8 @@ struct MediaJudge {
     /// Flows by each of their ends.
     var flowsAt: [FilePlace: [MediaFlow]] = [:]
     /// Hosts that media came from, as places with port 0.
-    private var sendingHosts: Set<FilePlace> = []
-    private var places: [FilePlace: [Reference]] = [:]
+    private(set) var sendingHosts: Set<FilePlace> = []
+    private(set) var places: [FilePlace: [Reference]] = [:]
     private var addresses: [FilePlace: [Reference]] = [:]
 
     init(_ media: MediaAnalysis) {
@@ -55,7 +73,7 @@ struct MediaJudge {
     }
 
     mutating func run() {
-        guard !seen.isEmpty else { return }
+        guard !seen.isEmpty || !media.checks.isEmpty else { return }
         for index in seen.indices { flows[flow(index), default: []].append(index) }
         for flow in flows.keys {
             sendingHosts.insert(FilePlace(file: flow.file, place: MediaPlace(flow.source.address, 0)))
@@ -65,6 +83,7 @@ struct MediaJudge {
         index()
         attribute()
         for index in seen.indices { if let call = seen[index].call { ofCall[call, default: []].append(index) } }
+        for index in seen.indices { seen[index].stray = stray(index) }
         streams = seen.indices.map { summary($0) }
         judgeCalls()
         judgeQuality()
@@ -136,7 +155,8 @@ struct MediaJudge {
         if seen.contains(where: { $0.call == nil }), !media.calls.isEmpty { attributeByAddress() }
         for index in seen.indices {
             if let call = seen[index].call { seen[index].isMisdirected = isMisdirected(index, call) }
-            seen[index].isRefused = isRefused(index)
+            seen[index].isLooped = isLooped(index)
+            refuse(index)
         }
     }
 
@@ -209,14 +229,6 @@ struct MediaJudge {
             && said.allSatisfy {
                 !$0.packetSource.isUnknown && !$0.packetSource.isPrivateNetwork && $0.packetSource != key.destination
             }
-    }
-
-    /// Errors from the beginning to the end, not only before the listener opened its port or after it closed it.
-    private func isRefused(_ index: Int) -> Bool {
-        guard let refusal = media.refusals[flow(index)], refusal.count >= 3 else { return false }
-        let stream = seen[index].stream
-        let span = refusal.last - refusal.record.time.nanoseconds
-        return span >= Self.patience && span * 2 > stream.last - stream.first
     }
 
     // MARK: Summaries

@@ -84,7 +84,7 @@ struct RTPStream: Sendable {
     private(set) var late: UInt32 = 0
     /// The highest delay above the promptest packet's, clock units.
     private(set) var mostLate: Int64 = 0
-    /// Late packets in a row.
+    /// Packets in a row that came late, or nearly so after one that did.
     private var lateRun: UInt8 = 0
     private var lowest: Int64 = .max
     private var lowestBefore: Int64 = .max
@@ -155,10 +155,14 @@ struct RTPStream: Sendable {
         let transit = statistics.transit
         if transit < lowest { lowest = transit }
         let delay = transit &- min(lowest, lowestBefore)
-        if delay &* 1_000 > Self.playable &* Int64(statistics.clockRate) {
-            late &+= 1
+        let playable = Self.playable &* Int64(statistics.clockRate)
+        // Jitter about the limit does not end a run.
+        if delay &* 1_000 > playable || lateRun > 0 && delay &* 2_000 > playable {
+            if delay &* 1_000 > playable {
+                late &+= 1
+                if delay > mostLate { mostLate = delay }
+            }
             lateRun &+= 1
-            if delay > mostLate { mostLate = delay }
             // It stays so: the sender paused, or its clock was set. Every jitter buffer follows.
             if lateRun >= 10 {
                 lateRun = 0

@@ -76,13 +76,15 @@ struct MediaScene {
         pending.append((Self.at(seconds).nanoseconds, from, to, bytes, file))
     }
 
-    mutating func icmp(from box: IPAddress, about from: Endpoint, _ to: Endpoint, at seconds: Double) {
+    mutating func icmp(
+        from box: IPAddress, about from: Endpoint, _ to: Endpoint, at seconds: Double, type: UInt8 = 3, code: UInt8 = 3
+    ) {
         frame += 1
         media.icmp(
             ICMPRecord(
                 frame: frame, time: Self.at(seconds), source: PackedAddress(box), destination: PackedAddress(from.address),
                 isIPv6: false,
-                type: 3, code: 3,
+                type: type, code: code,
                 quoted: PackedFlow(
                     source: PackedAddress(from.address), from.port, destination: PackedAddress(to.address), to.port, .udp),
                 quotedProtocol: 17, quotedID: 0, mtu: 0), file: 0)

@@ -1,0 +1,121 @@
+import Base
+import Capture
+
+extension MediaJudge {
+    /// Where a stream goes that its listener neither asked for nor shows to be at.
+    struct Stray {
+        enum Kind {
+            /// A place that nobody named and nobody sends from.
+            case elsewhere
+            /// The place the listener sent from before; its audio comes from another by now.
+            case left
+            /// As the SDP asks, but the listener is at another address, where all that it sends comes from.
+            case wrongAddress
+        }
+
+        var kind: Kind
+        /// From when on, nanoseconds.
+        var from: Int64
+        /// Where the listener's own audio comes from.
+        var instead: Endpoint
+    }
+
+    /// Fewer packets show no habit.
+    static let fewestToFollow: UInt64 = 150
+
+    /// Ends that were sent audio at a public place, taken or not.
+    var reachedEnds: Set<CallEnd> {
+        var ends = Set<CallEnd>()
+        for one in seen where !one.isMisdirected && !one.isLooped && !one.stream.key.destination.isPrivateNetwork {
+            guard let call = one.call, let speaker = one.speaker, one.stream.statistics.totalReceived >= 10 else { continue }
+            ends.insert(CallEnd(dialog: media.calls[call].dialog, isCaller: speaker == .callee))
+        }
+        return ends
+    }
+
+    /// Sent from within to the address that the sender itself gives as its own outside one, while nothing comes back in: the router
+    /// does not turn such packets round (hairpinning, RFC 4787 6).
+    func isLooped(_ index: Int) -> Bool {
+        let key = seen[index].stream.key
+        guard let call = seen[index].call, let speaker = seen[index].speaker, key.source.isPrivateNetwork,
+            !key.destination.isPrivateNetwork
+        else { return false }
+        let said = media.calls[call].events.filter { $0.isFromCaller == (speaker == .caller) && $0.port > 0 }
+        guard !said.isEmpty, said.allSatisfy({ $0.address == key.destination }) else { return false }
+        let flow = flow(index)
+        return !flows.contains { other, indices in
+            other.file == flow.file
+                && (other.destination == flow.source
+                    || other.destination.address.isPrivateNetwork && other.destination.port == flow.destination.port)
+                && indices.contains { overlaps($0, index) && seen[$0].stream.statistics.totalReceived >= 10 }
+        }
+    }
+
+    /// Notes the ICMP errors that go on about a stream: to its end or through most of it, not only before the listener opened its port.
+    mutating func refuse(_ index: Int) {
+        let stream = seen[index].stream
+        let found = (media.refusals[flow(index)] ?? []).last { series in
+            let from = series.record.time.nanoseconds
+            return series.count >= 3 && series.last - from >= Self.patience && from <= stream.last + MediaAnalysis.refusalsEvery
+                && series.last >= stream.first
+                && (series.last >= stream.last - MediaAnalysis.refusalsEvery
+                    || (series.last - from) * 2 > stream.last - stream.first)
+        }
+        guard let found else { return }
+        let from = found.record.time.nanoseconds
+        // A port that closes with the call refuses what is sent on.
+        if let call = seen[index].call, media.calls[call].ended != CallMedia.unknown,
+            from > media.calls[call].ended - Self.patience
+        {
+            return
+        }
+        let isWhole = (found.last - from) * 2 > stream.last - stream.first && from < stream.first + 2_000_000_000
+        seen[index].refusal = found
+        seen[index].refused = RTPStream.Activity(
+            from: isWhole ? stream.first : from,
+            to: isWhole || found.last >= stream.last - MediaAnalysis.refusalsEvery ? stream.last : found.last)
+    }
+
+    /// Nil where the listener named the place, or sends from it.
+    func stray(_ index: Int) -> Stray? {
+        let stream = seen[index].stream
+        guard let call = seen[index].call, let speaker = seen[index].speaker, seen[index].isHeard, seen[index].refusal == nil,
+            stream.statistics.totalReceived >= Self.fewestToFollow, !stream.flags.contains(.isVideo)
+        else { return nil }
+        let flow = flow(index)
+        let target = flow.destination
+        let said = media.calls[call].events.filter { $0.isFromCaller != (speaker == .caller) && $0.port > 0 }
+        let own = (ofCall[call] ?? []).filter {
+            seen[$0].speaker == other(speaker) && overlaps($0, index) && seen[$0].stream.statistics.totalReceived >= 50
+        }
+        guard !said.isEmpty, !own.isEmpty, !said.contains(where: { $0.flags.contains(.hasOther) }) else { return nil }
+        let isNamed = places[FilePlace(file: flow.file, place: target)] != nil
+        let back = (flowsAt[FilePlace(file: flow.file, place: target)] ?? []).filter { $0.source == target }
+            .flatMap { flows[$0] ?? [] }.map { seen[$0].stream.last }.max()
+        if let back {
+            guard !isNamed, back < stream.last - MediaAnalysis.refusalsEvery,
+                let moved = own.first(where: { self.flow($0).source != target && seen[$0].stream.last > back + Self.patience })
+            else { return nil }
+            return Stray(kind: .left, from: max(back, seen[moved].stream.first), instead: endpoint(moved))
+        }
+        if !isNamed {
+            // A NAT that keeps ports, and a sender that sends from another port than it listens on, are where they say they are.
+            let isAtPort = said.contains { $0.port == target.port }
+            let isOwnHost = own.contains { seen[$0].stream.key.source == target.address }
+            guard !(isAtPort && isOwnHost), seen[index].isSourceKnown || isOwnHost else { return nil }
+            return Stray(kind: .elsewhere, from: stream.first, instead: endpoint(own[0]))
+        }
+        guard media.calls[call].candidates.isEmpty, !target.address.isPrivateNetwork, let last = said.last, last.goal == target,
+            !sendingHosts.contains(FilePlace(file: flow.file, place: MediaPlace(target.address, 0))),
+            said.allSatisfy({ !$0.packetSource.isUnknown && $0.packetSource != target.address }),
+            own.allSatisfy({ one in said.contains { $0.packetSource == seen[one].stream.key.source } }),
+            let sure = own.first(where: { seen[$0].stream.key.sourcePort == target.port })
+        else { return nil }
+        return Stray(kind: .wrongAddress, from: stream.first, instead: endpoint(sure))
+    }
+
+    private func endpoint(_ index: Int) -> Endpoint {
+        let key = seen[index].stream.key
+        return Endpoint(key.source.address, key.sourcePort)
+    }
+}
