@@ -32,7 +32,8 @@ struct CaseLineTests {
         #expect(lines[2].findings == ["media.none"])
         #expect(
             lines[2].json.text
-                == #"{"file":"bad","files":1,"standing":"fault","verdict":"It broke. 1 more finding accuses.","findings":["media.none"]}"#)
+                == #"{"file":"bad","files":1,"standing":"fault","verdict":"It broke. 1 more finding accuses.","findings":["media.none"]}"#
+        )
     }
 
     @Test("the table has a line a file; the page links to each and escapes what names hold")
