@@ -128,8 +128,10 @@ extension Judge {
     private func resetConnection(_ reset: ConnectionLedger.Reset, _ table: SignallingTable) -> [Finding] {
         guard reset.dialog < table.dialogs.count else { return [] }
         let dialog = table.dialogs[reset.dialog]
-        guard !dialog.progress.contains(.answered), !dialog.progress.contains(.finalResponse),
-            dialog.kind == .call || dialog.kind == .registration
+        guard dialog.kind == .call || dialog.kind == .registration,
+            !dialog.progress.contains(.answered) && !dialog.progress.contains(.finalResponse)
+                // A refresh after which nothing more came of the phone.
+                || dialog.kind == .registration && dialog.last <= reset.time
         else { return [] }
         let what = dialog.kind == .call ? "The call" : "The registration"
         return [

@@ -84,6 +84,29 @@ struct ConnectionTests {
                 .contains { $0.hasSuffix("tcp.refused") } == false)
     }
 
+    @Test("a refresh of a registration whose connection is reset is a fault; one that is answered after all is none")
+    func refresh() throws {
+        func text(_ start: String, _ number: Int) -> [UInt8] {
+            let lines = [
+                start, "Via: SIP/2.0/TCP 192.168.1.20:5060;branch=z9hG4bK\(number)", "From: <sip:alice@example.com>;tag=a",
+                "To: <sip:alice@example.com>", "Call-ID: r1", "CSeq: \(number) REGISTER",
+                "Contact: <sip:alice@192.168.1.20>;expires=60", "Content-Length: 0", "", "",
+            ]
+            return Array(lines.joined(separator: "\r\n").utf8)
+        }
+        let request = { text("REGISTER sip:example.com SIP/2.0", $0) }
+        let ok = { text("SIP/2.0 200 OK", $0) }
+        let next = 101 + UInt32(request(1).count)
+        let opening: [(Bool, TCPHeader.Flags, UInt32, [UInt8])] = [
+            Self.syn, (false, [.syn, .ack], 900, []), (true, .ack, 101, []), (true, [.ack, .psh], 101, request(1)),
+            (false, [.ack, .psh], 901, ok(1)), (true, [.ack, .psh], next, request(2)),
+        ]
+        let after = 901 + UInt32(ok(1).count)
+        #expect(try Self.findings(opening + [(false, .rst, after, [])]).contains("fault tcp.refused"))
+        let answered = opening + [(false, [.ack, .psh], after, ok(2)), (false, .rst, after + UInt32(ok(2).count), [])]
+        #expect(try !Self.findings(answered).contains("fault tcp.refused"))
+    }
+
     @Test(
         "a request over a connection that stands, which nobody answers, or which the server closes, is a fault; an answered one is none"
     )
