@@ -109,7 +109,7 @@ extension Analyzer {
             let (more, pairs) = sides.finish()
             findings += more
             result.sides = pairs
-            findings = BothSides(Self.settled(findings, pairs), pairs, streams, table).findings
+            findings = BothSides(Self.settled(findings, pairs), pairs, streams, sources, table).findings
         }
         findings += lonelyStale.sorted { $0.key < $1.key }.map { judge.staleInLog($0.value.first, $0.value.count, table) }
         findings += said.findings()

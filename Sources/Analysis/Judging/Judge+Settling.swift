@@ -4,6 +4,8 @@ import Capture
 extension Judge {
     /// Different names a source tries without success before it is called a scanner.
     static let scannerNames = 8
+    /// Said of what turned out harmless where it was seen.
+    static let bothWays = "Audio went both ways all the same"
 
     /// Decides what depended on things seen elsewhere.
     mutating func settle(media: MediaAnalysis, _ table: SignallingTable) {
@@ -39,14 +41,14 @@ extension Judge {
             case .audioLost(let dialog):
                 guard media.outcome(ofDialog: dialog) == .bothWays else { break }
                 finding.severity = .note
-                finding.details.append("Audio went both ways all the same.")
+                finding.details.append("\(Self.bothWays).")
                 key.severity = .note
             case .media(let dialog, let toCaller):
                 switch media.outcome(ofDialog: dialog) {
                 case .bothWays:
                     finding.severity = .note
                     finding.details.append(
-                        "Audio went both ways all the same: the other side sends to where it hears from. Without that it would be lost."
+                        "\(Self.bothWays): the other side sends to where it hears from. Without that it would be lost."
                     )
                 case .interrupted:
                     finding.severity = .note

@@ -9,21 +9,34 @@ struct BothSides {
     /// In the order given, without those that others explain.
     var findings: [Finding] { all.indices.filter { !gone.contains($0) }.map { all[$0] } }
 
-    private var all: [Finding]
+    var all: [Finding]
     /// Indices of what hangs below another.
-    private var gone: Set<Int> = []
+    var gone: Set<Int> = []
     /// Accusing ones by the dialogs they are about.
-    private var ofDialog: [Int: [Int]] = [:]
-    private let streams: [StreamSummary]
+    var ofDialog: [Int: [Int]] = [:]
+    /// Those that tell already what a box drops.
+    var told: Set<Int> = []
+    let streams: [StreamSummary]
+    let sources: [SourceSummary]
 
-    init(_ findings: [Finding], _ sides: [SideComparison], _ streams: [StreamSummary], _ table: SignallingTable) {
+    init(
+        _ findings: [Finding], _ sides: [SideComparison], _ streams: [StreamSummary], _ sources: [SourceSummary],
+        _ table: SignallingTable
+    ) {
         all = findings
         self.streams = streams
+        self.sources = sources
         for (index, finding) in findings.enumerated() where finding.severity.accuses {
             for dialog in finding.subject.dialogs { ofDialog[dialog, default: []].append(index) }
         }
         for side in sides {
-            if side.box == .helper { silenced(by: side, table) }
+            if side.box == .helper {
+                silenced(by: side, table)
+                misdirected(by: side, table)
+            }
+            dropped(by: side, table)
+            mediaDropped(by: side, table)
+            loses(side)
             for pair in side.dialogs {
                 privateMedia(pair)
                 joinMedia(pair)
@@ -95,11 +108,11 @@ struct BothSides {
 
     // MARK: Findings
 
-    private func find(_ name: FindingName, _ dialog: Int) -> Int? {
+    func find(_ name: FindingName, _ dialog: Int) -> Int? {
         ofDialog[dialog]?.first { all[$0].name == name && !gone.contains($0) }
     }
 
-    private func media(of pair: SideComparison.DialogPair) -> [Int] {
+    func media(of pair: SideComparison.DialogPair) -> [Int] {
         let found = ((ofDialog[pair.inside] ?? []) + (ofDialog[pair.outside] ?? [])).filter { index in
             !gone.contains(index) && (all[index].name == .mediaOneWay || all[index].name == .mediaNone)
         }
@@ -107,7 +120,7 @@ struct BothSides {
     }
 
     /// Hangs findings below the one that is their cause.
-    private mutating func absorb(_ victims: [Int], into cause: Int) {
+    mutating func absorb(_ victims: [Int], into cause: Int) {
         for victim in victims where victim != cause && gone.insert(victim).inserted {
             let known = Set(all[cause].subject.dialogs)
             all[cause].details.append("What follows from it: \(all[victim].summary)")

@@ -42,6 +42,19 @@ public struct SideComparison: Sendable {
     var dialogs: [DialogPair] = []
     /// Places for media that the box put in place of others, once each dialog and place.
     var mediaRewrites: [MediaRewrite] = []
+    /// What was sent towards the other side and never appeared there.
+    var lost: [SideLosses.Lost] = []
+    var worn = SideLosses.Worn()
+    /// Places for requests that the box wrote in place of others, and where it wrote them; not those that the packet itself wears.
+    var contactRewrites: [ContactRewrite] = []
+    /// From one place of capture to the other and back; nil where nothing crossed both ways.
+    var roundTrip: Duration?
+
+    struct ContactRewrite: Hashable, Sendable {
+        var dialogs: DialogPair
+        var written: MediaPlace
+        var place: EvidencePlace
+    }
 
     struct DialogPair: Hashable, Sendable {
         var inside: Int

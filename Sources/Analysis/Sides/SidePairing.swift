@@ -12,6 +12,8 @@ struct SidePairing {
     static let mostCandidates = 24
     /// How far a pair may lie from the clocks' offset, nanoseconds: helpers hold messages back.
     static let slack: Int64 = 2_000_000_000
+    /// How far as a rule.
+    static let usual: Int64 = 100_000_000
 
     private(set) var pairs: [Pair] = []
     /// To be added to the first source's times, nanoseconds.
@@ -25,11 +27,16 @@ struct SidePairing {
     init(_ records: ContiguousArray<SideRecord>, _ first: [Int], _ second: [Int]) {
         let keys = Self.index(records, first)
         alignClocks(records, first, second, keys)
-        pair(records, second, keys)
+        // Those near the offset first: of repetitions of which one was lost the others keep their own partners.
+        var taken = Set<Int32>()
+        var partners: [Int: Int32] = [:]
+        if hasClock { pair(records, second, keys, Self.usual, &taken, &partners) }
+        pair(records, second, keys, Self.slack, &taken, &partners)
+        pairs = second.compactMap { number in partners[number].map { Pair(a: Int($0), b: number) } }
     }
 
     /// The features under which a message is looked for; those that repeat within a dialog go with the CSeq.
-    private static func forEachKey(_ record: SideRecord, _ body: (UInt64) -> Void) {
+    static func forEachKey(_ record: SideRecord, _ body: (UInt64) -> Void) {
         func mixed(_ value: UInt64, _ salt: UInt64, withSequence: Bool) -> UInt64 {
             var hash = (value ^ salt &* 0x9e37_79b9_7f4a_7c15) &* 0xff51_afd7_ed55_8ccd
             hash ^= UInt64(record.kind) << 32 | (withSequence ? UInt64(record.sequence) : 0)
@@ -53,7 +60,8 @@ struct SidePairing {
         return keys
     }
 
-    /// The median of what messages found once on either side took, and its change over the capture.
+    /// The median of what messages found once on either side took, and its change over the capture; where few are, the offset under which
+    /// most messages, with all their repetitions, find each other.
     private mutating func alignClocks(
         _ records: ContiguousArray<SideRecord>, _ first: [Int], _ second: [Int], _ keys: [UInt64: [Int32]]
     ) {
@@ -66,17 +74,21 @@ struct SidePairing {
                 var taken = false
                 Self.forEachKey(records[number]) { key in
                     guard !taken, let found = keys[key], !onlyUnique || (found.count == 1 && inSecond[key] == 1) else { return }
-                    for candidate in found.prefix(onlyUnique ? 1 : 4) {
+                    for candidate in found.prefix(onlyUnique ? 1 : Self.mostCandidates) {
                         let other = records[Int(candidate)]
                         guard let before = other.time, other.likeness(records[number]) != nil else { continue }
-                        samples.append((before, time &- before))
+                        samples.append((time, time &- before))
                         taken = true
                     }
                 }
             }
         }
         collect(onlyUnique: true)
-        if samples.isEmpty { collect(onlyUnique: false) }
+        if samples.count < Self.fewest {
+            samples = []
+            collect(onlyUnique: false)
+            samples = Self.mostAgreed(samples)
+        }
         guard !samples.isEmpty else { return }
         hasClock = true
         samples.sort { $0.at < $1.at }
@@ -96,6 +108,23 @@ struct SidePairing {
         if abs(rise / span) < 1_000_000 { drift = rise / span }
     }
 
+    /// Fewer messages that are found once may be single repetitions of which the others were lost.
+    static let fewest = 5
+
+    /// Repetitions fit each other under several offsets; the right one fits most of them. Of equals that nearest to the same clock.
+    private static func mostAgreed(_ samples: [(at: Int64, offset: Int64)]) -> [(at: Int64, offset: Int64)] {
+        let sorted = samples.sorted { $0.offset < $1.offset }
+        var best = 0..<0
+        var low = 0
+        for high in sorted.indices {
+            while UInt64(bitPattern: sorted[high].offset &- sorted[low].offset) > UInt64(usual) { low += 1 }
+            let count = high + 1 - low
+            let isNearer = best.isEmpty || sorted[low].offset.magnitude < sorted[best.lowerBound].offset.magnitude
+            if count > best.count || (count == best.count && isNearer) { best = low..<(high + 1) }
+        }
+        return Array(sorted[best])
+    }
+
     private static func median(_ values: [Int64]) -> Int64 {
         let sorted = values.sorted()
         return sorted.isEmpty ? 0 : sorted[sorted.count / 2]
@@ -106,9 +135,12 @@ struct SidePairing {
         time &+ offset &+ Int64((drift * Double(time &- origin) / 1e9).rounded())
     }
 
-    private mutating func pair(_ records: ContiguousArray<SideRecord>, _ second: [Int], _ keys: [UInt64: [Int32]]) {
-        var taken = Set<Int32>()
-        for number in second {
+    private func pair(
+        _ records: ContiguousArray<SideRecord>, _ second: [Int], _ keys: [UInt64: [Int32]], _ slack: Int64,
+        _ taken: inout Set<Int32>,
+        _ partners: inout [Int: Int32]
+    ) {
+        for number in second where partners[number] == nil {
             let record = records[number]
             var best: (Int32, score: Int, distance: Int64)?
             Self.forEachKey(record) { key in
@@ -117,14 +149,14 @@ struct SidePairing {
                     let other = records[Int(candidate)]
                     guard let score = other.likeness(record) else { continue }
                     let distance = distance(other, record)
-                    guard !hasClock || distance <= Self.slack else { continue }
+                    guard !hasClock || distance <= slack else { continue }
                     if let present = best, (present.score, -present.distance) >= (score, -distance) { continue }
                     best = (candidate, score, distance)
                 }
             }
             guard let best else { continue }
             taken.insert(best.0)
-            pairs.append(Pair(a: Int(best.0), b: number))
+            partners[number] = best.0
         }
     }
 

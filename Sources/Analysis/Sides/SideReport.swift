@@ -97,6 +97,22 @@ struct SideReport {
             fields: fields.values.sorted { ($1.count, $0.field) < ($0.count, $1.field) },
             messages: shown.map { Self.message(records, $0, pairing, isSwapped: isSwapped) }, fits: fits.map(\.fit),
             dialogs: dialogs.sorted { ($0.inside, $0.outside) < ($1.inside, $1.outside) }, mediaRewrites: rewrites)
+        if comparison?.box != .proxy {
+            let pairs = pairing.pairs.map { isSwapped ? (inside: $0.b, outside: $0.a) : (inside: $0.a, outside: $0.b) }
+            let covered = Self.covered(records, pairing, firstAll, secondAll)
+            let losses = SideLosses(records, pairs, isSwapped ? secondAll : firstAll, isSwapped ? firstAll : secondAll) {
+                number in
+                let isFirst = records[number].file == first
+                guard let time = records[number].time, let covered else { return false }
+                return covered.contains(isFirst ? pairing.aligned(time) : time)
+            }
+            comparison?.lost = losses.lost
+            comparison?.worn = losses.worn
+            comparison?.contactRewrites = accused.compactMap {
+                Self.contactRewrite($0.difference, records[$0.inside], records[$0.outside])
+            }
+            comparison?.roundTrip = Self.roundTrip(records, pairs, losses.worn)
+        }
         if !accused.isEmpty {
             finding = accuse(records, accused, fits, translation)
         } else if !designed.isEmpty {
@@ -163,12 +179,7 @@ struct SideReport {
     ) -> (first: Int, second: Int) {
         let inFirst = Set(pairing.pairs.map(\.a))
         let inSecond = Set(pairing.pairs.map(\.b))
-        let firstTimes = first.compactMap { records[$0].time.map(pairing.aligned) }
-        let secondTimes = second.compactMap { records[$0].time }
-        guard let a = firstTimes.min(), let b = firstTimes.max(), let c = secondTimes.min(), let d = secondTimes.max() else {
-            return (0, 0)
-        }
-        let range = max(a, c)...max(max(a, c), min(b, d))
+        guard let range = covered(records, pairing, first, second) else { return (0, 0) }
         return (
             first.filter { !inFirst.contains($0) && records[$0].time.map { range.contains(pairing.aligned($0)) } ?? false }.count,
             second.filter { !inSecond.contains($0) && records[$0].time.map { range.contains($0) } ?? false }.count

@@ -1,0 +1,182 @@
+import Base
+import Capture
+
+/// Who drops what was seen before the box and not behind it.
+struct Dropper {
+    /// Longer from one capture to the other and back: there is more between them than the router.
+    static let near = Duration.milliseconds(10)
+
+    let name: String
+    let culprit: Culprit
+    let confidence: Confidence
+    /// What the reader must know of the place of the captures; nil where they are one.
+    let caveat: String?
+
+    init(_ side: SideComparison, _ address: IPAddress?, _ sources: [SourceSummary], lacking: Vantage) {
+        name = address.map { "the router with the outside address \($0)" } ?? "the router between the two captures"
+        let places = [side.inside, side.outside].map { vantage -> Int in
+            let index = Int(vantage.index)
+            return sources.indices.contains(index) ? sources[index].holder ?? index : index
+        }
+        let isFar = places[0] != places[1] && side.roundTrip.map { $0 > Self.near } == true
+        culprit = isFar ? .between(name, "the place of the outer capture") : .proved(name)
+        confidence = isFar || Self.drops(sources, lacking) ? .likely : .proved
+        if places[0] == places[1] {
+            caveat = nil
+        } else if isFar, let trip = side.roundTrip {
+            caveat =
+                "From one capture to the other and back it takes \(trip.wholeMilliseconds) ms: a path lies between them as well as the router."
+        } else {
+            caveat =
+                side.roundTrip == nil
+                ? "If the outer capture was not taken at the router, the path to it is in question too." : nil
+        }
+    }
+
+    /// The capturing program of that side lost packets.
+    static func drops(_ sources: [SourceSummary], _ vantage: Vantage) -> Bool {
+        let index = Int(vantage.index)
+        return sources.indices.contains(index) && sources[index].blindness.contains { $0.kind == .drops }
+    }
+}
+
+extension BothSides {
+    /// Sendings of one message that a capture which itself loses packets must lack before it counts.
+    private static let fewestDespiteDrops = 5
+
+    /// Messages that came to the box and did not leave it explain what was repeated in vain.
+    mutating func dropped(by side: SideComparison, _ table: SignallingTable) {
+        let lost = side.lost.sorted { ($1.count, $0.place) < ($0.count, $1.place) }
+        guard side.isInsideProved, !lost.isEmpty else { return }
+        let dialogs = Set(lost.flatMap { [$0.dialog, side.partner(of: $0.dialog) ?? $0.dialog] })
+        for one in lost {
+            let here = [one.dialog, side.partner(of: one.dialog)].compactMap { $0 }
+            guard table.dialogs.indices.contains(one.dialog), !here.contains(where: isExplained) else { continue }
+            let names = Self.follows(from: one)
+            let victims = Set(here.flatMap { ofDialog[$0] ?? [] })
+                .filter { !gone.contains($0) && names.contains(all[$0].name) }
+                .sorted { (names.firstIndex(of: all[$0].name) ?? 0, $0) < (names.firstIndex(of: all[$1].name) ?? 0, $1) }
+            guard let cause = victims.first(where: told.contains) ?? victims.first else { continue }
+            guard !told.contains(cause) else {
+                absorb(victims.filter { !told.contains($0) }, into: cause)
+                continue
+            }
+            let crosses = one.isOutbound ? side.worn.crossesOut : side.worn.crossesIn
+            // Where nothing was seen to cross that way, only who goes on repeating shows that it got nothing.
+            guard crosses || (one.status > 0 && victims.contains { all[$0].name == .sipRetransmit }) else { continue }
+            let lacking = one.isOutbound ? side.outside : side.inside
+            guard one.count >= Self.fewestDespiteDrops || !Dropper.drops(sources, lacking) else { continue }
+            let dropper = Dropper(
+                side, one.isOutbound ? side.translatedTo?.address : one.destination.address, sources, lacking: lacking)
+            guard all[cause].subject.dialogs.allSatisfy(dialogs.contains) else {
+                let count = all[cause].subject.dialogs.filter(dialogs.contains).count
+                all[cause].details.append(
+                    "In \(count) of \(all[cause].subject.dialogs.count) dialogs both captures show that \(dropper.name) drops them."
+                )
+                told.insert(cause)
+                continue
+            }
+            blame(dropper, for: one, cause, table, crosses: crosses)
+            absorb(victims, into: cause)
+        }
+    }
+
+    /// A more special cause is known.
+    private func isExplained(_ dialog: Int) -> Bool {
+        (ofDialog[dialog] ?? []).contains { index in
+            switch all[index].name {
+            case .natMappingExpired, .natPrivateContact, .natRportMissing, .sipFragmented: true
+            case .algRewritten: all[index].severity == .fault
+            default: false
+            }
+        }
+    }
+
+    /// What it leads to where a message never arrives, the nearest first.
+    private static func follows(from lost: SideLosses.Lost) -> [FindingName] {
+        if lost.status > 0 { return [.sipRetransmit, .sipNoACK, .authNoAnswer, .sipTimerDrop] }
+        return lost.method == .ack ? [.sipNoACK, .sipTimerDrop] : [.sipRetransmit, .authNoAnswer, .sipTimerDrop]
+    }
+
+    private mutating func blame(
+        _ dropper: Dropper, for lost: SideLosses.Lost, _ cause: Int, _ table: SignallingTable, crosses: Bool
+    ) {
+        let dialog = table.dialogs[lost.dialog]
+        let (from, to) = (String(decoding: dialog.from, as: UTF8.self), String(decoding: dialog.to, as: UTF8.self))
+        let token = lost.method.token
+        let what = lost.status > 0 ? "the answers" : "the \(token)"
+        let harm =
+            switch (dialog.kind, lost.method) {
+            case (.registration, _): "\(to.isEmpty ? from : to) cannot register"
+            case (.call, .ack): "The call of \(from) to \(to) breaks off"
+            case (.call, .invite): lost.status > 0 ? "The call of \(from) to \(to) fails" : "\(from) does not reach \(to)"
+            default: "\(token) of \(from) fails"
+            }
+        let there = lost.isOutbound ? "outside" : "inside"
+        all[cause].summary =
+            "\(harm): \(dropper.name) drops \(what). \(lost.source) sent "
+            + (lost.status > 0 ? "\(lost.status) to its \(token) " : "it ")
+            + "\(lost.count) times to \(lost.destination), and none appeared \(there)."
+        all[cause].culprit = dropper.culprit
+        all[cause].confidence = dropper.confidence
+        all[cause].details.append(
+            crosses
+                ? "Both captures cover that time, and other messages crossed in that direction."
+                : "Both captures cover that time, and the request was repeated all the same: its sender got no answer.")
+        if let caveat = dropper.caveat { all[cause].details.append(caveat) }
+        all[cause].evidence.append(
+            Evidence(
+                place: lost.place, time: lost.time, source: lost.source, destination: lost.destination, excerpt: lost.firstLine,
+                says: "the first of \(lost.count); none of them \(there)"))
+        all[cause].remedies = Self.remedies(lost)
+        told.insert(cause)
+    }
+
+    private static func remedies(_ lost: SideLosses.Lost) -> [Remedy] {
+        let way = "\(lost.source) to \(lost.destination)"
+        let helper = Remedy(.router, "Switch off its SIP helper (ALG) and inspection, which drop what they do not understand.")
+        if lost.isOutbound {
+            return [Remedy(.router, "Let SIP from \(way) leave: look for a filter rule on that address or port."), helper]
+        }
+        if lost.status > 0 {
+            return [
+                Remedy(
+                    .router,
+                    "Let what comes from \(way) back in: look for a filter rule, and whether the mapping that the request opened still stands (a full connection table, a reply-side rule)."
+                ), helper,
+            ]
+        }
+        return [
+            Remedy(
+                .router,
+                "Let SIP from \(way) in and to the phone: keep its mapping longer, forward the port, or mend the filter rule that drops it."
+            ),
+            Remedy(
+                .phone,
+                "Send keep-alives from the port that is registered (RFC 5626, or OPTIONS), so that the mapping stays open."),
+        ]
+    }
+
+    /// A helper wrote another port into Contact than the phone's packets wear, and what is sent there stays unanswered.
+    mutating func misdirected(by side: SideComparison, _ table: SignallingTable) {
+        for rewrite in side.contactRewrites where !side.worn.outside.contains(rewrite.written) {
+            let written = Endpoint(rewrite.written.address.address, rewrite.written.port)
+            guard let helper = find(.algRewritten, rewrite.dialogs.inside), table.dialogs.indices.contains(rewrite.dialogs.inside)
+            else { continue }
+            let victims = all.indices.filter { index in
+                all[index].name == .sipRetransmit && all[index].severity == .fault && !gone.contains(index)
+                    && all[index].evidence.first.map { $0.destination == written && $0.place.file == side.outside.index } == true
+            }
+            guard let first = victims.first else { continue }
+            if all[helper].severity != .fault {
+                let name = String(decoding: table.dialogs[rewrite.dialogs.inside].from, as: UTF8.self)
+                all[helper].severity = .fault
+                all[helper].summary =
+                    "\(name) cannot be reached: the router wrote \(written) into Contact as the place for requests, and nobody answers "
+                    + "what is sent there. " + all[helper].summary
+                all[helper].evidence += all[first].evidence.prefix(1)
+            }
+            absorb(victims, into: helper)
+        }
+    }
+}

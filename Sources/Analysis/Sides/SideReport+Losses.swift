@@ -1,0 +1,50 @@
+import Base
+import Capture
+
+extension SideReport {
+    /// The time that both captures cover, by the second's clock: from the first to the last message of either.
+    static func covered(
+        _ records: ContiguousArray<SideRecord>, _ pairing: SidePairing, _ first: [Int], _ second: [Int]
+    ) -> ClosedRange<Int64>? {
+        let firstTimes = first.compactMap { records[$0].time.map(pairing.aligned) }
+        let secondTimes = second.compactMap { records[$0].time }
+        guard let a = firstTimes.min(), let b = firstTimes.max(), let c = secondTimes.min(), let d = secondTimes.max() else {
+            return nil
+        }
+        return max(a, c)...max(max(a, c), min(b, d))
+    }
+
+    /// Where requests were to go, if the box put a place in it that is not the one the packet wears.
+    static func contactRewrite(
+        _ difference: SideDifference, _ inside: SideRecord, _ outside: SideRecord
+    ) -> SideComparison.ContactRewrite? {
+        guard difference.path.isOutbound, inside.dialog >= 0, outside.dialog >= 0,
+            difference.changes.contains(where: { $0.field == .contact }),
+            let contact = difference.after.items.first(where: { $0.field == .contact })?.host, contact.kind == .address
+        else { return nil }
+        let written = MediaPlace(contact.address, contact.portOrDefault)
+        guard written != outside.source else { return nil }
+        return SideComparison.ContactRewrite(
+            dialogs: SideComparison.DialogPair(inside: Int(inside.dialog), outside: Int(outside.dialog)), written: written,
+            place: outside.place)
+    }
+
+    /// The quickest out and the quickest in together: the clocks' offset is in neither.
+    static func roundTrip(
+        _ records: ContiguousArray<SideRecord>, _ pairs: [(inside: Int, outside: Int)], _ worn: SideLosses.Worn
+    ) -> Duration? {
+        var out: Int64?
+        var back: Int64?
+        for pair in pairs {
+            let (a, b) = (records[pair.inside], records[pair.outside])
+            guard let inside = a.time, let outside = b.time else { continue }
+            if worn.inside.contains(a.source) {
+                out = min(out ?? .max, outside &- inside)
+            } else if worn.inside.contains(a.destination) {
+                back = min(back ?? .max, inside &- outside)
+            }
+        }
+        guard let out, let back else { return nil }
+        return .nanoseconds(max(0, out &+ back))
+    }
+}
