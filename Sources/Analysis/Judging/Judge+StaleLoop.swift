@@ -12,13 +12,15 @@ extension Judge {
     mutating func staleLoop(_ history: AuthHistory, _ c: inout DialogCase, _ table: SignallingTable) -> Bool {
         var quick: [(attempt: AuthHistory.Attempt, gap: Int64)] = []
         var longest: [(attempt: AuthHistory.Attempt, gap: Int64)] = []
-        for attempt in history.attempts where attempt.hasCredentials {
+        for (index, attempt) in history.attempts.enumerated() where attempt.hasCredentials {
             guard let step = attempt.step, let response = attempt.response, c.steps[response].record.marks.contains(.isStale),
                 let used = history.challenge(for: attempt),
                 let gap = c.gap(c.steps[history.challenges[used].step], c.steps[step]), gap < Self.prompt,
                 // The newest challenge, for the first time.
                 !history.challenges.contains(where: { $0.step < step && $0.step > history.challenges[used].step }),
-                history.challenges[used].answers.count == 1
+                history.challenges[used].answers.count == 1,
+                // Nor was another request under way whose challenge the server may have meant.
+                history.superseding(used, by: index, c) == nil, !isCrossed(index, history)
             else {
                 // A success ends a row; a late or odd one in between does not.
                 if let response = attempt.response, c.steps[response].status < 300 { quick = [] }
@@ -55,5 +57,17 @@ extension Judge {
                 ], subject: Self.subject(c, request, table))
         }
         return true
+    }
+
+    /// Another request of the dialog was sent before this one was settled.
+    private func isCrossed(_ index: Int, _ history: AuthHistory) -> Bool {
+        let attempt = history.attempts[index]
+        guard let step = attempt.step, let response = attempt.response, let used = history.challenge(for: attempt) else {
+            return true
+        }
+        return history.attempts.enumerated().contains { other, later in
+            guard other != index, other != history.challenges[used].attempt, let sent = later.step else { return false }
+            return sent < response && (later.response ?? Int.max) > step
+        }
     }
 }

@@ -169,6 +169,26 @@ struct ChallengeTests {
         #expect(loop(2).finding(.authStaleLoop) == nil)
     }
 
+    @Test("stale answers to requests that cross each other are the phone's, not a server that forgets its nonces")
+    func crossed() {
+        var talk = Talk()
+        var number = 1
+        for round in 0..<5 {
+            let at = Double(round)
+            let (a, b) = (talk.register(number, branch: "a\(round)"), talk.register(number + 1, branch: "b\(round)"))
+            talk.up(at, a)
+            talk.down(at + 0.02, talk.challenge(to: a, nonce: "n\(round)", stale: round > 0))
+            talk.up(at + 0.03, b)
+            let answer = talk.register(number + 2, nonce: "n\(round)", branch: "c\(round)")
+            talk.up(at + 0.04, answer)
+            talk.down(at + 0.05, talk.challenge(to: b, nonce: "m\(round)"))
+            talk.down(at + 0.06, talk.challenge(to: answer, nonce: "x\(round)", stale: true))
+            number += 3
+        }
+        talk.later(100)
+        #expect(talk.finding(.authStaleLoop) == nil)
+    }
+
     @Test("an answer with another realm, to the very nonce, is a wrong realm; with none wrong it is a password")
     func realm() throws {
         var talk = Talk()
