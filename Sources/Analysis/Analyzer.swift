@@ -127,7 +127,9 @@ public struct Analyzer: Sendable {
         {
             media.translates(at: sender)
         }
-        if !step.isRequest, step.method == .invite, step.status == 200, ServerRole(step, table) != nil {
+        if !step.isRequest, step.method == .invite, step.status == 200,
+            table.registrars.contains(sender) || ServerRole.isServer(facts, p)
+        {
             media.serves(at: sender)
         }
         let what: CallFact.What

@@ -35,9 +35,9 @@ extension Judge {
         let isForgotten =
             granted.map { $0.contact.isPrivateAddress && !$0.flags.contains(.contactReceived) } ?? false
             && (program.hasPrefix("kamailio") || program.hasPrefix("opensips"))
-        let role = ServerRole(step, table)
         report(.natPrivateContact, .note, variant: isForgotten ? 1 : 0, c.server(step, table), &c) { c -> Finding in
-            Finding(
+            let role = ServerRole(step, table)
+            return Finding(
                 .natPrivateContact, .note,
                 "\(c.aor) registers a private Contact from behind a NAT; harmless as long as the server sends to where requests come from.",
                 details: isForgotten

@@ -11,16 +11,39 @@ struct ServerRole {
     /// Nil where the sender of a message is no server, as far as is known: neither its program's name nor a registration says so.
     init?(_ step: Step, _ table: SignallingTable) {
         let endpoint = table.endpoints[step.record.source]
-        let fields = Judge.bytes(step, table).map { MessageExcerpt.fields($0) } ?? []
-        let program = fields.first { $0.name == "Server" || $0.name == "User-Agent" }?.value ?? ""
-        let lower = program.lowercased()
-        let known = Self.programs.first { entry in entry.words.contains { lower.contains($0) } }
-        guard known != nil || table.registrars.contains(endpoint.address) else { return nil }
+        let said = table.text(of: step.record).flatMap { text in
+            text.withUnsafeBytes { p -> (program: String, known: Program?)? in
+                guard let facts = MessageFacts(p) else { return nil }
+                let known = Self.known(facts, p)
+                guard known != nil || table.registrars.contains(endpoint.address) else { return nil }
+                return (p.string(Self.program(facts)), known)
+            }
+        }
+        guard said != nil || table.registrars.contains(endpoint.address) else { return nil }
+        let (program, known) = said ?? ("", nil)
         name = "the server \(Judge.name(endpoint))" + (program.isEmpty ? "" : " (\(program.prefix(40)))")
         remedy = Remedy(
             .server,
             "Tell the server its public address, for SIP and for audio: it stands behind a NAT and names its own private one.",
             device: known?.name, commands: known?.settings ?? Self.programs.flatMap(\.settings))
+    }
+
+    /// Whether a message names a program that is a server; cheap enough to be asked of every call.
+    static func isServer(_ facts: MessageFacts, _ p: Bytes) -> Bool { known(facts, p) != nil }
+
+    private static func program(_ facts: MessageFacts) -> Span { facts.server.isEmpty ? facts.userAgent : facts.server }
+
+    private static func known(_ facts: MessageFacts, _ p: Bytes) -> Program? {
+        let span = program(facts)
+        guard !span.isEmpty else { return nil }
+        return programs.first { program in
+            program.words.contains { word in
+                guard span.count >= word.count else { return false }
+                return (span.start...(span.end - word.count)).contains { start in
+                    word.indices.allSatisfy { lowered(p[start + $0]) == word[$0] }
+                }
+            }
+        }
     }
 
     /// How it is told its right address, where it names one that is nobody's.
@@ -33,8 +56,15 @@ struct ServerRole {
 
     private struct Program {
         var name: String
-        var words: [String]
+        var words: [[UInt8]]
         var settings: [String]
+
+        /// `words`: in lower case.
+        init(name: String, words: [String], settings: [String]) {
+            self.name = name
+            self.words = words.map { Array($0.utf8) }
+            self.settings = settings
+        }
     }
 
     private static let programs = [
