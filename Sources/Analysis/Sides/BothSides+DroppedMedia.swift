@@ -6,19 +6,20 @@ extension BothSides {
     /// Audio that came to the box, of which the other side shows nothing while it shows the opposite direction of the same call.
     mutating func mediaDropped(by side: SideComparison, _ table: SignallingTable) {
         guard side.isInsideProved, !side.worn.inside.isEmpty else { return }
-        let seen = [side.inside, side.outside].map { vantage in Set(streams.lazy.filter { $0.vantage == vantage }.map(\.ssrc)) }
-        let matched = seen[0].intersection(seen[1])
+        let (inside, outside) = (shown[side.inside] ?? [], shown[side.outside] ?? [])
+        let matched = inside.intersection(outside)
         guard !matched.isEmpty else { return }
-        let crossing = streams.filter { matched.contains($0.ssrc) && $0.dialog != nil }
+        var pairs: [Int: SideComparison.DialogPair] = [:]
+        for pair in side.dialogs.reversed() { (pairs[pair.inside], pairs[pair.outside]) = (pair, pair) }
         for stream in streams where stream.vantage == side.inside || stream.vantage == side.outside {
             guard let dialog = stream.dialog, let isOutbound = way(of: stream, side), stream.packets >= Self.fewest,
-                !seen[stream.vantage == side.inside ? 1 : 0].contains(stream.ssrc),
+                !(stream.vantage == side.inside ? outside : inside).contains(stream.ssrc),
                 isOutbound ? side.worn.crossesOut : side.worn.crossesIn,
                 isOutbound == (stream.vantage == side.inside), table.dialogs.indices.contains(dialog),
-                let opposite = crossing.first(where: { other in
-                    other.dialog == dialog && other.vantage == stream.vantage && way(of: other, side) == !isOutbound
+                let opposite = ofCall(dialog).first(where: { other in
+                    matched.contains(other.ssrc) && other.vantage == stream.vantage && way(of: other, side) == !isOutbound
                         && other.first < stream.last && stream.first < other.last
-                }), let pair = side.dialogs.first(where: { $0.inside == dialog || $0.outside == dialog })
+                }), let pair = pairs[dialog]
             else { continue }
             if isOutbound, !side.worn.peers.contains(PackedAddress(stream.destination.address)),
                 opposite.source.address != stream.destination.address
@@ -34,6 +35,8 @@ extension BothSides {
             contradict(pair)
         }
     }
+
+    func ofCall(_ dialog: Int) -> [StreamSummary] { (streamsOf[dialog] ?? []).map { streams[$0] } }
 
     /// Whether a stream goes from the inside to the outside; nil: neither.
     private func way(of stream: StreamSummary, _ side: SideComparison) -> Bool? {

@@ -17,6 +17,9 @@ struct BothSides {
     /// Those that tell already what a box drops.
     var told: Set<Int> = []
     let streams: [StreamSummary]
+    /// Indices of streams by dialog, and what each source shows.
+    let streamsOf: [Int: [Int]]
+    let shown: [Vantage: Set<UInt32>]
     let sources: [SourceSummary]
 
     init(
@@ -25,6 +28,13 @@ struct BothSides {
     ) {
         all = findings
         self.streams = streams
+        var streamsOf: [Int: [Int]] = [:]
+        var shown: [Vantage: Set<UInt32>] = [:]
+        for (index, stream) in streams.enumerated() {
+            shown[stream.vantage, default: []].insert(stream.ssrc)
+            if let dialog = stream.dialog { streamsOf[dialog, default: []].append(index) }
+        }
+        (self.streamsOf, self.shown) = (streamsOf, shown)
         self.sources = sources
         for (index, finding) in findings.enumerated() where finding.severity.accuses {
             for dialog in finding.subject.dialogs { ofDialog[dialog, default: []].append(index) }
@@ -72,13 +82,14 @@ struct BothSides {
         }
     }
 
-    /// A stream to where a helper pointed that the other side of the box never shows.
+    /// A stream of that very call to where a helper pointed, which the other side of the box never shows.
     private func lost(_ rewrite: SideComparison.MediaRewrite, _ side: SideComparison) -> StreamSummary? {
-        let (before, after) = rewrite.isOutbound ? (side.inside, side.outside) : (side.outside, side.inside)
-        return streams.first { stream in
-            stream.vantage == after && stream.packets >= Self.fewest
-                && PackedAddress(stream.destination.address) == rewrite.address
-                && !streams.contains { $0.vantage == before && $0.ssrc == stream.ssrc }
+        let before = rewrite.isOutbound ? side.inside : side.outside
+        let dialog = rewrite.isOutbound ? rewrite.dialogs.outside : rewrite.dialogs.inside
+        return ofCall(dialog).first { stream in
+            stream.packets >= Self.fewest && PackedAddress(stream.destination.address) == rewrite.address
+                && rewrite.ports.contains(stream.destination.port)
+                && !(shown[before]?.contains(stream.ssrc) ?? false)
         }
     }
 

@@ -67,8 +67,9 @@ public struct SideComparison: Sendable {
         var isOutbound: Bool
         /// The session description is the caller's: it came in a request.
         var isOfCaller: Bool
-        /// What `c=` said when the message left the box.
+        /// What `c=` and each `m=` said when the message left the box.
         var address: PackedAddress
+        var ports: Set<UInt16>
         var place: EvidencePlace
     }
 

@@ -131,6 +131,7 @@ struct SideReport {
         return SideComparison.MediaRewrite(
             dialogs: dialogs, isOutbound: difference.path.isOutbound, isOfCaller: inside.isRequest,
             address: PackedAddress(address),
+            ports: Set(difference.after.items.filter { $0.field == .sdpMediaPort }.map(\.host.port)),
             place: difference.path.isOutbound ? outside.place : inside.place)
     }
 

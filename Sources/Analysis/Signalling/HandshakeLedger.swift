@@ -3,11 +3,7 @@ import Capture
 
 /// TLS handshakes of SIP (RFC 8446, RFC 5246) that came to nothing: ended by an alert, or dropped before the server said a word.
 struct HandshakeLedger: Sendable {
-    struct Key: Hashable, Sendable {
-        var file: UInt16
-        var client: PackedAddress
-        var server: PackedEndpoint
-    }
+    typealias Key = ConnectionLedger.Key
 
     /// One client's handshakes with one server.
     struct Attempts: Sendable {

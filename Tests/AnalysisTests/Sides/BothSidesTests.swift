@@ -99,6 +99,34 @@ struct BothSidesTests {
             ])
     }
 
+    @Test("audio of another call that the router drops does not make a helper the cause of this one's silence")
+    func otherCall() throws {
+        var call = Call()
+        call.setUp(host: Self.outerHost, media: "203.0.113.2")
+        call.audio(0, Self.phoneAudio, Self.serverAudio, ssrc: 1)
+        call.audio(1, Endpoint("203.0.113.2:4000")!, Self.serverAudio, ssrc: 1)
+        // Another phone behind the same address, of which the inside capture shows nothing.
+        let (other, host) = (Endpoint("203.0.113.2:42000")!, "203.0.113.2:42000")
+        func second(_ text: String) -> Observation.What {
+            .sip(
+                Array(
+                    text.with("call-1@", "call-2@").with("tag=f9", "tag=g9").with("tag=t9", "tag=u9").with(
+                        "z9hG4bK-", "z9hG4bK-o"
+                    )
+                    .with("audio 4000", "audio 9000").with("audio 12000", "audio 13000").utf8), isCut: false)
+        }
+        call.see(second(S.invite(host: host, media: "203.0.113.2")), 1, other, S.server, at: 0.2)
+        call.see(second(S.answer(host: host)), 1, S.server, other, at: 1.0)
+        call.see(second(S.ack(host: host)), 1, other, S.server, at: 1.02)
+        call.audio(1, Endpoint("198.51.100.20:13000")!, Endpoint("203.0.113.2:9000")!, ssrc: 9)
+        call.hangUp(host: Self.outerHost)
+        let found = call.accusations()
+        let helper = try #require(found.first { $0.name == .algRewritten })
+        #expect(helper.severity == .risk)
+        #expect(!helper.details.contains { $0.hasPrefix("What follows from it") })
+        #expect(found.contains { $0.name == .mediaOneWay && $0.severity == .fault })
+    }
+
     @Test("no message changed: the private place that the server sends to is the cause, and the silence inside follows from it")
     func untouched() {
         var call = Call()
