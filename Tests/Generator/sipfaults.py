@@ -242,7 +242,7 @@ def sdp_mismatch(name, r, k):
         call.send(t + .2, call.reply(invite, r.choice([488, 606]) if k % 5 == 0 else 488, 'Not Acceptable Here', b, extra=warn), b)
         branch = invite.get('Via').split('branch=')[1].split(';')[0]
         call.send(t + .23, call.request('ACK', a, cseq=call.cseq[a], branch=branch, uri=invite.start.split(' ')[1]), a)
-    s.expect('sdp.mismatch', call.call, 'fault')
+    s.expect('srtp.mismatch' if way == 2 else 'sdp.mismatch', call.call, 'fault')
     healthy.fill(s, t)
     return s
 

@@ -2,7 +2,7 @@ import Base
 import Capture
 
 extension Judge {
-    /// sdp.mismatch: offers refused for their media, and answers that do not fit the offer (RFC 3264).
+    /// sdp.mismatch and srtp.mismatch: offers refused for their media, and answers that do not fit the offer (RFC 3264).
     mutating func descriptions(_ c: inout DialogCase, _ table: SignallingTable) {
         if let refusal = c.steps.firstIndex(where: {
             !$0.isRequest && $0.method == .invite && ($0.status == 488 || $0.status == 606) && $0.isFirst
@@ -10,13 +10,17 @@ extension Judge {
             refused(refusal, &c, table)
         }
         if unanswered(&c, table) { return }
+        var unprotected: Unprotected?
+        var unfit: (offer: Int, answer: Int, why: String)?
         for (index, step) in c.steps.enumerated() where step.sdp >= 0 && step.isFirst && isAnswerCarrier(step) {
             guard let offerIndex = offer(for: index, c), let offer = table.description(c.steps[offerIndex]),
-                let answer = table.description(step), let why = disagreement(offer, answer)
+                let answer = table.description(step)
             else { continue }
-            unfit(offerIndex, index, why, &c, table)
-            return
+            Self.protection(&unprotected, offerIndex, index, c, table)
+            if unfit == nil, let why = disagreement(offer, answer) { unfit = (offerIndex, index, why) }
         }
+        if let unprotected { report(unprotected, &c, table) }
+        if let unfit { self.unfit(unfit.offer, unfit.answer, unfit.why, &c, table) }
     }
 
     /// A call that is accepted without any media: an answer that takes none of the offered streams, or none at all (RFC 3264 6, RFC 3261 13.3.1.4).
@@ -77,11 +81,6 @@ extension Judge {
         guard offer.isWhole, answer.isWhole, offer.isAudio, answer.isAudio, offer.port != 0 else { return nil }
         if answer.acceptedCount == 0 { return nil }
         guard answer.port != 0 else { return nil }
-        if offer.isSecure != answer.isSecure {
-            return offer.isSecure
-                ? "encrypted media (SRTP) was offered, plain was answered"
-                : "plain media was offered, encrypted (SRTP) was answered"
-        }
         if !offer.sharesFormat(with: answer) { return "the answer names no codec that was offered" }
         return nil
     }
@@ -99,14 +98,15 @@ extension Judge {
             !$0.isRequest && $0.method == .invite && $0.status >= 200 && $0.status < 300
         }
         let request = c.steps[asked]
-        let description = table.description(request)
+        let isSecure = table.description(request)?.isSecure ?? false
+        let isUnprotected = isAboutSecurity(index, asked, wasUp: wasUp, c, table)
+        let name: FindingName = isUnprotected ? .srtpMismatch : .sdpMismatch
         // Inside a call a refused change leaves things as they were; after a second try with other media all is well.
         let severity: Severity = wasUp || succeeded ? .note : .fault
-        report(.sdpMismatch, severity, c.server(step, table), &c) { c in
+        report(name, severity, c.server(step, table), &c) { c in
             let codecs = Self.codecs(request, table)
-            let isSecure = description?.isSecure ?? false
             return Finding(
-                .sdpMismatch, severity,
+                name, severity,
                 "\(Self.name(table.endpoints[step.record.source])) refused the call's media with \(step.status)"
                     + (codecs.isEmpty ? "." : ": offered were \(codecs)\(isSecure ? ", encrypted (SRTP)" : "")."),
                 details: severity == .note ? [succeeded ? "A later try succeeded." : "The call itself went on."] : [],
@@ -118,7 +118,7 @@ extension Judge {
                 remedies: [
                     Remedy(
                         .server,
-                        isSecure
+                        isSecure || isUnprotected
                             ? "Enable SRTP for this peer on both sides, or switch it off on both."
                             : "Enable one of the offered codecs\(codecs.isEmpty ? "" : " (\(codecs))") for this peer, or PCMA/PCMU on the caller."
                     )

@@ -43,6 +43,7 @@ extension Judge {
                 finding.severity = .note
                 finding.details.append("\(Self.bothWays).")
                 key.severity = .note
+            case .noHandshake(let dialog): if media.hasHandshake(dialog: dialog) { continue }
             case .media(let dialog, let toCaller):
                 switch media.outcome(ofDialog: dialog) {
                 case .bothWays:

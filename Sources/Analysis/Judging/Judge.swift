@@ -53,6 +53,8 @@ struct Judge: Sendable {
             case answersOthers(PackedEndpoint)
             /// Audio that went both ways makes a note of it.
             case audioLost(dialog: Int)
+            /// Nor did a DTLS handshake for the call's media complete.
+            case noHandshake(dialog: Int)
         }
 
         var condition: Condition

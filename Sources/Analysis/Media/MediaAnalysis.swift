@@ -194,6 +194,9 @@ public struct MediaAnalysis: Sendable {
         return (judge.findings, judge.streams)
     }
 
+    /// A DTLS handshake for the call's media was seen to complete; known once `finish` was called.
+    func hasHandshake(dialog: Int) -> Bool { false }
+
     // MARK: Packets
 
     private mutating func open(

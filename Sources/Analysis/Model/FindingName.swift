@@ -24,6 +24,8 @@ public enum FindingName: String, Hashable, Sendable, CaseIterable, Comparable {
     case sipTimerDrop = "sip.timer-drop"
     case sipFragmented = "sip.fragmented"
     case sdpMismatch = "sdp.mismatch"
+    case srtpMismatch = "srtp.mismatch"
+    case dtlsNeverCompleted = "dtls.never-completed"
     case sipRefused = "sip.refused"
     case tcpRefused = "tcp.refused"
     case tcpUnanswered = "tcp.unanswered"

@@ -12,7 +12,10 @@ struct SDPFacts: Sendable {
     var acceptedCount = 0
     /// The first stream is audio.
     var isAudio = false
-    var isSecure = false
+    var security = MediaSecurity()
+    var isSecure: Bool { security.isSecure }
+    /// Of all streams that are audio.
+    var audioCount = 0
     var hasCandidates = false
     /// `a=rtcp:` with an address.
     var rtcp = HostPort()
@@ -46,7 +49,8 @@ struct SDPFacts: Sendable {
                     mediaCount += 1
                     inFirstMedia = mediaCount == 1
                     media(p, value, stop)
-                case UInt8(ascii: "a"): if mediaCount <= 1 { attribute(p, value, stop) }
+                case UInt8(ascii: "a"):
+                    if mediaCount <= 1 { attribute(p, value, stop) } else { security.elsewhere(p, value, stop) }
                 default: break
                 }
             }
@@ -75,17 +79,14 @@ struct SDPFacts: Sendable {
         guard let space = p.place(of: 0x20, from, to) else { return }
         let number = p.number(space + 1, to) ?? 0
         if number > 0 { acceptedCount += 1 }
+        if p.starts(from, to, with: "audio") { audioCount += 1 }
         guard mediaCount == 1 else { return }
         port = UInt16(clamping: number)
         isAudio = p.starts(from, to, with: "audio")
         guard let second = p.place(of: 0x20, space + 1, to) else { return }
         let third = p.place(of: 0x20, second + 1, to) ?? to
-        var at = second + 1
-        while at + 4 <= third {
-            if p.starts(at, third, with: "savp") { isSecure = true }
-            at += 1
-        }
-        at = third
+        security.profile(p, second + 1, third)
+        var at = third
         while at < to {
             at += 1
             if let type = p.number(at, to), type < 128 {
@@ -120,6 +121,8 @@ struct SDPFacts: Sendable {
             packetTime = p.number(from + 6, to)
         } else if p.starts(from, to, with: "rtcp:"), p.place(of: 0x20, from, to) != nil {
             rtcp = Self.lastHost(p, from, to)
+        } else {
+            _ = security.attribute(p, from, to, isMedia: mediaCount > 0)
         }
     }
 

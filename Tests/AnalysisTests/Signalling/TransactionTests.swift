@@ -181,7 +181,7 @@ struct TransactionTests {
         arguments: [
             ("18", "RTP/AVP", "0", "RTP/AVP", ["fault sdp.mismatch"]), ("0 8", "RTP/AVP", "8", "RTP/AVP", []),
             ("13 18", "RTP/AVP", "0 13", "RTP/AVP", ["fault sdp.mismatch"]),
-            ("0", "RTP/SAVP", "0", "RTP/AVP", ["fault sdp.mismatch"]),
+            ("0", "RTP/SAVP", "0", "RTP/AVP", ["fault srtp.mismatch"]),
             ("107", "RTP/AVP", "120", "RTP/AVP", []),
         ])
     func answer(offered: String, profile: String, answered: String, other: String, expected: [String]) {
