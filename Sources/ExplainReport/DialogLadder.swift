@@ -181,14 +181,25 @@ extension DialogLadder {
                 add(one.message.isRequest ? destination : source)
             }
             if let box {
-                self.box = 1
-                keys.insert("box", at: 1)
-                names.insert(box.translatedTo.map { "router \($0.address)" } ?? "router", at: 1)
-                ports.insert([], at: 1)
+                insert(
+                    box, farEnds: Set(seen.filter(\.isOutside).flatMap { [key($0.message.source), key($0.message.destination)] }))
             }
             for index in keys.indices where ports[index].count == 1 {
                 if let port = ports[index].first, port != 0, !isByPort { names[index] = Self.name(names[index], port) }
             }
+        }
+
+        /// Whoever is seen outside stands on the right of the box, the phones on its left, whoever calls.
+        private mutating func insert(_ box: SideComparison, farEnds: Set<String>) {
+            let near = keys.indices.filter { !farEnds.contains(keys[$0]) }
+            let order =
+                near.isEmpty || near.count == keys.count ? Array(keys.indices) : near + keys.indices.filter { !near.contains($0) }
+            let at = near.isEmpty || near.count == keys.count ? 1 : near.count
+            (keys, names, ports) = (order.map { keys[$0] }, order.map { names[$0] }, order.map { ports[$0] })
+            self.box = at
+            keys.insert("box", at: at)
+            names.insert(box.translatedTo.map { "router \($0.address)" } ?? "router", at: at)
+            ports.insert([], at: at)
         }
 
         private static func name(_ host: String, _ port: UInt16) -> String {
@@ -224,7 +235,7 @@ extension DialogLadder {
                 let to = keys.firstIndex(of: key(destination)) ?? box
                 if seen.isOutside { return from == to ? (box, keys.count - 1) : (from, to) }
                 // Inside, a message comes to the box or leaves it: the phone stands on its left.
-                return from < to ? (from, box) : (box, to)
+                return from < to ? (min(from, box), box) : (box, min(to, box))
             }
             let (from, to) = (column(source), column(destination))
             return from == to ? (from, from == 0 ? min(1, keys.count - 1) : 0) : (from, to)

@@ -49,7 +49,12 @@ extension ExplainPage {
         svg path{fill:none;stroke-width:1.5}svg path.jitter{stroke:var(--note)}svg path.port{stroke:var(--dim);stroke-dasharray:3 3}
         svg rect.loss{fill:var(--fault)}svg circle.challenge{fill:var(--risk)}svg circle.answer{fill:var(--note)}svg circle.superseded{fill:var(--fault)}
         svg circle.accepted{fill:var(--good)}
-        @media (max-width:30rem){body{padding:.8rem .7rem 2rem}.says{font-size:1.08rem}.finding,figure{padding:.7rem .8rem}h2{font-size:1.15rem}}
+        svg.screen{display:none}
+        @media (max-width:44rem){svg.page{display:none}svg.screen{display:block}}
+        @media (max-width:30rem){body{padding:.8rem .7rem 2rem}.says{font-size:1.08rem}.finding,figure{padding:.7rem .8rem}h2{font-size:1.15rem}\
+        thead{display:none}tr{display:block;border-bottom:1px solid var(--line);padding:.35rem 0}\
+        td,td.value{display:grid;grid-template-columns:7.5rem 1fr;border:0;padding:.1rem 0}td::before{content:attr(data-of);color:var(--dim);\
+        font:.82rem system-ui,sans-serif}}
         @media print{body{max-width:none;background:none}.finding,figure{break-inside:avoid}}
         """
 }

@@ -5,21 +5,27 @@ struct SVG {
     let title: String
     /// Its class.
     let kind: String
+    /// How far it may shrink with its page before it is unreadable, as a share of `width`.
+    let shrinks: Double
     private(set) var body = ""
 
-    init(width: Double, height: Double, title: String, kind: String) {
+    init(width: Double, height: Double, title: String, kind: String, shrinks: Double = 0.64) {
         self.width = width
         self.height = height
         self.title = title
         self.kind = kind
+        self.shrinks = shrinks
     }
 
     /// The element, scaling with the page as long as it stays readable; below that its frame scrolls.
     var text: String {
         "<svg class=\"\(kind)\" viewBox=\"0 0 \(Self.number(width)) \(Self.number(height))\" role=\"img\" "
             + "aria-label=\"\(HTML.escaped(title))\" "
-            + "style=\"max-width:\(Self.number(width * 1.15))px;min-width:\(Self.number(width * 0.64))px\">\(body)</svg>"
+            + "style=\"max-width:\(Self.number(width * 1.15))px;min-width:\(Self.number(width * shrinks))px\">\(body)</svg>"
     }
+
+    /// Draws another's marks upon this one.
+    mutating func add(_ other: SVG) { body += other.body }
 
     mutating func line(_ x1: Double, _ y1: Double, _ x2: Double, _ y2: Double, _ kind: String) {
         body +=
@@ -37,7 +43,7 @@ struct SVG {
         let tip = "\(Self.number(x2)),\(Self.number(y))"
         let upper = "\(Self.number(x2 - 9 * direction)),\(Self.number(y - 4))"
         let lower = "\(Self.number(x2 - 9 * direction)),\(Self.number(y + 4))"
-        body += "<g class=\"\(kind)\"><title>\(HTML.escaped(hint))</title>"
+        body += "<g class=\"\(kind)\">" + (hint.isEmpty ? "" : "<title>\(HTML.escaped(hint))</title>")
         body +=
             "<line x1=\"\(Self.number(x1))\" y1=\"\(Self.number(y))\" x2=\"\(Self.number(x2 - 8 * direction))\" y2=\"\(Self.number(y))\"/>"
         body += "<polygon points=\"\(tip) \(upper) \(lower)\"/></g>"
@@ -101,8 +107,14 @@ enum HTML {
         for heading in headings { text += element("th", nil, escaped(heading)) }
         text += "</tr></thead><tbody>"
         for row in rows {
-            let cells = row.enumerated().map { element("td", values.contains($0.offset) ? "value" : nil, escaped($0.element)) }
-            text += "<tr>" + cells.joined() + "</tr>"
+            text += "<tr>"
+            for (column, cell) in row.enumerated() {
+                // On a narrow screen each cell stands below the other, behind its heading.
+                let heading = headings.indices.contains(column) ? headings[column] : ""
+                text +=
+                    "<td\(values.contains(column) ? " class=\"value\"" : "") data-of=\"\(escaped(heading))\">\(escaped(cell))</td>"
+            }
+            text += "</tr>"
         }
         return text + "</tbody></table></div>\n"
     }

@@ -38,7 +38,7 @@ struct StreamPlots {
 
     /// Bars from the top: share of packets lost. Line: jitter.
     static func plot(_ stream: StreamSummary, _ title: String) -> String {
-        let (width, height, left, right) = (560.0, 150.0, 46.0, 52.0)
+        let (width, height, left, right) = (500.0, 150.0, 46.0, 52.0)
         let (top, bottom) = (12.0, height - 24)
         var svg = SVG(width: width, height: height, title: "Loss and jitter of \(title)", kind: "plot")
         let bins = stream.bins

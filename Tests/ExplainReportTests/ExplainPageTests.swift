@@ -8,7 +8,7 @@ struct ExplainPageTests {
     func selfContained() {
         let html = ExplainPage(Cases.stale(), title: "case.pcap").html
         for needed in [
-            "<!DOCTYPE html>", "name=\"viewport\"", "prefers-color-scheme:dark", "<svg class=\"ladder\"",
+            "<!DOCTYPE html>", "name=\"viewport\"", "prefers-color-scheme:dark", "<svg class=\"ladder page\"",
             "<svg class=\"timeline\"", "What helps:",
         ] {
             #expect(html.contains(needed), "\(needed)")
@@ -21,7 +21,7 @@ struct ExplainPageTests {
     @Test("A log without times has its ladder and its time line in the order of lines")
     func pasted() {
         let html = ExplainPage(Cases.pasted(), title: "story.txt").html
-        #expect(html.contains("<svg class=\"ladder\"") && html.contains("<svg class=\"timeline\""))
+        #expect(html.contains("<svg class=\"ladder page\"") && html.contains("<svg class=\"timeline\""))
         #expect(html.contains(">this server</text>") && html.contains(">port 52899</text>"))
         #expect(!html.contains("[::]"))
     }

@@ -241,7 +241,7 @@ def html(shop):
         f"--user-data-dir={shop.path('browser')}"]
     status, text = shop.run("chromium-dom", [*browser, "--dump-dom", f"file://{page}"], timeout=40)
     expect_equal(status, 0, "exit status of chromium")
-    for needed in ('<svg class="ladder"', '<svg class="timeline"', '<svg class="plot"', "auth.stale-out-of-order", "media.quality", "REGISTER 3 +auth"):
+    for needed in ('<svg class="ladder page"', '<svg class="timeline"', '<svg class="plot"', "auth.stale-out-of-order", "media.quality", "REGISTER 3 +auth"):
         expect(needed in text, f"{needed} in the page as the browser has it", text[-400:])
     expect("parsererror" not in text and "CONSOLE" not in text, "no console messages", re.findall(r".*CONSOLE.*", text))
     os.makedirs(ARTEFACTS, exist_ok=True)

@@ -107,4 +107,13 @@ struct LogWrappingTests {
             Self.rows(Array(Self.wires[0].utf8), digits: 8) + Self.rows(Array(Self.wires[1].utf8), digits: 8, margin: "    "))
         #expect(found.map { String(decoding: $0.message.bytes, as: UTF8.self) } == Self.wires)
     }
+
+    @Test("messages within one line are both of that line")
+    func oneLine() {
+        let message =
+            "OPTIONS sip:192.0.2.1 SIP/2.0#015#012Via: SIP/2.0/UDP 192.0.2.7;branch=z9hG4bK1#015#012CSeq: 1 OPTIONS#015#012"
+        let head = "Nov 22 13:26:40 sbc kamailio[7]: INFO: "
+        let items = LogFormsTests.items(head + message + head + message + "\n").items
+        #expect(!items.isEmpty && items.allSatisfy { $0.line == 1 && $0.lastLine == 1 })
+    }
 }

@@ -45,7 +45,7 @@ extension LogReader {
         if !isHead, let start = LogDress.startLine(in: line), start > 0, start <= 256, LogDress.isSeam(line[start - 1]),
             line[..<start].contains(where: { LogDress.isDigit($0) || (0x41...0x5a).contains($0 & 0xdf) })
         {
-            held = (line, start)
+            held = (line, start, lines)
             return
         }
         process(line)
@@ -56,10 +56,12 @@ extension LogReader {
     /// line has it.
     @discardableResult
     mutating func release(followedBy next: [UInt8]?) -> Bool {
-        guard let (line, start) = held else { return false }
+        guard let (line, start, number) = held else { return false }
         held = nil
-        lines -= next == nil ? 0 : 1
-        defer { lines += next == nil ? 0 : 1 }
+        // What follows may be a piece of the same line.
+        let now = lines
+        lines = number
+        defer { lines = now }
         let candidate = Array(line[..<start])
         guard let next else {
             process(line)

@@ -36,7 +36,7 @@ public struct LogReader: Sendable {
     /// What stands before each line of the log, as far as it is known: time, host, program.
     var head: [UInt8] = []
     /// A line whose end is a start line: the next tells whether what precedes it is a head.
-    var held: (line: [UInt8], start: Int)?
+    var held: (line: [UInt8], start: Int, number: Int)?
     /// Of the head taken off the line in hand.
     var headTime: LoggedTime?
     /// A packet as `tcpdump -X` prints it, in hexadecimal.
