@@ -49,6 +49,7 @@ public struct ExplainJSON: Sendable {
             ("name", .string(source.name)), ("kind", .string(source.kind.rawValue)), ("frames", .integer(source.frames)),
             ("side", source.side.map { .string($0.rawValue) } ?? .null),
             ("first", Self.time(source.first)), ("last", Self.time(source.last)),
+            ("clock", ExplainWords.Clock(source).map { .string($0.rawValue) } ?? .null),
             (
                 "blindness",
                 .array(

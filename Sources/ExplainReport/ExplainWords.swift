@@ -50,15 +50,32 @@ enum ExplainWords {
         return text
     }
 
-    /// Only what is known of it: no date that a log did not write (it counts from 1970 then, from 1972 where only the year is missing), and no
-    /// zone.
+    /// What a source's times are good for. A log without date counts from 1970, one that only lacks the year from 1972.
+    enum Clock: String {
+        case utc, unzoned, noYear, noDate
+
+        init(_ instant: Instant, isLogged: Bool) {
+            switch CalendarTime(instant).year {
+            case ..<1972: self = .noDate
+            case ..<1990: self = .noYear
+            default: self = isLogged ? .unzoned : .utc
+            }
+        }
+
+        init?(_ source: SourceSummary) {
+            guard let first = source.first else { return nil }
+            self.init(first, isLogged: source.kind == .log)
+        }
+    }
+
+    /// Only what is known of it: no date that a log did not write, and no zone.
     static func moment(_ instant: Instant, isLogged: Bool) -> String {
-        let time = CalendarTime(instant)
-        let text = "\(time)"
-        switch time.year {
-        case ..<1972: return String(text.drop { $0 != " " }.dropFirst())
-        case ..<1990: return String(text.drop { $0 != "-" }.dropFirst())
-        default: return isLogged ? text : text + " UTC"
+        let text = "\(CalendarTime(instant))"
+        switch Clock(instant, isLogged: isLogged) {
+        case .noDate: return String(text.drop { $0 != " " }.dropFirst())
+        case .noYear: return String(text.drop { $0 != "-" }.dropFirst())
+        case .unzoned: return text
+        case .utc: return text + " UTC"
         }
     }
 

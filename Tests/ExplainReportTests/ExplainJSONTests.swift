@@ -1,4 +1,5 @@
 import Analysis
+import Capture
 import ExplainReport
 import Fixtures
 import Testing
@@ -22,6 +23,29 @@ struct ExplainJSONTests {
         let text = ExplainJSON(Cases.stale()).value.text
         #expect(text.components(of: "\"accused\":true") > 2)
         #expect(!ExplainJSON(Cases.healthy()).value.text.contains("\"accused\":true"))
+    }
+
+    @Test("A source says what its times are good for", arguments: ["2026-11-29 12:00:00", "Nov 29 12:00:00", "12:00:00", ""])
+    func clock(_ stamp: String) throws {
+        let head = stamp.isEmpty ? "" : "[\(stamp)] VERBOSE[1] x.c: "
+        var reader = LogReader()
+        reader.read(
+            Array(
+                "\(head)<--- Received SIP request (99 bytes) from UDP:192.0.2.7:5060 --->\nOPTIONS sip:a@192.0.2.1 SIP/2.0\nVia: SIP/2.0/UDP 192.0.2.7;branch=z9hG4bK1\nCall-ID: 1\nCSeq: 1 OPTIONS\n\n"
+                    .utf8))
+        reader.finish()
+        var analyzer = Analyzer(sources: [SourceSummary(name: "a.log", kind: .log)])
+        while let item = reader.nextItem() { analyzer.observe(item, file: 0) }
+        let text = ExplainJSON(analyzer.finish()).value.text
+        let expected = [
+            "2026-11-29 12:00:00": "\"unzoned\"", "Nov 29 12:00:00": "\"noYear\"", "12:00:00": "\"noDate\"", "": "null",
+        ]
+        #expect(text.contains("\"clock\":\(expected[stamp]!)"))
+    }
+
+    @Test("Captures count moments")
+    func captureClock() throws {
+        #expect(ExplainJSON(try Cases.sides("call-in-udp-plain")).value.text.contains("\"clock\":\"utc\""))
     }
 
     @Test("The check itself finds a missing, a strange and a wrong member")
