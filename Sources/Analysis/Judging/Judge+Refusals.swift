@@ -17,18 +17,15 @@ extension Judge {
         // A registrar that asks for longer, or for another start, is answered at once.
         if isRegistration, status == 423 { return }
         if isRegistration, table.programs[c.dialog.clientProgram].isScanner || drafts.count >= Self.mostRefused { return }
+        let cause = isRegistration || drafts.count >= Self.mostRefused ? nil : cause(status, step, c, table)
         let severity: Severity = isRegistration || (500..<600).contains(status) ? .fault : .note
         let sender = table.endpoints[step.record.source]
         let refusal: (DialogCase) -> Finding = { c in
-            let bytes = Self.bytes(step, table) ?? []
-            let line =
-                bytes.isEmpty ? "\(status) \(MessageExcerpt.reason(of: step.record.status))" : MessageExcerpt.firstLine(bytes)
-            let words = line.hasPrefix("SIP/2.0 ") ? String(line.dropFirst(8)) : line
-            let told = MessageExcerpt.fields(bytes).filter { $0.name == "Reason" || $0.name == "Warning" }
+            let told = MessageExcerpt.fields(Self.bytes(step, table) ?? []).filter { $0.name == "Reason" || $0.name == "Warning" }
             let to = String(decoding: c.dialog.to, as: UTF8.self)
             let what = isRegistration ? "\(c.aor) cannot register" : "The call of \(c.aor) to \(to) failed"
             return Finding(
-                .sipRefused, severity, "\(what): \(Self.name(sender)) answered \(words).",
+                .sipRefused, severity, "\(what): \(Self.name(sender)) answered \(Self.words(step, table)).",
                 details: told.map { "Its \($0.name) header says: \($0.value)" } + [
                     "No NAT or ALG fault that would explain it was found in these messages."
                 ],
@@ -50,6 +47,19 @@ extension Judge {
             draft(
                 .noScanner(client, nonce: 0), .sipRefused, severity, variant: UInt64(status), &c, server: sender.address
             ) { refusal(copy) }
+        } else if let cause {
+            let plain = refusal(copy)
+            draft(.refusal(cause.proof, plain), .sipRefused, .fault, variant: UInt64(status) << 1, &c, server: sender.address) {
+                Finding(
+                    .sipRefused, .fault, cause.summary, details: cause.details,
+                    evidence: (Self.invite(before: step, copy).map {
+                        [Self.evidence($0, table, ["CSeq", "Session-Expires", "Require", "Max-Forwards", "Contact"], "asked")]
+                    } ?? []) + [
+                        Self.evidence(
+                            step, table, ["CSeq", "Min-SE", "Unsupported", "Contact", "Reason", "Warning"], "the refusal")
+                    ], culprit: cause.culprit, confidence: .likely, remedies: cause.remedies,
+                    subject: Self.subject(copy, step, table))
+            }
         } else {
             report(.sipRefused, severity, variant: UInt64(status), &c, server: sender.address) { refusal(copy) }
         }

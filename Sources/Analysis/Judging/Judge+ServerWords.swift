@@ -91,42 +91,4 @@ extension Judge {
                 Remedy(.server, "Keep older nonces valid for some time."),
             ], subject: FindingSubject(vantage: Vantage(first.place.file)), count: count)
     }
-
-    /// Who ends a call by BYE may say why (RFC 3326): a reason that is a failure is told in its words.
-    mutating func byeReason(_ c: inout DialogCase, _ table: SignallingTable) {
-        guard c.dialog.kind == .call, !c.dialog.progress.contains(.accused),
-            let bye = c.steps.first(where: { $0.isRequest && $0.method == .bye }), let bytes = Self.bytes(bye, table),
-            let reason = MessageExcerpt.fields(bytes).first(where: { $0.name == "Reason" })?.value
-        else { return }
-        let words = reason.lowercased()
-        let isACK = words.contains("ack timeout") || words.contains("no ack")
-        let compact = words.filter { $0 != " " }
-        let cause = compact.firstRange(of: "cause=").map { compact[$0.upperBound...].prefix(while: \.isNumber) }.flatMap {
-            Int($0)
-        }
-        // Q.850: below 32 are the everyday ends of calls.
-        let isFailure =
-            compact.hasPrefix("sip;cause=4") || compact.hasPrefix("sip;cause=5")
-            || compact.hasPrefix("q.850") && (cause ?? 16) > 31 || words.contains("timeout") || words.contains("time-out")
-        guard isACK || isFailure else { return }
-        let sender = table.endpoints[bye.record.source]
-        report(isACK ? .sipNoACK : .sipRefused, isACK ? .fault : .note, variant: 9, sender, &c) { c in
-            Finding(
-                isACK ? .sipNoACK : .sipRefused, isACK ? .fault : .note,
-                isACK
-                    ? "\(Self.name(sender)) ended the call because no ACK came to its answer, as its BYE says: \(reason)."
-                    : "\(Self.name(sender)) ended the call and says why: \(reason).",
-                details: [
-                    isACK
-                        ? "The messages before are not in what was read; the reason is the sender's own word (RFC 3326)."
-                        : "RFC 3326."
-                ],
-                evidence: [Self.evidence(bye, table, ["Reason", "CSeq"], "the reason")], culprit: .unknown, confidence: .proved,
-                remedies: [
-                    isACK
-                        ? Remedy(.server, "Make the Contact in the 200 reachable for the caller: the ACK goes there.")
-                        : Remedy(.phone, "Look at what the other side offered or answered before: the reason names it.")
-                ], subject: Self.subject(c, bye, table))
-        }
-    }
 }

@@ -38,6 +38,22 @@ extension Judge {
                         "Switch the watch by OPTIONS off for this peer (qualify, keepalive), or expect it to be shown as unreachable."
                     )
                 ]
+            case .refusal(let proof, let plain):
+                guard !isProved(proof) else { break }
+                finding = plain
+                key.severity = plain.severity
+                key.variant += 1
+            case .silence(let dialog):
+                switch media.outcome(ofDialog: dialog) {
+                case .oneWay, .none: finding.severity = .note
+                case .bothWays, .interrupted, .unknown: break
+                }
+                key.severity = finding.severity
+            case .digits(let dialog):
+                guard media.hasDigits(dialog: dialog) else { break }
+                finding.severity = .note
+                finding.details.append("The digits also went as events beside the audio (RFC 4733), which the other end may use.")
+                key.severity = .note
             case .audioLost(let dialog):
                 guard media.outcome(ofDialog: dialog) == .bothWays else { break }
                 finding.severity = .note

@@ -24,6 +24,7 @@ struct Judge: Sendable {
     /// By server: the longest call, and how many lasted a quarter of an hour to the second.
     var longestCalls: [PackedAddress: Int64] = [:]
     var quarterHours: [PackedAddress: Int] = [:]
+    var callEnds: [UInt64: CallEnds] = [:]
     var unansweredOptions: [PackedEndpoint: Int] = [:]
     /// Servers seen to send to where they heard from, whatever Contact said.
     var repairing: Set<PackedAddress> = []
@@ -55,6 +56,12 @@ struct Judge: Sendable {
             case audioLost(dialog: Int)
             /// Nor did a DTLS handshake for the call's media complete.
             case noHandshake(dialog: Int)
+            /// Unless proved, no more than the outcome that the plain words tell.
+            case refusal(RefusalCause.Proof, Finding)
+            /// Nor does media show what was not heard.
+            case silence(dialog: Int)
+            /// Nor did the digits go as audio's events.
+            case digits(dialog: Int)
         }
 
         var condition: Condition
@@ -82,7 +89,9 @@ struct Judge: Sendable {
         if isFinal { staleInWords(&c, table) }
         if isFinal { flapping(&c, table) }
         if isFinal { byeReason(&c, table) }
+        if isFinal, c.dialog.kind == .call { insideCalls(&c, table) }
         if isFinal { noteGuesses(c, table) }
+        if isFinal { noteEnd(c, table) }
         if isFinal { refused(&c, table) }
         table.dialogs[number].reported = c.dialog.reported
         table.dialogs[number].progress = c.dialog.progress

@@ -58,6 +58,8 @@ public struct MediaAnalysis: Sendable {
     var outcomes: [Int: MediaOutcome] = [:]
     /// Ends that audio was sent to at a place that can be reached.
     var reached: Set<CallEnd> = []
+    /// Dialogs in which digits went as events.
+    private var digits: Set<Int> = []
 
     public init() { self.init(mostStreams: 16_384) }
 
@@ -191,11 +193,15 @@ public struct MediaAnalysis: Sendable {
         judge.run()
         outcomes = judge.outcomes
         reached = judge.reachedEnds
+        digits = Set(judge.seen.filter { $0.stream.flags.contains(.sawDigits) }.compactMap { $0.call.map { calls[$0].dialog } })
         return (judge.findings, judge.streams)
     }
 
     /// A DTLS handshake for the call's media was seen to complete; known once `finish` was called.
     func hasHandshake(dialog: Int) -> Bool { false }
+
+    /// Digits went beside the audio (RFC 4733); known once `finish` was called.
+    public func hasDigits(dialog: Int) -> Bool { digits.contains(dialog) }
 
     // MARK: Packets
 

@@ -41,6 +41,7 @@ struct RTPStream: Sendable {
         static let isVideo = Flags(rawValue: 4)
         static let sawComfortNoise = Flags(rawValue: 8)
         static let isEncrypted = Flags(rawValue: 16)
+        static let sawDigits = Flags(rawValue: 32)
     }
 
     /// A stretch of time in which packets came, nanoseconds.
@@ -183,13 +184,15 @@ struct RTPStream: Sendable {
         }
     }
 
-    /// Whether another payload type than the stream's carries digits (RFC 4733) or comfort noise (RFC 3389), which is noted.
+    /// Whether another payload type than the stream's carries digits (RFC 4733) or comfort noise (RFC 3389); it is noted.
     mutating func isAuxiliary(_ type: UInt8, payloadCount: Int) -> Bool {
         if type == 13 {
             flags.insert(.sawComfortNoise)
             return true
         }
-        return type == eventType || (type >= 96 && payloadCount == 4)
+        guard type == eventType || (type >= 96 && payloadCount == 4) else { return false }
+        flags.insert(.sawDigits)
+        return true
     }
 
     /// The sound goes on in another payload type. `clockRate` 0: unknown.

@@ -103,6 +103,7 @@ public struct DialogSummary: Sendable, Identifiable {
     var fromLength: Int
     var toLength: Int
 
+    var hasFailed: Bool { if case .failed = outcome { true } else { false } }
     public var callID: String { String(decoding: text[0..<callIDLength], as: UTF8.self) }
     /// `user@host` of From.
     public var from: String { String(decoding: text[callIDLength..<(callIDLength + fromLength)], as: UTF8.self) }

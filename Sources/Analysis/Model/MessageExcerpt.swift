@@ -10,7 +10,9 @@ public enum MessageExcerpt {
     }
 
     /// The fields a ladder shows, and of SDP `c=`, `o=`, `m=` and the direction.
-    public static func fields(_ bytes: [UInt8]) -> [MessageField] {
+    public static func fields(_ bytes: [UInt8]) -> [MessageField] { fields(bytes, also: []) }
+
+    private static func fields(_ bytes: [UInt8], also: Set<HeaderName>) -> [MessageField] {
         var result: [MessageField] = []
         for line in lines(bytes).dropFirst() where result.count < 40 {
             if line.count > 2, bytes[line.lowerBound + 1] == UInt8(ascii: "=") {
@@ -20,7 +22,7 @@ public enum MessageExcerpt {
             }
             guard let colon = bytes[line].firstIndex(of: UInt8(ascii: ":")) else { continue }
             let name = HeaderName(SIPText(Array(bytes[line.lowerBound..<colon])).trimmed)
-            guard shown.contains(name) else { continue }
+            guard shown.contains(name) || also.contains(name) else { continue }
             let value = SIPText(Array(bytes[(colon + 1)..<line.upperBound])).trimmed
             result.append(MessageField(name.canonical.string, value.string))
         }
@@ -30,10 +32,38 @@ public enum MessageExcerpt {
     /// First line and the named fields, a line each.
     public static func excerpt(_ bytes: [UInt8], _ names: [String]) -> String {
         var text = firstLine(bytes)
-        for field in fields(bytes) where names.contains(field.name) {
+        for field in fields(bytes, also: Set(names.map { HeaderName(SIPText($0)) })) where names.contains(field.name) {
             text += field.name.count == 1 ? "\n\(field.name)=\(field.value)" : "\n\(field.name): \(field.value)"
         }
         return text
+    }
+
+    /// The value of the first field of that name, at most 200 octets of it; nil where there is none.
+    static func value(of name: String, in bytes: [UInt8]) -> String? {
+        let wanted = HeaderName(SIPText(name))
+        for line in lines(bytes).dropFirst() {
+            if line.isEmpty { return nil }
+            guard let colon = bytes[line].firstIndex(of: UInt8(ascii: ":")),
+                HeaderName(SIPText(Array(bytes[line.lowerBound..<colon])).trimmed) == wanted
+            else { continue }
+            return SIPText(Array(bytes[(colon + 1)..<line.upperBound].prefix(200))).trimmed.string
+        }
+        return nil
+    }
+
+    /// Status and phrase of a `message/sipfrag` body (RFC 3420); nil where the body is none.
+    static func fragment(_ bytes: [UInt8]) -> String? {
+        let body = lines(bytes).drop { !$0.isEmpty }.first { !$0.isEmpty }
+        guard let body, bytes[body].starts(with: Array("SIP/2.0 ".utf8)) else { return nil }
+        return String(decoding: bytes[body].dropFirst(8).prefix(100), as: UTF8.self)
+    }
+
+    /// The user of a Request-URI, its host where it has none.
+    static func requestUser(_ bytes: [UInt8]) -> String {
+        let parts = firstLine(bytes).split(separator: " ")
+        guard parts.count > 1 else { return "" }
+        let uri = parts[1].drop { $0 != ":" }.dropFirst()
+        return String(uri.prefix { $0 != "@" && $0 != ";" })
     }
 
     private static let shown: Set<HeaderName> = [
@@ -68,6 +98,7 @@ public enum MessageExcerpt {
         case 183: "Session Progress"
         case 200: "OK"
         case 202: "Accepted"
+        case 301: "Moved Permanently"
         case 302: "Moved Temporarily"
         case 400: "Bad Request"
         case 401: "Unauthorized"
@@ -75,9 +106,13 @@ public enum MessageExcerpt {
         case 404: "Not Found"
         case 407: "Proxy Authentication Required"
         case 408: "Request Timeout"
+        case 415: "Unsupported Media Type"
+        case 420: "Bad Extension"
+        case 422: "Session Interval Too Small"
         case 423: "Interval Too Brief"
         case 480: "Temporarily Unavailable"
         case 481: "Call/Transaction Does Not Exist"
+        case 482: "Loop Detected"
         case 483: "Too Many Hops"
         case 486: "Busy Here"
         case 487: "Request Terminated"

@@ -20,13 +20,24 @@ struct Verdict {
         } else if result.counts.sip == 0 {
             text = "No SIP message was seen, so there is nothing to judge.\(scope)"
         } else if let failed = Self.failures(result) {
-            text = "No NAT or ALG fault was found; \(failed).\(scope)"
+            let more = Self.told(result).map { " \($0)" } ?? ""
+            text = "No NAT or ALG fault was found; \(failed).\(more)\(scope)"
+        } else if let told = Self.told(result) {
+            text = "No NAT or ALG fault was found. \(told)\(scope)"
         } else {
             let dialogs = result.dialogs.count
             text = "Nothing is wrong with \(dialogs == 1 ? "the one dialog" : "the \(dialogs) dialogs") seen.\(scope)"
         }
         let unread = result.sources.flatMap(\.blindness).filter { $0.kind == .unreadMessages }.map { $0.text + " " }.joined()
         self.text = unread + text
+    }
+
+    /// A note about something that did not go as somebody wanted although no dialog failed; nil where there is none.
+    private static func told(_ result: AnalysisResult) -> String? {
+        result.findings.first { finding in
+            finding.severity == .note && finding.name == .sipRefused
+                && !finding.subject.dialogs.contains { $0 < result.dialogs.count && result.dialogs[$0].hasFailed }
+        }?.summary
     }
 
     /// `1 call failed with 503 Service Unavailable`: what was refused though nobody is to be accused; nil where nothing was.
