@@ -30,8 +30,11 @@ public struct AnalysisResult: Sendable {
         counts.sip + counts.rtp + counts.rtcp + counts.stun > 0 || findings.contains { $0.name != .captureBlind }
     }
 
-    /// Whether anything accuses: what a program's exit status says.
-    public var hasAccusations: Bool { findings.contains { $0.severity.accuses } }
+    /// Whether anything accuses: what a program's exit status says. What a capture does not show accuses nobody.
+    public var hasAccusations: Bool { findings.contains { $0.severity.accuses && $0.name != .captureBlind } }
+
+    /// Nothing is there to judge because of what could not be read: it is cut off, damaged, encrypted or not understood.
+    public var isUnread: Bool { !hasSubject && findings.contains { $0.severity.accuses } }
 
     /// A call or registration was refused, whoever is to blame.
     public var hasFailures: Bool {

@@ -10,7 +10,7 @@ public struct ExplainCommand: ParsableCommand {
         commandName: "explain",
         abstract: "Hand it a capture or a log: it says what went wrong, where, and what to do.",
         discussion: """
-            Reads pcap and pcapng (also gzip'd), HEPv3, and text logs of Asterisk, FreeSWITCH, Kamailio, OpenSIPS and sngrep, \
+            Reads captures (pcap, pcapng, snoop, Network Monitor, HEPv3; compressed or in archives) and text logs of any SIP program, \
             told apart by content; "-" is standard input. Two captures of the two sides of a router are matched message by message. \
             TLS is read with a key log, --keylog or in the pcapng file; where keys are missing, the report says so.
 

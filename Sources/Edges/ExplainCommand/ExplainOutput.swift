@@ -23,7 +23,9 @@ struct ExplainOutput {
         var result = filter.filtered(whole)
         // A healthy capture asked for one finding is healthy; one asked for somebody who is not in it holds nothing.
         let isEmptied = result.emptiedBy != nil && filter.findings.isEmpty
-        let status: ExplainStatus = result.hasAccusations ? .accuses : result.hasSubject && !isEmptied ? .clean : .nothing
+        let status: ExplainStatus =
+            result.hasAccusations
+            ? .accuses : isEmptied ? .nothing : result.hasSubject ? .clean : result.isUnread ? .unread : .nothing
         var redactor = isRedacted ? Redactor(entropy: Entropy(seed: (0..<32).map { _ in UInt8.random(in: 0...255) })) : nil
         var isWritten = true
         if redactor != nil { result = redactor!.redact(result) }

@@ -3,8 +3,8 @@ public enum ForeignFile: Hashable, Sendable {
     // Captures of other makers.
     case etl, packetLogger, erf, sniffer, snifferDOS, k12, observer, ipfix, iptrace, omniPeek, btsnoop, nettl, capsa
     case visualNetworks, lanalyzer, fiveViews
-    // Logs that need their own tool.
-    case journal, eventLog
+    // Logs that need their own tool, and what a tool made of a capture.
+    case journal, eventLog, dissection
     // Archives that are not opened.
     case rar, cabinet
     // What else lies beside a capture.
@@ -39,6 +39,8 @@ public enum ForeignFile: Hashable, Sendable {
         case .fiveViews: ("an InfoVista 5View capture", Self.convert)
         case .journal: ("a systemd journal", "Write it as text: \"journalctl --file NAME -o short-precise > server.log\".")
         case .eventLog: ("a Windows event log", "Export it as text.")
+        case .dissection:
+            ("a dissection by Wireshark (PDML or JSON)", "Give the capture itself, or all of it as text: \"tshark -r NAME -V\".")
         case .rar: ("a RAR archive", Self.unpack)
         case .cabinet: ("a Windows cabinet", Self.unpack)
         case .pdf: ("a PDF document", Self.other)
@@ -67,6 +69,8 @@ public enum ForeignFile: Hashable, Sendable {
             self = .image
         } else if bytes.begins("RIFF"), bytes.holds("WAVE", at: 8) {
             self = .sound
+        } else if Self.isDissection(bytes) {
+            self = .dissection
         } else if bytes.holds("ftyp", at: 4), bytes.count >= 12, bytes[0] == 0 {
             let isImage = bytes.holds("hei", at: 8) || bytes.holds("avif", at: 8) || bytes.holds("mif1", at: 8)
             self = isImage ? .image : .video
@@ -120,6 +124,14 @@ public enum ForeignFile: Hashable, Sendable {
     }
 
     // MARK: Shapes
+
+    /// `tshark -T pdml`, `psml`, `json` and `ek` within the first lines, after a declaration or a bracket.
+    private static func isDissection(_ bytes: [UInt8]) -> Bool {
+        guard let first = bytes.first(where: { $0 > 0x20 }), first == 0x3c || first == 0x5b || first == 0x7b else { return false }
+        let head = bytes.prefix(400)
+        let marks: [StaticString] = ["<pdml ", "<psml ", "\"_index\": \"packets-", "\"_index\":\"packets-"]
+        return head.indices.contains { at in marks.contains { bytes.holds($0, at: at) } }
+    }
 
     private static func little32(_ bytes: [UInt8], _ at: Int) -> UInt32 {
         (0..<4).reduce(0) { $0 | UInt32(bytes[at + $1]) << UInt32(8 * $1) }

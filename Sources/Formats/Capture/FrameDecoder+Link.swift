@@ -65,7 +65,7 @@ extension FrameDecoder {
         return place >= 0 ? place : nil
     }
 
-    private static func ppp(_ base: UnsafeRawPointer, _ at: Int, _ end: Int) -> Int {
+    static func ppp(_ base: UnsafeRawPointer, _ at: Int, _ end: Int) -> Int {
         guard at + 2 < end else { return -2 }
         let number = base.half(at)
         return number == 0x0021 || number == 0x0057 ? at + 2 : -1

@@ -77,10 +77,11 @@ extension FrameDecoder {
 
     // MARK: Over UDP
 
-    /// Where VXLAN (also Linux's first number for it), Geneve, GTP-U and TZSP are sent to.
+    /// Where VXLAN (also Linux's first number for it), its extension GPE, Geneve, GTP-U, TZSP and L2TP are sent to.
     @inline(__always)
     static func isTunnelPort(_ port: UInt16) -> Bool {
-        port == 4_789 || port == 8_472 || port == 6_081 || port == 2_152 || port == 37_008
+        port == 4_789 || port == 8_472 || port == 6_081 || port == 2_152 || port == 37_008 || port == 4_790
+            || port == 1_701
     }
 
     /// A UDP datagram at `at`, with an octet of payload at least, to one of these ports. False: it is no such thing after all.
@@ -109,6 +110,8 @@ extension FrameDecoder {
         case 6_081: geneve(base, payload, end)
         case 2_152: gtp(base, payload, end)
         case 37_008: tzsp(base, payload, end)
+        case 4_790: vxlanGPE(base, payload, end)
+        case 1_701: l2tp(base, payload, end)
         default: vxlan(base, payload, end)
         }
     }
@@ -133,6 +136,31 @@ extension FrameDecoder {
             base.load(fromByteOffset: at + 7, as: UInt8.self) == 0, ip(base, at + 8, end, .ethernet) != -2
         else { return nil }
         return .ethernet(at + 8)
+    }
+
+    /// draft-ietf-nvo3-vxlan-gpe 3: the I and P flags, and what follows: IPv4, IPv6 or Ethernet.
+    private static func vxlanGPE(_ base: UnsafeRawPointer, _ at: Int, _ end: Int) -> Inner? {
+        guard at + 8 < end, base.load(fromByteOffset: at, as: UInt8.self) & 0x3c == 0x0c else { return nil }
+        switch base.load(fromByteOffset: at + 3, as: UInt8.self) {
+        case 1, 2: return version(base, at + 8, end)
+        case 3: return ip(base, at + 8, end, .ethernet) != -2 ? .ethernet(at + 8) : nil
+        default: return nil
+        }
+    }
+
+    /// RFC 2661 3.1: a data message with its optional fields, then PPP.
+    private static func l2tp(_ base: UnsafeRawPointer, _ at: Int, _ end: Int) -> Inner? {
+        guard at + 8 < end else { return nil }
+        let flags = base.half(at)
+        guard flags & 0x8000 == 0, flags & 0x000f == 2 else { return nil }
+        var start = at + 6 + (flags & 0x4000 != 0 ? 2 : 0) + (flags & 0x0800 != 0 ? 4 : 0)
+        if flags & 0x0200 != 0 {
+            guard start + 2 < end else { return nil }
+            start += 2 + Int(base.half(start))
+        }
+        guard start + 4 < end else { return nil }
+        let inner = ppp(base, base.half(start) == 0xff03 ? start + 2 : start, end)
+        return inner >= 0 ? version(base, inner, end) : nil
     }
 
     /// RFC 8926 3.4.

@@ -43,6 +43,8 @@ struct InputKindTests {
         ("JPEG", [0xff, 0xd8, 0xff, 0xe0, 0, 0x10], .foreign(.image)),
         ("WAV", Array("RIFF\0\0\0\0WAVEfmt ".utf8), .foreign(.sound)),
         ("Sniffer", Array("XCP\0".utf8), .foreign(.sniffer)), ("journal", Array("LPKSHHRH".utf8) + [0, 0], .foreign(.journal)),
+        ("PDML", Array("<?xml version=\"1.0\"?>\n<pdml version=\"0\" creator=\"wireshark\">\n".utf8), .foreign(.dissection)),
+        ("JSON of tshark", Array("[\n  {\n    \"_index\": \"packets-2026-03-04\",\n".utf8), .foreign(.dissection)),
         ("Observer", Array("ObserverPktBufferVersion=15.00".utf8), .foreign(.observer)),
         ("iptrace", Array("iptrace 2.0".utf8), .foreign(.iptrace)),
         ("K12 text", Array("+---------+---------------+----------+\n12:01:02,123 ETHER\n".utf8), .foreign(.k12)),

@@ -47,6 +47,13 @@ struct TunnelTests {
             overUDP(2_152, [0x34, 0xff, 0, 0, 0, 0, 0, 9] + [0, 0, 0, 0x85] + [1, 0, 5, 0], packet)
         ),
         ("TZSP", overUDP(37_008, [1, 0, 0, 1, 10, 1, 200, 0, 1], frame)),
+        ("VXLAN-GPE with IP", overUDP(4_790, [0x0c, 0, 0, 1, 0, 0, 7, 0], packet)),
+        ("VXLAN-GPE with Ethernet", overUDP(4_790, [0x0c, 0, 0, 3, 0, 0, 7, 0], frame)),
+        ("L2TP", overUDP(1_701, [0, 2, 0, 1, 0, 2, 0xff, 3, 0, 0x21], packet)),
+        (
+            "L2TP with length, sequence and offset",
+            overUDP(1_701, [0x4a, 2, 0, 99, 0, 1, 0, 2, 0, 0, 0, 0, 0, 2, 9, 9, 0, 0x21], packet)
+        ),
         ("IP in IP", ip(4, packet)),
         ("VXLAN in GRE", ip(47, [0, 0, 8, 0] + overUDP(4_789, [8, 0, 0, 0, 0, 0, 7, 0], frame))),
     ]
@@ -74,7 +81,7 @@ struct TunnelTests {
         #expect(decoded.payloads == [sipMessage()] && decoded.seen.first?.source == phone)
     }
 
-    @Test("what merely uses such a port stays what it is", arguments: [4_789, 8_472, 6_081, 2_152, 37_008])
+    @Test("what merely uses such a port stays what it is", arguments: [4_789, 8_472, 6_081, 2_152, 37_008, 4_790, 1_701])
     func innocent(port: Int) {
         let rtp: [UInt8] = [0x80, 0, 0, 1, 0, 0, 0, 160, 1, 2, 3, 4] + [UInt8](repeating: 0xff, count: 160)
         for payload in [sipMessage(), rtp, [0]] {
