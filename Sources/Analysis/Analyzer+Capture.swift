@@ -29,8 +29,14 @@ extension Analyzer {
             case .keepalive, .empty:
                 table.counts.other += 1
                 table.keepalive(envelope(record, file))
-            case .other, .channelData, .dtls, .hep:
+            case .dtls:
                 table.counts.other += 1
+                if options.analyzesMedia { media.handshake(batch.payload(of: record), record, file: file) }
+            case .other, .channelData, .hep:
+                table.counts.other += 1
+                if !media.handshakes.isEmpty, record.transport == .udp {
+                    media.handshake(batch.payload(of: record), record, file: file)
+                }
                 if record.transport == .udp, record.sourcePort == 53 || record.destinationPort == 53 {
                     names.datagram(batch.payload(of: record), envelope(record, file))
                 }
@@ -59,7 +65,7 @@ extension Analyzer {
             place: EvidencePlace(.frame, file: file, number: UInt32(clamping: record.frame)), time: record.time.nanoseconds,
             source: PackedEndpoint(record.source, record.sourcePort),
             destination: PackedEndpoint(record.destination, record.destinationPort), isStream: record.transport != .udp,
-            isSecureOrWeb: record.transport != .udp && record.transport != .tcp,
+            transport: record.transport.sipTransport,
             isTruncated: !record.flags.isDisjoint(with: [.truncated, .cutShort, .lengthLies]),
             isFragmented: !record.flags.isDisjoint(with: [.ipFragment, .reassembled]),
             isMiscounted: record.flags.contains(.miscounted), ipID: record.ipID)

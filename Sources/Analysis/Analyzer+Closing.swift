@@ -101,7 +101,7 @@ extension Analyzer {
         table.open = []
         table.releaseSteps()
         var result = AnalysisResult()
-        let (mediaFindings, streams) = options.analyzesMedia ? media.finish() : ([], [])
+        let (mediaFindings, streams) = options.analyzesMedia ? media.finish(hash: options.hash) : ([], [])
         judge.settle(media: media, table)
         result.streams = streams
         var findings = judge.merger.findings + mediaFindings
@@ -128,6 +128,7 @@ extension Analyzer {
         for (number, dialog) in table.dialogs.enumerated() {
             var summary = dialog.summaryWithoutID
             summary.id = number
+            summary.protection = media.protections[number]
             result.dialogs.append(summary)
         }
         table.counts.dialogs = table.dialogs.count

@@ -32,7 +32,7 @@ extension Analyzer {
         var envelope = Envelope(
             place: place, time: time, source: isSent ? local : remote, destination: isSent ? remote : local,
             isStream: message.transport.map { $0 != .udp } ?? false,
-            isSecureOrWeb: message.transport.map { $0 != .udp && $0 != .tcp } ?? false)
+            transport: message.transport.map(\.sipTransport))
         envelope.isLogged = true
         envelope.isTruncated = message.defects.contains { defect in
             switch defect {

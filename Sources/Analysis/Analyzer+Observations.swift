@@ -15,7 +15,7 @@ extension Analyzer {
             source: observation.source.map { PackedEndpoint($0) } ?? .unknown,
             destination: observation.destination.map { PackedEndpoint($0) } ?? .unknown,
             isStream: observation.transport.map { $0 != .udp } ?? false,
-            isSecureOrWeb: observation.transport.map { $0 != .udp && $0 != .tcp } ?? false)
+            transport: observation.transport)
         envelope.isLogged = observation.place.kind == .line
         note(observation.place, envelope.time)
         switch observation.what {

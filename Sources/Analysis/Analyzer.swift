@@ -171,6 +171,7 @@ public struct Analyzer: Sendable {
             CallFact(
                 dialog: dialog, leg: Int(step.leg), place: step.record.place, time: step.record.time,
                 source: source.isKnown ? source.endpoint : nil, destination: destination.isKnown ? destination.endpoint : nil,
-                isFromCaller: step.flags.contains(.fromClient), what: what))
+                isFromCaller: step.flags.contains(.fromClient),
+                isReadable: !step.record.marks.contains(.overTLS), what: what))
     }
 }

@@ -22,7 +22,7 @@ struct DialogLadder {
 
     init(_ result: AnalysisResult, _ drawn: Drawn, most: Int) {
         let dialog = result.dialogs[drawn.dialog]
-        title = ExplainWords.title(dialog)
+        title = ExplainWords.title(dialog) + ExplainWords.security(dialog, result)
         var seen = result.messages(of: dialog).map { Seen($0, isOutside: false) }
         var offset = Duration.zero
         if let outside = drawn.outside, let side = drawn.side {

@@ -128,6 +128,8 @@ public struct ExplainJSON: Sendable {
                 ("callID", .string(dialog.callID)), ("from", .string(dialog.from)), ("to", .string(dialog.to)),
                 ("began", Self.time(dialog.began)), ("ended", Self.time(dialog.ended)),
                 ("messageCount", .integer(dialog.messageCount)), ("linkedByOrder", .bool(dialog.isLinkedByOrder)),
+                ("transport", Self.text(ExplainWords.transport(dialog, result))),
+                ("protection", Self.protection(dialog.protection)),
                 ("messages", drawn.contains(dialog.id) ? .array(result.messages(of: dialog).prefix(400).map(message)) : .null),
             ])
         }

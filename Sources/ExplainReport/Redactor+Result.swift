@@ -28,6 +28,7 @@ extension Redactor {
             redacted.streams[index].source = redact(redacted.streams[index].source)
             redacted.streams[index].destination = redact(redacted.streams[index].destination)
             redacted.streams[index].codec = redacted.streams[index].codec.map { redact(sentence: $0) }
+            redact(&redacted.streams[index].protection)
         }
         redacted.sides = result.sides.map { redact($0) }
         for index in redacted.devices.indices {
@@ -48,7 +49,12 @@ extension Redactor {
 
     // MARK: Dialogs
 
+    private mutating func redact(_ protection: inout MediaProtection?) {
+        if let suite = protection?.suite { protection?.suite = redact(sentence: suite) }
+    }
+
     private mutating func redact(_ dialog: inout DialogSummary, _ result: AnalysisResult) {
+        redact(&dialog.protection)
         let ranges = result.recordIndices(of: dialog).compactMap { index -> Range<Int>? in
             let record = result.records[index]
             return record.length > 0 ? Int(record.offset)..<(Int(record.offset) + Int(record.length)) : nil

@@ -49,7 +49,12 @@ struct StreamTable {
         let name =
             stream.codec
             ?? (stream.clockRate > 0 ? "type \(stream.payloadType), \(stream.clockRate) Hz" : "type \(stream.payloadType)")
-        return name + (stream.isEncrypted ? " (SRTP)" : "")
+        guard stream.isEncrypted else { return name }
+        switch stream.protection?.kind {
+        case .sdes: return name + " (SRTP, SDES)"
+        case .dtls: return name + " (SRTP, DTLS)"
+        case Optional.none, .some(.none): return name + " (SRTP)"
+        }
     }
 
     static func loss(_ stream: StreamSummary) -> String {
@@ -82,7 +87,8 @@ struct StreamTable {
             ("first", ExplainJSON.time(stream.first)), ("last", ExplainJSON.time(stream.last)),
             ("codec", ExplainJSON.text(stream.codec)), ("payloadType", .integer(Int(stream.payloadType))),
             ("clockRate", .integer(stream.clockRate)), ("packetTime", ExplainJSON.seconds(stream.packetTime)),
-            ("encrypted", .bool(stream.isEncrypted)), ("packets", .integer(stream.packets)),
+            ("encrypted", .bool(stream.isEncrypted)), ("protection", ExplainJSON.protection(stream.protection)),
+            ("packets", .integer(stream.packets)),
             ("expected", .integer(stream.expected)),
             ("lost", .integer(stream.lost)), ("lostByCapture", .integer(stream.lostByCapture)), ("late", .integer(stream.late)),
             ("outOfOrder", .integer(stream.outOfOrder)), ("duplicates", .integer(stream.duplicates)),

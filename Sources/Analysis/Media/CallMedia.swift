@@ -17,6 +17,9 @@ struct MediaEvent: Sendable {
     var packetSource: PackedAddress
     var packetSourcePort: UInt16
     var packetDestination: PackedAddress
+    var security = MediaSecurity()
+    /// Others on its way can read it: it did not come over TLS.
+    var isReadable = true
     /// Index of its list of formats.
     var formats: UInt16
     var types: PayloadTypes
@@ -25,6 +28,7 @@ struct MediaEvent: Sendable {
     func repeats(_ other: MediaEvent) -> Bool {
         leg == other.leg && isFromCaller == other.isFromCaller && flags == other.flags && direction == other.direction
             && address == other.address && port == other.port && packetSource == other.packetSource && types == other.types
+            && security == other.security
     }
 
     var isBothWays: Bool { flags.contains(.hasAudio) && direction == .both && !flags.contains(.isNulled) }

@@ -55,7 +55,9 @@ public struct MediaAnalysis: Sendable {
     private(set) var routers: Set<PackedAddress> = []
     /// Addresses that a server answers calls from.
     private(set) var servers: Set<PackedAddress> = []
+    var handshakes = DTLSLedger()
     var outcomes: [Int: MediaOutcome] = [:]
+    var protections: [Int: MediaProtection] = [:]
     /// Ends that audio was sent to at a place that can be reached.
     var reached: Set<CallEnd> = []
     /// Dialogs in which digits went as events.
@@ -175,6 +177,11 @@ public struct MediaAnalysis: Sendable {
         }
     }
 
+    /// One UDP payload that begins like DTLS.
+    public mutating func handshake(_ payload: UnsafeRawBufferPointer, _ record: PayloadRecord, file: UInt16) {
+        handshakes.datagram(payload, record, file: file)
+    }
+
     /// A STUN message; of interest where it is a check of ICE.
     mutating func check(_ payload: UnsafeRawBufferPointer, _ record: PayloadRecord, file: UInt16) {
         checks.read(payload, record, file: file)
@@ -186,19 +193,22 @@ public struct MediaAnalysis: Sendable {
     /// Audio for that end was sent to a place that can be reached, whatever its SDP names; known once `finish` was called.
     public func isReached(dialog: Int, caller: Bool) -> Bool { reached.contains(CallEnd(dialog: dialog, isCaller: caller)) }
 
-    /// Findings about media and the streams seen. Dialog indices are those of the facts.
-    public mutating func finish() -> (findings: [Finding], streams: [StreamSummary]) {
+    /// Findings about media and the streams seen. Dialog indices are those of the facts. `hash`: as in `AnalysisOptions`.
+    public mutating func finish(
+        hash: (@Sendable (AnalysisHash, [UInt8]) -> [UInt8])? = nil
+    ) -> (findings: [Finding], streams: [StreamSummary]) {
         table.closeAll()
-        var judge = MediaJudge(self)
+        var judge = MediaJudge(self, hash: hash)
         judge.run()
         outcomes = judge.outcomes
+        protections = judge.protections
         reached = judge.reachedEnds
         digits = Set(judge.seen.filter { $0.stream.flags.contains(.sawDigits) }.compactMap { $0.call.map { calls[$0].dialog } })
         return (judge.findings, judge.streams)
     }
 
     /// A DTLS handshake for the call's media was seen to complete; known once `finish` was called.
-    func hasHandshake(dialog: Int) -> Bool { false }
+    func hasHandshake(dialog: Int) -> Bool { protections[dialog]?.handshake == .completed }
 
     /// Digits went beside the audio (RFC 4733); known once `finish` was called.
     public func hasDigits(dialog: Int) -> Bool { digits.contains(dialog) }
@@ -260,7 +270,8 @@ public struct MediaAnalysis: Sendable {
                 flags: offered.flags, direction: offered.direction, address: offered.address, port: offered.port,
                 packetSource: fact.source.map { PackedAddress($0.address) } ?? .unknown,
                 packetSourcePort: fact.source?.port ?? 0,
-                packetDestination: fact.destination.map { PackedAddress($0.address) } ?? .unknown, formats: list,
+                packetDestination: fact.destination.map { PackedAddress($0.address) } ?? .unknown, security: offered.security,
+                isReadable: fact.isReadable, formats: list,
                 types: offered.types))
         if offered.port > 0 { expected[MediaPlace(offered.address, offered.port)] = list }
         if offered.video > 0 { expected[MediaPlace(offered.videoAddress, offered.video)] = list }

@@ -72,7 +72,7 @@ extension MediaJudge {
                     case .unknown: break
                     }
                 }
-                if least.isFinite, least > 0 { tellNone(number, legs, seconds: least) }
+                if least.isFinite, least > 0, !failedHandshakes.contains(number) { tellNone(number, legs, seconds: least) }
             }
             judgeSources(number)
             judgeStrays(number)

@@ -52,10 +52,17 @@ struct MediaJudge {
     }
 
     let media: MediaAnalysis
+    let hash: (@Sendable (AnalysisHash, [UInt8]) -> [UInt8])?
     var seen: [Seen] = []
     var streams: [StreamSummary] = []
     var findings: [Finding] = []
     var outcomes: [Int: MediaOutcome] = [:]
+    /// By dialog.
+    var protections: [Int: MediaProtection] = [:]
+    /// DTLS handshakes of each call.
+    var handshakes: [Int: [DTLSLedger.Handshake]] = [:]
+    /// Calls whose DTLS handshake failed: that there is no audio needs no other cause.
+    var failedHandshakes: Set<Int> = []
     /// Streams of each call, indices into `seen`.
     var ofCall: [Int: [Int]] = [:]
     /// Indices into `seen`.
@@ -67,24 +74,27 @@ struct MediaJudge {
     private(set) var places: [FilePlace: [Reference]] = [:]
     private var addresses: [FilePlace: [Reference]] = [:]
 
-    init(_ media: MediaAnalysis) {
+    init(_ media: MediaAnalysis, hash: (@Sendable (AnalysisHash, [UInt8]) -> [UInt8])? = nil) {
         self.media = media
+        self.hash = hash
         seen = media.table.closed.map { Seen(stream: $0.stream, bins: $0.bins, call: nil, speaker: nil) }
     }
 
     mutating func run() {
-        guard !seen.isEmpty || !media.checks.isEmpty else { return }
+        index()
+        judgeProtection()
+        guard !seen.isEmpty || !media.checks.isEmpty || !handshakes.isEmpty else { return }
         for index in seen.indices { flows[flow(index), default: []].append(index) }
         for flow in flows.keys {
             sendingHosts.insert(FilePlace(file: flow.file, place: MediaPlace(flow.source.address, 0)))
             flowsAt[FilePlace(file: flow.file, place: flow.source), default: []].append(flow)
             flowsAt[FilePlace(file: flow.file, place: flow.destination), default: []].append(flow)
         }
-        index()
         attribute()
         for index in seen.indices { if let call = seen[index].call { ofCall[call, default: []].append(index) } }
         for index in seen.indices { seen[index].stray = stray(index) }
         streams = seen.indices.map { summary($0) }
+        judgeHandshakes()
         judgeCalls()
         judgeQuality()
         judgeCodecs()
@@ -265,7 +275,8 @@ struct MediaJudge {
             restarts: Int(statistics.restarts) + Int(stream.timestampRestarts),
             longestSilence: statistics.longestSilence,
             suppressesSilence: stream.flags.contains(.sawComfortNoise) || stream.spurts > 0, rating: nil, meanOpinionScore: nil,
-            remote: remote(stream), bins: seen[index].bins, binWidth: .nanoseconds(stream.binWidth))
+            remote: remote(stream), protection: seen[index].call.flatMap { protections[media.calls[$0].dialog] },
+            bins: seen[index].bins, binWidth: .nanoseconds(stream.binWidth))
         if let codec = summary.codec, let impairment = EModel.Impairment.of(codec), !isVideo {
             let delay = summary.remote?.roundTrip.map { Double($0.wholeMilliseconds) / 2 } ?? 0
             let model = EModel(

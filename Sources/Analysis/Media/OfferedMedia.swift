@@ -32,6 +32,8 @@ struct OfferedMedia: Sendable {
     }
 
     var flags: Flags = []
+    /// Of the audio stream, with what the session says for all.
+    var security = MediaSecurity()
     var direction = Direction.both
     var address = PackedAddress(high: 0, low: 0)
     /// 0: refused, or there is none.
@@ -102,7 +104,7 @@ struct OfferedMedia: Sendable {
                 if let found = Self.direction(p, value, stop) {
                     if section == .session { sessionDirection = found } else if section == .audio { ownDirection = found }
                 } else if section != .other {
-                    attribute(p, value, stop, isAudio: section == .audio)
+                    attribute(p, value, stop, isAudio: section == .audio, isSession: section == .session)
                 }
             default: break
             }
@@ -125,12 +127,8 @@ struct OfferedMedia: Sendable {
         while at < to {
             let space = p.place(of: 0x20, at, to) ?? to
             if word == 2 {
-                // SAVP, SAVPF, UDP/TLS/RTP/SAVPF.
-                var place = at
-                while place + 4 <= space {
-                    if p.starts(place, space, with: "savp") { flags.insert(.isSecure) }
-                    place += 1
-                }
+                security.profile(p, at, space)
+                if security.isSecure { flags.insert(.isSecure) }
             } else if word > 2, let type = p.number(at, space), type < 128 {
                 types.insert(UInt8(type))
                 if type == 13, space - at == 2 { flags.insert(.offersComfortNoise) }
@@ -164,7 +162,7 @@ struct OfferedMedia: Sendable {
         return p.matches(from, to, "inactive") ? Direction.none : nil
     }
 
-    private mutating func attribute(_ p: UnsafeRawBufferPointer, _ from: Int, _ to: Int, isAudio: Bool) {
+    private mutating func attribute(_ p: UnsafeRawBufferPointer, _ from: Int, _ to: Int, isAudio: Bool, isSession: Bool) {
         if p.starts(from, to, with: "rtpmap:") {
             guard let type = p.number(from + 7, to), type < 128, let space = p.place(of: 0x20, from, to),
                 let slash = p.place(of: 0x2f, space, to), formats.count < 16, slash - space <= 33
@@ -179,10 +177,10 @@ struct OfferedMedia: Sendable {
             candidate(p, from, to)
         } else if p.starts(from, to, with: "ice-ufrag:") {
             flags.insert(.hasICE)
-        } else if p.starts(from, to, with: "crypto:") || p.starts(from, to, with: "fingerprint:") {
-            flags.insert(.isSecure)
         } else if isAudio, p.matches(from, to, "rtcp-mux") {
             flags.insert(.muxesRTCP)
+        } else if isAudio || isSession, security.attribute(p, from, to, isMedia: isAudio) {
+            if !security.cryptos.isEmpty || !security.fingerprints.isEmpty { flags.insert(.isSecure) }
         }
     }
 

@@ -99,6 +99,8 @@ public struct StreamSummary: Sendable {
     /// Mean opinion score, 1...4.41.
     public var meanOpinionScore: Double?
     public var remote: RemoteView?
+    /// Of its call; nil where that does not tell.
+    public var protection: MediaProtection?
     /// From `first` on, each `binWidth` long.
     public var bins: [Bin]
     public var binWidth: Duration

@@ -53,6 +53,8 @@ public struct MessageMarks: OptionSet, Hashable, Sendable {
     /// Cut off by a snap length, a log or a lost segment.
     public static let cut = MessageMarks(rawValue: 128)
     public static let overStream = MessageMarks(rawValue: 256)
+    public static let overTLS = MessageMarks(rawValue: 512)
+    public static let overWebSocket = MessageMarks(rawValue: 1_024)
     /// The text lies in the store for accused dialogs.
     static let textKept = MessageMarks(rawValue: 1 << 15)
 }
@@ -95,6 +97,8 @@ public struct DialogSummary: Sendable, Identifiable {
     public var messageCount: Int
     /// The call was linked by CSeq, nonce and order because the messages show no Call-ID.
     public var isLinkedByOrder: Bool
+    /// How a call's media are protected; nil where its descriptions do not tell.
+    public var protection: MediaProtection?
     /// Last record in `AnalysisResult.records`, -1 for none.
     var lastRecord: Int32
     /// Call-ID, From and To (AOR form) one after another, then the messages if they were kept.

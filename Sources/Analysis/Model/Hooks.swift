@@ -24,12 +24,13 @@ public struct CallFact: Sendable {
     public var destination: Endpoint?
     /// The source sent the dialog's first INVITE on this leg.
     public var isFromCaller: Bool
+    /// Others on its way can read it: it did not come over TLS.
+    public var isReadable: Bool
     public var what: What
 
     public init(
         dialog: Int, leg: Int, place: EvidencePlace, time: Instant?, source: Endpoint?, destination: Endpoint?,
-        isFromCaller: Bool,
-        what: What
+        isFromCaller: Bool, isReadable: Bool = true, what: What
     ) {
         self.dialog = dialog
         self.leg = leg
@@ -38,6 +39,7 @@ public struct CallFact: Sendable {
         self.source = source
         self.destination = destination
         self.isFromCaller = isFromCaller
+        self.isReadable = isReadable
         self.what = what
     }
 }

@@ -1,5 +1,6 @@
 import Base
 import Capture
+import SIP
 
 /// What is known of a message from outside: where, when, from whom, over what.
 struct Envelope: Sendable {
@@ -9,7 +10,9 @@ struct Envelope: Sendable {
     var source: PackedEndpoint
     var destination: PackedEndpoint
     var isStream = false
-    var isSecureOrWeb = false
+    /// nil where a log does not say.
+    var transport: SIPTransport?
+    var isSecureOrWeb: Bool { transport.map { $0 != .udp && $0 != .tcp } ?? false }
     var isTruncated = false
     var isFragmented = false
     /// On a stream: Content-Length is not that of the body.

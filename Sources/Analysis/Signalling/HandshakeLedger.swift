@@ -145,7 +145,7 @@ extension Judge {
 }
 
 /// An alert of TLS (RFC 8446 6.2) and what it means between phone and server.
-private struct TLSAlert {
+struct TLSAlert {
     let name: String
     private let kind: Kind
 

@@ -51,6 +51,12 @@ extension SignallingTable {
             }
         }
         if envelope.isStream { step.record.marks.insert(.overStream) }
+        switch envelope.transport {
+        case .tls: step.record.marks.insert(.overTLS)
+        case .ws: step.record.marks.insert(.overWebSocket)
+        case .wss: step.record.marks.formUnion([.overTLS, .overWebSocket])
+        case .udp, .tcp, nil: break
+        }
         if envelope.isTruncated { step.record.marks.insert(.cut) }
         if let seconds = facts.contactExpires ?? facts.expires { step.expires = seconds }
         if let seconds = facts.sessionExpires { step.sessionExpires = seconds }

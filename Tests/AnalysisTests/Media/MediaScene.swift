@@ -160,7 +160,11 @@ struct MediaScene {
             batch.removeAll()
             batch.append(packet.bytes, from: packet.from, to: packet.to, .udp, at: Instant(nanoseconds: packet.at), frame: frame)
             let record = batch.records[0]
-            media.packet(record, file: packet.file, batch.payload(of: record))
+            if record.content == .dtls || (packet.bytes.first ?? 0) & 0xe0 == 0x20 {
+                media.handshake(batch.payload(of: record), record, file: packet.file)
+            } else {
+                media.packet(record, file: packet.file, batch.payload(of: record))
+            }
         }
         pending = []
     }
