@@ -74,7 +74,8 @@ extension FindingName {
     /// What a finding of that name takes away, the most first: a network's or a server's trouble before one account's.
     fileprivate var harm: Int {
         switch self {
-        case .authBadDigest, .authNoAnswer, .authNonceReuse, .sipRefused, .sipRetransmit, .mediaQuality, .regFlapping,
+        case .authBadDigest, .authNoAnswer, .authNonceReuse, .sipRefused, .sipRetransmit, .mediaQuality, .regFlapping, .regLapsed,
+            .sipUnfinished,
             .authAttack:
             1
         default: 0

@@ -91,6 +91,7 @@ extension Judge {
             if !merger.merge(key, dialogs: draft.dialogs) { merger.insert(finding, key) }
         }
         drafts = []
+        judgeAccounts(table)
     }
 
     // MARK: capture.blind

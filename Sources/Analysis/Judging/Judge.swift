@@ -25,6 +25,8 @@ struct Judge: Sendable {
     var longestCalls: [PackedAddress: Int64] = [:]
     var quarterHours: [PackedAddress: Int] = [:]
     var callEnds: [UInt64: CallEnds] = [:]
+    var accounts: [UInt64: AccountHistory] = [:]
+    var misses: [UInt64: [AccountHistory.Miss]] = [:]
     var unansweredOptions: [PackedEndpoint: Int] = [:]
     /// Servers seen to send to where they heard from, whatever Contact said.
     var repairing: Set<PackedAddress> = []
@@ -89,7 +91,12 @@ struct Judge: Sendable {
         if isFinal { staleInWords(&c, table) }
         if isFinal { flapping(&c, table) }
         if isFinal { byeReason(&c, table) }
-        if isFinal, c.dialog.kind == .call { insideCalls(&c, table) }
+        if isFinal, c.dialog.kind == .call {
+            insideCalls(&c, table)
+            unfinished(&c, table)
+            rungByScanner(&c, table)
+        }
+        noteAccount(c, table)
         if isFinal { noteGuesses(c, table) }
         if isFinal { noteEnd(c, table) }
         if isFinal { refused(&c, table) }

@@ -51,6 +51,27 @@ public enum MessageExcerpt {
         return nil
     }
 
+    /// How many Contacts a message lists.
+    static func contacts(_ bytes: [UInt8]) -> Int {
+        var count = 0
+        for line in lines(bytes).dropFirst() {
+            if line.isEmpty { break }
+            guard let colon = bytes[line].firstIndex(of: UInt8(ascii: ":")),
+                HeaderName(SIPText(Array(bytes[line.lowerBound..<colon])).trimmed) == .contact
+            else { continue }
+            count += 1
+            var (isQuoted, isInside) = (false, false)
+            for byte in bytes[(colon + 1)..<line.upperBound] {
+                if byte == 0x22 { isQuoted.toggle() }
+                if isQuoted { continue }
+                if byte == 0x3c { isInside = true }
+                if byte == 0x3e { isInside = false }
+                if byte == 0x2c, !isInside { count += 1 }
+            }
+        }
+        return count
+    }
+
     /// Status and phrase of a `message/sipfrag` body (RFC 3420); nil where the body is none.
     static func fragment(_ bytes: [UInt8]) -> String? {
         let body = lines(bytes).drop { !$0.isEmpty }.first { !$0.isEmpty }

@@ -32,10 +32,12 @@ struct Verdict {
         self.text = unread + text
     }
 
+    private static let toldNotes: Set<FindingName> = [.sipRefused, .sipUnfinished]
+
     /// A note about something that did not go as somebody wanted although no dialog failed; nil where there is none.
     private static func told(_ result: AnalysisResult) -> String? {
         result.findings.first { finding in
-            finding.severity == .note && finding.name == .sipRefused
+            finding.severity == .note && Self.toldNotes.contains(finding.name)
                 && !finding.subject.dialogs.contains { $0 < result.dialogs.count && result.dialogs[$0].hasFailed }
         }?.summary
     }
