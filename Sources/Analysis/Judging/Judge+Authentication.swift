@@ -350,13 +350,12 @@ extension Judge {
     }
 
     mutating func draft(
-        _ condition: Draft.Condition, _ name: FindingName, _ severity: Severity, _ server: PackedEndpoint, _ c: inout DialogCase,
-        _ make: (DialogCase) -> Finding
+        _ condition: Draft.Condition, _ name: FindingName, _ severity: Severity, variant: UInt64? = nil,
+        _ server: PackedEndpoint, _ c: inout DialogCase, _ make: (DialogCase) -> Finding
     ) {
         let copy = c
-        draft(condition, name, severity, variant: perUser(name) ? hash(c.dialog.from) : 0, &c, server: server.address) {
-            make(copy)
-        }
+        let kind = variant ?? (perUser(name) ? hash(c.dialog.from) : 0)
+        draft(condition, name, severity, variant: kind, &c, server: server.address) { make(copy) }
     }
 
     private func perUser(_ name: FindingName) -> Bool {

@@ -19,6 +19,7 @@ extension Judge {
         }
         for reset in ledger.resets.prefix(50) { result += resetConnection(reset, table) }
         result += silences(ledger, table, end: end)
+        result += narrowPaths(ledger, table)
         return result
     }
 
@@ -43,6 +44,10 @@ extension Judge {
                     $0.key.client == waiting.source.address && $0.key.server == waiting.destination && $0.value.opened > 0
                 }
             guard isSeen else { return }
+            let flow = PackedFlow(
+                source: waiting.source.address, waiting.source.port, destination: waiting.destination.address,
+                waiting.destination.port, .tcp)
+            if ledger.stalls[flow].map(Self.isNarrow) ?? false { return }
             groups[Ends(client: waiting.source.address, server: waiting.destination, isClosed: isClosed), default: []].append(
                 waiting)
         }
@@ -128,6 +133,7 @@ extension Judge {
     private func resetConnection(_ reset: ConnectionLedger.Reset, _ table: SignallingTable) -> [Finding] {
         guard reset.dialog < table.dialogs.count else { return [] }
         let dialog = table.dialogs[reset.dialog]
+        if let back = reset.back { return dialog.kind == .registration ? resumed(reset, back, dialog) : [] }
         guard dialog.kind == .call || dialog.kind == .registration,
             !dialog.progress.contains(.answered) && !dialog.progress.contains(.finalResponse)
                 // A refresh after which nothing more came of the phone.

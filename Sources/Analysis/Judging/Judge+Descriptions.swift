@@ -10,6 +10,8 @@ extension Judge {
             refused(refusal, &c, table)
         }
         if unanswered(&c, table) { return }
+        answeredPlace(&c, table)
+        stuckOnHold(&c, table)
         var unprotected: Unprotected?
         var unfit: (offer: Int, answer: Int, why: String)?
         for (index, step) in c.steps.enumerated() where step.sdp >= 0 && step.isFirst && isAnswerCarrier(step) {
@@ -54,13 +56,13 @@ extension Judge {
         bytes.withUnsafeBytes { p in MessageFacts(p).map { $0.body.count > 2 } ?? true }
     }
 
-    private func isAnswerCarrier(_ step: Step) -> Bool {
+    func isAnswerCarrier(_ step: Step) -> Bool {
         if step.isRequest { return step.method == .ack }
         return (step.method == .invite || step.method == .update) && step.status >= 183 && step.status < 300
     }
 
     /// The other description of the exchange: in the request, or in the 2xx an ACK answers.
-    private func offer(for index: Int, _ c: DialogCase) -> Int? {
+    func offer(for index: Int, _ c: DialogCase) -> Int? {
         let step = c.steps[index]
         if step.isRequest {
             let asked = c.steps[..<index].contains {

@@ -128,11 +128,16 @@ extension Judge {
 
     /// Who ends a call by BYE may say why (RFC 3326): a reason that is a failure is told in its words.
     mutating func byeReason(_ c: inout DialogCase, _ table: SignallingTable) {
-        guard c.dialog.kind == .call, !c.dialog.progress.contains(.accused),
+        guard c.dialog.kind == .call,
             let bye = c.steps.first(where: { $0.isRequest && $0.method == .bye }), let bytes = Self.bytes(bye, table),
             let reason = MessageExcerpt.fields(bytes).first(where: { $0.name == "Reason" })?.value
         else { return }
         let words = reason.lowercased()
+        if Self.silences.contains(where: { words.contains($0) }), let held = holdAtEnd(bye, c, table) {
+            droppedOnHold(bye, since: held, reason, &c, table)
+            return
+        }
+        guard !c.dialog.progress.contains(.accused) else { return }
         let isACK = words.contains("ack timeout") || words.contains("no ack")
         let compact = words.filter { $0 != " " }
         let cause = compact.firstRange(of: "cause=").map { compact[$0.upperBound...].prefix(while: \.isNumber) }.flatMap {

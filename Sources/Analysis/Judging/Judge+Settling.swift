@@ -10,6 +10,7 @@ extension Judge {
     /// Decides what depended on things seen elsewhere.
     mutating func settle(media: MediaAnalysis, _ table: SignallingTable) {
         let attackers = attacks()
+        var calls: CallIndex?
         for draft in drafts {
             var finding = draft.finding
             var key = draft.key
@@ -60,6 +61,30 @@ extension Judge {
                 finding.details.append("\(Self.bothWays).")
                 key.severity = .note
             case .noHandshake(let dialog): if media.hasHandshake(dialog: dialog) { continue }
+            case .silentStretch(let dialog, let isCaller, let from, let to, let isProof):
+                let isHeard = media.hears(dialog: dialog, caller: isCaller, from: from, to: to)
+                guard isHeard || !isProof && media.outcome(ofDialog: dialog) == .unknown else { break }
+                finding.severity = .note
+                finding.confidence = isHeard ? finding.confidence : .possible
+                finding.details.append(
+                    isHeard
+                        ? "That end was heard in that time all the same, as where it plays music to a call that it holds itself."
+                        : "Whether it played music to a call that it holds itself is not to be seen: the capture holds no media of this call."
+                )
+                key.severity = .note
+            case .noFailover(let attempt):
+                let index = calls ?? CallIndex(table)
+                calls = index
+                guard let taker = index.taker(of: attempt, table) else { break }
+                finding.severity = .note
+                finding.summary += Self.takenBy(taker.server)
+                key.severity = .note
+            case .notRegisteredAgain(let dialog, let after, let wait):
+                let state = table.dialogs[dialog]
+                guard state.progress.contains(.answered), state.status == 200, state.last > after else { break }
+                finding.severity = .note
+                finding.summary += " It registered again \(wait.map { "\(spoken($0)) later" } ?? "afterwards")."
+                key.severity = .note
             case .media(let dialog, let toCaller):
                 switch media.outcome(ofDialog: dialog) {
                 case .bothWays:

@@ -17,6 +17,7 @@ extension Judge {
 
     private mutating func retransmitted(_ c: inout DialogCase, _ table: SignallingTable) {
         guard c.steps.contains(where: { $0.record.marks.contains(.retransmission) }) else { return }
+        var rounds: [(index: Int, again: [Int], answer: Int?)] = []
         for (index, step) in c.steps.enumerated() where step.isRequest && step.isFirst && step.method != .ack && step.branch != 0
         {
             let answer = c.response(to: step, from: index, atLeast: 100)
@@ -26,8 +27,10 @@ extension Judge {
                     && later.method == step.method && later.leg == step.leg && later.record.sequence == step.record.sequence
             }
             guard again.count >= 2 else { continue }
-            retransmit(index, again, answer, &c, table)
+            rounds.append((index, again, answer))
         }
+        let silent = rounds.filter { $0.answer == nil && $0.again.count >= 3 }.count
+        for (index, again, answer) in rounds { retransmit(index, again, answer, isOnly: silent < 2, &c, table) }
         refusalRepeated(&c, table)
     }
 
@@ -117,7 +120,7 @@ extension Judge {
     }
 
     private mutating func retransmit(
-        _ index: Int, _ again: [Int], _ answer: Int?, _ c: inout DialogCase, _ table: SignallingTable
+        _ index: Int, _ again: [Int], _ answer: Int?, isOnly: Bool, _ c: inout DialogCase, _ table: SignallingTable
     ) {
         let step = c.steps[index]
         let last = c.steps[again[again.count - 1]]
@@ -127,7 +130,8 @@ extension Judge {
             destination: destination.address, destination.port, step.isOverStream ? .tcp : .udp)
         let icmp = table.errors[flow]
         // Two repetitions may be one lost packet; three are seconds of silence.
-        let severity: Severity = again.count < 3 && icmp == nil ? .note : .fault
+        let taker = isTakenInDialog(index, c, table)
+        let severity: Severity = again.count < 3 && icmp == nil || taker != nil ? .note : .fault
         let isExplained =
             wasReported(.natMappingExpired, c) || wasReported(.natPrivateContact, c) || wasReported(.natRportMissing, c)
             || wasReported(.sipFragmented, c)
@@ -158,7 +162,7 @@ extension Judge {
             return Finding(
                 .sipRetransmit, severity,
                 "\(step.method.token) from \(Self.name(table.endpoints[step.record.source])) to \(Self.name(destination)) was sent "
-                    + "\(again.count + 1) times within \(spoken(lasted)) and \(rest)",
+                    + "\(again.count + 1) times within \(spoken(lasted)) and \(rest)" + (taker.map(Self.takenBy) ?? ""),
                 details: details, evidence: evidence,
                 culprit: icmp.map { .proved("\($0.source)") } ?? Self.between(c, step, table),
                 confidence: icmp == nil ? .likely : .proved,
@@ -171,6 +175,8 @@ extension Judge {
         if step.method == .options, answer == nil, icmp == nil, severity == .fault {
             unansweredOptions[destination, default: 0] += 1
             draft(.answersOthers(destination), .sipRetransmit, severity, variant: 7, &c, server: destination.address, make)
+        } else if isOnly, answer == nil, severity == .fault, let condition = recovery(index, last, c, table) {
+            draft(condition, .sipRetransmit, severity, variant: 1, &c, server: destination.address, make)
         } else {
             report(.sipRetransmit, severity, variant: answer == nil ? 1 : 2, &c, server: destination.address, make)
         }
@@ -281,7 +287,7 @@ extension Judge {
             c.steps.contains { $0.sessionExpires != Step.noNumber }
             || Self.bytes(step, table).map { MessageExcerpt.fields($0).contains { $0.name == "Reason" } } ?? false
         let finding = Finding(
-            .sipTimerDrop, isTimed ? .fault : .risk,
+            .sipTimerDrop, isTimed ? .fault : .note,
             "A timer \(isTimed ? "ended the call, nobody hung up" : "may have ended the call"): \(Self.name(table.endpoints[step.record.source])) sent BYE "
                 + "15 minutes to the second after it began.",
             details: [
@@ -302,7 +308,7 @@ extension Judge {
             report(.sipTimerDrop, .fault, server, &c) { _ in finding }
         } else {
             quarterHours[server.address, default: 0] += 1
-            draft(.quarterHour(server.address), .sipTimerDrop, .risk, server, &c) { _ in finding }
+            draft(.quarterHour(server.address), .sipTimerDrop, .note, server, &c) { _ in finding }
         }
     }
 

@@ -64,6 +64,12 @@ struct Judge: Sendable {
             case silence(dialog: Int)
             /// Nor did the digits go as audio's events.
             case digits(dialog: Int)
+            /// One end, if it was heard between these times, makes a note of it. `isProof`: its not being seen is not needed.
+            case silentStretch(dialog: Int, speakerIsCaller: Bool, from: Int64, to: Int64, isProof: Bool)
+            /// Another server took the same call soon after, which makes a note of it.
+            case noFailover(Attempt)
+            /// The registration went on after this time, after that wait if it is known, which makes a note of it.
+            case notRegisteredAgain(dialog: Int, after: Int64, wait: Int64?)
         }
 
         var condition: Condition

@@ -62,6 +62,8 @@ public struct MediaAnalysis: Sendable {
     var reached: Set<CallEnd> = []
     /// Dialogs in which digits went as events.
     private var digits: Set<Int> = []
+    /// When each end was heard.
+    private var heard: [CallEnd: [RTPStream.Activity]] = [:]
 
     public init() { self.init(mostStreams: 16_384) }
 
@@ -193,6 +195,13 @@ public struct MediaAnalysis: Sendable {
     /// Audio for that end was sent to a place that can be reached, whatever its SDP names; known once `finish` was called.
     public func isReached(dialog: Int, caller: Bool) -> Bool { reached.contains(CallEnd(dialog: dialog, isCaller: caller)) }
 
+    /// Whether an end of a call was heard for a while between two times; known once `finish` was called.
+    func hears(dialog: Int, caller: Bool, from: Int64, to: Int64) -> Bool {
+        guard to > from else { return false }
+        let spans = Spans(heard[CallEnd(dialog: dialog, isCaller: caller)] ?? [])
+        return spans.clipped(to: [RTPStream.Activity(from: from, to: to)]).total > 500_000_000
+    }
+
     /// Findings about media and the streams seen. Dialog indices are those of the facts. `hash`: as in `AnalysisOptions`.
     public mutating func finish(
         hash: (@Sendable (AnalysisHash, [UInt8]) -> [UInt8])? = nil
@@ -203,7 +212,8 @@ public struct MediaAnalysis: Sendable {
         outcomes = judge.outcomes
         protections = judge.protections
         reached = judge.reachedEnds
-        digits = Set(judge.seen.filter { $0.stream.flags.contains(.sawDigits) }.compactMap { $0.call.map { calls[$0].dialog } })
+        digits = Set(judge.seen.filter { $0.stream.eventPackets > 0 }.compactMap { $0.call.map { calls[$0].dialog } })
+        heard = judge.heardEnds
         return (judge.findings, judge.streams)
     }
 
@@ -232,7 +242,8 @@ public struct MediaAnalysis: Sendable {
     /// Another payload type; false for digits and comfort noise.
     private mutating func turn(_ index: Int, _ type: UInt8, _ payload: UnsafeRawBufferPointer) -> Bool {
         let header = RTPHeader(payload)
-        if table.with(index, { $0.isAuxiliary(type, payloadCount: header?.payloadCount ?? 0) }) { return false }
+        let (count, timestamp) = (header?.payloadCount ?? 0, header?.timestamp ?? 0)
+        if table.with(index, { $0.isAuxiliary(type, payloadCount: count, timestamp: timestamp) }) { return false }
         let key = table.streams[index].key
         let list = expected[MediaPlace(key.destination, key.destinationPort)] ?? expected[MediaPlace(key.source, key.sourcePort)]
         let (rate, codec) = codecs.look(up: type, in: formatLists[Int(list ?? 0)])

@@ -34,12 +34,30 @@ extension MediaJudge {
             let type = stream.payloadType
             let wanted = call.events.filter { $0.isFromCaller == (speaker == .callee) && $0.flags.contains(.hasAudio) }
             guard let listener = wanted.last(where: { $0.time <= stream.last }) ?? wanted.last,
-                wanted.allSatisfy({ !$0.types.isEmpty && !$0.types.contains(type) })
+                wanted.allSatisfy({ !$0.types.isEmpty })
             else { continue }
-            let isNamed = call.events.contains { $0.isFromCaller == (speaker == .caller) && $0.types.contains(type) }
-            if isNamed { continue }
-            tellCodec(index, call, listener, speaker)
+            let own = call.events.filter { $0.isFromCaller == (speaker == .caller) && $0.flags.contains(.hasAudio) }
+            if own.contains(where: { $0.types.contains(type) }) { continue }
+            if !wanted.contains(where: { $0.types.contains(type) }) {
+                tellCodec(index, call, listener, speaker)
+            } else if type < 96, !own.isEmpty, own.allSatisfy({ !$0.types.isEmpty && $0.time <= stream.first + Self.patience }) {
+                tellLeftOut(index, call, listener, speaker)
+            }
         }
+    }
+
+    /// What the listener offered and the sender's own answer left out: most phones play it all the same.
+    private mutating func tellLeftOut(_ index: Int, _ call: CallMedia, _ listener: MediaEvent, _ speaker: StreamSummary.Speaker) {
+        let stream = streams[index]
+        let codec = stream.codec.map { "\($0) (payload type \(stream.payloadType))" } ?? "payload type \(stream.payloadType)"
+        var finding = Finding(
+            .codecNotNegotiated, .note,
+            "\(named(call, listener.leg, speaker).capitalizedFirst) sends \(codec), which its own description leaves out; \(name(other(speaker))) "
+                + "named it, so it can play it. What both name is what should be sent (RFC 3264 6.1).",
+            evidence: [evidence(listener, "names it"), evidence(stream, "sent")], confidence: .proved, remedies: [],
+            subject: subject(call, listener.leg))
+        finding.subject.server = stream.source
+        findings.append(finding)
     }
 
     private mutating func tellCodec(_ index: Int, _ call: CallMedia, _ listener: MediaEvent, _ speaker: StreamSummary.Speaker) {

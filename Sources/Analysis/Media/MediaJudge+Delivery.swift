@@ -23,6 +23,16 @@ extension MediaJudge {
     /// Fewer packets show no habit.
     static let fewestToFollow: UInt64 = 150
 
+    /// When each end of a call was heard.
+    var heardEnds: [CallEnd: [RTPStream.Activity]] {
+        var ends: [CallEnd: [RTPStream.Activity]] = [:]
+        for one in seen where one.isHeard && one.stream.statistics.totalReceived >= 10 {
+            guard let call = one.call, let speaker = one.speaker else { continue }
+            ends[CallEnd(dialog: media.calls[call].dialog, isCaller: speaker == .caller), default: []] += one.heardSpans
+        }
+        return ends
+    }
+
     /// Ends that were sent audio at a public place, taken or not.
     var reachedEnds: Set<CallEnd> {
         var ends = Set<CallEnd>()

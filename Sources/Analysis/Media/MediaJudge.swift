@@ -98,6 +98,7 @@ struct MediaJudge {
         judgeCalls()
         judgeQuality()
         judgeCodecs()
+        judgeDigits()
         streams.sort { ($0.first, $0.source, $0.ssrc) < ($1.first, $1.source, $1.ssrc) }
     }
 

@@ -154,7 +154,7 @@ struct OfferedMedia: Sendable {
         return host.kind == .address ? host.address : nil
     }
 
-    private static func direction(_ p: UnsafeRawBufferPointer, _ from: Int, _ to: Int) -> Direction? {
+    static func direction(_ p: UnsafeRawBufferPointer, _ from: Int, _ to: Int) -> Direction? {
         guard to - from == 8 else { return nil }
         if p.matches(from, to, "sendrecv") { return .both }
         if p.matches(from, to, "sendonly") { return .send }

@@ -41,7 +41,6 @@ struct RTPStream: Sendable {
         static let isVideo = Flags(rawValue: 4)
         static let sawComfortNoise = Flags(rawValue: 8)
         static let isEncrypted = Flags(rawValue: 16)
-        static let sawDigits = Flags(rawValue: 32)
     }
 
     /// A stretch of time in which packets came, nanoseconds.
@@ -71,6 +70,11 @@ struct RTPStream: Sendable {
     var codec: UInt16 = 0
     /// Of RFC 4733 where signalling names it, else 255.
     var eventType: UInt8 = 255
+    /// Payload type of the digits that were sent, how many packets, and how many digits.
+    private(set) var eventsSent: UInt8 = 255
+    private(set) var eventPackets: UInt32 = 0
+    private(set) var eventsCounted: UInt32 = 0
+    private var eventTimestamp: UInt32 = 0
     var firstFrame: UInt32
     var lastFrame: UInt32
     let first: Int64
@@ -185,13 +189,17 @@ struct RTPStream: Sendable {
     }
 
     /// Whether another payload type than the stream's carries digits (RFC 4733) or comfort noise (RFC 3389); it is noted.
-    mutating func isAuxiliary(_ type: UInt8, payloadCount: Int) -> Bool {
+    mutating func isAuxiliary(_ type: UInt8, payloadCount: Int, timestamp: UInt32) -> Bool {
         if type == 13 {
             flags.insert(.sawComfortNoise)
             return true
         }
         guard type == eventType || (type >= 96 && payloadCount == 4) else { return false }
-        flags.insert(.sawDigits)
+        // All packets of one digit have the same timestamp (RFC 4733 2.5.1.1).
+        if eventPackets == 0 || timestamp != eventTimestamp { eventsCounted &+= 1 }
+        eventTimestamp = timestamp
+        eventsSent = type
+        eventPackets &+= 1
         return true
     }
 

@@ -19,7 +19,8 @@ struct SDPFacts: Sendable {
     var hasCandidates = false
     /// `a=rtcp:` with an address.
     var rtcp = HostPort()
-    var isInactiveOrHeld = false
+    /// Of the first stream, or of all.
+    var direction = OfferedMedia.Direction.both
     /// Static payload types below 96 as bits, of the first audio stream.
     var formats: (low: UInt64, high: UInt64) = (0, 0)
     /// Hashes of `name/clock` of dynamic formats, at most eight.
@@ -113,10 +114,8 @@ struct SDPFacts: Sendable {
             }
         } else if p.starts(from, to, with: "candidate:") {
             hasCandidates = true
-        } else if p.starts(from, to, with: "inactive") || p.starts(from, to, with: "sendonly")
-            || p.starts(from, to, with: "recvonly")
-        {
-            isInactiveOrHeld = true
+        } else if let found = OfferedMedia.direction(p, from, to) {
+            direction = found
         } else if p.starts(from, to, with: "ptime:") {
             packetTime = p.number(from + 6, to)
         } else if p.starts(from, to, with: "rtcp:"), p.place(of: 0x20, from, to) != nil {

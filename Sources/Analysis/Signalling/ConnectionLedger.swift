@@ -28,6 +28,23 @@ struct ConnectionLedger: Sendable {
         var dialog: Int
         var request: EvidencePlace
         var by: PackedEndpoint
+        /// When the dialog was answered over another connection.
+        var back: Int64?
+    }
+
+    /// A segment that nobody acknowledges.
+    struct Stall: Sendable {
+        var place: EvidencePlace
+        var flow: PackedFlow
+        var since: Int64
+        var until: Int64
+        var octets: Int
+        /// Of the longest that was acknowledged; 0 for none.
+        var longest: Int
+        var sends: Int
+        var isForServer: Bool
+        /// The other side has spoken since.
+        var isAwaited: Bool
     }
 
     /// A request that waits for any answer.
@@ -44,6 +61,9 @@ struct ConnectionLedger: Sendable {
 
     private(set) var attempts: [Key: Attempts] = [:]
     private(set) var resets: [Reset] = []
+    /// By dialog: its reset that nothing made up for yet.
+    private var awaited: [Int: Int] = [:]
+    private(set) var stalls: [PackedFlow: Stall] = [:]
     /// By flow of the client: the request that is not answered yet.
     private(set) var pending: [PackedFlow: Waiting] = [:]
     /// Requests whose connection the server closed instead of answering.
@@ -62,6 +82,7 @@ struct ConnectionLedger: Sendable {
             }
         } else {
             pending[flow.reversed] = nil
+            if let reset = awaited.removeValue(forKey: dialog) { resets[reset].back = time }
         }
     }
 
@@ -79,6 +100,7 @@ struct ConnectionLedger: Sendable {
         case .reset:
             for side in [flow, flow.reversed] {
                 guard let waiting = pending.removeValue(forKey: side), resets.count < 1_000 else { continue }
+                awaited[waiting.dialog] = resets.count
                 resets.append(
                     Reset(
                         place: place, time: event.time.nanoseconds, dialog: waiting.dialog, request: waiting.place,
@@ -87,6 +109,15 @@ struct ConnectionLedger: Sendable {
         case .closed:
             // Of the server: the client may close when it has waited long enough.
             if let waiting = pending.removeValue(forKey: flow.reversed), closed.count < 1_000 { closed.append(waiting) }
+        case .stalled(let octets, let longest, let sends, let since, let isAwaited):
+            guard Self.isSIP(flow.sourcePort) || Self.isSIP(flow.destinationPort),
+                stalls[flow] != nil || stalls.count < Self.mostServers
+            else { return }
+            stalls[flow] = Stall(
+                place: place, flow: flow, since: since.nanoseconds, until: event.time.nanoseconds, octets: octets,
+                longest: longest,
+                sends: sends, isForServer: Self.isSIP(flow.destinationPort), isAwaited: isAwaited)
+        case .moved: stalls[flow] = nil
         case .gap, .tls, .tlsAlert, .webSocket, .resynchronised: break
         }
     }

@@ -45,7 +45,7 @@ struct HandshakeLedger: Sendable {
             else { return }
             attempts[handshake.key]?.end = place
             if handshake.isAnswered { attempts[handshake.key]?.stood += 1 } else { attempts[handshake.key]?.dropped += 1 }
-        case .opening, .opened, .refused, .gap, .webSocket, .resynchronised: return
+        case .opening, .opened, .refused, .stalled, .moved, .gap, .webSocket, .resynchronised: return
         }
     }
 

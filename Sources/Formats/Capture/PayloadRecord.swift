@@ -153,6 +153,11 @@ public struct StreamEvent: Hashable, Sendable {
         case closed
         /// Octets that never came into the capture.
         case gap(octets: UInt64)
+        /// The next segment that the other side waits for was sent so many times, first at `since`, and is not acknowledged. `longest`:
+        /// octets of the longest segment that was; `isAwaited`: the other side has spoken since.
+        case stalled(octets: Int, longest: Int, sends: Int, since: Instant, isAwaited: Bool)
+        /// What stalled was acknowledged.
+        case moved
         /// It speaks TLS: nothing of it can be read.
         case tls
         /// An alert in the clear (RFC 8446 6): its description.

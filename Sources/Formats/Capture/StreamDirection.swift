@@ -37,6 +37,7 @@ struct StreamDirection {
     /// Sequence number of the octet that comes next.
     var next: UInt32 = 0
     var isFinished = false
+    var delivery = SegmentDelivery()
     var lastFrame: UInt64 = 0
     var received: UInt64 = 0
     var queue: [Waiting] = []

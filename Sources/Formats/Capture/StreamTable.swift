@@ -172,6 +172,7 @@ public struct StreamTable: ~Copyable {
     private mutating func acknowledge(
         _ place: Int, _ number: UInt32, _ context: FrameDecoder.Context, _ batch: inout PayloadBatch, _ notes: inout CaptureNotes
     ) {
+        if directions[place].delivery.acknowledge(number) { event(.moved, place, context, &batch) }
         while let waiting = directions[place].queue.first, Int32(bitPattern: number &- waiting.sequence) > 0 {
             skipHole(place, context, &batch, &notes)
         }
@@ -182,6 +183,14 @@ public struct StreamTable: ~Copyable {
         _ parts: [UInt64], _ batch: inout PayloadBatch, _ notes: inout CaptureNotes
     ) {
         if directions[place].isClosed { return }
+        if directions[place].delivery.sent(sequence, length, at: context.time) {
+            let stuck = directions[place].delivery
+            event(
+                .stalled(
+                    octets: stuck.octets, longest: stuck.longest, sends: stuck.sends, since: Instant(nanoseconds: stuck.since),
+                    isAwaited: stuck.isAwaited),
+                place, context, &batch)
+        }
         let distance = Int(Int32(bitPattern: sequence &- directions[place].next))
         if abs(distance) > 16 << 20 {
             // Not the same connection, or far beyond what is missing: begin anew here.

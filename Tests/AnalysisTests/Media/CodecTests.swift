@@ -68,4 +68,79 @@ struct CodecTests {
         }
         #expect(found == [])
     }
+
+    @Test("what the listener offered and the sender's answer left out is a note; named by both, or a number of its own, nothing")
+    func leftOut() throws {
+        func note(_ type: UInt8, _ taken: [String], _ named: [String]) -> Finding? {
+            var scene = MediaScene()
+            scene.call(ended: 8, offer: MediaScene.sdp(a, formats: taken), answer: MediaScene.sdp(b, formats: named))
+            scene.say(a, b, at: 1.1) { $0.payloadType = 9 }
+            scene.say(b, a, at: 1.1) {
+                $0.payloadType = type; $0.ssrc = 2
+            }
+            return scene.finish().findings.first { $0.name == .codecNotNegotiated }
+        }
+        let found = try #require(note(8, ["9 G722/8000", "8 PCMA/8000"], ["9 G722/8000"]))
+        #expect(found.severity == .note)
+        #expect(
+            found.summary
+                == "The callee (203.0.113.9:5060) sends PCMA (payload type 8), which its own description leaves out; the caller named it, so it "
+                + "can play it. What both name is what should be sent (RFC 3264 6.1).")
+        #expect(note(8, ["9 G722/8000", "8 PCMA/8000"], ["9 G722/8000", "8 PCMA/8000"]) == nil)
+        #expect(note(96, ["9 G722/8000", "96 opus/48000"], ["9 G722/8000", "111 opus/48000"]) == nil)
+    }
+}
+
+@Suite("digits that nobody takes")
+struct DigitTests {
+    private let a = MediaScene.callerAudio
+    private let b = MediaScene.calleeAudio
+    private static let events = "101 telephone-event/8000"
+
+    /// A call in which the caller presses two digits, six packets each, if told as events of that payload type.
+    private func scene(
+        offer: [String] = ["0 PCMU/8000", events], answer: [String] = ["0 PCMU/8000"], type: UInt8? = 101, octets: Int = 4,
+        calleeToo: Bool = false
+    ) -> MediaScene {
+        var scene = MediaScene()
+        scene.call(ended: 10, offer: MediaScene.sdp(a, formats: offer), answer: MediaScene.sdp(b, formats: answer))
+        for (from, to, ssrc) in [(a, b, UInt32(1)), (b, a, 2)] {
+            scene.say(from, to, at: 1.1) {
+                $0.seconds = 3; $0.ssrc = ssrc
+            }
+            scene.say(from, to, at: 5) {
+                $0.seconds = 4; $0.ssrc = ssrc; $0.sequence = 1_162; $0.timestamp = 5_000 + 195 * 160
+            }
+            guard let type, from == a || calleeToo else { continue }
+            for packet in 0..<12 {
+                let stamp = UInt32(5_000 + 150 * 160 + packet / 6 * 2_000)
+                scene.packet(
+                    MediaScene.rtp(type, 1_150 + packet, stamp, ssrc, payload: octets), from, to,
+                    at: 4.1 + Double(packet) * 0.02)
+            }
+        }
+        return scene
+    }
+
+    @Test("digits as telephone-event to an end whose description leaves them out are lost: a fault that counts them")
+    func lost() throws {
+        var scene = scene()
+        let finding = try #require(scene.finish().findings.first { $0.name == .codecNotNegotiated })
+        #expect(finding.severity == .fault && finding.confidence == .likely)
+        #expect(
+            finding.summary
+                == "The caller (198.51.100.5:5060) sends 2 digits as telephone-event (payload type 101), which the callee (203.0.113.9:5060) does "
+                + "not take: its description leaves that format out, so digits (DTMF) are lost.")
+        #expect(
+            finding.culprit == .between("the caller (198.51.100.5:5060)", "the callee (203.0.113.9:5060)"))
+    }
+
+    @Test("agreed, by another number or without its name, answered with digits, unnamed by the sender, never pressed: nothing")
+    func lookAlikes() {
+        var scenes = [
+            scene(answer: ["0 PCMU/8000", Self.events]), scene(answer: ["0 PCMU/8000", "96 telephone-event/8000"]),
+            scene(answer: ["0 PCMU/8000", "101 x/8000"]), scene(calleeToo: true), scene(offer: ["0 PCMU/8000"]), scene(type: nil),
+        ]
+        #expect(scenes.indices.map { scenes[$0].accusations().filter { $0.hasPrefix("codec") } } == scenes.map { _ in [] })
+    }
 }

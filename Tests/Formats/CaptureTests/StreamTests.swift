@@ -25,6 +25,40 @@ struct StreamTests {
         #expect(decoded.notes.connections == 1 && decoded.notes.gaps == 0 && kinds(decoded) == [.opening, .opened])
     }
 
+    @Test("a segment sent four times and not acknowledged is told, with the longest that was; and that it moved at last")
+    func stalled() {
+        var script = TCPScript()
+        script.send(sipMessage(1))
+        script.segment(fromClient: false, at: script.serverNext, flags: .ack)
+        let long = Array(sipMessage(2, size: 1_500)[..<1_400])
+        let start = script.clientNext
+        for _ in 0..<3 { script.segment(fromClient: true, at: start, long) }
+        #expect(kinds(decode(script)) == [.opening, .opened])
+        let shortest = sipMessage(1).count
+        func stalls(_ script: TCPScript) -> [[Int]] {
+            decode(script).events.compactMap {
+                guard case .stalled(let octets, let longest, let sends, _, let isAwaited) = $0.kind else { return nil }
+                return [octets, longest, sends, isAwaited ? 1 : 0]
+            }
+        }
+        script.segment(fromClient: true, at: start, long)
+        #expect(stalls(script) == [[1_400, shortest, 4, 0]])
+        // The other side says something, and still waits for the same octets.
+        script.packets.append(script.packet(fromClient: false, at: script.serverNext, acknowledging: start, [13, 10]))
+        script.segment(fromClient: true, at: start, long)
+        #expect(stalls(script) == [[1_400, shortest, 4, 0], [1_400, shortest, 5, 1]])
+        script.packets.append(
+            script.packet(fromClient: false, at: script.serverNext &+ 2, flags: .ack, acknowledging: start &+ 1_400))
+        #expect(kinds(decode(script)).last == .moved)
+    }
+
+    @Test("a stream of which one direction is captured tells nothing of what is acknowledged")
+    func unacknowledged() {
+        var script = TCPScript(handshake: false)
+        for _ in 0..<6 { script.segment(fromClient: true, at: script.clientNext, sipMessage(1, size: 1_200)) }
+        #expect(kinds(decode(script)) == [])
+    }
+
     @Test("octet by octet")
     func trickle() {
         var script = TCPScript()

@@ -1,0 +1,98 @@
+import Base
+import Capture
+
+/// A request to which one server stayed silent.
+struct Attempt: Sendable {
+    var dialog: Int
+    var client: PackedAddress
+    var server: PackedEndpoint
+    /// First and last sent.
+    var first: Int64
+    var last: Int64
+}
+
+/// Calls by who makes them and to whom, to find the second attempt at the same one.
+struct CallIndex: Sendable {
+    private struct Key: Hashable {
+        var client: PackedAddress
+        var names: UInt64
+    }
+
+    private var calls: [Key: [Int]] = [:]
+
+    init(_ table: SignallingTable) {
+        for (number, dialog) in table.dialogs.enumerated() where dialog.kind == .call && dialog.progress.contains(.answered) {
+            guard let leg = dialog.legs.first else { continue }
+            calls[Key(client: leg.client.address, names: Self.names(dialog)), default: []].append(number)
+        }
+    }
+
+    /// User parts alone: domains differ from trunk to trunk.
+    private static func names(_ dialog: DialogState) -> UInt64 {
+        func user(_ text: ArraySlice<UInt8>) -> ArraySlice<UInt8> { text.prefix { $0 != UInt8(ascii: "@") } }
+        let both = Array(user(dialog.from)) + [0] + user(dialog.to)
+        return both.withUnsafeBytes { $0.hash(Span(0, $0.count)) }
+    }
+
+    /// Which server answered the same call, begun while the first attempt waited or just after.
+    func taker(of attempt: Attempt, _ table: SignallingTable) -> (server: PackedEndpoint, began: Int64)? {
+        for number in calls[Key(client: attempt.client, names: Self.names(table.dialogs[attempt.dialog]))] ?? [] {
+            let other = table.dialogs[number]
+            guard let leg = other.legs.first, leg.server != attempt.server, other.began >= attempt.first,
+                other.began <= attempt.last + Judge.longestFailover
+            else { continue }
+            return (leg.server, other.began)
+        }
+        return nil
+    }
+}
+
+extension Judge {
+    /// From the last try at one server to the first at the next: longer is a person who dials again.
+    static let longestFailover: Int64 = 10 * second
+    /// Longer than this without a registrar is an outage, also where it ended.
+    static let longestOutage: Int64 = 120 * second
+
+    /// What the silence of a server comes to depends on what came after: another server that took the call, or the same that took the
+    /// next registration. Nil where nothing can: then it stands as it is.
+    func recovery(_ index: Int, _ last: Step, _ c: DialogCase, _ table: SignallingTable) -> Draft.Condition? {
+        let step = c.steps[index]
+        guard last.nanoseconds != MessageRecord.unknownTime else { return nil }
+        switch step.method {
+        case .invite where c.steps[index].toTag == 0:
+            return .noFailover(
+                Attempt(
+                    dialog: c.number, client: table.endpoints[step.record.source].address,
+                    server: table.endpoints[step.record.destination], first: step.nanoseconds, last: last.nanoseconds))
+        case .register:
+            let success = c.steps.first {
+                !$0.isRequest && $0.method == .register && $0.status == 200 && (c.gap(last, $0) ?? 0) > 0
+            }
+            let wait = success.flatMap { c.gap(last, $0) }
+            if let wait, wait > Self.longestOutage { return nil }
+            return .notRegisteredAgain(dialog: c.number, after: last.nanoseconds, wait: wait)
+        default: return nil
+        }
+    }
+
+    /// A proxy or phone that tries the next server within the same dialog (RFC 3263 4.3).
+    func isTakenInDialog(_ index: Int, _ c: DialogCase, _ table: SignallingTable) -> PackedEndpoint? {
+        let step = c.steps[index]
+        guard step.method == .invite, step.toTag == 0 else { return nil }
+        for (other, request) in c.steps.enumerated()
+        where other > index && request.isRequest && request.method == .invite && request.toTag == 0
+            && request.branch != step.branch && request.record.destination != step.record.destination
+            && table.endpoints[request.record.source].address == table.endpoints[step.record.source].address
+        {
+            if let answer = c.response(to: request, from: other), c.steps[answer].status < 300 {
+                return table.endpoints[request.record.destination]
+            }
+        }
+        return nil
+    }
+
+    /// Said of a silent server that another stood in for.
+    static func takenBy(_ server: PackedEndpoint) -> String {
+        " \(name(server)) took the call in its place: only the wait was lost, as long as that one is there."
+    }
+}
