@@ -6,8 +6,14 @@ extension Analyzer {
     public mutating func observe(_ batch: borrowing PayloadBatch, file: Int) {
         let whole = UInt16(clamping: file)
         let isSplit = file < splits.count && splits[file] != nil
+        var told = 0
         for index in batch.records.indices {
             let record = batch.records[index]
+            // What became of connections before, so that an answer after a reset is known to be one.
+            while told < batch.streamEvents.count, batch.streamEvents[told].frame < record.frame {
+                tell(batch.streamEvents[told], whole)
+                told += 1
+            }
             let file = isSplit ? side(whole, record.source, record.destination) : whole
             switch record.content {
             case .rtp, .rtcp:
@@ -42,16 +48,18 @@ extension Analyzer {
                 }
             }
         }
-        for event in batch.streamEvents {
-            let file = side(whole, event.flow.source, event.flow.destination)
-            connections.event(event, file: file)
-            handshakes.event(event, file: file)
-        }
+        for event in batch.streamEvents[told...] { tell(event, whole) }
         for index in batch.icmp.indices {
             // The datagram that it quotes has been where the error is seen.
             let record = batch.icmp[index]
             icmp(record, record.quoted.map { side(whole, $0.source, $0.destination) } ?? whole)
         }
+    }
+
+    private mutating func tell(_ event: StreamEvent, _ whole: UInt16) {
+        let file = side(whole, event.flow.source, event.flow.destination)
+        connections.event(event, file: file)
+        handshakes.event(event, file: file)
     }
 
     /// The source that something belongs to, where one file shows both sides of a router.

@@ -9,7 +9,7 @@ extension Judge {
     private static let networkFailures: Set<Int> = [27, 38, 41, 42, 47]
 
     /// How those write it that end a call in which they hear nothing.
-    private static let silences = ["rtp timeout", "rtp time-out", "media timeout", "no rtp", "rtp inactivity"]
+    private static let silences = ["rtp timeout", "rtp time-out", "media timeout", "media_timeout", "no rtp", "rtp inactivity"]
 
     mutating func insideCalls(_ c: inout DialogCase, _ table: SignallingTable) {
         glare(&c, table)

@@ -132,10 +132,10 @@ struct HoldingTests {
     @Test("the same words in a call that nobody holds, or no words, accuse nobody of killing a held call")
     func otherEnds() {
         let held: [(Side, String, String)] = [(.phone, "sendrecv", "sendrecv"), (.phone, "inactive", "inactive")]
-        let resumed = held + [(.phone, "sendrecv", "sendrecv")]
-        #expect(
-            Self.talk(resumed, end: 100, by: .server, reason: ["Reason: SIP;cause=200;text=\"Media timeout\""]).accusations()
-                == [])
+        let resumed = Self.talk(
+            held + [(.phone, "sendrecv", "sendrecv")], end: 100, by: .server,
+            reason: ["Reason: SIP;cause=200;text=\"Media timeout\""])
+        #expect(resumed.finding(.sipTimerDrop)?.summary.contains("on hold") == false)
         #expect(Self.talk(held, end: 80, by: .server).accusations() == [])
         #expect(
             Self.talk(held, end: 80, by: .server, reason: ["Reason: Q.850;cause=16;text=\"Normal call clearing\""]).accusations()
