@@ -39,7 +39,7 @@ extension Judge {
         if c.dialog.kind == .registration { noteGrants(c, table) } else if c.isFinal { noteMiss(c, table) }
     }
 
-    private func account(_ name: ArraySlice<UInt8>, _ c: DialogCase) -> UInt64 {
+    func account(_ name: ArraySlice<UInt8>, _ c: DialogCase) -> UInt64 {
         hash(name) ^ UInt64(c.dialog.vantage.index) << 48
     }
 
@@ -48,7 +48,10 @@ extension Judge {
         guard accounts.count < AccountHistory.mostAccounts || accounts[key] != nil else { return }
         var began: Step?
         var request: Step?
-        for step in c.steps where step.method == .register && step.isFirst && step.nanoseconds != MessageRecord.unknownTime {
+        for step in c.steps
+        where step.method == .register && step.isFirst
+            && step.nanoseconds != MessageRecord.unknownTime
+        {
             if step.isRequest {
                 if began == nil { began = step }
                 request = step
@@ -64,11 +67,17 @@ extension Judge {
             account.grants.append(
                 .init(
                     dialog: c.number, record: step.record, began: (began ?? asked).record, asked: Self.bounded(asked.expires),
-                    granted: asked.expires == 0 ? 0 : Self.bounded(step.expires), contact: asked.contact,
+                    granted: granted(step, asked), contact: asked.contact,
                     client: c.client(step, table),
                     registrar: c.server(step, table)))
             accounts[key] = account
         }
+    }
+
+    /// Of the asker's own Contact; an answer may list another one first.
+    private func granted(_ answer: Step, _ asked: Step) -> UInt32 {
+        if asked.expires == 0 { return 0 }
+        return answer.contact.kind == .none || answer.contact == asked.contact ? Self.bounded(answer.expires) : Step.noNumber
     }
 
     /// Whatever is written, times stay within what can be added.

@@ -104,12 +104,18 @@ extension Judge {
             }
         }
         guard let failed else { return }
+        let refusals = c.steps.filter { !$0.isRequest && $0.method == .refer && $0.isFirst && $0.status >= 300 }
+            .filter { ![401, 407].contains($0.status) }
+        // Busy, declined, not there and mistyped are a target's everyday answers; who never may transfer, or fails, is none.
+        let isFault =
+            (500..<600).contains(failed.status) || failed.status == 481 || !failed.step.isRequest && refusals.count >= 2
+        let severity: Severity = isFault ? .fault : .note
         let request = c.steps.last { $0.isRequest && $0.method == .refer }
         let target = request.flatMap { Self.bytes($0, table) }.flatMap { MessageExcerpt.value(of: "Refer-To", in: $0) }
         let teller = Self.name(table.endpoints[failed.step.record.source])
-        report(.sipRefused, .note, variant: 2_000 + UInt64(failed.status), c.server(failed.step, table), &c) { c in
+        report(.sipRefused, severity, variant: 2_000 + UInt64(failed.status), c.server(failed.step, table), &c) { c in
             Finding(
-                .sipRefused, .note,
+                .sipRefused, severity,
                 "A transfer\(target.map { " to \($0)" } ?? "") failed: \(teller) \(failed.step.isRequest ? "reports" : "answered") \(failed.words).",
                 details: [
                     failed.step.isRequest

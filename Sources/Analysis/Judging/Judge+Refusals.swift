@@ -45,7 +45,8 @@ extension Judge {
             // Of one who guesses, it is the guessing that is told.
             let client = table.endpoints[step.record.destination].address
             draft(
-                .noScanner(client, nonce: 0), .sipRefused, severity, variant: UInt64(status), &c, server: sender.address
+                .registration(client, account(c.dialog.to, c)), .sipRefused, severity, variant: UInt64(status), &c,
+                server: sender.address
             ) { refusal(copy) }
         } else if let cause {
             let plain = refusal(copy)
@@ -60,6 +61,14 @@ extension Judge {
                     ], culprit: cause.culprit, confidence: .likely, remedies: cause.remedies,
                     subject: Self.subject(copy, step, table))
             }
+        } else if severity == .fault, drafts.count < Self.mostRefused {
+            var plain = refusal(copy)
+            plain.severity = .note
+            plain.details.append("It took most calls in this capture.")
+            draft(
+                .refusal(trouble(step, copy, table), plain), .sipRefused, severity, variant: UInt64(status) << 1, &c,
+                server: sender.address
+            ) { refusal(copy) }
         } else {
             report(.sipRefused, severity, variant: UInt64(status), &c, server: sender.address) { refusal(copy) }
         }

@@ -18,6 +18,15 @@ extension Judge {
             case .noScanner(let address, let nonce):
                 if table.usedNonces.contains(nonce) || attackers.contains(address) { continue }
                 if let tally = tallies[address], tally.names.count >= Self.scannerNames, tally.successes == 0 { continue }
+            case .registration(let address, let account):
+                if attackers.contains(address) { continue }
+                if let tally = tallies[address], tally.names.count >= Self.scannerNames, tally.successes == 0 { continue }
+                guard let grants = accounts[account]?.grants, let server = finding.subject.server?.address,
+                    grants.contains(where: { $0.granted > 0 && $0.registrar.address.address != server })
+                else { break }
+                finding.severity = .note
+                finding.details.append("Another registrar took the account: this one may stand by.")
+                key.severity = .note
             case .notRepaired(let server):
                 if repairing.contains(server) || table.flows.repairing.contains(server) { continue }
             case .quarterHour(let server):

@@ -58,6 +58,8 @@ struct Judge: Sendable {
             case audioLost(dialog: Int)
             /// Nor did a DTLS handshake for the call's media complete.
             case noHandshake(dialog: Int)
+            /// As `noScanner`, and a note where another registrar took the account: one of a pair stands by.
+            case registration(PackedAddress, UInt64)
             /// Unless proved, no more than the outcome that the plain words tell.
             case refusal(RefusalCause.Proof, Finding)
             /// Nor does media show what was not heard.

@@ -9,6 +9,8 @@ struct RefusalCause: Sendable {
         case itself
         /// When calls under one key were refused so often, and none under the other was taken.
         case never(refused: UInt64, accepted: UInt64, least: Int)
+        /// Unless who refuses took more than twice as many calls.
+        case mostly(UInt64)
     }
 
     var proof: Proof
@@ -32,6 +34,7 @@ extension Judge {
         switch status {
         case 302: turnedInCircle(step, c, table)
         case 400: malformed(step, c, table)
+        case 403, 428, 436, 437, 438: notAllowed(status, step, c, table)
         case 404: unknownToItself(step, c, table)
         case 420: unknownExtension(step, c, table)
         case 422: shortInterval(step, c, table)
@@ -49,6 +52,7 @@ extension Judge {
         else { return }
         count(pair(c)) { $0.accepted += 1 }
         count(end(table.endpoints[accept.record.source], c)) { $0.accepted += 1 }
+        count(way(accept, c, table)) { $0.accepted += 1 }
     }
 
     mutating func count(_ key: UInt64, _ change: (inout CallEnds) -> Void) {
@@ -67,6 +71,19 @@ extension Judge {
             ^ UInt64(c.dialog.vantage.index)
     }
 
+    /// Which of its callers one takes or refuses.
+    private func way(_ answer: Step, _ c: DialogCase, _ table: SignallingTable) -> UInt64 {
+        end(table.endpoints[answer.record.source], c) &* 31 ^ hash(c.dialog.from)
+            ^ table.endpoints[answer.record.destination].address.low << 1
+    }
+
+    /// A server's own trouble: told as a fault unless it took most calls.
+    mutating func trouble(_ step: Step, _ c: DialogCase, _ table: SignallingTable) -> RefusalCause.Proof {
+        let key = end(table.endpoints[step.record.source], c)
+        count(key) { $0.refused += 1 }
+        return .mostly(key)
+    }
+
     /// A refusal that its hearer could have mended by asking again, and did not: once it had the time, else when it repeats.
     private mutating func unmended(_ step: Step, _ c: DialogCase) -> RefusalCause.Proof {
         let key = pair(c) ^ UInt64(step.record.status)
@@ -76,8 +93,13 @@ extension Judge {
 
     /// Whether what a proof asks for was seen.
     func isProved(_ proof: RefusalCause.Proof) -> Bool {
-        guard case .never(let refused, let accepted, let least) = proof else { return true }
-        return callEnds[accepted]?.accepted ?? 0 == 0 && callEnds[refused]?.refused ?? 0 >= least
+        switch proof {
+        case .itself: return true
+        case .never(let refused, let accepted, let least):
+            return callEnds[accepted]?.accepted ?? 0 == 0 && callEnds[refused]?.refused ?? 0 >= least
+        case .mostly(let key):
+            return callEnds[key]?.accepted ?? 0 <= 2 * (callEnds[key]?.refused ?? 0)
+        }
     }
 
     // MARK: What the answers say
@@ -147,16 +169,45 @@ extension Judge {
         count(key) { $0.refused += 1 }
         let lacksContact =
             Self.invite(before: step, c).map { $0.contact.kind == .none && !$0.flags.contains(.truncated) } ?? false
+        // Its length is right here and not where it arrived: something between counted anew, or did not.
+        let isChanged =
+            Self.words(step, table).lowercased().contains("content-length")
+            && Self.invite(before: step, c).map { $0.flags.isDisjoint(with: [.bodyShort, .bodyLong, .truncated]) } ?? false
         return RefusalCause(
             proof: .never(refused: key, accepted: pair(c), least: 2),
             summary:
                 "\(Self.call(c)) failed each time: \(sender) finds the INVITE malformed and answered \(Self.words(step, table)).",
-            details: (lacksContact ? ["The INVITE has no Contact, and every INVITE needs one (RFC 3261 8.1.1.8)."] : []) + [
-                "The answer names what it stumbled over; the other end never saw the call."
-            ], culprit: .between(client, sender),
-            remedies: [
+            details: (isChanged ? ["In this capture its Content-Length is right: it was changed behind this place."] : [])
+                + (lacksContact ? ["The INVITE has no Contact, and every INVITE needs one (RFC 3261 8.1.1.8)."] : []) + [
+                    "The answer names what it stumbled over; the other end never saw the call."
+                ], culprit: .between(client, sender),
+            remedies: (isChanged ? [.disableALG] : []) + [
                 Remedy(.phone, "Look at the INVITE of \(client) for what the answer names, and renew the phone's firmware."),
                 Remedy(.router, "If the phone sends it well-formed, something on the way changes it: capture at the phone too."),
+            ])
+    }
+
+    /// Whatever one caller asks of it, it refuses: the caller's number, identity or address is not let in.
+    private mutating func notAllowed(_ status: Int, _ step: Step, _ c: DialogCase, _ table: SignallingTable) -> RefusalCause {
+        let (sender, client) = (Self.name(table.endpoints[step.record.source]), Self.name(c.client(step, table)))
+        let key = way(step, c, table) ^ UInt64(status) << 40
+        count(key) { $0.refused += 1 }
+        return RefusalCause(
+            proof: .never(refused: key, accepted: way(step, c, table), least: 3),
+            summary: "\(Self.call(c)) failed, and each other of that caller: \(sender) answered \(Self.words(step, table)).",
+            details: [
+                "\(sender) took no call of \(c.aor) from \(client) in this capture: it is the caller that is refused, not the number."
+            ], culprit: .between(client, sender),
+            remedies: [
+                status == 403
+                    ? Remedy(
+                        .server,
+                        "Let \(client) show a number that \(sender) allows it (From, P-Asserted-Identity), and ask who runs \(sender) whether that address and account may call."
+                    )
+                    : Remedy(
+                        .server,
+                        "Look at the Identity header (RFC 8224): its signature, certificate and clock at \(client); or let \(sender) take calls without a valid one."
+                    )
             ])
     }
 
@@ -208,11 +259,13 @@ extension Judge {
         return RefusalCause(
             proof: .itself,
             summary:
-                "\(Self.call(c)) goes in a circle until its hops are used up: \(sender) answered \(Self.words(step, table)).",
+                "\(Self.call(c)) goes in a circle\(status == 483 ? " until its hops are used up" : ""): \(sender) answered \(Self.words(step, table)).",
             details: (both.map {
                 ["\($0.0) and \($0.1) send the INVITE to one another, \(back?.value ?? 0) times each way in this capture."]
             } ?? ["The circle itself lies behind \(sender), out of the capture's sight."]) + [
-                "Each hop lowers Max-Forwards by one, and at 0 the call is refused (RFC 3261 16.3)."
+                status == 483
+                    ? "Each hop lowers Max-Forwards by one, and at 0 the call is refused (RFC 3261 16.3)."
+                    : "The request came back to a hop that it had passed before (RFC 3261 16.3)."
             ], culprit: both.map { .between($0.0, $0.1) } ?? .unknown,
             remedies: [
                 Remedy(

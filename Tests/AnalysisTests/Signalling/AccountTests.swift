@@ -62,6 +62,32 @@ struct AccountTests {
         #expect(talk.finding(.regLapsed) == nil)
     }
 
+    @Test("reg.lapsed: an answer that lists another device's Contact first grants what it says of one's own")
+    func listedFirst() {
+        var talk = Talk()
+        for turn in 0..<4 {
+            let at = Double(turn) * 50
+            let register = talk.register(turn + 1, branch: "r\(turn)", expires: 60)
+            talk.up(at, register)
+            let others = "Contact: <sip:alice@192.168.1.99>;expires=7, <sip:alice@\(talk.said)>;expires=60"
+            talk.down(at + 0.02, talk.response(200, to: register, [others]))
+        }
+        #expect(talk.finding(.regLapsed) == nil)
+    }
+
+    @Test("reg.lapsed: a phone that takes turns between two registrars renews in time")
+    func rotation() {
+        var talk = Talk()
+        for turn in 0..<6 {
+            let registrar = Endpoint("203.0.113.\(10 + turn % 2):5060")!
+            let register = talk.register(turn + 1, branch: "r\(turn)", expires: 60)
+            talk.up(Double(turn) * 50, register, to: registrar)
+            let granted = ["Contact: <sip:alice@\(talk.said)>;expires=60"]
+            talk.down(Double(turn) * 50 + 0.02, talk.response(200, to: register, granted), from: registrar)
+        }
+        #expect(talk.finding(.regLapsed) == nil)
+    }
+
     @Test("a grant of any size is taken without harm", arguments: [4_294_967_295, 4_294_967_294, 2_147_483_648])
     func huge(granted: Int) {
         var talk = Talk()

@@ -77,15 +77,26 @@ struct InsideCallTests {
         talk.up(at + 1.02, talk.response(200, to: notify))
     }
 
-    @Test("a transfer that failed is told, also in the verdict, and accuses nobody")
+    @Test(
+        "a transfer that the network failed is a fault, and so is one that is refused again and again", arguments: [true, false])
+    func failedTransfer(isRefused: Bool) {
+        var talk = standing
+        for turn in 0..<(isRefused ? 2 : 1) {
+            refer(&talk, 5 + Double(turn), 2 + turn, accepts: !isRefused, reports: isRefused ? nil : "503 Service Unavailable")
+        }
+        end(&talk, 20)
+        #expect(talk.accusations() == ["fault sip.refused"])
+    }
+
+    @Test("a transfer to somebody busy is told, also in the verdict, and accuses nobody")
     func transfer() throws {
         var talk = standing
-        refer(&talk, 5, 2, reports: "503 Service Unavailable")
+        refer(&talk, 5, 2, reports: "486 Busy Here")
         end(&talk, 20)
         #expect(talk.accusations() == [])
         #expect(
             talk.result().verdict
-                == "No NAT or ALG fault was found. A transfer to <sip:carol@pbx.example> failed: 203.0.113.10:5060 reports 503 Service Unavailable."
+                == "No NAT or ALG fault was found. A transfer to <sip:carol@pbx.example> failed: 203.0.113.10:5060 reports 486 Busy Here."
         )
         var refused = standing
         refer(&refused, 5, 2, accepts: false)

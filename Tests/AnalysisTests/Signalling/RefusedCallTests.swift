@@ -106,6 +106,40 @@ struct RefusedCallTests {
         #expect(try #require(talk.finding(.sipRefused)).summary.contains("203.0.113.10:5060 answered 404"))
     }
 
+    @Test(
+        "a caller whose every call is refused with 403 or 436 is told; one that other calls of were taken is not",
+        arguments: [403, 436], [true, false])
+    func notAllowed(status: Int, takes: Bool) {
+        var talk = Talk()
+        for turn in 0..<3 { refuse(&talk, Double(turn) * 9, status, call: "x\(turn)") }
+        if takes { accept(&talk, 40, call: "y") }
+        talk.later(100)
+        #expect(talk.accusations() == (takes ? [] : ["fault sip.refused"]))
+    }
+
+    @Test("503 now and then from one that takes most calls is an outcome; from one that takes few a fault", arguments: [1, 3])
+    func trouble(accepted: Int) {
+        var talk = Talk()
+        refuse(&talk, 0, 503, call: "x")
+        for turn in 0..<accepted { accept(&talk, 10 + Double(turn) * 9, call: "y\(turn)") }
+        talk.later(100)
+        #expect(talk.accusations() == (accepted > 2 ? [] : ["fault sip.refused"]))
+        #expect(talk.finding(.sipRefused) != nil)
+    }
+
+    @Test("a registrar that stands by and says 503 is a note where another took the account", arguments: [true, false])
+    func standby(hasOther: Bool) {
+        var talk = Talk()
+        let spare = Endpoint("203.0.113.11:5060")!
+        if hasOther { talk.registers() }
+        talk.call = "spare"
+        let register = talk.register(1, branch: "spare")
+        talk.up(1, register, to: spare)
+        talk.down(1.1, talk.response(503, to: register), from: spare)
+        talk.later(60)
+        #expect(talk.accusations() == (hasOther ? [] : ["fault sip.refused"]))
+    }
+
     @Test("302 back to numbers that were tried is a circle; to another that answers, nothing", arguments: [true, false])
     func diverted(isCircle: Bool) throws {
         var talk = Talk()
