@@ -126,7 +126,7 @@ extension Analyzer {
         result.registrations = judge.registrations
         result.dialogs.reserveCapacity(table.dialogs.count)
         for (number, dialog) in table.dialogs.enumerated() {
-            var summary = dialog.summaryWithoutID
+            var summary = dialog.summary(end: end(of: dialog.vantage))
             summary.id = number
             summary.protection = media.protections[number]
             result.dialogs.append(summary)

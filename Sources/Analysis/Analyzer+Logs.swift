@@ -24,8 +24,12 @@ extension Analyzer {
         let local = endpoint(message.local)
         let isSent: Bool
         switch message.direction {
-        case .received: isSent = false
-        case .sent, .retransmitted: isSent = true
+        case .received:
+            isSent = false
+            judge.receiving.insert(place.vantage.index)
+        case .sent, .retransmitted:
+            isSent = true
+            judge.sending.insert(place.vantage.index)
         // `local` is the source then.
         case .passing: isSent = true
         }

@@ -68,7 +68,7 @@ extension Harmless {
         ppm pppoe prack precise present priority private probably probe profile profiles program programs progress
         prohibited prompt protect protocol prove proved proves provider proxies proxy ptime public publish put q qop
         qualify qualifyfreq quality query question questions quicksec r radiotap raise ran random range rar rate re
-        reach reachable reached reaches read real realm reason reassemble reassembly reboot received receiver
+        reach reachable reached reaches read real realm reason reassemble reassembly reboot received receiver receives
         recognised recomputed record recorded records recvonly refer refresh refresher refreshes refusal refuse
         refused refuses refute reg reg.flapping reg.lapsed register registered registers registrar registration
         registrations rejected relay release remove removed renew renewed renews repeat repeated repeats reply reports
@@ -97,11 +97,11 @@ extension Harmless {
         translates transport treat tried tries true trunk trust trusted trusts try trying tunnel turn turned twice two
         type ubiquiti uci udp ufrag unanswered unauthorized unavailable unbind unchanged undeliverable under
         understand understands understood unfinished unknown unpack unreachable unrecognized unset unsupported untick
-        until up update uplink uri usb use used user username uses usually utc ux v valid values varied vaxipuseragent
-        vaxsipuseragent version versions very via viavi video vigor virtual visual vitalpbx voip voipbuster vpn vyos w
-        wait waits wan want wanted wants warning was watch watchguard way ways websocket well went were what whatever
-        when where whether which while who whoever whole whom whose why wi wi-fi wildcard will windows wire wireguard
-        wireless wireshark with within without word words work worked works would write writes wrong wrote ws www x
-        yes yet zgrab zone zrtp zyxel
+        until up update uplink uri usb use used user username uses usually utc ux v vain valid values varied
+        vaxipuseragent vaxsipuseragent version versions very via viavi video vigor virtual visual vitalpbx voip
+        voipbuster vpn vyos w wait waited waits wan want wanted wants warning was watch watchguard way ways websocket
+        well went were what whatever when where whether which while who whoever whole whom whose why wi wi-fi wildcard
+        will windows wire wireguard wireless wireshark with within without word words work worked works would write
+        writes wrong wrote ws www x yes yet zgrab zone zrtp zyxel
         """)
 }

@@ -25,6 +25,10 @@ struct DialogCase: Sendable {
         String(decoding: dialog.kind == .registration && !dialog.to.isEmpty ? dialog.to : dialog.from, as: UTF8.self)
     }
 
+    /// For sentences: a log may name nobody.
+    var who: String { aor.isEmpty ? "a phone" : aor }
+    var opening: String { aor.isEmpty ? "A phone" : aor }
+
     /// Nanoseconds between; nil where a log tells no time.
     func gap(_ a: Step, _ b: Step) -> Int64? {
         elapsed(a.nanoseconds, b.nanoseconds)

@@ -39,7 +39,7 @@ extension Judge {
             let role = ServerRole(step, table)
             return Finding(
                 .natPrivateContact, .note,
-                "\(c.aor) registers a private Contact from behind a NAT; harmless as long as the server sends to where requests come from.",
+                "\(c.opening) registers a private Contact from behind a NAT; harmless as long as the server sends to where requests come from.",
                 details: isForgotten
                     ? [
                         "The registrar's 200 lists the private address without received=: calls to this phone will probably go there and be lost."

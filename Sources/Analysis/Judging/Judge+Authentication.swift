@@ -187,7 +187,7 @@ extension Judge {
             let count = attempt.count == 0 ? "no count (nc)" : "nc=\(String(attempt.count, radix: 16))"
             return Finding(
                 .authNonceReuse, severity,
-                "The phone of \(c.aor) used nonce \(used) with \(count) again, and the server, which takes each only once, refused it.",
+                "\(c.aor.isEmpty ? "The phone" : "The phone of \(c.aor)") used nonce \(used) with \(count) again, and the server, which takes each only once, refused it.",
                 details: [
                     attempt.count != 0 && earlier.count == attempt.count
                         ? "The count did not rise between the two requests; reuse is legal only while it rises (RFC 7616 3.4)."
@@ -232,7 +232,7 @@ extension Judge {
         report(.authStaleLate, severity, c.server(step, table), &c) { c in
             Finding(
                 .authStaleLate, severity,
-                "The phone of \(c.aor) answered the right challenge, but \(spoken(late)) after it was sent; by then the server had "
+                "\(c.aor.isEmpty ? "The phone" : "The phone of \(c.aor)") answered the right challenge, but \(spoken(late)) after it was sent; by then the server had "
                     + "forgotten nonce \(nonce).",
                 details: [
                     "The nonce's lifetime is not in the capture; inferred: shorter than \(spoken(late))"

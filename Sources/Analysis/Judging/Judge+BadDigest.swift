@@ -62,7 +62,7 @@ extension Judge {
                 ]
             }
             return Finding(
-                .authBadDigest, .fault, "\(c.aor) answered the newest challenge in time, and the server refused it\(words)",
+                .authBadDigest, .fault, "\(c.opening) answered the newest challenge in time, and the server refused it\(words)",
                 details: details, evidence: evidence,
                 culprit: realms != nil ? .proved("the phone") : outcome == .unknown ? .unknown : Self.guilty(outcome),
                 confidence: outcome == .unknown && remark == nil && realms == nil ? .likely : .proved, remedies: remedies,

@@ -122,7 +122,9 @@ extension Judge {
                         .server,
                         isSecure || isUnprotected
                             ? "Enable SRTP for this peer on both sides, or switch it off on both."
-                            : "Enable one of the offered codecs\(codecs.isEmpty ? "" : " (\(codecs))") for this peer, or PCMA/PCMU on the caller."
+                            : "Enable one of the offered codecs\(codecs.isEmpty ? "" : " (\(codecs))") for this peer"
+                                + (codecs.contains("PCMA") || codecs.contains("PCMU")
+                                    ? ", or one that it has on the caller." : ", or PCMA/PCMU on the caller.")
                     )
                 ], subject: Self.subject(c, request, table))
         }

@@ -22,7 +22,7 @@ extension Judge {
         report(.regFlapping, .note, c.server(first, table), &c) { c in
             Finding(
                 .regFlapping, .note,
-                "\(c.aor) registers anew every \(spoken(median)), \(successes.count) times in all, although it is granted \(granted) s each time.",
+                "\(c.opening) registers anew every \(spoken(median)), \(successes.count) times in all, although it is granted \(granted) s each time.",
                 details: [
                     "Each succeeded: nothing is broken, but it is needless load, and a mistake in the phone's settings or a loop in it."
                 ],

@@ -123,7 +123,7 @@ extension Judge {
                 old.address == new.address ? "port \(old.port) to port \(new.port)" : "\(Self.name(old)) to \(Self.name(new))"
             return Finding(
                 .natPortJump, severity,
-                "The registration of \(c.aor) jumped from \(where_)"
+                "The registration of \(c.who) jumped from \(where_)"
                     + (gap.map { $0 < 1_000_000 ? "" : " within \(spoken($0))" } ?? "")
                     + (isPhone
                         ? ": as seen from here, the phone itself opens a new socket." : ", faster than any NAT mapping expires."),
@@ -277,7 +277,7 @@ extension Judge {
         merger.insert(
             Finding(
                 .natMappingExpired, .fault,
-                "What is sent to \(c.aor) gets lost: the NAT forgot \(Self.name(former.client)) during \(spoken(idle)) of silence, and the "
+                "What is sent to \(c.who) gets lost: the NAT forgot \(Self.name(former.client)) during \(spoken(idle)) of silence, and the "
                     + "phone came back from port \(table.endpoints[step.record.source].port).",
                 details: [life.sentence, "The phone was on all the time: it registered again with the same Call-ID."],
                 evidence: evidence, culprit: Self.between(c, step, table), confidence: .likely,
@@ -351,7 +351,7 @@ extension Judge {
         report(.natRegisterLongerThanMapping, .risk, c.server(step, table), &c) { c in
             Finding(
                 .natRegisterLongerThanMapping, .risk,
-                "\(c.aor) registers for \(granted) s, but its NAT mapping did not outlive \(spoken(lapse.idle)) of silence: "
+                "\(c.opening) registers for \(granted) s, but its NAT mapping did not outlive \(spoken(lapse.idle)) of silence: "
                     + "until the next REGISTER nobody can call it.",
                 details: [
                     "The mapping changed from \(Self.name(old)) to \(Self.name(new)); no keepalive was seen in between.",

@@ -23,7 +23,9 @@ extension Judge {
         let refusal: (DialogCase) -> Finding = { c in
             let told = MessageExcerpt.fields(Self.bytes(step, table) ?? []).filter { $0.name == "Reason" || $0.name == "Warning" }
             let to = String(decoding: c.dialog.to, as: UTF8.self)
-            let what = isRegistration ? "\(c.aor) cannot register" : "The call of \(c.aor) to \(to) failed"
+            let what =
+                isRegistration
+                ? "\(c.opening) cannot register" : "The call of \(c.who)\(to.isEmpty ? "" : " to \(to)") failed"
             return Finding(
                 .sipRefused, severity, "\(what): \(Self.name(sender)) answered \(Self.words(step, table)).",
                 details: told.map { "Its \($0.name) header says: \($0.value)" } + [

@@ -24,7 +24,7 @@ extension Judge {
         report(.authStaleLate, .fault, variant: 1, c.server(step, table), &c) { c in
             Finding(
                 .authStaleLate, .fault,
-                "\(c.aor) is refused although its password is right: the server says that it answered with a stale nonce.",
+                "\(c.opening) is refused although its password is right: the server says that it answered with a stale nonce.",
                 details: [
                     "A stale nonce is an old challenge: answered late, or after a newer one. The challenge itself is not in what was read."
                 ],
@@ -46,7 +46,7 @@ extension Judge {
         report(.sipRetransmit, .fault, variant: 4, c.server(request, table), &c) { c in
             Finding(
                 .sipRetransmit, .fault,
-                "\(c.aor) cannot get on: the server's challenge to its \(request.method.token) never arrives, and the same request "
+                "\(c.opening) cannot get on: the server's challenge to its \(request.method.token) never arrives, and the same request "
                     + "comes again and again.",
                 details: (isElsewhere
                     ? [

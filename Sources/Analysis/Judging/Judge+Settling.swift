@@ -141,8 +141,14 @@ extension Judge {
         let isAnswered = c.steps.contains { answer in
             !answer.isRequest && answer.branch != 0 && c.steps.contains { $0.isRequest && $0.branch == answer.branch }
         }
-        var tally = oneWay[c.dialog.vantage.index] ?? (0, 0)
-        if c.dialog.progress.contains(.bothWays) || isAnswered { tally.both += 1 } else { tally.one += 1 }
+        var tally = oneWay[c.dialog.vantage.index] ?? (0, 0, 0)
+        if c.dialog.progress.contains(.bothWays) || isAnswered {
+            tally.both += 1
+        } else {
+            tally.one += 1
+            let isFromClient = c.steps.map { $0.flags.contains(.fromClient) }
+            if isFromClient.contains(true), isFromClient.contains(false) { tally.crossing += 1 }
+        }
         oneWay[c.dialog.vantage.index] = tally
     }
 
@@ -151,13 +157,7 @@ extension Judge {
         var result: [Finding] = []
         for (index, source) in sources.enumerated() {
             var list = source.blindness
-            if let tally = oneWay[UInt16(clamping: index)], tally.one > 0, tally.one > 2 * tally.both {
-                list.append(
-                    Blindness(
-                        .oneDirection,
-                        "Messages of \(counted(tally.one, "dialog")) were seen in one direction only: the other half is not in the capture.",
-                        count: tally.one))
-            }
+            if let one = oneSided(UInt16(clamping: index), source.kind) { list.append(one) }
             if table.refused > 0, index == 0 {
                 list.append(
                     Blindness(
@@ -182,9 +182,23 @@ extension Judge {
         return result
     }
 
+    /// A program's own log that tells of both directions hides none; nor is an excerpt of a few messages a blind tap.
+    private func oneSided(_ index: UInt16, _ kind: SourceSummary.Kind) -> Blindness? {
+        guard let tally = oneWay[index] else { return nil }
+        let isLog = kind == .log
+        if isLog, receiving.contains(index), sending.contains(index) { return nil }
+        let (one, both) = isLog ? (tally.one - tally.crossing, tally.both + tally.crossing) : (tally.one, tally.both)
+        guard one > 0, one > 2 * both else { return nil }
+        return Blindness(
+            .oneDirection,
+            "Messages of \(counted(one, "dialog")) were seen in one direction only: the other half is not in the "
+                + "\(isLog ? "log" : "capture").", count: one)
+    }
+
     private func finding(_ blindness: Blindness, _ source: SourceSummary, _ index: Int, _ table: SignallingTable) -> Finding {
         let severity: Severity
-        let remedy: Remedy
+        var remedy: Remedy
+        let isLog = source.kind == .log
         switch blindness.kind {
         case .snapLength:
             severity = .risk
@@ -197,7 +211,7 @@ extension Judge {
             remedy = Remedy(
                 .capture, "Capture with a larger buffer or a narrower filter.", commands: ["tcpdump -B 65536 -s 0 -w out.pcap"])
         case .oneDirection:
-            severity = .risk
+            severity = isLog && blindness.count < 3 ? .note : .risk
             remedy = Remedy(
                 .capture, "Capture on all interfaces, or on the host that both directions pass.",
                 commands: ["tcpdump -i any -s 0 -w out.pcap"])
@@ -231,11 +245,26 @@ extension Judge {
             severity = .note
             remedy = Remedy(.capture, "Give the whole log, with times, or a capture.")
         }
+        if isLog { remedy = Self.advice(blindness.kind) }
         let place = blindness.place.map { [Evidence(place: $0, excerpt: blindness.text)] } ?? []
         return Finding(
             .captureBlind, severity, "\(source.name) does not show everything: \(blindness.text)",
             details: ["What is said below holds for what can be seen; what is missing here was not judged."], evidence: place,
             confidence: .proved, remedies: [remedy], subject: FindingSubject(vantage: Vantage(UInt16(clamping: index))),
             count: blindness.count)
+    }
+
+    /// What helps where a log does not show everything.
+    private static func advice(_ kind: Blindness.Kind) -> Remedy {
+        let text: String
+        switch kind {
+        case .oneDirection: text = "Let the program log what it receives and what it sends, and give the whole log."
+        case .noSIP: text = "Check that this is the right file, and that the program logs SIP messages."
+        case .unreadMessages: text = "Give the log as its program wrote it, or a capture."
+        case .truncatedFile, .snapLength, .drops, .encrypted, .encryptedRadio, .undecoded, .missingFragments, .streamGaps,
+            .cutMessages, .noTimes:
+            text = "Give the whole log, with times, or a capture."
+        }
+        return Remedy(.capture, text)
     }
 }

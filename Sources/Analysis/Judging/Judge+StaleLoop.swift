@@ -10,38 +10,45 @@ extension Judge {
     /// auth.stale-loop: prompt answers to fresh nonces, refused as stale again and again. The server does not know its own nonce, as where
     /// several registrars behind one address do not share them.
     mutating func staleLoop(_ history: AuthHistory, _ c: inout DialogCase, _ table: SignallingTable) -> Bool {
-        var quick: [(attempt: AuthHistory.Attempt, gap: Int64)] = []
-        var longest: [(attempt: AuthHistory.Attempt, gap: Int64)] = []
+        // In a log without times the order alone tells: nothing else was said between.
+        var quick: [(attempt: AuthHistory.Attempt, gap: Int64?)] = []
+        var longest: [(attempt: AuthHistory.Attempt, gap: Int64?)] = []
         for (index, attempt) in history.attempts.enumerated() where attempt.hasCredentials {
             guard let step = attempt.step, let response = attempt.response, c.steps[response].record.marks.contains(.isStale),
-                let used = history.challenge(for: attempt),
-                let gap = c.gap(c.steps[history.challenges[used].step], c.steps[step]), gap < Self.prompt,
-                // The newest challenge, for the first time.
-                !history.challenges.contains(where: { $0.step < step && $0.step > history.challenges[used].step }),
-                history.challenges[used].answers.count == 1,
-                // Nor was another request under way whose challenge the server may have meant.
-                history.superseding(used, by: index, c) == nil, !isCrossed(index, history)
+                let used = history.challenge(for: attempt)
             else {
                 // A success ends a row; a late or odd one in between does not.
                 if let response = attempt.response, c.steps[response].status < 300 { quick = [] }
                 continue
             }
+            let gap = c.gap(c.steps[history.challenges[used].step], c.steps[step])
+            guard gap ?? 0 < Self.prompt,
+                // The newest challenge, for the first time.
+                !history.challenges.contains(where: { $0.step < step && $0.step > history.challenges[used].step }),
+                history.challenges[used].answers.count == 1,
+                // Nor was another request under way whose challenge the server may have meant.
+                history.superseding(used, by: index, c) == nil, !isCrossed(index, history)
+            else { continue }
             quick.append((attempt, gap))
             if quick.count > longest.count { longest = quick }
         }
         guard longest.count >= Self.fewestRefusals, let first = longest.first, let last = longest.last,
             let asked = first.attempt.step, let refused = last.attempt.response
         else { return false }
-        let slowest = longest.map(\.gap).max() ?? 0
+        let slowest = longest.compactMap(\.gap).max()
         let request = c.steps[asked]
         let fields = ["CSeq", "Authorization", "WWW-Authenticate", "Proxy-Authorization", "Proxy-Authenticate"]
         report(.authStaleLoop, .fault, c.server(request, table), &c) { c in
             Finding(
                 .authStaleLoop, .fault,
-                "\(c.aor) cannot \(request.method == .register ? "register" : "call"): \(Self.name(c.server(request, table))) calls its own fresh nonces "
+                "\(c.opening) cannot \(request.method == .register ? "register" : "call"): \(Self.name(c.server(request, table))) calls its own fresh nonces "
                     + "stale, \(longest.count) times in a row.",
                 details: [
-                    "Each was answered within \(spoken(max(slowest, 1_000_000))), the first time, and as the newest one: neither late nor repeated.",
+                    slowest.map {
+                        "Each was answered within \(spoken(max($0, 1_000_000))), the first time, and as the newest one: neither late nor repeated."
+                    }
+                        ?? "Each was answered the first time, and as the newest one. The log tells no times: should each answer have come "
+                        + "minutes later, it is the phone that is slow.",
                     "Servers behind one address that do not share their nonces do this, and servers whose clock jumps.",
                 ],
                 evidence: [

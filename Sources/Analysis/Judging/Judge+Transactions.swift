@@ -158,18 +158,30 @@ extension Judge {
                         place: icmp.place, time: Instant(nanoseconds: icmp.time), source: Endpoint(icmp.source.address, 0),
                         excerpt: "ICMP: \(icmp.says)", says: "about this packet"))
             }
-            let rest = answer == nil ? "nobody answered." : "the answer came only then."
+            // 408 is said by who took the request and waited in vain himself (RFC 3261 16.7).
+            let gaveUp = answer.map { c.steps[$0].status == 408 } ?? false
+            let rest =
+                answer == nil
+                ? "nobody answered."
+                : gaveUp ? "\(Self.name(destination)) then answered 408: it waited in vain itself." : "the answer came only then."
             return Finding(
                 .sipRetransmit, severity,
                 "\(step.method.token) from \(Self.name(table.endpoints[step.record.source])) to \(Self.name(destination)) was sent "
                     + "\(again.count + 1) times within \(spoken(lasted)) and \(rest)" + (taker.map(Self.takenBy) ?? ""),
                 details: details, evidence: evidence,
-                culprit: icmp.map { .proved("\($0.source)") } ?? Self.between(c, step, table),
+                culprit: icmp.map { .proved("\($0.source)") } ?? (gaveUp ? .unknown : Self.between(c, step, table)),
                 confidence: icmp == nil ? .likely : .proved,
-                remedies: [
-                    Remedy(.network, "See whether the request arrives: capture at \(Self.name(destination)) too."),
-                    Remedy(.router, "Check firewall and port forwarding on the way, and whether the host is up."),
-                ], subject: Self.subject(c, step, table))
+                remedies: gaveUp
+                    ? [
+                        Remedy(
+                            .server,
+                            "Look at \(Self.name(destination)) where it passes the request on: what lies behind it is silent, or it is too busy."
+                        )
+                    ]
+                    : [
+                        Remedy(.network, "See whether the request arrives: capture at \(Self.name(destination)) too."),
+                        Remedy(.router, "Check firewall and port forwarding on the way, and whether the host is up."),
+                    ], subject: Self.subject(c, step, table))
         }
         // Some never answer OPTIONS and do all else.
         if step.method == .options, answer == nil, icmp == nil, severity == .fault {

@@ -17,7 +17,7 @@ extension Judge {
             c in
             Finding(
                 .authNoAnswer, .fault,
-                "\(c.aor) was asked for a password \(count == 1 ? "once" : "\(count) times") and never gave one: "
+                "\(c.opening) was asked for a password \(count == 1 ? "once" : "\(count) times") and never gave one: "
                     + "the \(request.method.token) stays refused.",
                 details: (Self.asksForSHA256Alone(challenge, table)
                     ? ["The server asks for SHA-256 alone (RFC 8760): a phone that knows only MD5 cannot answer."] : []) + [

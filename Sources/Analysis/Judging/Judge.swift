@@ -34,8 +34,12 @@ struct Judge: Sendable {
     var drafts: [Draft] = []
     var cutMessages = 0
     var timelessMessages = 0
-    /// Dialogs by whether messages went both ways, per source: for `capture.blind`.
-    var oneWay: [UInt16: (one: Int, both: Int)] = [:]
+    /// Dialogs by whether messages went both ways, per source: for `capture.blind`. `crossing`: those of `one` whose messages still come
+    /// from both ends, as where a port changed or a log names addresses now and then.
+    var oneWay: [UInt16: (one: Int, both: Int, crossing: Int)] = [:]
+    /// Logs that tell what their program received, and what it sent.
+    var receiving: Set<UInt16> = []
+    var sending: Set<UInt16> = []
     /// Octets of text kept with dialogs.
     var textKept = 0
 
@@ -185,7 +189,8 @@ struct Judge: Sendable {
 
     /// How a reader calls an end: its address, or that a log leaves it out.
     static func name(_ endpoint: PackedEndpoint) -> String {
-        if endpoint.isKnown { return endpoint.endpoint.description }
+        // Some logs tell an address alone.
+        if endpoint.isKnown { return endpoint.port == 0 ? "\(endpoint.address.address)" : endpoint.endpoint.description }
         return endpoint.port == 0 ? "the logging server" : "port \(endpoint.port)"
     }
 

@@ -40,6 +40,8 @@ struct DialogState: Sendable {
         static let beganWithRequest = Progress(rawValue: 8192)
         /// A finding accuses it.
         static let accused = Progress(rawValue: 16384)
+        /// What failed last was only asked for credentials, which it had not given or whose nonce was stale.
+        static let challenged = Progress(rawValue: 32768)
     }
 
     var kind: DialogKind
@@ -95,9 +97,11 @@ struct DialogState: Sendable {
         return progress.contains(.bothWays) || messageCount == 0 || status != 0 ? .open : .unanswered
     }
 
-    var summaryWithoutID: DialogSummary {
-        DialogSummary(
-            id: 0, kind: kind, outcome: outcome, vantage: vantage, began: time(began), ended: time(last),
+    /// `end`: of what its vantage shows, nanoseconds. A challenge right before it is no failure yet.
+    func summary(end: Int64) -> DialogSummary {
+        let isPending = progress.contains(.challenged) && elapsed(last, end) ?? 0 < Judge.patience
+        return DialogSummary(
+            id: 0, kind: kind, outcome: isPending ? .open : outcome, vantage: vantage, began: time(began), ended: time(last),
             messageCount: Int(messageCount), isLinkedByOrder: progress.contains(.linkedByOrder), lastRecord: lastRecord,
             text: text,
             callIDLength: Int(callIDLength), fromLength: Int(fromLength), toLength: Int(toLength))

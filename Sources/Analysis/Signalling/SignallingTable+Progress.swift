@@ -72,6 +72,10 @@ extension SignallingTable {
 
     private mutating func request(_ step: Step, _ number: Int) {
         switch step.method {
+        case .register where step.isFirst && step.hasCredentials && dialogs[number].progress.contains(.challenged),
+            .invite where step.isFirst && step.hasCredentials && dialogs[number].progress.contains(.challenged):
+            // The challenge is answered: it failed nothing.
+            dialogs[number].progress.subtract([.challenged, .failed])
         case .bye: dialogs[number].progress.insert(.ended)
         case .cancel: dialogs[number].progress.insert(.cancelled)
         case .ack: if dialogs[number].progress.contains(.answered) { dialogs[number].progress.insert(.acknowledged) }
@@ -99,7 +103,7 @@ extension SignallingTable {
         guard counts else { return }
         if step.status < 300 {
             dialogs[number].progress.insert(.answered)
-            dialogs[number].progress.remove(.failed)
+            dialogs[number].progress.subtract([.failed, .challenged])
             dialogs[number].status = step.record.status
             guard step.method == .register else { return }
             dialogs[number].progress.remove(.unregistered)
@@ -112,10 +116,25 @@ extension SignallingTable {
             dialogs[number].granted = step.expires
         } else if dialogs[number].kind != .call || !dialogs[number].progress.contains(.answered) {
             dialogs[number].progress.insert(.failed)
-            dialogs[number].progress.remove(.settled)
+            dialogs[number].progress.subtract([.settled, .challenged])
+            if step.hasChallenge, step.status == 401 || step.status == 407, isFirstChallenge(step, number) {
+                dialogs[number].progress.insert(.challenged)
+            }
             if dialogs[number].kind == .registration { dialogs[number].progress.remove(.answered) }
             dialogs[number].status = step.record.status
         }
+    }
+
+    /// The request had no credentials, or not of a nonce that is still good; where it is not in the log, nobody can tell.
+    private func isFirstChallenge(_ step: Step, _ number: Int) -> Bool {
+        if step.record.marks.contains(.isStale) { return true }
+        var at = dialogs[number].lastStep
+        while at >= 0 {
+            let other = steps[Int(at)]
+            if other.isRequest, other.record.sequence == step.record.sequence { return !other.hasCredentials }
+            at = other.record.previous
+        }
+        return true
     }
 
     private func askedToLeave(_ step: Step, _ number: Int) -> Bool {

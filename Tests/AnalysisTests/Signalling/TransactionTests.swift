@@ -225,3 +225,28 @@ struct TransactionTests {
         #expect(finding.summary.contains("G729, G722"))
     }
 }
+
+@Suite("sip.retransmit: a server that waited in vain itself")
+struct GivenUpTests {
+    private func talk(_ status: Int) -> Talk {
+        var talk = Talk()
+        let invite = talk.request("INVITE", "sip:bob@pbx.example", 1)
+        for at in [0, 0.5, 1.5, 3.5, 7.5] { talk.up(at, invite) }
+        talk.down(32, talk.response(status, to: invite))
+        talk.later(60)
+        return talk
+    }
+
+    @Test("its 408 says that the request arrived: nobody is sent to look for it on the way")
+    func timeout() throws {
+        let finding = try #require(talk(408).finding(.sipRetransmit))
+        #expect(finding.summary.contains("203.0.113.10:5060 then answered 408"))
+        #expect(finding.culprit == .unknown && finding.remedies.map(\.actor) == [.server])
+    }
+
+    @Test("another late answer may have been late on the way")
+    func late() throws {
+        let finding = try #require(talk(200).finding(.sipRetransmit))
+        #expect(finding.culprit == .between("198.51.100.7:40000", "203.0.113.10:5060"))
+    }
+}

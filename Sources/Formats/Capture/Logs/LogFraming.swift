@@ -223,13 +223,22 @@ struct LogFraming {
         return framing
     }
 
+    /// Without -n it writes names: of hosts, and of services.
     private static func dotted(_ text: ArraySlice<UInt8>) -> LoggedPeer? {
-        guard let dot = text.lastIndex(of: 0x2e) else { return nil }
+        guard let dot = text.lastIndex(of: 0x2e), dot > text.startIndex, text.count < 300, !text.contains(0x20) else {
+            return nil
+        }
+        let host = String(decoding: text[..<dot], as: UTF8.self)
         var at = dot + 1
-        guard let number = text.number(&at), at == text.endIndex, let port = UInt16(exactly: number),
-            IPAddress(utf8: Array(text[..<dot])) != nil
-        else { return nil }
-        return LoggedPeer(host: String(decoding: text[..<dot], as: UTF8.self), port: port)
+        if let number = text.number(&at) {
+            guard at == text.endIndex, let port = UInt16(exactly: number) else { return nil }
+            return LoggedPeer(host: host, port: port)
+        }
+        switch String(decoding: text[(dot + 1)...], as: UTF8.self) {
+        case "sip": return LoggedPeer(host: host, port: 5060)
+        case "sips", "sip-tls": return LoggedPeer(host: host, port: 5061)
+        default: return nil
+        }
     }
 
     /// Acme Packet's sipmsg.log: `On [0:0]192.0.2.1:5060 received from 192.0.2.2:5060`, or `sent to`.

@@ -74,6 +74,8 @@ struct HintedLine {
     private var role: (Role, end: Int)?
     /// Where the last address ended, and its role: a port or an arrow may follow.
     private var latest: (role: Role, end: Int)?
+    /// Where the time ends that opens the line.
+    private var opening: Int?
     private var words = 0
     private var isTold = false
 
@@ -111,6 +113,7 @@ struct HintedLine {
         clock = trial
         if time == nil || time!.basis.rank < found.basis.rank { time = found }
         isTold = true
+        if b[..<at].allSatisfy({ $0 == 0x20 || $0 == 0x5b }) { opening = place }
         at = place
         return true
     }
@@ -206,6 +209,8 @@ struct HintedLine {
         // A word that came long before told of something else.
         if let said = self.role, at - said.end > 48 { role = .unsaid }
         self.role = nil
+        // syslog: behind the time that opens the line stands the host that logs.
+        if role == .unsaid, peer.port == nil, let opening, at == opening + 1, end < b.count, b[end] == 0x20 { return }
         if peers[role] != nil { role = .unsaid }
         if peers[role] == nil { peers[role] = peer }
         latest = (role, end)
@@ -220,13 +225,18 @@ struct HintedLine {
         var end = at + 1
         while end < b.count, [0x2d, 0x3d, 0x3e].contains(b[end]) { end += 1 }
         while end < b.count, b[end] == 0x20 { end += 1 }
-        // `<<<<<` points at nothing.
-        guard end < b.count, b[end] == 0x5b || Self.isHex(b[end]) || b[end] == 0x3a else { return }
+        // `<<<<<` points at nothing. `A->udp:B` names the transport first.
+        guard end < b.count, b[end] == 0x5b || Self.isHex(b[end]) || b[end] == 0x3a || isTransport(end) else { return }
         // What precedes the arrow changes its role.
         if let peer = peers.removeValue(forKey: from.role) { peers[isForth ? .source : .destination] = peer }
         role = (isForth ? .destination : .source, end)
         latest = nil
         at = end - 1
+    }
+
+    private func isTransport(_ start: Int) -> Bool {
+        let end = b[start..<min(b.count, start + 4)].firstIndex { !Self.isWordStart($0) } ?? start
+        return end > start && end < b.count && [0x3a, 0x2f].contains(b[end]) && LogFraming.transport(b[start..<end]) != nil
     }
 
     // MARK: Words
