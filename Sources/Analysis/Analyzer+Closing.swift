@@ -106,7 +106,12 @@ extension Analyzer {
         result.streams = streams
         var findings = judge.merger.findings + mediaFindings
         if var sides {
-            let (more, pairs) = sides.finish()
+            var spans: [UInt16: ClosedRange<Int64>] = [:]
+            for (number, source) in sources.enumerated() {
+                guard let first = source.first?.nanoseconds, let last = source.last?.nanoseconds, first <= last else { continue }
+                spans[UInt16(clamping: number)] = CaptureTime.bounded(first)...CaptureTime.bounded(last)
+            }
+            let (more, pairs) = sides.finish(spans)
             findings += more
             result.sides = pairs
             findings = BothSides(Self.settled(findings, pairs), pairs, streams, sources, table).findings

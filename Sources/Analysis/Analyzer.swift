@@ -90,7 +90,7 @@ public struct Analyzer: Sendable {
                     time: envelope.time == MessageRecord.unknownTime ? nil : Instant(nanoseconds: envelope.time),
                     source: envelope.source.isKnown ? envelope.source.endpoint : nil,
                     destination: envelope.destination.isKnown ? envelope.destination.endpoint : nil, isStream: envelope.isStream,
-                    bytes: Array(p), dialog: filed?.dialog ?? -1))
+                    bytes: Array(p), dialog: filed?.dialog ?? -1, isCut: envelope.isTruncated))
         }
         connections.speaks(envelope.source.address)
         guard let (dialog, index) = filed else { return }

@@ -1,40 +1,6 @@
 import Base
 import Capture
 
-/// What one address was refused: registrations, and calls that never answered their challenge.
-struct Guesses: Sendable {
-    /// Enough names to tell a list from a phone.
-    static let mostNames = 64
-
-    /// Accounts tried, hashed.
-    var names: Set<UInt64> = []
-    /// Refused requests, and of them those with credentials.
-    var refused = 0
-    var withCredentials = 0
-    var dialogs = 0
-    var successes = 0
-    var first = MessageRecord.unknownTime
-    var last = MessageRecord.unknownTime
-    var server = PackedAddress.unknown
-    /// The first dialogs.
-    var sample: [Int] = []
-    var evidence: [Evidence] = []
-    var vantage: Vantage
-
-    /// Many names, or one account at a pace and under Call-IDs that no phone has.
-    var isAttack: Bool {
-        guard successes == 0 else { return false }
-        return names.count >= Judge.scannerNames && refused >= 20 || isOneAccount
-    }
-
-    private var isOneAccount: Bool {
-        guard withCredentials >= 20, dialogs >= 20, let span = elapsed(first, last) else { return false }
-        // No phone begins anew every second; over hours even a slow pace is none.
-        let pace = span / Int64(withCredentials)
-        return pace < second || withCredentials >= 100 && dialogs >= 50 && pace < 5 * second
-    }
-}
-
 extension Judge {
     static let mostGuessers = 1 << 16
     /// Addresses, and names that several of them try, which make an attack from many places.
@@ -65,6 +31,10 @@ extension Judge {
         known.withCredentials += requests.filter(\.hasCredentials).count
         if known.names.count < Guesses.mostNames {
             known.names.insert(hash(c.dialog.kind == .registration ? c.dialog.to : c.dialog.from))
+        }
+        if c.dialog.kind == .call, known.dialled.count < Guesses.mostDialled {
+            let number = c.dialog.to.prefix { $0 != UInt8(ascii: "@") }.filter { $0 >= 0x30 && $0 <= 0x39 }
+            if number.count <= Guesses.mostDigits { known.dialled.insert(Array(number)) }
         }
         if known.first == MessageRecord.unknownTime { known.first = c.dialog.began }
         known.last = c.dialog.last
@@ -106,26 +76,36 @@ extension Judge {
             names == 1
             ? "the password of one account"
             : "names and passwords of \(names)\(names >= Guesses.mostNames ? " or more" : "") accounts"
+        let isFraud = worst.allSatisfy(\.1.seeksFreeCalls)
+        let dialled = worst.reduce(into: Set<[UInt8]>()) { $0.formUnion($1.1.dialled) }.count
         let key = FindingMerger.Key(name: .authAttack, severity: .risk, variant: 0, server: server, vantage: guess.vantage)
         let finding = Finding(
             .authAttack, .risk,
-            "Somebody tries to break into \(server): \(who) guessed \(what), \(refused) times, without success.",
+            isFraud
+                ? "Somebody tries to make calls at the expense of \(server): \(who) dialled one number behind \(dialled) prefixes, without "
+                    + "credentials and without success."
+                : "Somebody tries to break into \(server): \(who) guessed \(what), \(refused) times, without success.",
             details: [
                 "None of \(list.count == 1 ? "its" : "their") attempts succeeded in this capture.",
-                "A phone with a wrong password tries one name, under one Call-ID or some a minute: this is none.",
+                isFraud
+                    ? "No phone tries prefixes in turn, and none of the calls was tried with credentials."
+                    : "A phone with a wrong password tries one name, under one Call-ID or some a minute: this is none.",
             ], evidence: guess.evidence, culprit: .proved(list.count == 1 ? "\(address)" : "\(address) and others"),
             confidence: .proved,
-            remedies: [
-                Remedy(
-                    .router, "Block \(list.count == 1 ? "that address" : "those addresses") before the server.",
-                    commands: worst.prefix(5).map {
-                        "nft add rule inet filter input ip\($0.0.isIPv4 ? "" : "6") saddr \($0.0) drop"
-                    }),
-                Remedy(
-                    .server,
-                    "Let the server block addresses that fail too often (fail2ban, or its own setting), and take registrations only from where phones are."
-                ),
-            ],
+            remedies: (isFraud
+                ? [Remedy(.server, "Let nobody dial out who has not given a password; limit where calls may go, and how many.")]
+                : [])
+                + [
+                    Remedy(
+                        .router, "Block \(list.count == 1 ? "that address" : "those addresses") before the server.",
+                        commands: worst.prefix(5).map {
+                            "nft add rule inet filter input ip\($0.0.isIPv4 ? "" : "6") saddr \($0.0) drop"
+                        }),
+                    Remedy(
+                        .server,
+                        "Let the server block addresses that fail too often (fail2ban, or its own setting), and take registrations only from where phones are."
+                    ),
+                ],
             subject: FindingSubject(
                 dialogs: worst.prefix(8).flatMap(\.1.sample), client: Endpoint(address.address, 0),
                 server: Endpoint(server.address, 0),

@@ -10,7 +10,7 @@ extension Judge {
         }
         let history = AuthHistory(c)
         tally(history, c, table)
-        if staleLoop(history, &c, table) {
+        if splitChallenges(history, &c, table) || staleLoop(history, &c, table) {
             if c.dialog.kind == .registration { summarise(history, c, table) }
             return
         }

@@ -241,10 +241,16 @@ extension Judge {
     // MARK: nat.mapping-expired
 
     private mutating func mappingExpired(_ expiry: Expiry, _ c: inout DialogCase, _ table: SignallingTable) {
-        guard let index = c.steps.firstIndex(where: { $0.record.place == expiry.place }), let former = table.flows[expiry.former],
-            former.client.address == table.endpoints[c.steps[index].record.source].address
+        // What came back: a REGISTER of this dialog, or a call of the same phone.
+        let isOwn = expiry.dialog == c.number
+        guard
+            let index = isOwn
+                ? c.steps.firstIndex(where: { $0.record.place == expiry.place })
+                : c.steps.lastIndex(where: { $0.isRequest && $0.flags.contains(.fromClient) }),
+            let back = isOwn ? c.steps[index].record : record(of: expiry.place, in: expiry.dialog, table),
+            let former = table.flows[expiry.former], former.client.address == table.endpoints[back.source].address
         else { return }
-        if let before = c.steps[..<index].last(where: { $0.isRequest && $0.flags.contains(.fromClient) }),
+        if isOwn, let before = c.steps[..<index].last(where: { $0.isRequest && $0.flags.contains(.fromClient) }),
             isRestart(before, c.steps[index])
         {
             return
@@ -271,15 +277,21 @@ extension Judge {
         var evidence: [Evidence] = []
         if let lost { evidence.append(Self.evidence(lost, table, ["CSeq", "To"], "unanswered, sent \(pending.sends) times")) }
         evidence.append(
-            Self.evidence(step, table, Self.fields, "comes back from \(Self.name(table.endpoints[step.record.source]))"))
+            Self.evidence(
+                back, table, Self.fields, "\(isOwn ? "comes back" : "calls") from \(Self.name(table.endpoints[back.source]))"))
         var subject = Self.subject(c, step, table)
         subject.dialogs = [c.number] + also
         merger.insert(
             Finding(
                 .natMappingExpired, .fault,
                 "What is sent to \(c.who) gets lost: the NAT forgot \(Self.name(former.client)) during \(spoken(idle)) of silence, and the "
-                    + "phone came back from port \(table.endpoints[step.record.source].port).",
-                details: [life.sentence, "The phone was on all the time: it registered again with the same Call-ID."],
+                    + "phone \(isOwn ? "came back" : "calls") from port \(table.endpoints[back.source].port).",
+                details: [
+                    life.sentence,
+                    isOwn
+                        ? "The phone was on all the time: it registered again with the same Call-ID."
+                        : "The phone was on all the time: it makes calls, from another port than it registered.",
+                ],
                 evidence: evidence, culprit: Self.between(c, step, table), confidence: .likely,
                 remedies: [
                     life.keepalive,

@@ -14,6 +14,12 @@ extension Judge {
         for draft in drafts {
             var finding = draft.finding
             var key = draft.key
+            // Nobody owes those who look for victims an answer.
+            if finding.name == .sipRetransmit, let source = finding.evidence.first?.source,
+                attackers.contains(PackedAddress(source.address))
+            {
+                continue
+            }
             switch draft.condition {
             case .noScanner(let address, let nonce):
                 if table.usedNonces.contains(nonce) || attackers.contains(address) { continue }

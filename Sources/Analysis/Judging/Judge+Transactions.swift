@@ -15,6 +15,8 @@ extension Judge {
 
     // MARK: sip.retransmit
 
+    private static let mostScannerDrafts = 1 << 14
+
     private mutating func retransmitted(_ c: inout DialogCase, _ table: SignallingTable) {
         guard c.steps.contains(where: { $0.record.marks.contains(.retransmission) }) else { return }
         var rounds: [(index: Int, again: [Int], answer: Int?)] = []
@@ -137,7 +139,11 @@ extension Judge {
             || wasReported(.sipFragmented, c)
         guard !isExplained else { return }
         let lasted = c.gap(step, last) ?? 0
-        if answeredElsewhere(step, again.count, lasted, &c, table) { return }
+        if answeredElsewhere(step, again.count, lasted, &c, table) || answeredUnderOtherName(step, again.count, lasted, &c, table)
+            || answeredToAnother(step, again.count, lasted, &c, table)
+        {
+            return
+        }
         let proxy = hopThatAnswered(index, c, table)
         let copy = c
         let make: () -> Finding = {
@@ -189,6 +195,11 @@ extension Judge {
             draft(.answersOthers(destination), .sipRetransmit, severity, variant: 7, &c, server: destination.address, make)
         } else if isOnly, answer == nil, severity == .fault, let condition = recovery(index, last, c, table) {
             draft(condition, .sipRetransmit, severity, variant: 1, &c, server: destination.address, make)
+        } else if answer == nil, icmp == nil, drafts.count < Self.mostScannerDrafts {
+            // Who looks for victims is left without an answer at last, and rightly; that shows at the end.
+            draft(
+                .noScanner(c.client(step, table).address, nonce: 0), .sipRetransmit, severity, variant: 1, &c,
+                server: destination.address, make)
         } else {
             report(.sipRetransmit, severity, variant: answer == nil ? 1 : 2, &c, server: destination.address, make)
         }

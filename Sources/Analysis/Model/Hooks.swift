@@ -66,10 +66,12 @@ public struct SideMessage: Sendable {
     public var bytes: [UInt8]
     /// Index in `AnalysisResult.dialogs`, -1 where unknown: findings then name the Call-ID alone.
     public var dialog = -1
+    /// The source shows only its beginning: a first fragment, a packet cut short.
+    public var isCut = false
 
     public init(
         place: EvidencePlace, time: Instant?, source: Endpoint?, destination: Endpoint?, isStream: Bool, bytes: [UInt8],
-        dialog: Int = -1
+        dialog: Int = -1, isCut: Bool = false
     ) {
         self.place = place
         self.time = time
@@ -78,5 +80,6 @@ public struct SideMessage: Sendable {
         self.isStream = isStream
         self.bytes = bytes
         self.dialog = dialog
+        self.isCut = isCut
     }
 }

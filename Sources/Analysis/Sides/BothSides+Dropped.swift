@@ -56,9 +56,16 @@ extension BothSides {
             let victims = Set(here.flatMap { ofDialog[$0] ?? [] })
                 .filter { !gone.contains($0) && names.contains(all[$0].name) }
                 .sorted { (names.firstIndex(of: all[$0].name) ?? 0, $0) < (names.firstIndex(of: all[$1].name) ?? 0, $1) }
+            // From where nobody inside wrote to: a NAT lets that in to nobody, and rightly.
+            if one.status > 0, let elsewhere = victims.first(where: { isOfOtherPlace(all[$0], one) }) {
+                absorb(victims, into: elsewhere)
+                told.insert(elsewhere)
+                continue
+            }
             guard let cause = victims.first(where: told.contains) ?? victims.first else { continue }
             guard !told.contains(cause) else {
-                absorb(victims.filter { !told.contains($0) }, into: cause)
+                absorb(
+                    victims.filter { !told.contains($0) } + accusing(Set(here), Self.alsoFollows(from: one)), into: cause)
                 continue
             }
             let crosses = one.isOutbound ? side.worn.crossesOut : side.worn.crossesIn
@@ -77,7 +84,22 @@ extension BothSides {
                 continue
             }
             blame(dropper, for: one, cause, table, crosses: crosses)
-            absorb(victims, into: cause)
+            absorb(victims + accusing(Set(here), Self.alsoFollows(from: one)), into: cause)
+        }
+    }
+
+    /// It says itself that answers come from another place than was asked.
+    private func isOfOtherPlace(_ finding: Finding, _ lost: SideLosses.Lost) -> Bool {
+        finding.summary.hasPrefix("The answers to the ")
+            && finding.evidence.contains { $0.source == lost.source && $0.destination == lost.destination }
+    }
+
+    /// What follows as well, without being a cause to tell: who does not know that the call stands, or that it is over.
+    private static func alsoFollows(from lost: SideLosses.Lost) -> Set<FindingName> {
+        switch (lost.method, lost.status) {
+        case (.invite, 200...): [.mediaOneWay, .mediaNone, .natPrivateSDP]
+        case (.bye, 0): [.mediaOneWay]
+        default: []
         }
     }
 
@@ -102,16 +124,9 @@ extension BothSides {
         _ dropper: Dropper, for lost: SideLosses.Lost, _ cause: Int, _ table: SignallingTable, crosses: Bool
     ) {
         let dialog = table.dialogs[lost.dialog]
-        let (from, to) = (String(decoding: dialog.from, as: UTF8.self), String(decoding: dialog.to, as: UTF8.self))
         let token = lost.method.token
         let what = lost.status > 0 ? "the answers" : "the \(token)"
-        let harm =
-            switch (dialog.kind, lost.method) {
-            case (.registration, _): "\(to.isEmpty ? from : to) cannot register"
-            case (.call, .ack): "The call of \(from) to \(to) breaks off"
-            case (.call, .invite): lost.status > 0 ? "The call of \(from) to \(to) fails" : "\(from) does not reach \(to)"
-            default: "\(token) of \(from) fails"
-            }
+        let harm = Self.harm(lost.method, dialog, isAnswered: lost.status > 0)
         let there = lost.isOutbound ? "outside" : "inside"
         all[cause].summary =
             "\(harm): \(dropper.name) drops \(what). \(lost.source) sent "

@@ -40,7 +40,11 @@ struct BothSides {
             for dialog in finding.subject.dialogs { ofDialog[dialog, default: []].append(index) }
         }
         for side in sides {
+            fragments(by: side)
+            answered(by: side, table)
             if side.box == .helper {
+                unknown(by: side, table)
+                broken(by: side, table)
                 silenced(by: side, table)
                 misdirected(by: side, table)
             }

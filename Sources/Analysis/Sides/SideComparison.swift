@@ -49,6 +49,16 @@ public struct SideComparison: Sendable {
     var contactRewrites: [ContactRewrite] = []
     /// From one place of capture to the other and back; nil where nothing crossed both ways.
     var roundTrip: Duration?
+    /// What the box wrote into requests and left in their answers.
+    var unrestored: [SideEchoes.Unrestored] = []
+    /// What it broke, by dialog.
+    var harms: [DialogPair: Set<SideDifference.Harm>] = [:]
+    /// Hosts that it put in place of others in Record-Route.
+    var routeRewrites: [ContactRewrite] = []
+    /// Whole before the box, a first fragment behind it.
+    var cut: [DialogPair] = []
+    /// Answers that it made itself.
+    var ownAnswers: [OwnAnswers.Answer] = []
 
     struct ContactRewrite: Hashable, Sendable {
         var dialogs: DialogPair

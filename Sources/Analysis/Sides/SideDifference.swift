@@ -143,26 +143,65 @@ struct SideDifference {
         changes.allSatisfy { change in
             switch change.field {
             case .via: change.kind == .added || change.kind == .removed
-            case .viaReceived, .viaRport, .recordRoute, .route, .maxForwards, .layout: true
+            // A proxy stands in Via where it writes routes (RFC 3261 16.6).
+            case .recordRoute, .route: before.viaCount != after.viaCount || change.kind == .reshaped
+            case .viaReceived, .viaRport, .maxForwards, .layout: true
             default: change.kind == .reshaped
             }
         }
     }
 
+    /// Another host in place of the one in Record-Route: what follows in the dialog goes there.
+    var routeRewrite: MediaPlace? {
+        guard before.viaCount == after.viaCount else { return nil }
+        let new = after.items.filter { $0.field == .recordRoute }
+        for item in before.items where item.field == .recordRoute {
+            guard item.occurrence < new.count, case let host = new[item.occurrence].host, host.kind == .address,
+                item.host.kind != .address || item.host.address != host.address
+            else { continue }
+            return MediaPlace(host.address, host.portOrDefault)
+        }
+        return nil
+    }
+
     /// Something that a receiver will stumble over.
-    var breaks: String? {
+    var harm: Harm? {
         for change in changes {
             switch (change.field, change.kind) {
-            case (.contentLength, .miscounted): return "Content-Length no longer fits the body"
-            case (.authorization, .changed), (.authorization, .removed):
-                return "credentials were altered, so the digest cannot be right"
-            case (.cseq, _): return "CSeq was altered"
-            case (.from, .removed), (.to, .removed), (.callID, .removed), (.contact, .removed):
-                return "\(change.field) was removed"
+            case (.contentLength, .miscounted): return .miscounted
+            case (.authorization, .changed), (.authorization, .removed): return .credentials
+            case (.cseq, _): return .sequence
+            case (.from, .removed), (.to, .removed), (.callID, .removed), (.contact, .removed): return .removed(change.field)
             default: break
             }
         }
-        return nil
+        return before.bodyCount > 0 && after.bodyCount == 0 && before.items.contains { $0.field == .sdpMediaPort }
+            ? .description : nil
+    }
+
+    /// What was broken.
+    enum Harm: Hashable, Sendable {
+        case miscounted, credentials, sequence, description
+        case removed(SideField)
+
+        var text: String {
+            switch self {
+            case .miscounted: "Content-Length no longer fits the body"
+            case .credentials: "credentials were altered, so the digest cannot be right"
+            case .sequence: "CSeq was altered"
+            case .description: "the session description was taken out"
+            case .removed(let field): "\(field) was removed"
+            }
+        }
+
+        /// What it leads to.
+        var follows: Set<FindingName> {
+            switch self {
+            case .credentials: [.authBadDigest, .sipRefused]
+            case .description: [.sdpMismatch, .mediaOneWay, .mediaNone, .sipRefused, .sipTimerDrop]
+            case .miscounted, .sequence, .removed: [.sipRetransmit, .sipRefused, .sipNoACK, .sipTimerDrop, .authNoAnswer]
+            }
+        }
     }
 }
 

@@ -105,7 +105,10 @@ struct SideLosses {
     /// It was under way to the other side, by the way that others went: a tap at one phone does not see what goes to the next.
     private func goesAcross(_ record: SideRecord, isOutbound: Bool) -> Bool {
         isOutbound
-            ? worn.inside.contains(record.source) && worn.peers.contains(record.destination.address)
+            // A tap that shows several phones' packets leave shows every phone's.
+            ? (worn.inside.contains(record.source)
+                || record.source.address.isPrivateNetwork && Set(worn.inside.map(\.address)).count > 1)
+                && worn.peers.contains(record.destination.address)
             : worn.outside.contains(record.destination) && !worn.outside.contains { $0.address == record.source.address }
     }
 }

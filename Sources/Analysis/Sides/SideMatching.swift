@@ -31,7 +31,8 @@ public struct SideMatching: Sendable {
         records.append(record)
     }
 
-    public mutating func finish() -> (findings: [Finding], sides: [SideComparison]) {
+    /// `spans`: from when to when each source was captured, by its number, nanoseconds; else its messages tell.
+    public mutating func finish(_ spans: [UInt16: ClosedRange<Int64>] = [:]) -> (findings: [Finding], sides: [SideComparison]) {
         var bySource: [UInt16: [Int]] = [:]
         for index in records.indices { bySource[records[index].file, default: []].append(index) }
         let files = bySource.keys.sorted().prefix(Self.mostSources)
@@ -44,7 +45,10 @@ public struct SideMatching: Sendable {
                 guard let a = bySource[first], let b = bySource[second] else { continue }
                 let pairing = SidePairing(records, a, b)
                 guard !pairing.pairs.isEmpty else { continue }
-                reports.append(SideReport(records, pairing, first: first, second: second, firstAll: a, secondAll: b))
+                reports.append(
+                    SideReport(
+                        records, pairing, first: first, second: second, firstAll: a, secondAll: b,
+                        spans: (spans[first], spans[second])))
             }
         }
         records = []

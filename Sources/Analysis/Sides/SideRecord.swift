@@ -46,6 +46,8 @@ struct SideRecord: Sendable {
     /// Of all bytes.
     let whole: UInt64
     let length: UInt32
+    /// Only its beginning is there.
+    let isCut: Bool
     /// By `Feature.rawValue`; 0: not there.
     let features: InlineFeatures
     /// Empty where memory ran short.
@@ -68,6 +70,7 @@ struct SideRecord: Sendable {
             message.destination.map { PackedAddress($0.address) } ?? .unknown, message.destination?.port ?? 0)
         dialog = Int32(clamping: message.dialog)
         length = UInt32(clamping: message.bytes.count)
+        isCut = message.isCut
         bytes = message.bytes
     }
 

@@ -2,12 +2,17 @@ import Base
 import Capture
 
 extension SideReport {
-    /// The time that both captures cover, by the second's clock: from the first to the last message of either.
+    /// The time that both captures cover, by the second's clock: from the first to the last packet of either, or message where nothing
+    /// else is known.
     static func covered(
-        _ records: ContiguousArray<SideRecord>, _ pairing: SidePairing, _ first: [Int], _ second: [Int]
+        _ records: ContiguousArray<SideRecord>, _ pairing: SidePairing, _ first: [Int], _ second: [Int],
+        _ spans: (first: ClosedRange<Int64>?, second: ClosedRange<Int64>?) = (nil, nil)
     ) -> ClosedRange<Int64>? {
-        let firstTimes = first.compactMap { records[$0].time.map(pairing.aligned) }
-        let secondTimes = second.compactMap { records[$0].time }
+        let firstTimes =
+            first.compactMap { records[$0].time.map(pairing.aligned) }
+            + (spans.first.map { [pairing.aligned($0.lowerBound), pairing.aligned($0.upperBound)] } ?? [])
+        let secondTimes =
+            second.compactMap { records[$0].time } + (spans.second.map { [$0.lowerBound, $0.upperBound] } ?? [])
         guard let a = firstTimes.min(), let b = firstTimes.max(), let c = secondTimes.min(), let d = secondTimes.max() else {
             return nil
         }

@@ -18,7 +18,7 @@ struct SideReport {
 
     init(
         _ records: ContiguousArray<SideRecord>, _ pairing: SidePairing, first: UInt16, second: UInt16, firstAll: [Int],
-        secondAll: [Int]
+        secondAll: [Int], spans: (first: ClosedRange<Int64>?, second: ClosedRange<Int64>?) = (nil, nil)
     ) {
         let (isSwapped, isProved) = Self.orientation(records, pairing)
         let insideFile = isSwapped ? second : first
@@ -33,18 +33,24 @@ struct SideReport {
         var (same, touched): (Set<Int>, Set<Int>) = ([], [])
         var dialogs = Set<SideComparison.DialogPair>()
         var rewrites: [SideComparison.MediaRewrite] = []
+        var cut = Set<SideComparison.DialogPair>()
         for pair in pairing.pairs {
             let (inside, outside) = isSwapped ? (pair.b, pair.a) : (pair.a, pair.b)
             let (a, b) = (records[inside], records[outside])
             if a.source != b.source || a.destination != b.destination { hasMoved = true }
-            let isSame = a.whole == b.whole && a.length == b.length
+            // Of what is there in part alone nothing tells whether the rest was changed.
+            let isPartial = a.isCut || b.isCut
+            let isSame = isPartial || a.whole == b.whole && a.length == b.length
             if !isSame { changed += 1 }
             for dialog in [a.dialog, b.dialog] where dialog >= 0 {
                 if isSame { same.insert(Int(dialog)) } else { touched.insert(Int(dialog)) }
             }
             let dialogPair = SideComparison.DialogPair(inside: Int(a.dialog), outside: Int(b.dialog))
             if a.dialog >= 0, b.dialog >= 0, dialogs.count < Self.mostCompared { dialogs.insert(dialogPair) }
-            guard !a.bytes.isEmpty, !b.bytes.isEmpty, compared.count < Self.mostCompared else { continue }
+            if a.dialog >= 0, b.dialog >= 0, a.isCut != b.isCut, (a.destination == b.destination) == b.isCut {
+                cut.insert(dialogPair)
+            }
+            guard !isPartial, !a.bytes.isEmpty, !b.bytes.isEmpty, compared.count < Self.mostCompared else { continue }
             let difference = SideDifference(inside: a, outside: b)
             if translation == nil, difference.path.old != difference.path.new {
                 translation =
@@ -99,19 +105,32 @@ struct SideReport {
             dialogs: dialogs.sorted { ($0.inside, $0.outside) < ($1.inside, $1.outside) }, mediaRewrites: rewrites)
         if comparison?.box != .proxy {
             let pairs = pairing.pairs.map { isSwapped ? (inside: $0.b, outside: $0.a) : (inside: $0.a, outside: $0.b) }
-            let covered = Self.covered(records, pairing, firstAll, secondAll)
-            let losses = SideLosses(records, pairs, isSwapped ? secondAll : firstAll, isSwapped ? firstAll : secondAll) {
-                number in
-                let isFirst = records[number].file == first
+            let covered = Self.covered(records, pairing, firstAll, secondAll, spans)
+            let covers = { (number: Int) -> Bool in
                 guard let time = records[number].time, let covered else { return false }
-                return covered.contains(isFirst ? pairing.aligned(time) : time)
+                return covered.contains(records[number].file == first ? pairing.aligned(time) : time)
             }
+            let (insideAll, outsideAll) = isSwapped ? (secondAll, firstAll) : (firstAll, secondAll)
+            let losses = SideLosses(records, pairs, insideAll, outsideAll, covers: covers)
+            comparison?.ownAnswers =
+                OwnAnswers(records, pairs, insideAll, outsideAll, losses.worn, covers: covers).answers
             comparison?.lost = losses.lost
             comparison?.worn = losses.worn
             comparison?.contactRewrites = accused.compactMap {
                 Self.contactRewrite($0.difference, records[$0.inside], records[$0.outside])
             }
             comparison?.roundTrip = Self.roundTrip(records, pairs, losses.worn)
+            comparison?.cut = cut.sorted { ($0.inside, $0.outside) < ($1.inside, $1.outside) }
+            comparison?.unrestored = SideEchoes(records, pairs).unrestored
+            for one in accused {
+                let dialogs = SideComparison.DialogPair(
+                    inside: Int(records[one.inside].dialog), outside: Int(records[one.outside].dialog))
+                if let harm = one.difference.harm { comparison?.harms[dialogs, default: []].insert(harm) }
+                if let route = one.difference.routeRewrite {
+                    comparison?.routeRewrites.append(
+                        SideComparison.ContactRewrite(dialogs: dialogs, written: route, place: records[one.inside].place))
+                }
+            }
         }
         if !accused.isEmpty {
             finding = accuse(records, accused, fits, translation)
@@ -210,7 +229,7 @@ struct SideReport {
         _ translation: (MediaPlace, MediaPlace)?
     ) -> Finding? {
         guard let comparison, let first = accused.first else { return nil }
-        let broken = accused.first { $0.difference.breaks != nil }
+        let broken = accused.first { $0.difference.harm != nil }
         let names = comparison.fields.filter { $0.field != .layout }.map(\.field)
         let router =
             translation.map { "The router that translates \($0.0.address) to \($0.1.address)" }
@@ -219,7 +238,7 @@ struct SideReport {
         var summary =
             "\(router) rewrites SIP: \(accused.count) of "
             + "\(comparison.matchedMessages) messages left it with other bytes than they came with, in \(Self.list(names))."
-        if let breaks = broken?.difference.breaks { summary += " It broke them: \(breaks)." }
+        if let harm = broken?.difference.harm { summary += " It broke them: \(harm.text)." }
         var details: [String] = []
         if let best = fits.first {
             let fit = best.fit

@@ -67,7 +67,8 @@ struct TranslationScout: Sendable {
     mutating func message(_ step: Step, _ endpoints: EndpointTable) {
         guard step.fromTag != 0, step.nanoseconds != MessageRecord.unknownTime else { return }
         let kind = UInt64(step.record.status) << 8 | UInt64(step.method.rawValue)
-        let key = (UInt64(step.fromTag) << 32 | UInt64(step.record.sequence)) ^ kind &* 0x9e37_79b9_7f4a_7c15 | 1
+        // Each CSeq for itself: a request and its next try may leave by two lines. 0 is an empty place.
+        let key = max(1, (UInt64(step.fromTag) << 32 | UInt64(step.record.sequence)) ^ kind &* 0x9e37_79b9_7f4a_7c15)
         if sightings.isEmpty { sightings = Array(repeating: Sighting(), count: Self.mostSightings) }
         let place = Int(truncatingIfNeeded: (key ^ key >> 29) &* 0xff51_afd7_ed55_8ccd >> 48) & (Self.mostSightings - 1)
         let seen = Sighting(

@@ -35,11 +35,13 @@ struct FlowState: Sendable {
 
 /// A request to a mapping that was gone: the client came back from another port.
 struct Expiry: Sendable {
-    /// Of the REGISTER that came from elsewhere.
+    /// Of the REGISTER, or INVITE, that came from elsewhere.
     var place: EvidencePlace
     var former: Int32
     var current: Int32
     var pending: FlowState.Pending
+    /// Of what came from elsewhere.
+    var dialog: Int
 }
 
 /// Flows on which somebody registered, by client and server.

@@ -161,7 +161,7 @@ extension SignallingTable {
                     pending.sends >= 2 || elapsed(pending.time, envelope.time) ?? 0 > 2_000_000_000
                 {
                     expiries[number, default: []].append(
-                        Expiry(place: envelope.place, former: former, current: current, pending: pending))
+                        Expiry(place: envelope.place, former: former, current: current, pending: pending, dialog: number))
                     flows.forget(former)
                 }
             }
@@ -171,6 +171,8 @@ extension SignallingTable {
             }
             flows.outbound(current, at: envelope.time, isRegister: true, isKeepalive: false, isAnswer: false)
             dialogs[number].flow = current
+            let name = phoneName(number, envelope)
+            if phones.count < Self.mostPhones || phones[name] != nil { phones[name] = number }
             return
         }
         let outbound = flows.number(envelope.source, envelope.destination, vantage)
@@ -179,12 +181,32 @@ extension SignallingTable {
                 outbound, at: envelope.time, isRegister: false, isKeepalive: step.method == .options, isAnswer: !step.isRequest)
             return
         }
+        if step.isRequest, step.method == .invite, step.flags.contains(.fromClient) { returns(step, number, envelope) }
         let inbound = flows.number(envelope.destination, envelope.source, vantage)
         if inbound >= 0 {
             flows.inbound(
                 inbound, at: envelope.time,
                 request: step.isRequest && step.method != .ack ? (envelope.place, number) : nil)
         }
+    }
+
+    /// A registered phone calls from another port of its address while what was sent to the registered one is unanswered.
+    private mutating func returns(_ step: Step, _ number: Int, _ envelope: Envelope) {
+        guard let registration = phones[phoneName(number, envelope)], registration != number,
+            case let former = dialogs[registration].flow, former >= 0, let state = flows[former],
+            state.client.address == envelope.source.address, state.client.port != envelope.source.port,
+            state.server == envelope.destination, let leg = dialogs[registration].legs.first, step.via.kind == .address,
+            leg.via.kind == .address, leg.via.address == step.via.address, let pending = state.pending, pending.sends >= 2
+        else { return }
+        expiries[registration, default: []].append(
+            Expiry(place: envelope.place, former: former, current: former, pending: pending, dialog: number))
+        flows.forget(former)
+    }
+
+    /// Who it is, and behind which address.
+    private func phoneName(_ number: Int, _ envelope: Envelope) -> UInt64 {
+        let name = dialogs[number].from.withUnsafeBytes { $0.hash(Span(0, $0.count)) }
+        return name ^ envelope.source.address.low &* 0x9e37_79b9_7f4a_7c15 ^ UInt64(envelope.place.file)
     }
 
     /// Milliseconds for which nobody answered on a flow; -1 where a log tells no time.

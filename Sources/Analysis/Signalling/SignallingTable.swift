@@ -31,6 +31,11 @@ struct SignallingTable: Sendable {
     /// By dialog.
     var remarks: [Int: [Remark]] = [:]
     var errors: [PackedFlow: ICMPNote] = [:]
+    /// The registration of each phone, by name and address.
+    var phones: [UInt64: Int] = [:]
+    static let mostPhones = 1 << 18
+    /// By branch.
+    var strays: [UInt64: StrayAnswer] = [:]
     /// Private Contacts registered from public addresses, and where they really are.
     var privateContacts: [PackedEndpoint: PackedEndpoint] = [:]
     /// The latest time of each source's messages.
@@ -77,6 +82,7 @@ struct SignallingTable: Sendable {
             step.record.offset = place
             step.record.length = UInt32(p.count)
         }
+        if !step.isRequest { noteStray(step, number) }
         let index = add(step, to: number)
         return (number, index)
     }

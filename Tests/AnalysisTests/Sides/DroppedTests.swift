@@ -11,51 +11,6 @@ struct DroppedTests {
     private static let timer = [0, 0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5]
     private static let host = "192.168.1.100:5060"
 
-    /// Two taps of one router, the outside's clock `skew` ahead.
-    private struct Taps {
-        var analyzer = Analyzer(sources: [
-            SourceSummary(name: "in.pcap", kind: .capture), SourceSummary(name: "out.pcap", kind: .capture),
-        ])
-        var skew = 0.0
-        private var frames = [0, 0]
-
-        init(skew: Double = 0) { self.skew = skew }
-
-        mutating func see(_ what: Observation.What, _ file: Int, _ source: Endpoint, _ destination: Endpoint, at seconds: Double)
-        {
-            frames[file] += 1
-            let time = seconds + (file == 1 ? skew : 0)
-            analyzer.observe(
-                Observation(
-                    place: .frame(file: file, number: frames[file]), time: S.start + .microseconds(Int64((time * 1e6).rounded())),
-                    source: source, destination: destination, transport: .udp, what: what))
-        }
-
-        /// `sides`: 0 the inside, 1 the outside.
-        mutating func send(_ text: String, at seconds: Double, isOutbound: Bool, on sides: [Int] = [0, 1]) {
-            let what = Observation.What.sip(Array(text.utf8), isCut: false)
-            for side in sides {
-                let own = side == 0 ? S.phone : S.outer
-                see(what, side, isOutbound ? own : S.server, isOutbound ? S.server : own, at: seconds + (side == 0 ? 0 : 0.0004))
-            }
-        }
-
-        mutating func audio(
-            _ file: Int, _ source: Endpoint, _ destination: Endpoint, ssrc: UInt32, without: (Int) -> Bool = { _ in false }
-        ) {
-            for number in 0..<500 where !without(number) {
-                let bytes = MediaScene.rtp(0, number, UInt32(number) * 160, ssrc)
-                see(.rtp(bytes), file, source, destination, at: 1.1 + Double(number) * 0.02)
-            }
-        }
-
-        mutating func call(ackedOutside: Bool = true) {
-            send(S.invite(), at: 0, isOutbound: true)
-            send(S.answer(host: host), at: 1, isOutbound: false)
-            send(S.ack(host: host), at: 1.01, isOutbound: true, on: ackedOutside ? [0, 1] : [0])
-        }
-    }
-
     private static func challenge(_ number: Int = 1) -> String {
         S.ok(number).with("200 OK", "401 Unauthorized").with(
             "Contact: <sip:100@\(host)>;expires=3600\r\n", "WWW-Authenticate: Digest realm=\"lab\", nonce=\"n1\"\r\n")
@@ -223,5 +178,68 @@ struct DroppedTests {
         #expect(
             found.first?.summary.hasPrefix("100@lab.test cannot be reached: the router wrote 203.0.113.2:61000 into Contact")
                 == true)
+    }
+
+    @Test(
+        "a BYE that comes to the router after the phone's last message, while its audio is still captured: dropped, and silence follows"
+    )
+    func bye() {
+        var taps = Taps()
+        taps.analyzer = Analyzer(
+            sources: ["in.pcap", "out.pcap"].map {
+                SourceSummary(name: $0, kind: .capture, first: S.start, last: S.start + .seconds(40))
+            })
+        taps.call()
+        taps.audio(0, Self.phoneAudio, Self.serverAudio, ssrc: 1)
+        taps.audio(1, Self.outerAudio, Self.serverAudio, ssrc: 1)
+        for (at, number) in zip(Self.timer, 0...) where number < 8 {
+            taps.send(
+                Self.inbound("BYE").with("call-in@198.51.100.20", "call-1@192.168.1.100").with("tag=z1", "tag=t9").with(
+                    "<sip:100@lab.test>", "<sip:100@lab.test>;tag=f9"), at: 3 + at, isOutbound: false, on: [1])
+        }
+        for number in 500..<1_500 {
+            taps.see(
+                .rtp(MediaScene.rtp(0, number, UInt32(number) * 160, 1)), 0, Self.phoneAudio, Self.serverAudio,
+                at: 1.1 + Double(number) * 0.02)
+        }
+        let found = taps.accusations()
+        let drop = found.first { $0.name == .sipRetransmit }
+        #expect(drop?.culprit == Self.router)
+    }
+
+    @Test("answers from another port than was asked are dropped by any NAT: the server is told, not the router")
+    func otherPort() {
+        var taps = Taps()
+        for at in Self.timer {
+            taps.send(S.register(), at: at, isOutbound: true)
+            taps.see(
+                .sip(Array(Self.challenge().utf8), isCut: false), 1, Endpoint("198.51.100.20:5070")!, S.outer, at: at + 0.01)
+        }
+        let found = taps.accusations()
+        #expect(found.map(\.name) == [.sipRetransmit])
+        #expect(found.first?.summary.hasPrefix("The answers to the REGISTER") == true)
+        #expect(found.first?.culprit != Self.router)
+        #expect(found.first?.remedies.first?.actor == .server)
+    }
+
+    @Test("of several phones one's requests do not leave the router, while the others' do")
+    func onePhone() {
+        var taps = Taps()
+        for (index, phone) in ["192.168.1.101:5060", "192.168.1.102:5060"].enumerated() {
+            for number in 1...2 {
+                let text = S.register(number).with("3c4d-77@", "phone\(index)-x@").with("=f7", "=p\(index)").with(
+                    "-aa", "-p\(index)")
+                let answer = S.ok(number).with("3c4d-77@", "phone\(index)-x@").with("=f7", "=p\(index)").with("-aa", "-p\(index)")
+                let at = Double(number) * 30 - 29
+                let outer = Endpoint("203.0.113.2:\(42_000 + index)")!
+                for (file, place) in [(0, Endpoint(phone)!), (1, outer)] {
+                    taps.see(.sip(Array(text.utf8), isCut: false), file, place, S.server, at: at)
+                    taps.see(.sip(Array(answer.utf8), isCut: false), file, S.server, place, at: at + 0.02)
+                }
+            }
+        }
+        for at in Self.timer.prefix(7) { taps.send(S.register(), at: 5 + at, isOutbound: true, on: [0]) }
+        let found = taps.accusations().filter { $0.name == .sipRetransmit }
+        #expect(found.map(\.culprit) == [Self.router])
     }
 }

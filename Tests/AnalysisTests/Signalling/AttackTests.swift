@@ -123,4 +123,59 @@ struct AttackTests {
         talk.later(300)
         #expect(!talk.accusations().contains("risk auth.attack"))
     }
+
+    /// A call from a stranger that is challenged and goes no further; `isHeard`: whether anybody answers at all.
+    private func dials(_ talk: inout Talk, _ number: String, call: String, at seconds: Double, isHeard: Bool = true) {
+        talk.user = "100"
+        talk.call = call
+        let invite = talk.request(
+            "INVITE", "sip:\(number)@pbx.example", 1, branch: "i\(call)", peer: "<sip:\(number)@pbx.example>")
+        if isHeard {
+            talk.up(seconds, invite, from: Self.stranger)
+            let refusal = talk.challenge(to: invite, nonce: "n\(call)")
+            talk.down(seconds + 0.01, refusal, to: Self.stranger)
+            talk.up(
+                seconds + 0.02,
+                talk.request(
+                    "ACK", "sip:\(number)@pbx.example", 1, branch: "i\(call)", peer: "<sip:\(number)@pbx.example>;tag=s1"),
+                from: Self.stranger)
+        } else {
+            for at in [0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5] { talk.up(seconds + at, invite, from: Self.stranger) }
+        }
+    }
+
+    private static let prefixes = ["", "0", "00", "000", "9", "900", "011", "9011", "0011", "810", "+", "99"]
+
+    @Test(
+        "calls to one number behind a dozen prefixes, never with credentials, are fraud; that a ban leaves later ones unanswered accuses nobody"
+    )
+    func freeCalls() throws {
+        var talk = Talk()
+        for (index, prefix) in Self.prefixes.enumerated() {
+            dials(&talk, "\(prefix)97259900012", call: "t\(index)", at: Double(index) * 2)
+        }
+        for index in 0..<5 { dials(&talk, "0\(index)97259900012", call: "u\(index)", at: 40 + Double(index), isHeard: false) }
+        talk.later(100)
+        #expect(talk.accusations() == ["risk auth.attack"])
+        let finding = try #require(talk.finding(.authAttack))
+        #expect(finding.culprit == .proved("192.0.2.66"))
+        #expect(
+            finding.summary
+                == "Somebody tries to make calls at the expense of 203.0.113.10: 192.0.2.66 dialled one number behind 11 prefixes, without "
+                + "credentials and without success.")
+    }
+
+    @Test("who lacks a password and dials as everybody does is no fraud, and its unanswered calls are told")
+    func noPassword() {
+        var talk = Talk()
+        for (index, number) in ["004930123456", "0301234567", "08912345678", "110", "00441632960", "01712345678", "0555123456"]
+            .enumerated()
+        {
+            dials(&talk, number, call: "w\(index)", at: Double(index) * 60)
+        }
+        dials(&talk, "0301234567", call: "late", at: 500, isHeard: false)
+        talk.later(600)
+        #expect(talk.finding(.authAttack) == nil)
+        #expect(talk.accusations().contains("fault sip.retransmit"))
+    }
 }
