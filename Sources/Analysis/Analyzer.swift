@@ -102,7 +102,7 @@ public struct Analyzer: Sendable {
             if facts.method != .ack || !facts.isRequest {
                 connections.message(
                     from: envelope.source, to: envelope.destination, dialog: dialog, place: envelope.place, time: envelope.time,
-                    isRequest: facts.isRequest)
+                    isRequest: facts.isRequest, size: p.count)
             }
         }
         if facts.isRequest { latestRequest = (dialog, envelope.place) }

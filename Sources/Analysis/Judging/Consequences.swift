@@ -9,13 +9,46 @@ struct Consequences {
         self.findings = findings
         unanswered(table)
         silenced()
+        uncallable(table)
+    }
+
+    /// Calls that a server refuses, as it gets no connection to the phone or the trunk that they are for.
+    private mutating func uncallable(_ table: SignallingTable) {
+        for cause in findings.indices.reversed()
+        where findings[cause].name == .tcpUnanswered || findings[cause].name == .tcpRefused {
+            guard let server = findings[cause].subject.client?.address, findings[cause].subject.dialogs.isEmpty,
+                let tried = findings[cause].evidence.last?.time?.nanoseconds
+            else { continue }
+            let aor = findings[cause].subject.aor
+            let refused = findings.firstIndex { finding in
+                guard finding.name == .sipRefused, finding.severity == .fault, finding.evidence.first?.source?.address == server,
+                    let first = finding.subject.dialogs.first, first < table.dialogs.count
+                else { return false }
+                let dialogs = finding.subject.dialogs.filter { $0 < table.dialogs.count }.map { table.dialogs[$0] }
+                guard dialogs.allSatisfy({ $0.kind == .call }) else { return false }
+                // Tried for the phone that is called, or while the first of the calls was waiting.
+                return aor.map { aor in dialogs.allSatisfy { String(decoding: $0.to, as: UTF8.self) == aor } }
+                    ?? (dialogs[0].began <= tried && tried <= dialogs[0].last && dialogs.count <= findings[cause].count)
+            }
+            guard let refused else { continue }
+            let count = findings[refused].count
+            findings[cause].severity = .fault
+            findings[cause].details.append(
+                count == 1
+                    ? "What follows from it: \(findings[refused].summary)"
+                    : "What follows from it: \(count) calls failed, the first: \(findings[refused].summary)")
+            findings[cause].subject.dialogs += findings[refused].subject.dialogs
+            findings.remove(at: refused)
+            // The others have moved: one such cause is enough.
+            return
+        }
     }
 
     /// Audio that goes to a private place is not heard because of that.
     private mutating func silenced() {
         var causes: [Int: Int] = [:]
         for index in findings.indices.reversed()
-        where findings[index].name == .natPrivateSDP && findings[index].severity == .fault {
+        where findings[index].severity == .fault && (findings[index].name == .natPrivateSDP || isLostDialog(findings[index])) {
             for dialog in findings[index].subject.dialogs { causes[dialog] = index }
         }
         guard !causes.isEmpty else { return }
@@ -23,12 +56,17 @@ struct Consequences {
         for index in findings.indices where findings[index].name == .mediaOneWay || findings[index].name == .mediaNone {
             let known = findings[index].subject.dialogs.map { causes[$0] }
             guard findings[index].severity == .fault, let cause = known.first ?? nil, known.allSatisfy({ $0 != nil }),
-                findings[index].summary.contains("private address")
+                findings[index].summary.contains("private address") || isLostDialog(findings[cause])
             else { continue }
             gone.insert(index)
             findings[cause].details.append("What follows from it: \(findings[index].summary)")
         }
         if !gone.isEmpty { findings = findings.indices.filter { !gone.contains($0) }.map { findings[$0] } }
+    }
+
+    /// An end that lost its call falls silent because of that.
+    private func isLostDialog(_ finding: Finding) -> Bool {
+        finding.name == .sipRefused && finding.evidence.contains { $0.excerpt.hasPrefix("BYE ") }
     }
 
     /// Requests to phones that a router had forgotten stay unanswered because of that.

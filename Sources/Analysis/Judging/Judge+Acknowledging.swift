@@ -109,6 +109,14 @@ extension Judge {
         let (source, went) = (table.endpoints[accept.record.source], table.endpoints[answer.record.destination])
         let (sender, caller) = (Self.name(source), Self.name(table.endpoints[accept.record.destination]))
         let isElsewhere = went.address != source.address
+        // Contact names another host than the ACK goes to: who sends it chose for itself.
+        let isStray =
+            isElsewhere && !accept.flags.contains(.recordRoute) && accept.contact.kind == .address
+            && accept.contact.address != went.address
+        if isStray {
+            strayACK(accept, answer, c.steps[last], again.count, isEnded, &c, table)
+            return true
+        }
         let header = accept.flags.contains(.recordRoute) ? "Record-Route" : "Contact"
         let role = ServerRole(accept, table)
         report(.sipNoACK, isEnded ? .fault : .note, variant: isElsewhere ? 2 : 1, c.server(accept, table), &c) { c in
@@ -143,6 +151,36 @@ extension Judge {
                     ], subject: Self.subject(c, accept, table))
         }
         return true
+    }
+
+    /// An ACK that goes to a host which neither sent the 200 nor is named in it, as by a balancer that forgets who took the call.
+    private mutating func strayACK(
+        _ accept: Step, _ answer: Step, _ last: Step, _ count: Int, _ isEnded: Bool, _ c: inout DialogCase,
+        _ table: SignallingTable
+    ) {
+        let (source, went) = (table.endpoints[accept.record.source], table.endpoints[answer.record.destination])
+        let caller = Self.name(table.endpoints[accept.record.destination])
+        let severity: Severity = isEnded ? .fault : .note
+        report(.sipNoACK, severity, variant: 3, c.server(accept, table), &c) { c in
+            Finding(
+                .sipNoACK, severity,
+                "\(caller) sends its ACK to \(Self.name(went)), but the 200 came from \(Self.name(source)) and its Contact names \(accept.contact.address): "
+                    + "the ACK gets lost" + (isEnded ? ", and the call ends after 32 s." : " at first."),
+                details: [
+                    "The 200 was sent \(count + 1) times. Whoever sends the ACK chose its way by itself, as a load balancer does."
+                ],
+                evidence: [
+                    Self.evidence(accept, table, ["Contact", "Record-Route", "CSeq"], "the call is accepted"),
+                    Self.evidence(answer, table, ["CSeq", "Route", "To"], "acknowledged, to \(Self.name(went))"),
+                    Self.evidence(last, table, ["CSeq"], "sent again all the same, the last of \(count)"),
+                ], culprit: .proved(caller), confidence: .likely,
+                remedies: [
+                    Remedy(
+                        .server,
+                        "Let \(caller) send all requests of a call to the host that accepted it: balance by Call-ID, or add Record-Route."
+                    )
+                ], subject: Self.subject(c, accept, table))
+        }
     }
 
     /// A few repetitions and then none where the next was due, in a call that goes on: the ACK came by another path.

@@ -66,9 +66,16 @@ extension Judge {
         for (index, step) in c.steps.enumerated() where step.isRequest && step.isFirst && step.method != .ack {
             let destination = table.endpoints[step.record.destination]
             guard destination.address.isPrivateNetwork, let owner = table.privateContacts[destination],
-                owner.address.isPrivateNetwork == false, c.response(to: step, from: index, atLeast: 100) == nil,
-                c.silence(after: step) > 2 * second
+                c.response(to: step, from: index, atLeast: 100) == nil, c.silence(after: step) > 2 * second
             else { continue }
+            if owner.address.isPrivateNetwork {
+                guard
+                    c.steps[(index + 1)...].filter({ $0.isRequest && $0.branch == step.branch && $0.method == step.method }).count
+                        > 2
+                else { continue }
+                staleAddress(step, destination, owner, &c, table)
+                return
+            }
             report(.natPrivateContact, .fault, c.server(step, table), &c) { c in
                 Finding(
                     .natPrivateContact, .fault,
@@ -80,6 +87,30 @@ extension Judge {
                     subject: Self.subject(c, step, table))
             }
             return
+        }
+    }
+
+    /// On one network: the phone has another address than it says.
+    private mutating func staleAddress(
+        _ step: Step, _ destination: PackedEndpoint, _ owner: PackedEndpoint, _ c: inout DialogCase, _ table: SignallingTable
+    ) {
+        report(.natPrivateContact, .fault, variant: 2, c.server(step, table), &c) { c in
+            Finding(
+                .natPrivateContact, .fault,
+                "The \(step.method.token) for \(String(decoding: c.dialog.to, as: UTF8.self)) was sent to \(Self.name(destination)), the address in the "
+                    + "Contact that was registered, but that phone registers from \(Self.name(owner)): nobody answered.",
+                details: [
+                    "Either the phone was given another address and goes on naming the old one, or a second router stands before it."
+                ],
+                evidence: [Self.evidence(step, table, ["To", "CSeq", "Via"], "sent to the address in Contact")],
+                culprit: .between(Self.name(owner), Self.name(c.client(step, table))), confidence: .likely,
+                remedies: [
+                    Remedy(
+                        .phone,
+                        "Restart the phone so that it names the address it has now, and give it a fixed one (a reserved DHCP lease)."
+                    ),
+                    Self.contactRemedies[0],
+                ], subject: Self.subject(c, step, table))
         }
     }
 
@@ -97,7 +128,10 @@ extension Judge {
     /// Contacts of both ends of a call that was set up.
     private mutating func privateContact(_ c: inout DialogCase, _ table: SignallingTable) {
         for leg in c.dialog.legs.indices {
-            guard let accept = c.steps.firstIndex(where: { Int($0.leg) == leg && isAccept($0) }) else { continue }
+            guard
+                let accept = c.steps.firstIndex(where: { Int($0.leg) == leg && isAccept($0) })
+                    ?? c.steps.firstIndex(where: { Int($0.leg) == leg && isReliable($0, c) })
+            else { continue }
             for isCaller in [true, false] { contact(of: isCaller, leg, accept, &c, table) }
         }
     }
@@ -106,12 +140,18 @@ extension Judge {
         !step.isRequest && step.method == .invite && step.status >= 200 && step.status < 300
     }
 
+    /// A provisional answer that was acknowledged by PRACK (RFC 3262): its Contact is a target already.
+    private func isReliable(_ step: Step, _ c: DialogCase) -> Bool {
+        !step.isRequest && step.method == .invite && (101..<200).contains(step.status)
+            && c.steps.contains { $0.isRequest && $0.method == .prack && $0.leg == step.leg }
+    }
+
     private mutating func contact(of isCaller: Bool, _ leg: Int, _ accept: Int, _ c: inout DialogCase, _ table: SignallingTable) {
         guard
             let index = c.steps.lastIndex(where: { step in
                 Int(step.leg) == leg && step.flags.contains(.fromClient) == isCaller && step.method == .invite
                     && step.contact.kind != .none && step.isFirst
-                    && (step.isRequest || isAccept(step))
+                    && (step.isRequest || isAccept(step) || !isAccept(c.steps[accept]) && step.status == c.steps[accept].status)
             })
         else { return }
         let said = c.steps[index]
@@ -122,9 +162,13 @@ extension Judge {
         let isRouted = c.steps.contains { Int($0.leg) == leg && $0.flags.contains(.recordRoute) }
         var lost: Int?
         var isRepaired = false
+        // The ACK to a refusal goes where the INVITE went, whatever Contact says.
+        let isAccepted = isAccept(c.steps[accept])
         for (later, step) in c.steps.enumerated()
         where later > min(accept, index) && Int(step.leg) == leg && step.isRequest && step.isFirst {
-            guard step.flags.contains(.fromClient) != isCaller, step.method != .cancel else { continue }
+            guard step.flags.contains(.fromClient) != isCaller, step.method != .cancel, isAccepted || step.method != .ack else {
+                continue
+            }
             let destination = table.endpoints[step.record.destination]
             if destination.address == said.contact.address {
                 if step.method == .ack || c.response(to: step, from: later, atLeast: 100) == nil { lost = lost ?? later }
@@ -140,7 +184,8 @@ extension Judge {
                 Finding(
                     .natPrivateContact, .fault,
                     "\(step.method.token) went to \(Self.name(table.endpoints[step.record.destination])), the private address in the "
-                        + "Contact of \(role?.name ?? Self.name(source)), and was lost: the call cannot be changed or ended from that side.",
+                        + "Contact of \(role?.name ?? Self.name(source)), and was lost: "
+                        + (isAccepted ? "the call cannot be changed or ended from that side." : "the call is never set up."),
                     details: ["The message that carries this Contact came from \(Self.name(source))."],
                     evidence: [
                         Self.evidence(said, table, Self.contactFields, "private Contact from a public source"),

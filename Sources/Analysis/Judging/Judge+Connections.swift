@@ -14,10 +14,14 @@ extension Judge {
             } else if end(key.file) - attempts.firstTime > 3 * second {
                 // The Internet is full of strangers that knock once.
                 let isStranger = !key.client.isPrivateNetwork && attempts.tried < 2
+                if let wrong = wrongTransport(key, attempts, table) {
+                    result.append(wrong)
+                    continue
+                }
                 result.append(silentConnection(key, attempts, speaks || isStranger ? .note : .fault))
             }
         }
-        for reset in ledger.resets.prefix(50) { result += resetConnection(reset, table) }
+        result += resetConnections(ledger, table)
         result += silences(ledger, table, end: end)
         result += narrowPaths(ledger, table)
         return result
@@ -129,40 +133,7 @@ extension Judge {
             count: max(1, attempts.tried))
     }
 
-    /// Only where the request stayed without an answer in its dialog: another connection may have carried it on.
-    private func resetConnection(_ reset: ConnectionLedger.Reset, _ table: SignallingTable) -> [Finding] {
-        guard reset.dialog < table.dialogs.count else { return [] }
-        let dialog = table.dialogs[reset.dialog]
-        if let back = reset.back { return dialog.kind == .registration ? resumed(reset, back, dialog) : [] }
-        guard dialog.kind == .call || dialog.kind == .registration,
-            !dialog.progress.contains(.answered) && !dialog.progress.contains(.finalResponse)
-                // A refresh after which nothing more came of the phone.
-                || dialog.kind == .registration && dialog.last <= reset.time
-        else { return [] }
-        let what = dialog.kind == .call ? "The call" : "The registration"
-        return [
-            Finding(
-                .tcpRefused, .fault,
-                "\(what) of \(String(decoding: dialog.from, as: UTF8.self)) failed: its TCP connection was reset (RST) before anybody answered.",
-                details: [
-                    "The reset came from \(Self.name(reset.by)), or from a box that speaks in its name: one that forgot the connection does."
-                ],
-                evidence: [
-                    Evidence(place: reset.request, excerpt: "the request"),
-                    Evidence(
-                        place: reset.place, time: Instant(nanoseconds: reset.time), source: reset.by.endpoint, excerpt: "TCP RST"),
-                ],
-                remedies: [
-                    Remedy(
-                        .phone,
-                        "Let the phone open a new connection when one is reset, and keep it alive (RFC 5626, CRLF every 90 s or less)."
-                    ),
-                    Remedy(.router, "Raise the time after which the firewall forgets idle TCP connections."),
-                ], subject: FindingSubject(dialogs: [reset.dialog], vantage: dialog.vantage))
-        ]
-    }
-
-    private func syn(_ key: ConnectionLedger.Key, _ attempts: ConnectionLedger.Attempts) -> Evidence {
+    func syn(_ key: ConnectionLedger.Key, _ attempts: ConnectionLedger.Attempts) -> Evidence {
         Evidence(
             place: attempts.first, time: Instant(nanoseconds: attempts.firstTime), source: attempts.client.endpoint,
             destination: key.server.endpoint, excerpt: "TCP SYN", says: "the first attempt")

@@ -107,7 +107,15 @@ extension Judge {
         let isPhone = isOwn && !Self.isPublic(new) && old.address == new.address
         let isRepeated = jumps.count >= 2
         let isWithin = c.gap(c.steps[first.from], step).map { $0 < 5 * second } ?? true
-        let severity: Severity = isRepeated || isWithin ? .fault : .risk
+        // Among outside addresses, while each registration succeeds: requests back go to the latest all the same.
+        let isAmongAddresses = old.address != new.address
+        let isHarmless =
+            isAmongAddresses && old.port == new.port
+            && c.steps.enumerated().allSatisfy { index, step in
+                !step.isRequest || step.method != .register || !step.hasCredentials
+                    || c.response(to: step, from: index).map { c.steps[$0].status < 300 } ?? false
+            }
+        let severity: Severity = isHarmless ? .note : isRepeated || isWithin ? .fault : .risk
         let gap = c.gap(c.steps[first.from], step)
         report(.natPortJump, severity, c.server(step, table), &c) { c in
             let ports = Self.clientPorts(c, table)
@@ -146,14 +154,21 @@ extension Judge {
                             "Let the phone send from one socket: a fixed local SIP port (\"local port\", \"source port\"), no new one for each request."
                         )
                     ]
-                    : [
-                        .disableALG,
-                        Remedy(
-                            .router,
-                            "Where there is a switch for it, keep one mapping per socket (Consistent NAT, endpoint-independent mapping)."
-                        ),
-                        Remedy(.phone, "Send keepalives from the SIP socket, or register over TLS."),
-                    ], subject: Self.subject(c, step, table))
+                    : isAmongAddresses
+                        ? [
+                            Remedy(
+                                .router,
+                                "Let all packets of one phone leave by one outside address: SIP bound to one WAN, or paired pooling (RFC 4787 4.1)."
+                            )
+                        ]
+                        : [
+                            .disableALG,
+                            Remedy(
+                                .router,
+                                "Where there is a switch for it, keep one mapping per socket (Consistent NAT, endpoint-independent mapping)."
+                            ),
+                            Remedy(.phone, "Send keepalives from the SIP socket, or register over TLS."),
+                        ], subject: Self.subject(c, step, table))
         }
     }
 

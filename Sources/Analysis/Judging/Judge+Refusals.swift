@@ -50,6 +50,27 @@ extension Judge {
                 .registration(client, account(c.dialog.to, c)), .sipRefused, severity, variant: UInt64(status), &c,
                 server: sender.address
             ) { refusal(copy) }
+        } else if severity == .fault, let trunk = unreachedTrunk(step, sender, c, table) {
+            report(.sipRefused, severity, variant: 1_024 + UInt64(status), &c, server: sender.address) {
+                var finding = refusal(copy)
+                finding.summary =
+                    String(finding.summary.dropLast())
+                    + ": its own request to \(trunk.peer) is refused by ICMP (\(trunk.note.says)) from \(trunk.note.source)."
+                finding.details = Array(finding.details.dropLast()) + ["\(trunk.peer) answers nothing in this capture."]
+                finding.evidence.insert(
+                    Evidence(
+                        place: trunk.note.place, time: Instant(nanoseconds: trunk.note.time),
+                        source: Endpoint(trunk.note.source.address, 0),
+                        excerpt: "ICMP: \(trunk.note.says)", says: "about the request to \(trunk.peer)"), at: 0)
+                finding.culprit = .proved("\(trunk.note.source)")
+                finding.remedies = [
+                    Remedy(
+                        .server,
+                        "Give \(Self.name(sender)) the right address of its peer, or see why \(trunk.peer) takes no SIP there (service, port, firewall)."
+                    )
+                ]
+                return finding
+            }
         } else if let cause {
             let plain = refusal(copy)
             draft(.refusal(cause.proof, plain), .sipRefused, .fault, variant: UInt64(status) << 1, &c, server: sender.address) {
@@ -74,6 +95,21 @@ extension Judge {
         } else {
             report(.sipRefused, severity, variant: UInt64(status), &c, server: sender.address) { refusal(copy) }
         }
+    }
+
+    /// Whom a server cannot reach to pass the call on, as ICMP tells it, and who never answers it.
+    private func unreachedTrunk(
+        _ step: Step, _ sender: PackedEndpoint, _ c: DialogCase, _ table: SignallingTable
+    ) -> (peer: String, note: ICMPNote)? {
+        guard table.errors.count < 4_096 else { return nil }
+        let found = table.errors.filter { flow, note in
+            flow.source == sender.address && flow.transport == .udp && note.time <= step.nanoseconds
+                && flow.destination != table.endpoints[step.record.destination].address && note.says.hasSuffix("unreachable")
+                && table.answering[PackedEndpoint(flow.destination, flow.destinationPort)] == nil
+                && table.askedEnds.contains(PackedEndpoint(flow.destination, flow.destinationPort))
+        }
+        guard found.count == 1, let (flow, note) = found.first else { return nil }
+        return (Self.name(PackedEndpoint(flow.destination, flow.destinationPort)), note)
     }
 
     /// Refused registrations that wait for what else their source did; more are the same once more.

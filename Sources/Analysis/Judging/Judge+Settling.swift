@@ -23,6 +23,11 @@ extension Judge {
             switch draft.condition {
             case .noScanner(let address, let nonce):
                 if table.usedNonces.contains(nonce) || attackers.contains(address) { continue }
+                if finding.name == .sipRefused, let aor = finding.subject.aor, peers.isRegistered(aor, besides: key.server) {
+                    finding.severity = .note
+                    finding.details.append("It is registered with another server, of which this one may be the standby.")
+                    key.severity = .note
+                }
                 if let tally = tallies[address], tally.names.count >= Self.scannerNames, tally.successes == 0 { continue }
             case .registration(let address, let account):
                 if attackers.contains(address) { continue }
@@ -42,7 +47,16 @@ extension Judge {
                     finding.details = ["\(quarterHours[server] ?? 0) calls of this server lasted 15 minutes to the second."]
                     key.severity = .fault
                 }
-            case .answersOthers(let end):
+            case .answersOthers(let end, let watcher):
+                if peers.isSpare(end, of: watcher) {
+                    finding.severity = .note
+                    key.severity = .note
+                    finding.summary += " Calls go by another peer that answers, so this one is a spare."
+                    finding.remedies = [
+                        Remedy(.server, "Mend the spare before it is needed, or take it out of the list if it is gone for good.")
+                    ]
+                    break
+                }
                 let answered = table.answering[end] ?? (others: 0, options: 0)
                 guard answered.others > 0 || answered.options > 2 * (unansweredOptions[end] ?? 0) else { break }
                 finding.severity = .note
@@ -70,6 +84,25 @@ extension Judge {
                 finding.severity = .note
                 finding.details.append("The digits also went as events beside the audio (RFC 4733), which the other end may use.")
                 key.severity = .note
+            case .oldNonce(let nonce, let fresh, let address):
+                guard oldNonces[nonce, default: 0] >= Self.fewestOldAnswers, !table.usedNonces.contains(fresh),
+                    !attackers.contains(address)
+                else { continue }
+            case .comesBack(let end, let time):
+                guard let answered = table.lastAnswers[end], answered > time else { break }
+                finding.severity = .note
+                finding.summary += " It answers again later, so it was away for a while, as for a restart."
+                finding.remedies = [Remedy(.server, "Nothing if it was restarted then; else see in its log why it was away.")]
+                key.severity = .note
+            case .answeredAtLast(let end):
+                guard outages[end] == 1, (table.answering[end]?.others ?? 0) > 2 else { break }
+                finding.severity = .note
+                finding.summary += " All else was answered at once, so it was one short outage."
+                key.severity = .note
+            case .fellSilent(let dialog, let isCaller):
+                guard media.isQuiet(dialog: dialog, caller: isCaller), media.outcome(ofDialog: dialog) == .interrupted else {
+                    continue
+                }
             case .audioLost(let dialog):
                 guard media.outcome(ofDialog: dialog) == .bothWays else { break }
                 finding.severity = .note

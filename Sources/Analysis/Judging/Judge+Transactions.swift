@@ -2,7 +2,7 @@ import Base
 import Capture
 
 extension Judge {
-    private static let fields = ["CSeq", "Via", "To"]
+    static let repeatedFields = ["CSeq", "Via", "To"]
 
     /// Findings about sending again, falling silent and ending by a timer.
     mutating func transactions(_ c: inout DialogCase, _ table: SignallingTable) {
@@ -14,8 +14,6 @@ extension Judge {
     }
 
     // MARK: sip.retransmit
-
-    private static let mostScannerDrafts = 1 << 14
 
     private mutating func retransmitted(_ c: inout DialogCase, _ table: SignallingTable) {
         guard c.steps.contains(where: { $0.record.marks.contains(.retransmission) }) else { return }
@@ -70,8 +68,8 @@ extension Judge {
                         ]
                         : []) + ["The branch is the same each time: the sender's timer, not a copy in the capture."],
                     evidence: [
-                        Self.evidence(step, table, Self.fields, "first sent"),
-                        Self.evidence(last, table, Self.fields, "sent again, the last of \(again.count) times"),
+                        Self.evidence(step, table, Self.repeatedFields, "first sent"),
+                        Self.evidence(last, table, Self.repeatedFields, "sent again, the last of \(again.count) times"),
                     ],
                     culprit: Self.between(c, step, table), confidence: .likely,
                     remedies: [
@@ -84,7 +82,7 @@ extension Judge {
     }
 
     /// The answers come, but not from where the request went: a NAT drops them, and many phones do.
-    private mutating func answeredElsewhere(
+    mutating func answeredElsewhere(
         _ step: Step, _ count: Int, _ lasted: Int64, _ c: inout DialogCase, _ table: SignallingTable
     ) -> Bool {
         let (source, destination) = (table.endpoints[step.record.source], table.endpoints[step.record.destination])
@@ -107,8 +105,8 @@ extension Judge {
                     "An answer leaves from where its request arrived (RFC 3261 18.2.2); this says nothing about credentials."
                 ],
                 evidence: [
-                    Self.evidence(step, table, Self.fields, "sent to \(Self.name(destination))"),
-                    Self.evidence(answer, table, Self.fields, "answered from \(Self.name(from))"),
+                    Self.evidence(step, table, Self.repeatedFields, "sent to \(Self.name(destination))"),
+                    Self.evidence(answer, table, Self.repeatedFields, "answered from \(Self.name(from))"),
                 ],
                 culprit: Self.between(c, step, table), confidence: .likely,
                 remedies: [
@@ -119,103 +117,6 @@ extension Judge {
                 ], subject: Self.subject(c, step, table))
         }
         return true
-    }
-
-    private mutating func retransmit(
-        _ index: Int, _ again: [Int], _ answer: Int?, isOnly: Bool, _ c: inout DialogCase, _ table: SignallingTable
-    ) {
-        let step = c.steps[index]
-        let last = c.steps[again[again.count - 1]]
-        let destination = table.endpoints[step.record.destination]
-        let flow = PackedFlow(
-            source: table.endpoints[step.record.source].address, table.endpoints[step.record.source].port,
-            destination: destination.address, destination.port, step.isOverStream ? .tcp : .udp)
-        let icmp = table.errors[flow]
-        // Two repetitions may be one lost packet; three are seconds of silence.
-        let taker = isTakenInDialog(index, c, table)
-        let severity: Severity = again.count < 3 && icmp == nil || taker != nil ? .note : .fault
-        let isExplained =
-            wasReported(.natMappingExpired, c) || wasReported(.natPrivateContact, c) || wasReported(.natRportMissing, c)
-            || wasReported(.sipFragmented, c)
-        guard !isExplained else { return }
-        let lasted = c.gap(step, last) ?? 0
-        if answeredElsewhere(step, again.count, lasted, &c, table) || answeredUnderOtherName(step, again.count, lasted, &c, table)
-            || answeredToAnother(step, again.count, lasted, &c, table)
-        {
-            return
-        }
-        let proxy = hopThatAnswered(index, c, table)
-        let copy = c
-        let make: () -> Finding = {
-            let c = copy
-            var details = [
-                "The branch is the same each time and the gaps grow from \(spoken(c.gap(step, c.steps[again[0]]) ?? 0)): the sender's timer, not a copy in the capture."
-            ]
-            var evidence = [
-                Self.evidence(step, table, Self.fields, "first sent"),
-                Self.evidence(last, table, Self.fields, "sent again, the last of \(again.count) times"),
-            ]
-            if let answer { evidence.append(Self.evidence(c.steps[answer], table, ["CSeq"], "answered at last")) }
-            if let proxy { details.append("The last hop that answered is \(Self.name(proxy)); what lies behind it did not.") }
-            if let icmp {
-                details.append("\(icmp.source) reports: \(icmp.says).")
-                evidence.append(
-                    Evidence(
-                        place: icmp.place, time: Instant(nanoseconds: icmp.time), source: Endpoint(icmp.source.address, 0),
-                        excerpt: "ICMP: \(icmp.says)", says: "about this packet"))
-            }
-            // 408 is said by who took the request and waited in vain himself (RFC 3261 16.7).
-            let gaveUp = answer.map { c.steps[$0].status == 408 } ?? false
-            let rest =
-                answer == nil
-                ? "nobody answered."
-                : gaveUp ? "\(Self.name(destination)) then answered 408: it waited in vain itself." : "the answer came only then."
-            return Finding(
-                .sipRetransmit, severity,
-                "\(step.method.token) from \(Self.name(table.endpoints[step.record.source])) to \(Self.name(destination)) was sent "
-                    + "\(again.count + 1) times within \(spoken(lasted)) and \(rest)" + (taker.map(Self.takenBy) ?? ""),
-                details: details, evidence: evidence,
-                culprit: icmp.map { .proved("\($0.source)") } ?? (gaveUp ? .unknown : Self.between(c, step, table)),
-                confidence: icmp == nil ? .likely : .proved,
-                remedies: gaveUp
-                    ? [
-                        Remedy(
-                            .server,
-                            "Look at \(Self.name(destination)) where it passes the request on: what lies behind it is silent, or it is too busy."
-                        )
-                    ]
-                    : [
-                        Remedy(.network, "See whether the request arrives: capture at \(Self.name(destination)) too."),
-                        Remedy(.router, "Check firewall and port forwarding on the way, and whether the host is up."),
-                    ], subject: Self.subject(c, step, table))
-        }
-        // Some never answer OPTIONS and do all else.
-        if step.method == .options, answer == nil, icmp == nil, severity == .fault {
-            unansweredOptions[destination, default: 0] += 1
-            draft(.answersOthers(destination), .sipRetransmit, severity, variant: 7, &c, server: destination.address, make)
-        } else if isOnly, answer == nil, severity == .fault, let condition = recovery(index, last, c, table) {
-            draft(condition, .sipRetransmit, severity, variant: 1, &c, server: destination.address, make)
-        } else if answer == nil, icmp == nil, drafts.count < Self.mostScannerDrafts {
-            // Who looks for victims is left without an answer at last, and rightly; that shows at the end.
-            draft(
-                .noScanner(c.client(step, table).address, nonce: 0), .sipRetransmit, severity, variant: 1, &c,
-                server: destination.address, make)
-        } else {
-            report(.sipRetransmit, severity, variant: answer == nil ? 1 : 2, &c, server: destination.address, make)
-        }
-    }
-
-    /// A proxy that took the request on another leg of the same dialog.
-    private func hopThatAnswered(_ index: Int, _ c: DialogCase, _ table: SignallingTable) -> PackedEndpoint? {
-        let step = c.steps[index]
-        for (other, request) in c.steps.enumerated()
-        where request.isRequest && request.leg != step.leg && request.method == step.method {
-            guard table.endpoints[request.record.destination].address == table.endpoints[step.record.source].address,
-                c.response(to: request, from: other, atLeast: 100) != nil
-            else { continue }
-            return table.endpoints[request.record.destination]
-        }
-        return nil
     }
 
     // MARK: sip.fragmented

@@ -28,6 +28,11 @@ struct Judge: Sendable {
     var accounts: [UInt64: AccountHistory] = [:]
     var misses: [UInt64: [AccountHistory.Miss]] = [:]
     var unansweredOptions: [PackedEndpoint: Int] = [:]
+    var peers = PeerUse()
+    /// Requests that an end answered only after several sendings.
+    var outages: [PackedEndpoint: Int] = [:]
+    /// Requests refused with a fresh nonce that used this older one.
+    var oldNonces: [UInt64: Int] = [:]
     /// Servers seen to send to where they heard from, whatever Contact said.
     var repairing: Set<PackedAddress> = []
     /// Findings that hold only if nothing seen elsewhere explains them.
@@ -56,8 +61,16 @@ struct Judge: Sendable {
             case media(dialog: Int, toCaller: Bool)
             /// Nor did a call by that server last longer; a second of the same length proves it.
             case quarterHour(PackedAddress)
-            /// An end that answers other requests makes a note of it.
-            case answersOthers(PackedEndpoint)
+            /// The credentials' nonce is used again and again, and the fresh one never; by whom.
+            case oldNonce(UInt64, fresh: UInt64, PackedAddress)
+            /// An end that answers again later makes a note of it.
+            case comesBack(PackedEndpoint, after: Int64)
+            /// One short outage of an end that answers all else makes a note of it.
+            case answeredAtLast(PackedEndpoint)
+            /// That end of the call fell silent before it ended.
+            case fellSilent(dialog: Int, isCaller: Bool)
+            /// An end that answers other requests makes a note of it, and one whose watcher calls through others that answer.
+            case answersOthers(PackedEndpoint, from: PackedAddress)
             /// Audio that went both ways makes a note of it.
             case audioLost(dialog: Int)
             /// Nor did a DTLS handshake for the call's media complete.
@@ -111,7 +124,11 @@ struct Judge: Sendable {
         noteAccount(c, table)
         if isFinal { noteGuesses(c, table) }
         if isFinal { noteEnd(c, table) }
+        if isFinal { oldNonce(&c, table) }
+        if isFinal { lostDialog(&c, table) }
+        if isFinal { challengedBye(&c, table) }
         if isFinal { refused(&c, table) }
+        if isFinal { peers.note(c) }
         table.dialogs[number].reported = c.dialog.reported
         table.dialogs[number].progress = c.dialog.progress
     }

@@ -64,6 +64,8 @@ public struct MediaAnalysis: Sendable {
     private var digits: Set<Int> = []
     /// When each end was heard.
     private var heard: [CallEnd: [RTPStream.Activity]] = [:]
+    /// Ends that fell silent, or were silent, while the other spoke and both wanted to be heard.
+    private var quiet: Set<CallEnd> = []
 
     public init() { self.init(mostStreams: 16_384) }
 
@@ -214,11 +216,15 @@ public struct MediaAnalysis: Sendable {
         reached = judge.reachedEnds
         digits = Set(judge.seen.filter { $0.stream.eventPackets > 0 }.compactMap { $0.call.map { calls[$0].dialog } })
         heard = judge.heardEnds
+        quiet = judge.quiet
         return (judge.findings, judge.streams)
     }
 
     /// A DTLS handshake for the call's media was seen to complete; known once `finish` was called.
     func hasHandshake(dialog: Int) -> Bool { protections[dialog]?.handshake == .completed }
+
+    /// That end of a call was not heard for a while although both wanted it; known once `finish` was called.
+    func isQuiet(dialog: Int, caller: Bool) -> Bool { quiet.contains(CallEnd(dialog: dialog, isCaller: caller)) }
 
     /// Digits went beside the audio (RFC 4733); known once `finish` was called.
     public func hasDigits(dialog: Int) -> Bool { digits.contains(dialog) }

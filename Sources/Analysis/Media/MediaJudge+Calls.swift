@@ -50,6 +50,7 @@ extension MediaJudge {
             var told = false
             for leg in legs where !told {
                 if case .oneWay(let quiet, let seconds) = leg.what {
+                    self.quiet.insert(CallEnd(dialog: call.dialog, isCaller: quiet == .caller))
                     // Every call with one direction only, no pair of streams anywhere, and no cause to be seen: so the tap sees
                     // one leg.
                     if both[call.file] == nil, !hasPairs.contains(call.file), single[call.file, default: 0] > 1,
@@ -57,8 +58,8 @@ extension MediaJudge {
                     {
                         hidden[call.file, default: []].append(number)
                         outcomes[call.dialog] = .unknown
-                    } else if !isRecording(number, leg.leg, quiet) {
-                        tellOneWay(number, leg.leg, quiet: quiet, seconds: seconds)
+                    } else {
+                        stops.append(stop(number, leg.leg, quiet, seconds: seconds))
                     }
                     told = true
                 }
@@ -78,6 +79,7 @@ extension MediaJudge {
             judgeStrays(number)
             judgePrivate(number)
         }
+        tellStops()
         for (file, numbers) in hidden.sorted(by: { $0.key < $1.key }) { tellOneLeg(file, numbers) }
     }
 

@@ -177,6 +177,7 @@ extension MediaJudge {
                     Self.relay,
                 ], isExplained: false)
         }
+        if !wasReached, let hub = notPassedOn(number, leg, quiet) { return hub }
         return SilenceCause(
             sentence: wasReached
                 ? "In that time no packet of \(name(quiet)) reached the place of the capture: it was lost before, or not sent."

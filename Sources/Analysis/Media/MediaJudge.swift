@@ -63,6 +63,10 @@ struct MediaJudge {
     var handshakes: [Int: [DTLSLedger.Handshake]] = [:]
     /// Calls whose DTLS handshake failed: that there is no audio needs no other cause.
     var failedHandshakes: Set<Int> = []
+    /// Ends that were not heard for a while.
+    var quiet: Set<CallEnd> = []
+    /// Ends that fell silent or record, told when all calls are known.
+    var stops: [Stop] = []
     /// Streams of each call, indices into `seen`.
     var ofCall: [Int: [Int]] = [:]
     /// Indices into `seen`.
@@ -97,6 +101,7 @@ struct MediaJudge {
         judgeHandshakes()
         judgeCalls()
         judgeQuality()
+        judgeClocks()
         judgeCodecs()
         judgeDigits()
         streams.sort { ($0.first, $0.source, $0.ssrc) < ($1.first, $1.source, $1.ssrc) }

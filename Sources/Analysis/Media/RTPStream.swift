@@ -41,6 +41,8 @@ struct RTPStream: Sendable {
         static let isVideo = Flags(rawValue: 4)
         static let sawComfortNoise = Flags(rawValue: 8)
         static let isEncrypted = Flags(rawValue: 16)
+        /// The payload type changed.
+        static let hasTurned = Flags(rawValue: 32)
     }
 
     /// A stretch of time in which packets came, nanoseconds.
@@ -205,6 +207,7 @@ struct RTPStream: Sendable {
 
     /// The sound goes on in another payload type. `clockRate` 0: unknown.
     mutating func turn(to type: UInt8, clockRate: UInt32, codec: UInt16) {
+        if type != payloadType { flags.insert(.hasTurned) }
         payloadType = type
         self.codec = codec
         flags.remove(.isEstimated)
@@ -280,6 +283,20 @@ struct RTPStream: Sendable {
         }
         activities[best - 1].to = activities[best].to
         activities.remove(at: best)
+    }
+
+    /// How fast the timestamps ran beside true time, 1 where they should; nil where the sender paused or its clock is not known for sure.
+    var clockRatio: Double? {
+        guard flags.contains(.hasClock), flags.isDisjoint(with: [.isEstimated, .isVideo, .sawComfortNoise, .hasTurned]),
+            activities.isEmpty, spurts == 0, timestampRestarts == 0, statistics.restarts == 0, packetStep > 0,
+            statistics.clockRate > 0,
+            last - first >= 5_000_000_000
+        else { return nil }
+        let ticks = Int64(lastTimestamp &- firstTimestamp)
+        // All in steps of the same length: neither jumps nor bursts.
+        let expected = Int64(clamping: statistics.totalExpected) - 1
+        guard expected > 0, abs(ticks - expected * Int64(packetStep)) <= 2 * Int64(packetStep) else { return nil }
+        return Double(ticks) * 1e9 / Double(statistics.clockRate) / Double(last - first)
     }
 
     /// When packets came, in order of time.

@@ -28,6 +28,7 @@ struct ConnectionLedger: Sendable {
         var dialog: Int
         var request: EvidencePlace
         var by: PackedEndpoint
+        var waiting: Waiting
         /// When the dialog was answered over another connection.
         var back: Int64?
     }
@@ -54,6 +55,10 @@ struct ConnectionLedger: Sendable {
         var time: Int64
         var source: PackedEndpoint
         var destination: PackedEndpoint
+        /// Octets.
+        var size = 0
+        /// Nanoseconds since the message before it on its connection; nil for the first.
+        var idle: Int64?
     }
 
     static let mostServers = 4_096
@@ -66,6 +71,8 @@ struct ConnectionLedger: Sendable {
     private(set) var stalls: [PackedFlow: Stall] = [:]
     /// By flow of the client: the request that is not answered yet.
     private(set) var pending: [PackedFlow: Waiting] = [:]
+    /// When a connection carried its last message, by the flow that began.
+    private var lastMessages: [PackedFlow: Int64] = [:]
     /// Requests whose connection the server closed instead of answering.
     private(set) var closed: [Waiting] = []
     /// Hosts that were heard to speak SIP, whatever the transport.
@@ -73,12 +80,18 @@ struct ConnectionLedger: Sendable {
 
     mutating func message(
         from source: PackedEndpoint, to destination: PackedEndpoint, dialog: Int, place: EvidencePlace, time: Int64,
-        isRequest: Bool
+        isRequest: Bool, size: Int = 0
     ) {
         let flow = PackedFlow(source: source.address, source.port, destination: destination.address, destination.port, .tcp)
+        let before = lastMessages[flow] ?? lastMessages[flow.reversed]
+        if before != nil || lastMessages.count < Self.mostPending {
+            lastMessages[lastMessages[flow.reversed] == nil ? flow : flow.reversed] = time
+        }
         if isRequest {
             if pending.count < Self.mostPending {
-                pending[flow] = Waiting(dialog: dialog, place: place, time: time, source: source, destination: destination)
+                pending[flow] = Waiting(
+                    dialog: dialog, place: place, time: time, source: source, destination: destination,
+                    size: size, idle: before.flatMap { elapsed($0, time) })
             }
         } else {
             pending[flow.reversed] = nil
@@ -104,7 +117,7 @@ struct ConnectionLedger: Sendable {
                 resets.append(
                     Reset(
                         place: place, time: event.time.nanoseconds, dialog: waiting.dialog, request: waiting.place,
-                        by: PackedEndpoint(flow.source, flow.sourcePort)))
+                        by: PackedEndpoint(flow.source, flow.sourcePort), waiting: waiting))
             }
         case .closed:
             // Of the server: the client may close when it has waited long enough.

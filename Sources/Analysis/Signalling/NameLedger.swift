@@ -17,6 +17,8 @@ struct NameLedger: Sendable {
         var time: Int64
         var server: PackedEndpoint
         var sends = 1
+        /// Of the last sending.
+        var last: Int64
         /// The last answer's code; nil: none came.
         var code: DNSResponseCode?
         var answer: EvidencePlace?
@@ -53,10 +55,11 @@ struct NameLedger: Sendable {
         }
         if lookUps[key] != nil {
             lookUps[key]?.sends += 1
+            lookUps[key]?.last = envelope.time
             return
         }
         guard lookUps.count < Self.most else { return }
-        lookUps[key] = LookUp(first: envelope.place, time: envelope.time, server: envelope.destination)
+        lookUps[key] = LookUp(first: envelope.place, time: envelope.time, server: envelope.destination, last: envelope.time)
         if sipNames.count < Self.most {
             if let domain = Self.domain(question.name) { sipNames.insert(domain) }
             if question.type == .naptr { sipNames.insert(question.name) }
@@ -146,13 +149,19 @@ extension Judge {
     }
 
     private func unanswered(_ host: NameLedger.Key, _ lookUp: NameLedger.LookUp, isTapWhole: Bool) -> Finding {
-        Finding(
-            .dnsFailed, isTapWhole ? .fault : .risk,
+        // Who had got its answer would not ask for so long.
+        let isProved = isTapWhole || lookUp.sends >= 4 && lookUp.last - lookUp.time > Self.patience
+        return Finding(
+            .dnsFailed, isProved ? .fault : .risk,
             "\(host.client) cannot find its SIP server: the name server \(lookUp.server.address) does not answer when asked for \(host.name) "
                 + "(asked \(counted(lookUp.sends, "time"))).",
             details: isTapWhole
                 ? ["Other questions in this capture were answered."]
-                : ["No answer of any name server is in the capture: if it shows one direction only, this says nothing."],
+                : isProved
+                    ? [
+                        "It was asked again and again for \(spoken(lookUp.last - lookUp.time)), and the phone sent no SIP: so it got no answer."
+                    ]
+                    : ["No answer of any name server is in the capture: if it shows one direction only, this says nothing."],
             evidence: [
                 Evidence(
                     place: lookUp.first, source: Endpoint(host.client.address, 0),
@@ -160,7 +169,7 @@ extension Judge {
                     excerpt: "DNS query for \(host.name)",
                     says: "never answered")
             ], culprit: .between("\(host.client)", "the name server \(lookUp.server.address)"),
-            confidence: isTapWhole ? .likely : .possible,
+            confidence: isProved ? .likely : .possible,
             remedies: [
                 Remedy(
                     .network,

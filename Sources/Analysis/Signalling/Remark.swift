@@ -21,6 +21,10 @@ struct ICMPNote: Sendable {
     var type: UInt8
     var code: UInt8
     var count: Int
+    /// When they came, the first of them.
+    var times: [Int64] = []
+
+    static let mostTimes = 64
 
     var says: String {
         switch (type, code) {

@@ -71,6 +71,7 @@ extension SignallingTable {
     }
 
     private mutating func request(_ step: Step, _ number: Int) {
+        if step.method == .invite, askedEnds.count < Self.mostAnswering { askedEnds.insert(endpoints[step.record.destination]) }
         switch step.method {
         case .register where step.isFirst && step.hasCredentials && dialogs[number].progress.contains(.challenged),
             .invite where step.isFirst && step.hasCredentials && dialogs[number].progress.contains(.challenged):
@@ -85,7 +86,8 @@ extension SignallingTable {
 
     private mutating func response(_ step: Step, _ number: Int) {
         let sender = endpoints[step.record.source]
-        if answering.count < Self.mostAnswering || answering[sender] != nil {
+        let isCrowded = answering.count >= Self.mostAnswering && answering[sender] == nil
+        if !isCrowded {
             if step.method == .options {
                 answering[sender, default: (0, 0)].options += 1
             } else {
@@ -93,6 +95,7 @@ extension SignallingTable {
             }
         }
         guard step.status >= 200 else { return }
+        if !isCrowded { lastAnswers[sender] = max(step.nanoseconds, lastAnswers[sender] ?? step.nanoseconds) }
         dialogs[number].progress.insert(.finalResponse)
         let counts: Bool
         switch dialogs[number].kind {
@@ -165,10 +168,7 @@ extension SignallingTable {
                     flows.forget(former)
                 }
             }
-            if step.contact.isPrivateAddress, !envelope.source.address.isPrivateNetwork, privateContacts.count < 1 << 18 {
-                flows.notePrivateContact(current)
-                privateContacts[PackedEndpoint(step.contact.address, step.contact.portOrDefault)] = envelope.source
-            }
+            if step.contact.isPrivateAddress { noteContact(step, from: envelope.source, current) }
             flows.outbound(current, at: envelope.time, isRegister: true, isKeepalive: false, isAnswer: false)
             dialogs[number].flow = current
             let name = phoneName(number, envelope)
@@ -209,6 +209,17 @@ extension SignallingTable {
         return name ^ envelope.source.address.low &* 0x9e37_79b9_7f4a_7c15 ^ UInt64(envelope.place.file)
     }
 
+    /// Where somebody really is who registers a private Contact.
+    private mutating func noteContact(_ step: Step, from source: PackedEndpoint, _ flow: Int32) {
+        let said = PackedEndpoint(step.contact.address, step.contact.portOrDefault)
+        if said.address == source.address {
+            privateContacts[said] = nil
+        } else if privateContacts.count < 1 << 18 {
+            if !source.address.isPrivateNetwork { flows.notePrivateContact(flow) }
+            privateContacts[said] = source
+        }
+    }
+
     /// Milliseconds for which nobody answered on a flow; -1 where a log tells no time.
     private func silence(of flow: FlowState, until time: Int64) -> Int32 {
         if let pending = flow.pending, let waited = elapsed(pending.time, time) {
@@ -220,8 +231,10 @@ extension SignallingTable {
     mutating func icmp(_ flow: PackedFlow, _ note: ICMPNote) {
         if errors[flow] != nil {
             errors[flow]?.count += 1
+            if errors[flow]?.times.count ?? 0 < ICMPNote.mostTimes { errors[flow]?.times.append(note.time) }
         } else if errors.count < 1 << 16 {
             errors[flow] = note
+            errors[flow]?.times = [note.time]
         }
     }
 

@@ -13,6 +13,10 @@ struct SignallingTable: Sendable {
 
     var dialogs: ContiguousArray<DialogState> = []
     /// Who answered, and how often: OPTIONS, and other requests.
+    /// Ends that INVITEs were sent to.
+    var askedEnds: Set<PackedEndpoint> = []
+    /// When an end gave its last final answer.
+    var lastAnswers: [PackedEndpoint: Int64] = [:]
     var answering: [PackedEndpoint: (others: Int, options: Int)] = [:]
     static let mostAnswering = 1 << 16
     /// Addresses that granted registrations.

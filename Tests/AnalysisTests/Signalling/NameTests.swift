@@ -73,6 +73,14 @@ struct NameTests {
         #expect(tap.findings(end: 4).isEmpty)
     }
 
+    @Test("a phone that asks again and again and speaks no SIP got no answer, even if no answer of anybody was captured")
+    func askedOften() {
+        var tap = Tap()
+        tap.ask("sip.example.org", .a, at: 0, times: 5)
+        #expect(tap.findings().map(\.severity) == [.fault])
+        #expect(tap.findings(speaks: true).isEmpty)
+    }
+
     @Test("services and IPv6 addresses that are not there harm nobody while the host is found")
     func hostFound() {
         var tap = Tap()
