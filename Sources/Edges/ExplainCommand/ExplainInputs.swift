@@ -40,8 +40,14 @@ struct ExplainInputs {
     mutating func open(_ path: String) {
         do throws(InputError) {
             let queue = try InputQueue(path: path, isSpooled: isSpooled)
-            queues.append(.queue(queue))
-            if let input = queue.isArchive ? member(of: queue) : try queue.next().map({ input($0) }) { list.append(input) }
+            guard !queue.isArchive else {
+                queues.append(.queue(queue))
+                if let input = member(of: queue) { list.append(input) }
+                return
+            }
+            guard let input = try queue.next().map({ input($0) }) else { return }
+            queues.append(.input(input))
+            list.append(input)
         } catch {
             queues.append(.failed(path, error))
             ExplainOutput.complain("\(error)")

@@ -38,6 +38,8 @@ struct FolderRun {
         case path(String)
         /// Opened already.
         case queue(InputQueue)
+        /// The same, one that is no archive: it can be read once.
+        case input(ExplainInputs.Input)
         /// It could not be.
         case failed(String, InputError)
     }
@@ -84,6 +86,9 @@ struct FolderRun {
                 switch origin {
                 case .path(let path): queue = try InputQueue(path: path)
                 case .queue(let opened): queue = opened
+                case .input(let input):
+                    if let source = input.source.take() { add(source) }
+                    continue
                 case .failed(_, let error): throw error
                 }
                 try queue.restart()

@@ -16,7 +16,24 @@ enum LogDress {
         case 0x3c:
             // syslog's priority: `<134>`.
             let digits = line.dropFirst().prefix(4).prefix { isDigit($0) }.count
-            if (1...3).contains(digits), line.count > digits + 1, line[digits + 1] == 0x3e { line.removeFirst(digits + 2) }
+            if (1...3).contains(digits), line.count > digits + 1, line[digits + 1] == 0x3e {
+                line.removeFirst(digits + 2)
+                // Its version (RFC 5424).
+                if line.starts(with: "1 "), line.count > 2, isDigit(line[2]) { line.removeFirst(2) }
+            }
+        case 0x7c:
+            // A table's only cell: `| text |`.
+            if line.count > 3, line[1] == 0x20, line.last == 0x7c, line[line.count - 2] == 0x20 {
+                line = Array(line[2..<(line.count - 2)])
+            }
+        case 0x5b:
+            // `[pod/pbx-0/pbx] 2024-...`: whose log it is.
+            if line.count > 8, (0x61...0x7a).contains(line[1]), let close = line.prefix(160).firstIndex(of: 0x5d),
+                close + 2 < line.count,
+                line[close + 1] == 0x20, isDigit(line[close + 2]), line[..<close].contains(0x2f), !line[..<close].contains(0x20)
+            {
+                line.removeFirst(close + 2)
+            }
         default: break
         }
         if let start = afterContainer(line) { line.removeFirst(start) }
@@ -37,6 +54,23 @@ enum LogDress {
             at += 2
             while at < line.count, line[at] < 0x40 { at += 1 }
             at += 1
+        }
+        return out
+    }
+
+    /// `<span class="line">...</span>`, as pages that colour text write each of its lines.
+    static func withoutSpans(_ line: [UInt8]) -> [UInt8] {
+        var out: [UInt8] = []
+        var at = 0
+        while at < line.count {
+            if line[at] == 0x3c, line.starts(with: "<span", at: at) || line.starts(with: "</span", at: at),
+                let close = line[at...].firstIndex(of: 0x3e)
+            {
+                at = close + 1
+            } else {
+                out.append(line[at])
+                at += 1
+            }
         }
         return out
     }
@@ -96,6 +130,7 @@ enum LogDress {
         switch line[at + 7] {
         case 0x20: return line[(at + 8)..<(at + 11)].allSatisfy(isDigit) ? at : nil
         case 0x5c, 0x23: return at > 0 && line[at - 1] == 0x20 ? request(line, before: at - 1) : nil
+        case 0x2e: return at > 0 && line[at - 1] == 0x20 && line[at + 8] == 0x2e ? request(line, before: at - 1) : nil
         default: return nil
         }
     }

@@ -18,6 +18,7 @@ struct LogHint {
 
     /// `lines`: those before a start line, the nearest last.
     init(_ lines: [[UInt8]], _ clock: inout LogClock) {
+        var isEnough = false
         for line in lines.reversed() where !line.isEmpty && line.count <= Self.longest {
             var found = HintedLine(line)
             found.read(&clock)
@@ -25,7 +26,10 @@ struct LogHint {
             transport = transport ?? found.transport
             direction = direction ?? found.direction
             take(found)
-            if ends.remote != nil, direction != nil, time != nil { break }
+            // An end a line: the other one stands before.
+            if isEnough { break }
+            isEnough = ends.remote != nil && direction != nil && time != nil
+            if isEnough, (source == nil) == (destination == nil) { break }
         }
         if direction == nil, hasPeer {
             if source != nil, destination == nil { direction = .received }
@@ -86,7 +90,7 @@ struct HintedLine {
             let octet = b[at]
             let isFresh = at == 0 || !Self.isWordOctet(b[at - 1])
             if isFresh, octet == 0x5b || LogDress.isDigit(octet) || octet == 0x3a || Self.isHex(octet), address() { continue }
-            if isFresh, LogDress.isDigit(octet) || (0x41...0x57).contains(octet), timed(&clock) { continue }
+            if isFresh, LogDress.isDigit(octet) || (0x41...0x57).contains(octet) || at == 0, timed(&clock) { continue }
             if isFresh, Self.isWordStart(octet) {
                 word()
             } else {
@@ -107,7 +111,11 @@ struct HintedLine {
         guard let found = trial.time(b, &place), place == b.count || !Self.isWordOctet(b[place]) else { return false }
         // A bare number is a time where it opens the line or has decimals; elsewhere a word must say so.
         let isNumber = b[at..<place].allSatisfy { LogDress.isDigit($0) || $0 == 0x2e }
-        guard !isNumber || at == 0 || isTimeKey() || b[at..<place].contains(0x2e) && found.resolution <= 1_000_000 else {
+        // Nanoseconds are like nothing else.
+        guard
+            !isNumber || at == 0 || place - at == 19 || isTimeKey()
+                || b[at..<place].contains(0x2e) && found.resolution <= 1_000_000
+        else {
             return false
         }
         clock = trial
@@ -134,6 +142,11 @@ struct HintedLine {
         guard let (host, end) = host() else { return false }
         var place = end
         let port = port(&place)
+        // `[1.0.11.3]`: a version.
+        if port == nil, role == nil, b[at] == 0x5b {
+            at = end
+            return true
+        }
         note(LoggedPeer(host: host, port: port), to: place)
         at = place
         return true

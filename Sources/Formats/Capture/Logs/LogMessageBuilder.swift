@@ -34,9 +34,9 @@ struct LogMessageBuilder {
     private var bearsText = false
     /// The last line came without its end.
     var isLineCut = false
-    /// An empty line stands behind every line.
-    private var isDoubled = false
-    private var wasBlank = false
+    /// So many empty lines stand behind every line.
+    private var spacing = 0
+    private var blanks = 0
     /// What the lines are indented or quoted by.
     private var margin: [UInt8] = []
     private let isTypographic: Bool
@@ -190,12 +190,10 @@ struct LogMessageBuilder {
     private mutating func inHead(_ line: [UInt8], _ number: Int) -> Verdict {
         var line = line
         if line.isBlank {
-            // Consoles and forums double the line ends: no message ends right behind its start line.
-            if framing.end == .grammar, !bytes.isEmpty, fields == 0 { isDoubled = true }
-            if isDoubled, !wasBlank {
-                wasBlank = true
-                return .taken
-            }
+            // Consoles and forums double the line ends, or more: no message ends right behind its start line.
+            blanks += 1
+            if !bytes.isEmpty, fields == 0, blanks <= 2 { spacing = blanks }
+            if blanks <= spacing { return .taken }
             append([], number)
             head = bytes.count
             if case .octets(let count) = framing.end {
@@ -205,7 +203,7 @@ struct LogMessageBuilder {
             }
             return isComplete()
         }
-        wasBlank = false
+        blanks = 0
         if framing.end == .grammar, describesSession, line.starts(with: "v=0") {
             // The empty line got lost on the way.
             _ = inHead([], number)
@@ -233,7 +231,7 @@ struct LogMessageBuilder {
     }
 
     private mutating func inBody(_ line: [UInt8], _ wanted: Int?, _ number: Int) -> Verdict {
-        if isDoubled, line.isBlank { return .taken }
+        if spacing > 0, line.isBlank { return .taken }
         if framing.end == .grammar || isTypographic, wanted == nil, !line.isBlank, !Self.isDescription(line) {
             return .endedBefore
         }

@@ -4,13 +4,39 @@ extension LogReader {
         lines += 1
         var line = raw
         while line.last == 0x0d { line.removeLast() }
+        if isQuotedPrintable {
+            guard let plain = plainly(line) else { return }
+            line = plain
+        }
+        noteEncoding(line)
+        if table != nil || lines == 1, takesRow(line) { return }
         if hasEntities { line = LogTypography.withoutEntities(line) }
         if isTypographic { line = LogTypography.plain(line) }
+        if line.last == 0x3e, line.contains(text: "</span>") {
+            line = LogDress.withoutSpans(line)
+            if !hasEntities, LogTypography.hasEntities(line) {
+                hasEntities = true
+                line = LogTypography.withoutEntities(line)
+            }
+        }
         line = LogDress.undressed(line)
-        guard var wrapped = LogUnwrapping(line) else {
+        if isFolded(line) {
             undressed(line)
             return
         }
+        let records = LogUnwrapping.records(line)
+        guard !records.isEmpty else {
+            undressed(line)
+            return
+        }
+        for record in records { read(record) }
+    }
+
+    /// `first`: where its text begins, if that has lines of its own in the log.
+    mutating func read(_ record: LogUnwrapping, first: Int? = nil) {
+        let now = lines
+        defer { lines = now }
+        var wrapped = record
         if wrapped.isWhole {
             release(followedBy: nil)
             if case .message = state { end(isTerminated: false) }
@@ -25,7 +51,10 @@ extension LogReader {
             hasEntities = true
             wrapped.lines = wrapped.lines.map { LogTypography.withoutEntities($0) }
         }
-        for piece in wrapped.lines { undressed(wrapped.hint.isEmpty ? piece : LogDress.undressed(piece)) }
+        for (index, piece) in wrapped.lines.enumerated() {
+            if let first { lines = min(first + index, now) }
+            undressed(wrapped.hint.isEmpty ? piece : LogDress.undressed(piece))
+        }
         if wrapped.isWhole {
             release(followedBy: nil)
             end(isTerminated: false)
@@ -33,7 +62,7 @@ extension LogReader {
         recordTime = nil
     }
 
-    private mutating func undressed(_ line: [UInt8]) {
+    mutating func undressed(_ line: [UInt8]) {
         let isHead = release(followedBy: line)
         headTime = recordTime
         if !head.isEmpty, let start = LogDress.after(head, in: line) {
@@ -42,8 +71,10 @@ extension LogReader {
             headTime = nil
             return
         }
-        if !isHead, let start = LogDress.startLine(in: line), start > 0, start <= 256, LogDress.isSeam(line[start - 1]),
-            line[..<start].contains(where: { LogDress.isDigit($0) || (0x41...0x5a).contains($0 & 0xdf) })
+        if !isHead, let start = LogDress.startLine(in: line), start > 0, start <= 256,
+            // Octets of a packet's head may touch it.
+            !LogDress.isSeam(line[start - 1])
+                || line[..<start].contains(where: { LogDress.isDigit($0) || (0x41...0x5a).contains($0 & 0xdf) })
         {
             held = (line, start, lines)
             return
@@ -67,7 +98,7 @@ extension LogReader {
             process(line)
             return false
         }
-        if let rest = LogDress.after(candidate, in: next), LogDress.isField(next[rest...]) {
+        if LogDress.isSeam(line[start - 1]), let rest = LogDress.after(candidate, in: next), LogDress.isField(next[rest...]) {
             head = candidate
             headTime = LogLine(candidate, &clock).time ?? recordTime
             process(Array(line[start...]))

@@ -18,13 +18,22 @@ public struct LogReader: Sendable {
     /// Paragraphs of text given; what comes after them is nobody's introduction.
     public static let mostProse = 2_000
     private static let mostParagraph = 8_192
+    /// As many as some introduce a message by: an element of XML, an object of JSON, a member a line.
+    private static let mostRecent = 12
 
     var state = State.between
     var builder: LogMessageBuilder?
     var items: [LoggedItem] = []
     private var taken = 0
     /// The beginning of a line that is not complete.
-    private var carried: [UInt8] = []
+    var carried: [UInt8] = []
+    /// Until the first line feed a carriage return may end lines alone.
+    var hasLineFeed = false
+    /// A table of values, if the log is one.
+    var table: LogTable?
+    /// A mail's text, and the beginning of a line that goes on.
+    var isQuotedPrintable = false
+    var softly: [UInt8] = []
     private var decoding = Decoding.unknown
     var clock = LogClock()
     var isTypographic = false
@@ -41,6 +50,8 @@ public struct LogReader: Sendable {
     var headTime: LoggedTime?
     /// A packet as `tcpdump -X` prints it, in hexadecimal.
     private var dump: [UInt8] = []
+    /// A packet as ngrep prints it without -W: rows of text, indented.
+    private var folded: [UInt8] = []
     /// The last lines between messages, with their numbers: what a message that begins is introduced by.
     var recent: [(line: Int, text: [UInt8])] = []
     /// A packet told in words or octets.
@@ -100,6 +111,14 @@ public struct LogReader: Sendable {
             line(last)
             builder?.isLineCut = true
         }
+        finishTable()
+        if !softly.isEmpty {
+            isQuotedPrintable = false
+            let last = softly
+            softly = []
+            lines -= 1
+            line(last)
+        }
         release(followedBy: nil)
         if let builder, builder.isCutOff { gaps.endsInside = builder.firstLine }
         end(isTerminated: false)
@@ -116,35 +135,6 @@ public struct LogReader: Sendable {
         }
         defer { taken += 1 }
         return items[taken]
-    }
-
-    // MARK: Lines
-
-    private mutating func split(_ bytes: UnsafeRawBufferPointer) {
-        var start = 0
-        while start < bytes.count {
-            let rest = UnsafeRawBufferPointer(rebasing: bytes[start...])
-            guard let end = rest.firstIndex(of: 0x0a) else {
-                carried.append(contentsOf: rest)
-                if carried.count > Self.mostLine { flushLongLine() }
-                return
-            }
-            carried.append(contentsOf: rest[..<end])
-            start += end + 1
-            if carried.count > Self.mostLine { flushLongLine() }
-            let whole = carried
-            carried.removeAll(keepingCapacity: true)
-            line(whole)
-        }
-    }
-
-    private mutating func flushLongLine() {
-        while carried.count > Self.mostLine {
-            let piece = Array(carried[..<Self.mostLine])
-            carried.removeFirst(Self.mostLine)
-            line(piece)
-            lines -= 1
-        }
     }
 
     mutating func process(_ line: [UInt8]) {
@@ -170,6 +160,15 @@ public struct LogReader: Sendable {
             // Threads write into each other's lines.
             if builder?.isWhole == true { end(isTerminated: false) }
             give(.remark(remark), lines, lines, marks.time, nil)
+            return
+        }
+        if isFolded(line) {
+            if folded.count < Self.mostLine { folded += line.dropFirst(2) }
+            return
+        }
+        if !folded.isEmpty {
+            end(isTerminated: false)
+            process(line)
             return
         }
         if builder?.framing.isDump == true, builder?.isEmpty == true {
@@ -234,7 +233,7 @@ public struct LogReader: Sendable {
             state = .kamailio([:], line: lines)
         } else if Self.isBareStart(line, from: marks.start) {
             endParagraph()
-            let hint = LogHint(recent.filter { $0.line > lines - 8 }.map(\.text), &clock)
+            let hint = LogHint(recent.filter { $0.line > lines - 14 }.map(\.text), &clock)
             open(LogFraming(hint), marks, hint.time)
             process(marks.isMarked ? Array(line[min(marks.start, line.count)...]) : line)
         } else if let remark = LoggedRemark(line, marks) {
@@ -257,7 +256,7 @@ public struct LogReader: Sendable {
     }
 
     mutating func remember(_ line: [UInt8]) {
-        if recent.count == 5 { recent.removeFirst() }
+        if recent.count == Self.mostRecent { recent.removeFirst() }
         recent.append((lines, line))
     }
 
@@ -292,7 +291,17 @@ public struct LogReader: Sendable {
         state = .message(times.dropFirst().reduce(times.first) { $0!.basis.rank < $1.basis.rank ? $1 : $0 })
     }
 
+    /// A row of a packet that ngrep prints without -W.
+    func isFolded(_ line: [UInt8]) -> Bool {
+        builder?.framing.isDotted == true && builder?.isEmpty == true && line.starts(with: "  ")
+    }
+
     mutating func end(isTerminated: Bool) {
+        if !folded.isEmpty {
+            let lines = LogUnwrapping.records(folded).first?.lines.dropFirst() ?? [folded]
+            folded = []
+            for line in lines where builder != nil { _ = builder?.add(line, number: self.lines) }
+        }
         if !dump.isEmpty {
             let payload = LogDress.carried(dump)?.payload ?? []
             dump = []

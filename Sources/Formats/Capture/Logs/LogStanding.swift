@@ -3,6 +3,9 @@ import Base
 /// Where the program that writes a log stands, by its own words: its Via, the Request-URI that others reach it by.
 struct LogStanding: Sendable {
     private var own: LoggedPeer?
+    /// Far ends known by their own Via alone: an answer to them does not make them others.
+    private var assumed: Set<LoggedPeer> = []
+    private static let mostAssumed = 1_024
 
     /// Says the ends that the log itself does not name.
     mutating func complete(_ message: inout LoggedMessage) {
@@ -19,7 +22,12 @@ struct LogStanding: Sendable {
         if isSent != isResponse {
             if let own = via?.sentBy, own.address != nil { self.own = own }
         } else {
-            message.remote = message.remote ?? via.flatMap { $0.seen ?? $0.sentBy }
+            if message.remote == nil, let via {
+                if !isResponse, via.seen == nil, let sentBy = via.sentBy, assumed.count < Self.mostAssumed {
+                    assumed.insert(sentBy)
+                }
+                message.remote = via.sentBy.map { assumed.contains($0) } == true ? via.sentBy : via.seen ?? via.sentBy
+            }
             if message.local == nil, own == nil, !isSent { own = Self.requestHost(message.bytes) }
         }
         if let local = message.local { own = local }

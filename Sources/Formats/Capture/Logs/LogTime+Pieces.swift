@@ -103,11 +103,19 @@ extension LogClock {
         return at > start
     }
 
+    /// In small letters only where a slash follows.
     static func month(_ b: [UInt8], _ at: Int) -> Int? {
         guard at + 3 < b.count else { return nil }
         let names: [StaticString] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-        return names.firstIndex { b.starts(with: $0, at: at) }.map { $0 + 1 }
+        let lead = b[at + 3] == 0x2f ? b[at] & 0xdf : b[at]
+        return names.firstIndex {
+            b.starts(with: $0, at: at)
+                || lead != b[at] && $0.utf8Start[0] == lead && b[at + 1] == $0.utf8Start[1] && b[at + 2] == $0.utf8Start[2]
+        }
+        .map { $0 + 1 }
     }
+
+    static func isSlashedMonth(_ b: [UInt8], _ at: Int) -> Bool { at + 3 < b.count && b[at + 3] == 0x2f && month(b, at) != nil }
 
     static func isWeekday(_ b: [UInt8], _ at: Int) -> Bool {
         let names: [StaticString] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]

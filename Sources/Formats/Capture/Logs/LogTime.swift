@@ -57,7 +57,9 @@ struct LogClock {
 
     /// A time that begins at `at`, which moves behind it: nil and unmoved when there is none.
     mutating func time(_ b: [UInt8], _ at: inout Int) -> LoggedTime? {
-        guard at < b.count, LogDress.isDigit(b[at]) || (0x41...0x57).contains(b[at]) else { return nil }
+        guard at < b.count, LogDress.isDigit(b[at]) || (0x41...0x57).contains(b[at]) || Self.isSlashedMonth(b, at) else {
+            return nil
+        }
         var place = at
         guard let found = read(b, &place) else { return nil }
         at = place
@@ -94,6 +96,16 @@ struct LogClock {
     private mutating func named(_ b: [UInt8], _ at: inout Int) -> LoggedTime? {
         guard let month = Self.month(b, at) else { return nil }
         at += 3
+        // MikroTik's `Mar/04/2026`.
+        if at < b.count, b[at] == 0x2f {
+            at += 1
+            guard let day = b.number(&at), (1...31).contains(day), at < b.count, b[at] == 0x2f else { return nil }
+            at += 1
+            guard let year = b.number(&at), (1970...2200).contains(year), Self.gap(b, &at),
+                let (time, resolution) = Self.clock(b, &at)
+            else { return nil }
+            return dated(year, month, day, time, resolution, b, &at)
+        }
         guard Self.blanks(b, &at), let day = b.number(&at), (1...31).contains(day) else { return nil }
         if at < b.count, b[at] == 0x2c { at += 1 }
         guard Self.blanks(b, &at) else { return nil }
@@ -174,7 +186,11 @@ struct LogClock {
         func pair(_ place: Int) -> Int { Int(b[place] - 0x30) * 10 + Int(b[place + 1] - 0x30) }
         let digits = at - start
         if digits == 8, at < b.count, b[at] == 0x2d || b[at] == 0x54 || b[at] == 0x20 {
-            let (year, month, day) = (pair(start) * 100 + pair(start + 2), pair(start + 4), pair(start + 6))
+            var (year, month, day) = (pair(start) * 100 + pair(start + 2), pair(start + 4), pair(start + 6))
+            // Ribbon's `01312024 120148.123456`.
+            if !(1970...2200).contains(year) {
+                (year, month, day) = (pair(start + 4) * 100 + pair(start + 6), pair(start), pair(start + 2))
+            }
             guard (1970...2200).contains(year), (1...12).contains(month), (1...31).contains(day) else { return nil }
             at += 1
             let clock = at

@@ -1,7 +1,29 @@
 import Base
 
-/// A line that holds lines: a record of JSON, line ends written as escapes, HTML's line breaks.
+/// A line that holds lines: a record of JSON or several, line ends written as escapes or dots, HTML's line breaks.
 struct LogUnwrapping {
+    /// A line is one line: empty.
+    static func records(_ line: [UInt8]) -> [LogUnwrapping] {
+        guard line.count > 3 else { return [] }
+        if line.first == 0x7b || line.first == 0x5b && (line[1] == 0x7b || line[1] == 0x5b) {
+            let records = LogRecord.all(line)
+            if !records.isEmpty { return records.map { LogUnwrapping($0) } }
+        }
+        return LogUnwrapping(line).map { [$0] } ?? []
+    }
+
+    init(text: [UInt8], hint: [UInt8]) {
+        lines = Self.split(text)
+        self.hint = hint
+        isWhole = lines.count > 2
+    }
+
+    init(_ record: LogRecord) {
+        lines = Self.split(record.text)
+        hint = record.rest
+        isWhole = lines.count > 2
+    }
+
     var lines: [[UInt8]]
     /// What the record says beside its text.
     var hint: [UInt8] = []
@@ -14,14 +36,6 @@ struct LogUnwrapping {
     /// nil where the line is one line.
     init?(_ line: [UInt8]) {
         guard line.count > 3 else { return nil }
-        if line.first == 0x7b || line.first == 0x5b && line[1] == 0x7b,
-            let record = LogRecord(line)
-        {
-            lines = Self.split(record.text)
-            hint = record.rest
-            isWhole = lines.count > 2
-            return
-        }
         // A message is not shorter.
         guard line.count > 100 else {
             if line.contains(0x3c), let broken = Self.broken(line) {
@@ -32,7 +46,7 @@ struct LogUnwrapping {
             }
             return nil
         }
-        if let start = LogDress.innerStart(line), let pieces = Self.escaped(line, start) {
+        if let start = LogDress.innerStart(line), let pieces = Self.escaped(line, start) ?? Self.dotted(line, start) {
             lines = pieces
             isWhole = true
         } else if line.contains(0x3c), let broken = Self.broken(line) {
@@ -89,6 +103,43 @@ struct LogUnwrapping {
         return [first] + split(text)
     }
 
+    /// ngrep's other ways: CR and LF are a dot each, `... SIP/2.0..Via: ...`. A line begins behind two of them if it looks like one.
+    private static func dotted(_ line: [UInt8], _ start: Int) -> [[UInt8]]? {
+        var lines: [[UInt8]] = []
+        var from = start
+        var at = start
+        var isBody = false
+        while at + 1 < line.count {
+            guard line[at] == 0x2e, line[at + 1] == 0x2e else {
+                at += 1
+                continue
+            }
+            let rest = line[(at + 2)...]
+            let isEnd = rest.isEmpty || rest.starts(with: [0x2e, 0x2e])
+            let isLine =
+                isBody
+                ? rest.count > 1 && (0x61...0x7a).contains(rest[at + 2]) && rest[at + 3] == 0x3d : LogDress.isField(rest)
+            guard isEnd || isLine else {
+                at += 1
+                continue
+            }
+            lines.append(Array(line[from..<at]))
+            at += 2
+            from = at
+            if isEnd, !isBody {
+                lines.append([])
+                isBody = true
+                at = min(at + 2, line.count)
+                from = at
+            }
+        }
+        guard lines.count > 3 else { return nil }
+        if from < line.count { lines.append(Array(line[from...])) }
+        var first = Array(line[..<start])
+        while first.last == 0x20 { first.removeLast() }
+        return [first] + lines
+    }
+
     /// `REGISTER sip:pbx.example SIP/2.0<br>Via: ...`, and lines that end in `<br />`.
     private static func broken(_ line: [UInt8]) -> [[UInt8]]? {
         var lines: [[UInt8]] = []
@@ -115,100 +166,5 @@ struct LogUnwrapping {
         let names: [StaticString] = ["br", "p", "pre", "code", "div", "blockquote", "li"]
         let name = tag.drop { $0 == 0x2f }.prefix { $0 != 0x20 && $0 != 0x2f }.map { $0 | 0x20 }
         return names.contains { name.count == $0.utf8CodeUnitCount && name.starts(with: $0) }
-    }
-}
-
-/// A record of JSON in a line, as containers, journals and log stores keep them.
-struct LogRecord {
-    var text: [UInt8] = []
-    /// The line without its text: time, addresses, direction.
-    var rest: [UInt8] = []
-
-    /// By their rank: the first that is there is the text.
-    private static let names: [StaticString] = [
-        "log", "MESSAGE", "message", "msg", "line", "raw", "body", "text", "sip", "payload", "content", "data", "event",
-        "textPayload",
-    ]
-
-    /// nil where none of its members is a text of a log.
-    init?(_ line: [UInt8]) {
-        var best: (rank: Int, name: Int, from: Int, end: Int)?
-        var at = 0
-        while at < line.count {
-            guard line[at] == 0x22 else {
-                at += 1
-                continue
-            }
-            let name = at + 1
-            guard let close = Self.closing(line, name) else { break }
-            at = close + 1
-            var value = at
-            while value < line.count, line[value] == 0x20 { value += 1 }
-            guard value < line.count, line[value] == 0x3a else { continue }
-            value += 1
-            while value < line.count, line[value] == 0x20 { value += 1 }
-            guard value < line.count else { break }
-            let rank = Self.names.firstIndex { $0.utf8CodeUnitCount == close - name && line.starts(with: $0, at: name) }
-            if line[value] == 0x22 {
-                guard let end = Self.closing(line, value + 1) else { break }
-                if let rank, rank < best?.rank ?? .max { best = (rank, name, value, end) }
-                at = end + 1
-            } else if line[value] == 0x5b, let rank, rank < best?.rank ?? .max, value + 1 < line.count,
-                LogDress.isDigit(line[value + 1]),
-                let end = line[value...].firstIndex(of: 0x5d)
-            {
-                // systemd's journal writes text with control characters as numbers.
-                best = (rank, name, value, end)
-                at = end + 1
-            } else {
-                at = value
-            }
-        }
-        guard let best else { return nil }
-        if line[best.from] == 0x22 {
-            var at = best.from + 1
-            while at < best.end {
-                if line[at] == 0x5c, let (stand, end) = Self.escape(line, at + 1) {
-                    text += stand
-                    at = end
-                } else {
-                    text.append(line[at])
-                    at += 1
-                }
-            }
-        } else {
-            for number in line[(best.from + 1)..<best.end].split(separator: 0x2c) {
-                text.append(UInt8(String(decoding: Array(number).trimmed, as: UTF8.self)) ?? 0x3f)
-            }
-        }
-        rest = Array(line[..<best.name]) + Array(line[min(best.end + 1, line.count)...])
-    }
-
-    private static func closing(_ line: [UInt8], _ from: Int) -> Int? {
-        var at = from
-        while at < line.count, line[at] != 0x22 { at += line[at] == 0x5c ? 2 : 1 }
-        return at < line.count ? at : nil
-    }
-
-    /// What an escape stands for, behind its backslash, and where it ends.
-    static func escape(_ line: [UInt8], _ at: Int) -> ([UInt8], Int)? {
-        guard at < line.count else { return nil }
-        func number(_ from: Int, _ digits: Int, _ radix: Int) -> ([UInt8], Int)? {
-            guard from + digits <= line.count,
-                let code = UInt32(String(decoding: line[from..<(from + digits)], as: UTF8.self), radix: radix),
-                let scalar = Unicode.Scalar(code)
-            else { return nil }
-            return (Array(String(Character(scalar)).utf8), from + digits)
-        }
-        switch line[at] {
-        case 0x6e: return ([0x0a], at + 1)
-        case 0x72: return ([], at + 1)
-        case 0x74: return ([9], at + 1)
-        case 0x22, 0x27, 0x5c, 0x2f: return ([line[at]], at + 1)
-        case 0x78: return number(at + 1, 2, 16).map { $0.0 == [13] ? ([], $0.1) : $0 }
-        case 0x75: return number(at + 1, 4, 16).map { $0.0 == [13] ? ([], $0.1) : $0 }
-        case 0x30: return number(at, 3, 8).map { $0.0 == [13] ? ([], $0.1) : $0 }
-        default: return nil
-        }
     }
 }
