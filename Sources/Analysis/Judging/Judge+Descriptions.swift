@@ -12,6 +12,7 @@ extension Judge {
         if unanswered(&c, table) { return }
         answeredPlace(&c, table)
         stuckOnHold(&c, table)
+        resumeRefused(&c, table)
         var unprotected: Unprotected?
         var unfit: (offer: Int, answer: Int, why: String)?
         for (index, step) in c.steps.enumerated() where step.sdp >= 0 && step.isFirst && isAnswerCarrier(step) {

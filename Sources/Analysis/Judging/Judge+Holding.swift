@@ -9,11 +9,11 @@ struct Exchange: Sendable {
 
 extension Judge {
     /// Silence that a resume in two steps, as a third party's control makes it, never lasts.
-    private static let longestResume: Int64 = 5 * second
+    static let longestResume: Int64 = 5 * second
     private static let fields = ["CSeq", "c", "m", "a"]
 
     /// Offers that were answered in a 2xx or an ACK, in order.
-    private func exchanges(_ c: DialogCase) -> [Exchange] {
+    func exchanges(_ c: DialogCase) -> [Exchange] {
         c.steps.indices.compactMap { index in
             let step = c.steps[index]
             guard step.sdp >= 0, step.isFirst, isAnswerCarrier(step), step.isRequest || step.status >= 200,

@@ -168,6 +168,8 @@ extension Judge {
         let drop: (why: String, remedy: Remedy, from: Int)?
         if let refused = refusedRefresh(accept, bye, c) {
             drop = refused
+        } else if let refused = refreshRefused(accept, bye, c, table) {
+            drop = refused
         } else if let silent = sessionExpired(accept, bye, c) {
             drop = silent
         } else if abs(lasted - 32 * second) < second, !isAcknowledged(accept, c),

@@ -115,10 +115,13 @@ struct Judge: Sendable {
         if c.dialog.kind == .call { descriptions(&c, table) }
         if isFinal { staleInWords(&c, table) }
         if isFinal { flapping(&c, table) }
+        if isFinal { unlisted(&c, table) }
+        if isFinal { lampsRefused(&c, table) }
         if isFinal { byeReason(&c, table) }
         if isFinal, c.dialog.kind == .call {
             insideCalls(&c, table)
             unfinished(&c, table)
+            cancelAstray(&c, table)
             rungByScanner(&c, table)
         }
         noteAccount(c, table)

@@ -52,24 +52,31 @@ public enum MessageExcerpt {
     }
 
     /// How many Contacts a message lists.
-    static func contacts(_ bytes: [UInt8]) -> Int {
-        var count = 0
+    static func contacts(_ bytes: [UInt8]) -> Int { contactList(bytes).count }
+
+    /// The Contacts a message lists, each with its parameters.
+    static func contactList(_ bytes: [UInt8]) -> [String] {
+        var result: [String] = []
         for line in lines(bytes).dropFirst() {
             if line.isEmpty { break }
             guard let colon = bytes[line].firstIndex(of: UInt8(ascii: ":")),
                 HeaderName(SIPText(Array(bytes[line.lowerBound..<colon])).trimmed) == .contact
             else { continue }
-            count += 1
-            var (isQuoted, isInside) = (false, false)
-            for byte in bytes[(colon + 1)..<line.upperBound] {
+            var (isQuoted, isInside, start) = (false, false, colon + 1)
+            for at in (colon + 1)..<line.upperBound {
+                let byte = bytes[at]
                 if byte == 0x22 { isQuoted.toggle() }
                 if isQuoted { continue }
                 if byte == 0x3c { isInside = true }
                 if byte == 0x3e { isInside = false }
-                if byte == 0x2c, !isInside { count += 1 }
+                if byte == 0x2c, !isInside {
+                    result.append(SIPText(Array(bytes[start..<at])).trimmed.string)
+                    start = at + 1
+                }
             }
+            result.append(SIPText(Array(bytes[start..<line.upperBound])).trimmed.string)
         }
-        return count
+        return result
     }
 
     /// Status and phrase of a `message/sipfrag` body (RFC 3420); nil where the body is none.

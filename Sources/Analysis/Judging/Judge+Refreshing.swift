@@ -1,0 +1,45 @@
+import Base
+import Capture
+
+extension Judge {
+    /// The session's refresh was refused, none was taken after it, and the BYE is the session timer's: by its own words, or by when it
+    /// comes (RFC 4028 10).
+    func refreshRefused(_ accept: Int, _ bye: Int, _ c: DialogCase, _ table: SignallingTable) -> (
+        why: String, remedy: Remedy, from: Int
+    )? {
+        func isChange(_ step: Step) -> Bool { step.method == .invite || step.method == .update }
+        let interval = c.steps[...accept].last { $0.sessionExpires != Step.noNumber && isChange($0) }?.sessionExpires
+        guard let interval, interval > 0 else { return nil }
+        var (refreshed, refused) = (accept, Int?.none)
+        for index in c.steps.indices where index > accept && index < bye {
+            let step = c.steps[index]
+            guard !step.isRequest, step.isFirst, isChange(step), step.leg == c.steps[accept].leg else { continue }
+            if (200..<300).contains(step.status) { (refreshed, refused) = (index, nil) }
+            if step.status >= 400, ![401, 407, 408, 422, 481, 491].contains(step.status) { refused = index }
+        }
+        guard let refused, let waited = c.gap(c.steps[refused], c.steps[bye]),
+            let silent = c.gap(c.steps[refreshed], c.steps[bye]),
+            waited > 0
+        else { return nil }
+        let reason = Self.bytes(c.steps[bye], table).flatMap { MessageExcerpt.value(of: "Reason", in: $0) }?.lowercased() ?? ""
+        let isSaid = reason.contains("session") && ["expire", "timer", "timeout", "interval"].contains { reason.contains($0) }
+        let whole = Int64(interval) * second
+        let early = whole - min(32 * second, whole / 3)
+        // A little more than without a refusal: some count from the ACK, some round.
+        guard isSaid || silent > early - 3 * second && silent < whole + 3 * second else { return nil }
+        let answer = c.steps[refused]
+        let refuser = Self.name(table.endpoints[answer.record.source])
+        let subject = answer.record.source == c.steps[bye].record.source ? "it" : refuser
+        let refresher = Self.name(table.endpoints[answer.record.destination])
+        return (
+            "\(spoken(waited)) after \(subject) refused to refresh the session by \(answer.method.token) with \(answer.status), and nothing "
+                + "refreshed it since (RFC 4028)",
+            Remedy(
+                answer.flags.contains(.fromClient) ? .phone : .server,
+                "Let \(refuser) take \(answer.method.token) inside a call"
+                    + (answer.method == .update ? ", or set \(refresher) to refresh by re-INVITE." : ".")
+                    + " Else switch session timers off."),
+            refused
+        )
+    }
+}
