@@ -157,6 +157,13 @@ extension Judge {
                         )
                         break
                     }
+                    if media.isOvercome(dialog: dialog, caller: toCaller) {
+                        finding.severity = .note
+                        finding.details.append(
+                            "In other calls the other side sends to where audio comes from: the private address is not why this one was silent."
+                        )
+                        break
+                    }
                     finding.details.append("The capture shows that audio did not go both ways.")
                 }
                 key.severity = finding.severity

@@ -60,6 +60,8 @@ public struct MediaAnalysis: Sendable {
     var protections: [Int: MediaProtection] = [:]
     /// Ends that audio was sent to at a place that can be reached.
     var reached: Set<CallEnd> = []
+    /// Ends whose far side sends to where audio comes from, as its other calls show.
+    private var overcome: Set<CallEnd> = []
     /// Dialogs in which digits went as events.
     private var digits: Set<Int> = []
     /// When each end was heard.
@@ -197,6 +199,9 @@ public struct MediaAnalysis: Sendable {
     /// Audio for that end was sent to a place that can be reached, whatever its SDP names; known once `finish` was called.
     public func isReached(dialog: Int, caller: Bool) -> Bool { reached.contains(CallEnd(dialog: dialog, isCaller: caller)) }
 
+    /// The far side of that end does not go by a private address in SDP, as its other calls show; known once `finish` was called.
+    func isOvercome(dialog: Int, caller: Bool) -> Bool { overcome.contains(CallEnd(dialog: dialog, isCaller: caller)) }
+
     /// Whether an end of a call was heard for a while between two times; known once `finish` was called.
     func hears(dialog: Int, caller: Bool, from: Int64, to: Int64) -> Bool {
         guard to > from else { return false }
@@ -214,6 +219,7 @@ public struct MediaAnalysis: Sendable {
         outcomes = judge.outcomes
         protections = judge.protections
         reached = judge.reachedEnds
+        overcome = judge.overcomeEnds
         digits = Set(judge.seen.filter { $0.stream.eventPackets > 0 }.compactMap { $0.call.map { calls[$0].dialog } })
         heard = judge.heardEnds
         quiet = judge.quiet

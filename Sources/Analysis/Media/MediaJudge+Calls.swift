@@ -45,23 +45,38 @@ extension MediaJudge {
         }
         let hasPairs = filesWithBothDirections()
         var hidden: [UInt16: [Int]] = [:]
+        let quietEnds = Set(
+            verdicts.flatMap { number, legs in
+                legs.compactMap { leg -> CallEnd? in
+                    guard case .oneWay(let quiet, _) = leg.what else { return nil }
+                    return CallEnd(dialog: number, isCaller: quiet == .caller)
+                }
+            })
+        // A leg on which a server cannot pass on what it does not hear on the other: that one is silent, and no blind spot of the tap.
+        let causes = Set(
+            quietEnds.compactMap { end in
+                relayed(end.dialog, end.isCaller ? .caller : .callee).map { CallEnd(dialog: $0, isCaller: end.isCaller) }
+            })
         for (number, legs) in verdicts {
             let call = media.calls[number]
             var told = false
             for leg in legs where !told {
                 if case .oneWay(let quiet, let seconds) = leg.what {
                     self.quiet.insert(CallEnd(dialog: call.dialog, isCaller: quiet == .caller))
+                    told = true
                     // Every call with one direction only, no pair of streams anywhere, and no cause to be seen: so the tap sees
                     // one leg.
-                    if both[call.file] == nil, !hasPairs.contains(call.file), single[call.file, default: 0] > 1,
-                        !cause(number, leg.leg, quiet: quiet).isExplained, !isHeardNowhere(number, leg.leg, quiet)
+                    if !causes.contains(CallEnd(dialog: number, isCaller: quiet == .caller)), both[call.file] == nil,
+                        !hasPairs.contains(call.file),
+                        single[call.file, default: 0] > 1,
+                        !cause(number, leg.leg, quiet: quiet).isExplained, !isHeardNowhere(number, leg.leg, quiet),
+                        !isPassedBothWays(number, leg.leg, quiet)
                     {
                         hidden[call.file, default: []].append(number)
                         outcomes[call.dialog] = .unknown
                     } else {
                         stops.append(stop(number, leg.leg, quiet, seconds: seconds))
                     }
-                    told = true
                 }
             }
             if !told, !legs.isEmpty {

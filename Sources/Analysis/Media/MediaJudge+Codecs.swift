@@ -26,7 +26,8 @@ extension MediaJudge {
     mutating func judgeCodecs() {
         for index in seen.indices {
             let stream = seen[index].stream
-            guard let number = seen[index].call, let speaker = seen[index].speaker, streams[index].packets >= Self.fewestOfCodec,
+            guard let number = seen[index].call, let speaker = seen[index].speaker, !seen[index].isGuessed,
+                streams[index].packets >= Self.fewestOfCodec,
                 !stream.flags.contains(.isVideo), stream.payloadType != 13, stream.payloadType != 19
             else { continue }
             let call = media.calls[number]

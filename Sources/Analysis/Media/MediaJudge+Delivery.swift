@@ -43,6 +43,41 @@ extension MediaJudge {
         return ends
     }
 
+    /// Hosts that send to where audio comes from, whatever private place the SDP names.
+    var latchingHosts: Set<FilePlace> {
+        var hosts = Set<FilePlace>()
+        for one in seen where one.isHeard && one.stream.statistics.totalReceived >= 10 {
+            guard let number = one.call, let speaker = one.speaker,
+                let told = media.calls[number].events.last(where: { $0.isFromCaller != (speaker == .caller) && $0.port > 0 }),
+                told.address.isPrivateNetwork, !told.packetSource.isUnknown, !told.packetSource.isPrivateNetwork,
+                one.stream.key.destination == told.packetSource
+            else { continue }
+            hosts.insert(FilePlace(file: one.stream.key.file, place: MediaPlace(one.stream.key.source, 0)))
+        }
+        return hosts
+    }
+
+    /// The far side of that end latches in other calls: the private address is not why this end hears nothing.
+    func isOvercome(_ call: CallMedia, caller: Bool) -> Bool {
+        call.events.contains { event in
+            event.isFromCaller != caller
+                && [event.address, event.packetSource].contains {
+                    !$0.isUnknown && latching.contains(FilePlace(file: call.file, place: MediaPlace($0, 0)))
+                }
+        }
+    }
+
+    /// All such ends.
+    var overcomeEnds: Set<CallEnd> {
+        var ends = Set<CallEnd>()
+        for call in media.calls {
+            for caller in [true, false] where isOvercome(call, caller: caller) {
+                ends.insert(CallEnd(dialog: call.dialog, isCaller: caller))
+            }
+        }
+        return ends
+    }
+
     /// Sent from within to the address that the sender itself gives as its own outside one, while nothing comes back in: the router
     /// does not turn such packets round (hairpinning, RFC 4787 6).
     func isLooped(_ index: Int) -> Bool {

@@ -47,4 +47,22 @@ extension MediaJudge {
             return heard.contains { $0.stream.key.destination == host }
         }
     }
+
+    /// SIP passed the place of the capture both ways between the very hosts of which one sends audio to the other, who is heard in no
+    /// call: an answer would pass it, too.
+    func isPassedBothWays(_ number: Int, _ leg: Int16, _ quiet: StreamSummary.Speaker) -> Bool {
+        let call = media.calls[number]
+        guard let speaker = call.said(leg, caller: quiet != .caller), let silent = call.said(leg, caller: quiet == .caller),
+            !speaker.packetSource.isUnknown, !silent.packetSource.isUnknown, speaker.packetSource != silent.packetSource
+        else { return false }
+        guard
+            !seen.contains(where: {
+                $0.stream.key.file == call.file && $0.isHeard && $0.stream.key.source == silent.packetSource
+            })
+        else { return false }
+        return streams(of: number, leg).contains { index in
+            let key = seen[index].stream.key
+            return seen[index].speaker != quiet && key.source == speaker.packetSource && key.destination == silent.packetSource
+        }
+    }
 }

@@ -50,6 +50,21 @@ extension MediaJudge {
         findings.append(finding)
     }
 
+    /// The same between the same two hosts, for the same reason, was told of another call: that one counts this, too.
+    private mutating func isSame(_ call: CallMedia, _ leg: Int16, _ cause: SilenceCause) -> Bool {
+        guard let caller = signals(call, leg, .caller)?.address, let callee = signals(call, leg, .callee)?.address else {
+            return false
+        }
+        let key = "\(call.file) \(caller) \(callee) " + cause.sentence.filter { !$0.isNumber }
+        guard let index = silencesTold[key] else {
+            silencesTold[key] = findings.count
+            return false
+        }
+        findings[index].count += 1
+        if findings[index].subject.dialogs.count < 1_000 { findings[index].subject.dialogs.append(call.dialog) }
+        return true
+    }
+
     /// How long one end was not heard, and whether before, after or all the time.
     private func extent(_ own: [Int], _ quiet: StreamSummary.Speaker, _ seconds: Double) -> String {
         let heard = own.filter { seen[$0].isHeard }
@@ -81,6 +96,7 @@ extension MediaJudge {
         let ways = [cause(number, leg, quiet: .caller), cause(number, leg, quiet: .callee)]
         let cause =
             ways.first { $0.confidence == .proved } ?? ways.first { $0.culprit != .unknown || !$0.evidence.isEmpty } ?? ways[0]
+        guard !isSame(call, leg, cause) else { return }
         var finding = Finding(
             .mediaNone, .fault,
             "The call between \(named(call, leg, .caller)) and \(named(call, leg, .callee)) was answered and neither end was heard for "
@@ -114,7 +130,8 @@ extension MediaJudge {
         let call = media.calls[first]
         var finding = Finding(
             .mediaOneWay, .note,
-            "Of each of the \(numbers.count) calls with audio the capture shows one direction only: it was taken where the other does not pass.",
+            (numbers.count == 1 ? "Of one call with audio" : "Of each of the \(numbers.count) calls with audio")
+                + " the capture shows one direction only: it was taken where the other does not pass.",
             details: ["Whether anybody heard nothing cannot be told from here."], confidence: .likely,
             remedies: [
                 Remedy(.capture, "Capture at a place that both directions pass: on the phone, the server, or the router between.")
@@ -154,7 +171,9 @@ extension MediaJudge {
         if let cause = foreignExternal(number, target, listener), own.allSatisfy({ !seen[$0].isHeard }) { return cause }
         if own.isEmpty, let checks = failedChecks(number) { return self.unanswered(checks, call, ends) }
         let wasReached = own.contains { seen[$0].isHeard }
-        if target.address.isPrivateNetwork, !target.packetSource.isPrivateNetwork, !target.packetSource.isUnknown, !wasReached {
+        if target.address.isPrivateNetwork, !target.packetSource.isPrivateNetwork, !target.packetSource.isUnknown, !wasReached,
+            !isOvercome(call, caller: listener == .caller)
+        {
             return SilenceCause(
                 sentence: "The SDP of \(name(listener)) asks for audio at \(target.endpoint), a private address that cannot be "
                     + "reached from outside; its packets come from \(target.packetSource).",

@@ -14,6 +14,8 @@ struct MediaJudge {
         /// Its source, or its destination, is a place that SDP or ICE named.
         var isSourceKnown = false
         var isDestinationKnown = false
+        /// Nobody named either of its ports, nor is it the answer to a stream of which one was: its hosts alone speak for the call.
+        var isGuessed = false
         /// From a public address to a private one that the listener does not wear: it arrives nowhere.
         var isMisdirected = false
         /// Sent from behind a NAT to the NAT's own outside address, and nothing comes back in.
@@ -73,14 +75,20 @@ struct MediaJudge {
     var flows: [MediaFlow: [Int]] = [:]
     /// Flows by each of their ends.
     var flowsAt: [FilePlace: [MediaFlow]] = [:]
+    private(set) var latching: Set<FilePlace> = []
+    /// Silences told, by what makes them the same, and the finding of each.
+    var silencesTold: [String: Int] = [:]
+    /// Indices of calls, in order of their beginnings.
+    let callsByBegin: [Int]
     /// Hosts that media came from, as places with port 0.
     private(set) var sendingHosts: Set<FilePlace> = []
     private(set) var places: [FilePlace: [Reference]] = [:]
-    private var addresses: [FilePlace: [Reference]] = [:]
+    var addresses: [FilePlace: [Reference]] = [:]
 
     init(_ media: MediaAnalysis, hash: (@Sendable (AnalysisHash, [UInt8]) -> [UInt8])? = nil) {
         self.media = media
         self.hash = hash
+        callsByBegin = media.calls.indices.sorted { media.calls[$0].began < media.calls[$1].began }
         seen = media.table.closed.map { Seen(stream: $0.stream, bins: $0.bins, call: nil, speaker: nil) }
     }
 
@@ -97,6 +105,7 @@ struct MediaJudge {
         attribute()
         for index in seen.indices { if let call = seen[index].call { ofCall[call, default: []].append(index) } }
         for index in seen.indices { seen[index].stray = stray(index) }
+        latching = latchingHosts
         streams = seen.indices.map { summary($0) }
         judgeHandshakes()
         judgeCalls()
@@ -132,7 +141,7 @@ struct MediaJudge {
     }
 
     /// The call was on while the stream was sent.
-    private func isDuring(_ call: CallMedia, _ stream: RTPStream) -> Bool {
+    func isDuring(_ call: CallMedia, _ stream: RTPStream) -> Bool {
         stream.last >= call.began - 2_000_000_000
             && (call.ended == CallMedia.unknown || stream.first <= call.ended + 3_000_000_000)
     }
@@ -176,7 +185,7 @@ struct MediaJudge {
         }
     }
 
-    private mutating func assign(
+    mutating func assign(
         _ index: Int, _ call: Int, _ speaker: StreamSummary.Speaker, source: Bool, destination: Bool
     ) {
         seen[index].call = call
@@ -185,11 +194,13 @@ struct MediaJudge {
         seen[index].isDestinationKnown = destination
     }
 
-    /// The opposite direction between the same two places is known (RFC 4961).
-    private mutating func attributeByAnswer(_ index: Int) {
+    /// The opposite direction between the same two places is known (RFC 4961), or what comes from the place that this goes to.
+    mutating func attributeByAnswer(_ index: Int) {
         let flow = flow(index)
-        let reverse = flows[flow.reversed] ?? []
-        guard let other = reverse.first(where: { seen[$0].call != nil && overlaps($0, index) }), let call = seen[other].call
+        let fromThere = (flowsAt[FilePlace(file: flow.file, place: flow.destination)] ?? [])
+            .filter { $0.source == flow.destination }.flatMap { flows[$0] ?? [] }
+        let answered = (flows[flow.reversed] ?? []) + fromThere
+        guard let other = answered.first(where: { seen[$0].call != nil && overlaps($0, index) }), let call = seen[other].call
         else {
             return
         }
@@ -198,36 +209,6 @@ struct MediaJudge {
 
     func overlaps(_ a: Int, _ b: Int) -> Bool {
         seen[a].stream.first <= seen[b].stream.last + 5_000_000_000 && seen[b].stream.first <= seen[a].stream.last + 5_000_000_000
-    }
-
-    /// Only one call under way names the address, though with another port: a NAT gave it a new one.
-    private mutating func attributeByAddress() {
-        for (number, call) in media.calls.enumerated() {
-            for event in call.events where event.port > 0 {
-                for address in [event.address, event.packetSource] {
-                    let place = FilePlace(file: call.file, place: MediaPlace(address, 0))
-                    let known = addresses[place] ?? []
-                    guard !known.contains(where: { $0.call == number && $0.isCaller == event.isFromCaller }), known.count < 256
-                    else { continue }
-                    addresses[place, default: []].append(Reference(call: number, isCaller: event.isFromCaller))
-                }
-            }
-        }
-        for index in seen.indices where seen[index].call == nil {
-            let flow = flow(index)
-            func only(_ place: MediaPlace) -> Reference? {
-                let found = (addresses[FilePlace(file: flow.file, place: MediaPlace(place.address, 0))] ?? []).filter {
-                    isDuring(media.calls[$0.call], seen[index].stream)
-                }
-                return found.count == 1 ? found[0] : nil
-            }
-            if let match = only(flow.destination) {
-                assign(index, match.call, match.isCaller ? .callee : .caller, source: false, destination: false)
-            } else if let match = only(flow.source) {
-                assign(index, match.call, match.isCaller ? .caller : .callee, source: false, destination: false)
-            }
-        }
-        for index in seen.indices where seen[index].call == nil { attributeByAnswer(index) }
     }
 
     private func isMisdirected(_ index: Int, _ call: Int) -> Bool {

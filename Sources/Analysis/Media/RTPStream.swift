@@ -137,7 +137,8 @@ struct RTPStream: Sendable {
         if isSound, marker || pause > 200_000_000 || step > statistics.clockRate {
             seam(step: step, pause: pause, marker: marker, isNext: ahead == 1)
         }
-        if pause > Self.longestPause { resume(at: now) }
+        // Numbers that go on without a gap: the sender itself was silent, and nothing is missing.
+        if pause > Self.longestPause, ahead != 1 { resume(at: now) }
         let verdict = statistics.receive(
             ssrc: key.ssrc, sequence: sequence, timestamp: timestamp, at: Instant(nanoseconds: now),
             timesJitter: isSound && flags.contains(.hasClock))

@@ -68,14 +68,15 @@ struct ExplainInputs {
         var beside: [String: Int] = [:]
         var failures: [InputError] = []
         var isOver = false
-        while !isOver, !areManyCases {
+        var isSeveral = false
+        while !isOver, !isSeveral {
             do throws(InputError) {
                 guard let source = try queue.next() else {
                     isOver = true
                     continue
                 }
                 if source.kind.isJudged {
-                    if judged != nil { areManyCases = true } else { judged = input(source) }
+                    if judged != nil { isSeveral = true } else { judged = input(source) }
                 } else {
                     beside[Self.name(source.kind), default: 0] += 1
                     if spare == nil { spare = input(source) }
@@ -84,7 +85,10 @@ struct ExplainInputs {
                 failures.append(error)
             }
         }
-        guard !areManyCases else { return nil }
+        guard !isSeveral else {
+            areManyCases = true
+            return nil
+        }
         for failure in failures.prefix(8) { ExplainOutput.complain("\(failure)") }
         guard let judged else {
             if !failures.isEmpty { isUnread = true }

@@ -36,7 +36,7 @@ struct FolderRun {
     /// Where cases come from.
     enum Origin {
         case path(String)
-        /// Opened already.
+        /// Opened already: an archive, a file.
         case queue(InputQueue)
         /// The same, one that is no archive: it can be read once.
         case input(ExplainInputs.Input)
@@ -64,9 +64,12 @@ struct FolderRun {
             tell(name, whole, isUnread)
         }
         func tell(_ name: String, _ whole: AnalysisResult, _ isUnread: Bool) {
-            var result = run.filter.settled(for: whole).filtered(whole)
+            let filter = run.filter.settled(for: whole)
+            var result = filter.filtered(whole)
             if redactor != nil { result = redactor!.redact(result) }
             var line = CaseLine(name: name, result: result, isUnread: isUnread)
+            // As of one file: healthy is what was asked for a finding, and has none; whoever was asked for and is not there is nothing.
+            if result.emptiedBy != nil, filter.findings.isEmpty { line.standing = .nothing }
             if let folder = output.html {
                 line.page = "\(number).html"
                 isWritten =

@@ -107,12 +107,12 @@ struct MediaCallTests {
         #expect(scene.accusations() == [])
     }
 
-    @Test("a capture that shows one direction of every call accuses nobody, and says so in a note")
+    @Test("audio of other hosts than the signalling: one direction of every call accuses nobody, and a note says so")
     func oneLeg() throws {
         var scene = MediaScene()
         for number in 0..<3 {
             let one = Endpoint(a.address, UInt16(4_000 + 10 * number))
-            let two = Endpoint(b.address, UInt16(8_000 + 10 * number))
+            let two = Endpoint("203.0.113.31:\(8_000 + 10 * number)")!
             scene.call(dialog: number, began: Double(number), ended: 12, offer: MediaScene.sdp(one), answer: MediaScene.sdp(two))
             scene.say(one, two, at: Double(number) + 1.1) { $0.ssrc = UInt32(number + 1) }
         }
@@ -127,7 +127,7 @@ struct MediaCallTests {
         var scene = MediaScene()
         for number in 0..<3 {
             let one = Endpoint(a.address, UInt16(4_000 + 10 * number))
-            let two = Endpoint(b.address, UInt16(8_000 + 10 * number))
+            let two = Endpoint("203.0.113.31:\(8_000 + 10 * number)")!
             scene.call(dialog: number, began: Double(number), ended: 12, offer: MediaScene.sdp(one), answer: MediaScene.sdp(two))
             scene.say(Endpoint(a.address, UInt16(31_000 + number)), two, at: Double(number) + 1.1) {
                 $0.ssrc = UInt32(number + 1)

@@ -116,14 +116,14 @@ struct MediaCauseTests {
         #expect(scene.accusations() == [])
     }
 
-    @Test("a tap that shows what goes out alone: two calls, nobody is accused")
+    @Test("audio of other hosts than the signalling, and a tap that shows what goes out alone: two calls, nobody is accused")
     func outgoingAlone() {
         var scene = MediaScene()
-        scene.call(ended: 12)
+        scene.call(ended: 12, answer: MediaScene.sdp(Endpoint("203.0.113.19:8000")!))
         scene.call(
             dialog: 1, began: 0.1, ended: 12, offer: MediaScene.sdp(Endpoint(a.address, 4_100)),
-            answer: MediaScene.sdp(Endpoint("203.0.113.10:8100")!), destination: Endpoint("203.0.113.10:5060")!)
-        scene.say(a, b, at: 1.2) { $0.seconds = 10 }
+            answer: MediaScene.sdp(Endpoint("203.0.113.10:8100")!), destination: Endpoint("203.0.113.11:5060")!)
+        scene.say(a, Endpoint("203.0.113.19:8000")!, at: 1.2) { $0.seconds = 10 }
         scene.say(Endpoint(a.address, 4_100), Endpoint("203.0.113.10:8100")!, at: 1.2) {
             $0.seconds = 10; $0.ssrc = 9
         }

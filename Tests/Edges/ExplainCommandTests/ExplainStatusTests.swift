@@ -84,4 +84,29 @@ struct ExplainStatusTests {
         do { try command.run() } catch { seen = ExplainCommand.exitCode(for: error).rawValue }
         #expect(seen == status)
     }
+
+    private static func status(_ files: [(name: String, bytes: [UInt8])], _ arguments: [String], asFolder: Bool) throws -> Int32 {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("pinhole-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        for (name, bytes) in files { try Data(bytes).write(to: folder.appendingPathComponent(name)) }
+        let paths = asFolder ? [folder.path] : files.map { folder.appendingPathComponent($0.name).path }
+        let command = try ExplainCommand.parse(paths + arguments + ["--no-color"])
+        do { try command.run() } catch { return ExplainCommand.exitCode(for: error).rawValue }
+        return 0
+    }
+
+    @Test("an archive of several cases does not hide what is named beside it", arguments: [0, 1])
+    func beside(order: Int) throws {
+        let files = [("two.zip", Self.zip([("a.log", Self.log), ("b.txt", Self.talk)])), ("c.pdf", Self.document)]
+        #expect(try Self.status(order == 0 ? files : files.reversed(), [], asFolder: false) == 2)
+    }
+
+    @Test("a filter that nothing passes leaves nothing to judge in a folder either")
+    func filteredFolder() throws {
+        let files = [("a.log", Self.log), ("b.log", Self.log)]
+        #expect(try Self.status(files, ["--user", "nobody"], asFolder: true) == 3)
+        #expect(try Self.status(files, ["--finding", "nat"], asFolder: true) == 0)
+        #expect(try Self.status(files, [], asFolder: true) == 0)
+    }
 }
