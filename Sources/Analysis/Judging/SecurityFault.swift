@@ -67,6 +67,8 @@ struct SecurityFault: Hashable, Sendable {
             return SecurityFault(.fingerprint, "the \(word(isOffer)) has no DTLS fingerprint", isOffer: isOffer)
         }
         if offersDTLS { return nil }
+        // Both without: the keys come another way, or were taken out by whoever handed the capture on.
+        if a.cryptos.isEmpty, b.cryptos.isEmpty { return nil }
         for (side, isOffer) in [(a, true), (b, false)] where side.cryptos.isEmpty && side.fingerprints.isEmpty {
             guard isWire, !side.isKeyedElsewhere else { return nil }
             return SecurityFault(
