@@ -12,6 +12,8 @@ struct Taps {
         SourceSummary(name: "in.pcap", kind: .capture), SourceSummary(name: "out.pcap", kind: .capture),
     ])
     let skew: Double
+    /// From the inner tap to the outer and back, seconds.
+    var trip = 0.0
     private var frames = [0, 0]
 
     init(skew: Double = 0) { self.skew = skew }
@@ -30,7 +32,9 @@ struct Taps {
         let what = Observation.What.sip(Array(text.utf8), isCut: false)
         for side in sides {
             let own = side == 0 ? S.phone : S.outer
-            see(what, side, isOutbound ? own : S.server, isOutbound ? S.server : own, at: seconds + (side == 0 ? 0 : 0.0004))
+            see(
+                what, side, isOutbound ? own : S.server, isOutbound ? S.server : own,
+                at: seconds + (side == 0 ? isOutbound ? 0 : trip : 0.0004))
         }
     }
 
