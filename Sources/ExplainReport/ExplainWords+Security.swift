@@ -37,6 +37,8 @@ extension ExplainWords {
         return text + (protection.isExtra ? ", offered beside plain RTP" : "")
     }
 
+    private static let transports = SIPTransport.allCases.map(\.viaToken)
+
     /// `UDP`, `TCP`, `TLS`, `WS`, `WSS`: what its first message came over; nil where that is not known.
     static func transport(_ dialog: DialogSummary, _ result: AnalysisResult) -> String? {
         guard let first = result.recordIndices(of: dialog).first else { return nil }
@@ -45,7 +47,10 @@ extension ExplainWords {
         if record.marks.contains(.overWebSocket) { return isSecure ? "WSS" : "WS" }
         if isSecure { return "TLS" }
         if record.marks.contains(.overStream) { return "TCP" }
-        return record.place.kind == .line ? nil : "UDP"
+        guard record.place.kind == .line else { return "UDP" }
+        // Where the log's own line does not tell, the sender does.
+        let via = result.message(record, in: dialog).fields.first { $0.name == "Via" }?.value.prefix { $0 != " " }
+        return via?.split(separator: "/").last.map { $0.uppercased() }.flatMap { transports.contains($0) ? $0 : nil }
     }
 }
 

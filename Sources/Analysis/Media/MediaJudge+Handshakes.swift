@@ -8,6 +8,7 @@ extension MediaJudge {
 
     /// What the two descriptions of each call agreed on, and how far a handshake got.
     mutating func judgeProtection() {
+        protections.reserveCapacity(media.calls.count)
         for call in media.calls {
             guard let leg = call.legs.first, let a = call.said(leg, caller: true), let b = call.said(leg, caller: false),
                 a.flags.contains(.hasAudio), b.flags.contains(.hasAudio)

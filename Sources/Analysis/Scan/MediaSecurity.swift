@@ -63,7 +63,18 @@ struct MediaSecurity: Hashable, Sendable {
     }
 
     /// An `a=` line of the session or, if `isMedia`, of the stream. False: it is about something else.
+    @inline(__always)
     mutating func attribute(_ p: Bytes, _ from: Int, _ to: Int, isMedia: Bool) -> Bool {
+        // Two letters tell most others apart.
+        guard to &- from >= 6 else { return false }
+        switch (lowered(p[from]), lowered(p[from &+ 1])) {
+        case (0x63, 0x72), (0x66, 0x69), (0x73, 0x65), (0x6b, 0x65), (0x7a, 0x72), (0x74, 0x63), (0x70, 0x63), (0x61, 0x63):
+            return keyed(p, from, to, isMedia)
+        default: return false
+        }
+    }
+
+    private mutating func keyed(_ p: Bytes, _ from: Int, _ to: Int, _ isMedia: Bool) -> Bool {
         if p.starts(from, to, with: "crypto:") {
             if cryptos.count < Self.mostCryptos, let crypto = Self.crypto(p, from + 7, to) { cryptos.append(crypto) }
         } else if p.starts(from, to, with: "fingerprint:") {

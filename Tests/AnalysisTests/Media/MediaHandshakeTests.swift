@@ -197,4 +197,25 @@ struct MediaHandshakeTests {
         let protection = try #require(stream.protection)
         #expect(protection.kind == .dtls && protection.handshake == .completed && !protection.isExtra)
     }
+
+    @Test("datagrams cut anywhere, with lengths that lie and certificates without an end, leave no trap and nothing told")
+    func hostile() {
+        var scene = scene()
+        let lies: [[UInt8]] = [
+            Self.message(11, [UInt8](repeating: 0, count: 7)), Self.message(11, [0, 0, 9, 0xff, 0xff, 0xff, 1]),
+            Self.message(11, [1], from: 0xff_ff00, of: 0xff_ffff), Self.message(11, [], of: 7),
+            Self.message(11, [1, 2, 3], of: 1),
+            [22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0xff, 11, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff],
+        ]
+        var at = 1.1
+        up(&scene, Self.message(Self.hello), at: at)
+        for datagram in lies + [Self.message(Self.hello), Self.message(11, Self.chain), Self.alert(40, level: 1), Self.protected]
+        {
+            for length in 0...datagram.count {
+                at += 0.001
+                down(&scene, Array(datagram.prefix(length)) + (length % 3 == 0 ? Self.record(23, []) : []), at: at)
+            }
+        }
+        #expect(scene.accusations() == [])
+    }
 }
