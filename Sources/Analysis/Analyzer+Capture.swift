@@ -30,6 +30,7 @@ extension Analyzer {
                 table.counts.stun += 1
                 let envelope = envelope(record, file)
                 table.stun.message(batch.payload(of: record), envelope)
+                relays.message(batch.payload(of: record), envelope)
                 if options.analyzesMedia { media.check(batch.payload(of: record), record, file: file) }
                 table.keepalive(envelope)
             case .keepalive, .empty:

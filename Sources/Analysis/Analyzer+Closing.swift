@@ -121,6 +121,7 @@ extension Analyzer {
         findings += judge.connections(connections, table) { end(of: Vantage($0)) }
         findings += judge.names(names, speaks: connections.speakers.contains) { end(of: Vantage($0)) }
         findings += judge.handshakes(handshakes)
+        findings += judge.relays(relays, media: media, table)
         findings += judge.blindness(sources, table)
         let routers = devices.routers(table.programs)
         result.findings = FindingList(findings, table, routers).ordered

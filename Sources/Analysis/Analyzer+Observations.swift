@@ -24,7 +24,10 @@ extension Analyzer {
             sip(bytes, envelope)
         case .stun(let bytes):
             table.counts.stun += 1
-            bytes.withUnsafeBytes { table.stun.message($0, envelope) }
+            bytes.withUnsafeBytes {
+                table.stun.message($0, envelope)
+                relays.message($0, envelope)
+            }
             table.keepalive(envelope)
         case .rtp, .rtcp:
             mediaPacket(observation)

@@ -34,6 +34,7 @@ public struct Analyzer: Sendable {
     var connections = ConnectionLedger()
     var names = NameLedger()
     var handshakes = HandshakeLedger()
+    var relays = RelayLedger()
     var sinceSweep = 0
     var octetsSinceSweep = 0
     /// Of the latest message: what a remark of a log judges.

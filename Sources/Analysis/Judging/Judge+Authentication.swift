@@ -24,6 +24,7 @@ extension Judge {
                 continue
             }
             if staleLate(index, verdict, history, &c, table) { continue }
+            if answersElsewhere(history.attempts[index], history, c, table) { continue }
             badDigest(index, stepIndex, verdict, history, &c, table)
         }
         // The old nonce sent again and again belongs to what is told already.

@@ -32,10 +32,10 @@ extension Judge {
         struct Ends: Hashable {
             var client: PackedAddress
             var server: PackedEndpoint
-            var isClosed: Bool
+            var kind: Silence
         }
         var groups: [Ends: [ConnectionLedger.Waiting]] = [:]
-        func note(_ waiting: ConnectionLedger.Waiting, isClosed: Bool) {
+        func note(_ waiting: ConnectionLedger.Waiting, _ kind: Silence) {
             guard waiting.dialog < table.dialogs.count, waiting.time != MessageRecord.unknownTime else { return }
             let dialog = table.dialogs[waiting.dialog]
             guard dialog.kind == .call || dialog.kind == .registration, !dialog.progress.contains(.answered),
@@ -51,47 +51,29 @@ extension Judge {
             let flow = PackedFlow(
                 source: waiting.source.address, waiting.source.port, destination: waiting.destination.address,
                 waiting.destination.port, .tcp)
-            if ledger.stalls[flow].map(Self.isNarrow) ?? false { return }
-            groups[Ends(client: waiting.source.address, server: waiting.destination, isClosed: isClosed), default: []].append(
-                waiting)
+            let stall = ledger.stalls[flow]
+            if stall.map(Self.isNarrow) ?? false { return }
+            let kind = stall.map { kind == .silent ? .dead(isFirst: $0.longest == 0) : kind } ?? kind
+            groups[Ends(client: waiting.source.address, server: waiting.destination, kind: kind), default: []].append(waiting)
         }
-        for waiting in ledger.closed { note(waiting, isClosed: true) }
+        for waiting in ledger.closed { note(waiting, waiting.meetsTLS ? .secure : .closed) }
         for waiting in ledger.pending.values where end(waiting.place.file) - waiting.time > Self.patience {
-            note(waiting, isClosed: false)
+            note(waiting, .silent)
         }
         return groups.sorted { ($0.value.map(\.place).min()!) < ($1.value.map(\.place).min()!) }.prefix(50).map { ends, list in
             let first = list.min { $0.place < $1.place }!
             let dialog = table.dialogs[first.dialog]
             let what = dialog.kind == .call ? "call" : "register"
             let who = String(decoding: dialog.from, as: UTF8.self)
+            let words = ends.kind.words(client: first.source, server: ends.server, count: list.count)
             return Finding(
-                .tcpUnanswered, .fault,
-                "\(who) cannot \(what): \(Self.name(ends.server)) "
-                    + (ends.isClosed
-                        ? "closes the TCP connection instead of answering."
-                        : "answers nothing over a TCP connection that stands."),
-                details: [
-                    "\(counted(list.count, "request")) went out over TCP, and no answer came, not even 100 Trying.",
-                    ends.isClosed
-                        ? "The server's FIN is all that came back."
-                        : "Either the program there is dead while its system still takes connections, or larger packets do not get through (MTU), as in a VPN.",
-                ],
+                .tcpUnanswered, .fault, "\(who) cannot \(what): \(words.summary)", details: words.details,
                 evidence: [
                     Evidence(
                         place: first.place, time: Instant(nanoseconds: first.time), source: first.source.endpoint,
                         destination: first.destination.endpoint, excerpt: "the request", says: "never answered")
                 ],
-                culprit: ends.isClosed ? .proved(Self.name(ends.server)) : .between("\(ends.client)", Self.name(ends.server)),
-                remedies: [
-                    Remedy(
-                        .server,
-                        "Look whether the SIP program at \(Self.name(ends.server)) is alive, and what its log says of the request."
-                    ),
-                    Remedy(
-                        .network,
-                        "Compare with a smaller message; where only long ones get lost, lower the MTU or allow fragmentation (ICMP type 3 code 4)."
-                    ),
-                ],
+                culprit: words.culprit, remedies: words.remedies,
                 subject: FindingSubject(
                     dialogs: list.map(\.dialog), aor: who, client: first.source.endpoint, server: ends.server.endpoint,
                     vantage: dialog.vantage),

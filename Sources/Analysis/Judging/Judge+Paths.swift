@@ -11,6 +11,12 @@ extension Judge {
         stall.octets >= longestSafe && stall.octets > stall.longest && (stall.isForServer || stall.isAwaited)
     }
 
+    /// The same of a handshake's stall, on the ports whose connections are followed.
+    static func isNarrow(_ stall: HandshakeLedger.Stall, _ port: UInt16) -> Bool {
+        ConnectionLedger.isSIP(port) && stall.octets >= longestSafe && stall.octets > stall.longest
+            && (stall.isOfClient || stall.isAwaited)
+    }
+
     /// tcp.unanswered: long segments that never arrive over a connection on which short ones do (RFC 2923 2.1).
     func narrowPaths(_ ledger: ConnectionLedger, _ table: SignallingTable) -> [Finding] {
         ledger.stalls.values.filter(Self.isNarrow).sorted { $0.place < $1.place }.prefix(50).map { stall in

@@ -93,4 +93,17 @@ extension Judge {
             evidence(c.steps[round.refusal], table, credentialFields, "refused"),
         ]
     }
+
+    /// Credentials for one server that another had challenged: that it refuses them says nothing of the password.
+    func answersElsewhere(
+        _ attempt: AuthHistory.Attempt, _ history: AuthHistory, _ c: DialogCase, _ table: SignallingTable
+    ) -> Bool {
+        guard let step = attempt.step, let used = history.challenge(for: attempt),
+            let asked = history.attempts[history.challenges[used].attempt].step
+        else { return false }
+        let (first, second) = (
+            table.endpoints[c.steps[asked].record.destination].address, table.endpoints[c.steps[step].record.destination].address
+        )
+        return first != second && !first.isUnknown && !second.isUnknown
+    }
 }

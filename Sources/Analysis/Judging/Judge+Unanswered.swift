@@ -10,9 +10,15 @@ extension Judge {
         _ table: SignallingTable
     ) {
         let source = table.endpoints[request.record.source]
+        let asked = c.server(request, table)
         // Who takes registrations and is asked for a password by one that registers with it is a provider: it has none to give.
-        let isProvider = request.method == .invite && table.registrars.contains(source.address)
-        let asker = Self.name(c.server(request, table))
+        let isProvider =
+            request.method == .invite && table.registered.contains(.init(client: asked.address, registrar: source.address))
+        if request.method == .invite, !isProvider, let role = ServerRole(request, table) {
+            trunk(role.name, request, challenge, nonce: nonce, &c, table)
+            return
+        }
+        let asker = Self.name(asked)
         draft(.noScanner(source.address, nonce: nonce), .authNoAnswer, .fault, c.server(request, table), &c) {
             c in
             Finding(
@@ -49,6 +55,40 @@ extension Judge {
                         Remedy(
                             .network, "If the phone has them, look whether the challenge reaches it: capture on its side too."),
                     ], subject: Self.subject(c, request, table))
+        }
+    }
+    /// The same of a server that passes calls on: the account is its own, not a phone's.
+    private mutating func trunk(
+        _ server: String, _ request: Step, _ challenge: Step, nonce: UInt64, _ c: inout DialogCase, _ table: SignallingTable
+    ) {
+        let asker = c.server(request, table)
+        let copy = c
+        draft(
+            .noScanner(table.endpoints[request.record.source].address, nonce: nonce), .authNoAnswer, .fault, variant: 1, &c,
+            server: asker.address
+        ) {
+            Finding(
+                .authNoAnswer, .fault,
+                "\(Self.name(asker)) asks \(server) for the password of its trunk, and it never gives one: the INVITE stays refused.",
+                details: [
+                    "No credentials with any of these nonces were seen under another Call-ID either.",
+                    "The account is that with which the server itself calls out, not the caller's (\(copy.aor)).",
+                ],
+                evidence: [
+                    Self.evidence(request, table, Self.fields, "no credentials"),
+                    Self.evidence(challenge, table, Self.fields, "the challenge"),
+                ], culprit: .proved(Self.name(table.endpoints[request.record.source])), confidence: .likely,
+                remedies: [
+                    Remedy(
+                        .server,
+                        "Enter user name and password of the trunk at \(server), for the realm that the challenge names.",
+                        commands: [
+                            "Asterisk pjsip: outbound_auth= in the trunk's endpoint",
+                            "Asterisk chan_sip: remotesecret= in the trunk's peer",
+                            "FreeSWITCH: username and password in the gateway",
+                        ]),
+                    Remedy(.server, "Or let \(Self.name(asker)) know it by its address, if calls need no password there."),
+                ], subject: Self.subject(copy, request, table))
         }
     }
 }

@@ -36,6 +36,7 @@ public enum FindingName: String, Hashable, Sendable, CaseIterable, Comparable {
     case authStaleLoop = "auth.stale-loop"
     case tlsFailed = "tls.failed"
     case dnsFailed = "dns.failed"
+    case turnRefused = "turn.refused"
     case authAttack = "auth.attack"
     case codecNotNegotiated = "codec.not-negotiated"
 

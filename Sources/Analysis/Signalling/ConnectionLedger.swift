@@ -59,6 +59,8 @@ struct ConnectionLedger: Sendable {
         var size = 0
         /// Nanoseconds since the message before it on its connection; nil for the first.
         var idle: Int64?
+        /// An alert of TLS came back.
+        var meetsTLS = false
     }
 
     static let mostServers = 4_096
@@ -131,7 +133,12 @@ struct ConnectionLedger: Sendable {
                 longest: longest,
                 sends: sends, isForServer: Self.isSIP(flow.destinationPort), isAwaited: isAwaited)
         case .moved: stalls[flow] = nil
-        case .gap, .tls, .tlsAlert, .webSocket, .resynchronised: break
+        case .tlsAlert:
+            if var waiting = pending.removeValue(forKey: flow.reversed), closed.count < 1_000 {
+                waiting.meetsTLS = true
+                closed.append(waiting)
+            }
+        case .gap, .tls, .tlsNoCertificate, .webSocket, .resynchronised: break
         }
     }
 
@@ -155,5 +162,5 @@ struct ConnectionLedger: Sendable {
     }
 
     /// What else goes over TCP is none of our business: the registered ports of SIP (RFC 3261 19.1.2).
-    private static func isSIP(_ port: UInt16) -> Bool { port == 5_060 || port == 5_061 }
+    static func isSIP(_ port: UInt16) -> Bool { port == 5_060 || port == 5_061 }
 }

@@ -24,6 +24,8 @@ struct NameLedger: Sendable {
         var answer: EvidencePlace?
         /// An answer held what was asked for, or an alias.
         var hasFound = false
+        /// An answer that is no place in the network: unspecified or loopback (RFC 1122 3.2.1.3).
+        var nowhere: String?
     }
 
     static let most = 16_384
@@ -47,7 +49,11 @@ struct NameLedger: Sendable {
             answering.insert(file)
             lookUps[key]?.code = message.code
             lookUps[key]?.answer = envelope.place
-            if !message.answers.isEmpty { lookUps[key]?.hasFound = true }
+            if let nowhere = Self.nowhere(message) {
+                lookUps[key]?.nowhere = nowhere
+            } else if !message.answers.isEmpty {
+                lookUps[key]?.hasFound = true
+            }
             for record in message.answers where sipNames.count < Self.most {
                 if case .srv(let service) = record.data, Self.domain(question.name) != nil { sipNames.insert(service.target) }
             }
@@ -64,6 +70,22 @@ struct NameLedger: Sendable {
             if let domain = Self.domain(question.name) { sipNames.insert(domain) }
             if question.type == .naptr { sipNames.insert(question.name) }
         }
+    }
+
+    /// The address, where all that an answer gives are such as a blocker of names gives; nil for other answers.
+    private static func nowhere(_ message: DNSMessage) -> String? {
+        var found: String?
+        for record in message.answers {
+            let address: IPAddress
+            switch record.data {
+            case .a(let v4): address = .v4(v4)
+            case .aaaa(let v6): address = .v6(v6)
+            default: continue
+            }
+            guard PackedAddress(address).isUnspecified || PackedAddress(address).isLoopback else { return nil }
+            found = "\(address)"
+        }
+        return found
     }
 
     /// `example.org` of `_sip._udp.example.org` and its like; nil for other names.
@@ -108,13 +130,39 @@ extension Judge {
                 let worst = deciding.first(where: { $0.1.code != nil }) ?? deciding.first
             else { continue }
             let (key, lookUp) = worst
-            if let code = lookUp.code {
+            if let misled = deciding.first(where: { $0.1.nowhere != nil }), let nowhere = misled.1.nowhere {
+                if misled.1.sends > 1 { result.append(self.misled(host, misled.0, misled.1, nowhere)) }
+            } else if let code = lookUp.code {
                 result.append(unresolved(host, key, lookUp, code))
             } else if lookUp.sends > 1, end(key.file) - lookUp.time > Self.patienceWithNames {
                 result.append(unanswered(host, lookUp, isTapWhole: ledger.answering.contains(key.file)))
             }
         }
         return result
+    }
+
+    /// A name server that hides the name, as one that blocks advertisements does.
+    private func misled(
+        _ host: NameLedger.Key, _ key: NameLedger.Key, _ lookUp: NameLedger.LookUp, _ nowhere: String
+    ) -> Finding {
+        let server = "the name server \(lookUp.server.address)"
+        return Finding(
+            .dnsFailed, .fault,
+            "\(host.client) cannot find its SIP server: \(server) says that \(host.name) is at \(nowhere), which is no address of the network.",
+            details: [
+                "The phone sends no SIP in this capture, and asked \(counted(lookUp.sends, "time")).",
+                "Filters of names (Pi-hole, AdGuard, a provider's or a firewall's) answer so for names that they block.",
+            ],
+            evidence: [
+                Evidence(
+                    place: lookUp.answer ?? lookUp.first, source: Endpoint(lookUp.server.address.address, lookUp.server.port),
+                    destination: Endpoint(host.client.address, 0), excerpt: "DNS \(key.type) \(key.name): \(nowhere)",
+                    says: "the answer")
+            ], culprit: .proved(server), confidence: .likely,
+            remedies: [
+                Remedy(.network, "Allow \(host.name) at \(server), or give the phone another name server."),
+                Remedy(.phone, "As a stopgap enter the server's address instead of its name."),
+            ], subject: FindingSubject(client: Endpoint(host.client.address, 0), vantage: Vantage(host.file)))
     }
 
     private func unresolved(

@@ -38,7 +38,7 @@ struct STUNLedger: Sendable {
         guard type == 0x0001 || type == 0x0101 else { return }
         let transaction = p.hash(Span(4, 20), seed: UInt64(envelope.place.file))
         if type == 0x0001 {
-            guard !hasUserName(p) else { return }
+            guard !Self.has(0x0006, p) else { return }
             if let number = byTransaction[transaction] {
                 probes[Int(number)].sends += 1
                 return
@@ -56,7 +56,7 @@ struct STUNLedger: Sendable {
             list.append(number)
             byHost[host] = list
         } else if let number = byTransaction[transaction], probes[Int(number)].mapped == nil {
-            probes[Int(number)].mapped = mapped(p)
+            probes[Int(number)].mapped = Self.mapped(p)
             probes[Int(number)].answerPlace = envelope.place
         }
     }
@@ -69,41 +69,62 @@ struct STUNLedger: Sendable {
         !probes.isEmpty && byHost[HostKey(address: address, vantage: vantage)] != nil
     }
 
-    private func hasUserName(_ p: Bytes) -> Bool {
+    static func has(_ attribute: UInt16, _ p: Bytes) -> Bool {
         var found = false
-        attributes(p) { type, _, _ in found = found || type == 0x0006 }
+        attributes(p) { type, _, _ in found = found || type == attribute }
         return found
     }
 
-    private func mapped(_ p: Bytes) -> PackedEndpoint? {
-        var result: PackedEndpoint?
+    /// The number of an error response (RFC 8489 14.8); nil where it has none.
+    static func errorCode(_ p: Bytes) -> Int? {
+        var result: Int?
         attributes(p) { type, start, length in
-            guard type == 0x0020 || type == 0x0001 || type == 0x8020, length >= 8, type != 0x0001 || result == nil else { return }
-            let isMasked = type != 0x0001
-            var port = UInt16(p[start + 2]) << 8 | UInt16(p[start + 3])
-            if isMasked { port ^= 0x2112 }
-            if p[start + 1] == 1 {
-                var bits = word(p, start + 4)
-                if isMasked { bits ^= 0x2112_a442 }
-                result = PackedEndpoint(PackedAddress(v4: bits), port)
-            } else if p[start + 1] == 2, length >= 20 {
-                var high = UInt64(word(p, start + 4)) << 32 | UInt64(word(p, start + 8))
-                var low = UInt64(word(p, start + 12)) << 32 | UInt64(word(p, start + 16))
-                if isMasked {
-                    high ^= UInt64(word(p, 4)) << 32 | UInt64(word(p, 8))
-                    low ^= UInt64(word(p, 12)) << 32 | UInt64(word(p, 16))
-                }
-                result = PackedEndpoint(PackedAddress(high: high, low: low), port)
-            }
+            if type == 0x0009, length >= 4, result == nil { result = Int(p[start + 2] & 7) * 100 + Int(p[start + 3]) }
         }
         return result
     }
 
-    private func word(_ p: Bytes, _ at: Int) -> UInt32 {
+    /// What an attribute like XOR-MAPPED-ADDRESS holds; nil where it is not there.
+    static func endpoint(_ attribute: UInt16, _ p: Bytes) -> PackedEndpoint? {
+        var result: PackedEndpoint?
+        attributes(p) { type, start, length in
+            if type == attribute, length >= 8, result == nil { result = endpoint(p, start, length, isMasked: true) }
+        }
+        return result
+    }
+
+    private static func mapped(_ p: Bytes) -> PackedEndpoint? {
+        var result: PackedEndpoint?
+        attributes(p) { type, start, length in
+            guard type == 0x0020 || type == 0x0001 || type == 0x8020, length >= 8, type != 0x0001 || result == nil else { return }
+            result = endpoint(p, start, length, isMasked: type != 0x0001) ?? result
+        }
+        return result
+    }
+
+    private static func endpoint(_ p: Bytes, _ start: Int, _ length: Int, isMasked: Bool) -> PackedEndpoint? {
+        var port = UInt16(p[start + 2]) << 8 | UInt16(p[start + 3])
+        if isMasked { port ^= 0x2112 }
+        if p[start + 1] == 1 {
+            var bits = word(p, start + 4)
+            if isMasked { bits ^= 0x2112_a442 }
+            return PackedEndpoint(PackedAddress(v4: bits), port)
+        }
+        guard p[start + 1] == 2, length >= 20 else { return nil }
+        var high = UInt64(word(p, start + 4)) << 32 | UInt64(word(p, start + 8))
+        var low = UInt64(word(p, start + 12)) << 32 | UInt64(word(p, start + 16))
+        if isMasked {
+            high ^= UInt64(word(p, 4)) << 32 | UInt64(word(p, 8))
+            low ^= UInt64(word(p, 12)) << 32 | UInt64(word(p, 16))
+        }
+        return PackedEndpoint(PackedAddress(high: high, low: low), port)
+    }
+
+    private static func word(_ p: Bytes, _ at: Int) -> UInt32 {
         UInt32(p[at]) << 24 | UInt32(p[at + 1]) << 16 | UInt32(p[at + 2]) << 8 | UInt32(p[at + 3])
     }
 
-    private func attributes(_ p: Bytes, _ body: (_ type: UInt16, _ start: Int, _ length: Int) -> Void) {
+    private static func attributes(_ p: Bytes, _ body: (_ type: UInt16, _ start: Int, _ length: Int) -> Void) {
         var at = 20
         while at + 4 <= p.count {
             let type = UInt16(p[at]) << 8 | UInt16(p[at + 1])

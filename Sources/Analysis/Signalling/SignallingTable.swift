@@ -19,6 +19,12 @@ struct SignallingTable: Sendable {
     var lastAnswers: [PackedEndpoint: Int64] = [:]
     var answering: [PackedEndpoint: (others: Int, options: Int)] = [:]
     static let mostAnswering = 1 << 16
+    /// Who registered with whom.
+    var registered: Set<Registration> = []
+    struct Registration: Hashable, Sendable {
+        var client: PackedAddress
+        var registrar: PackedAddress
+    }
     /// Addresses that granted registrations.
     var registrars: Set<PackedAddress> = []
     /// Of closed dialogs.

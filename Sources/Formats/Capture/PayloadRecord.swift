@@ -162,6 +162,8 @@ public struct StreamEvent: Hashable, Sendable {
         case tls
         /// An alert in the clear (RFC 8446 6): its description.
         case tlsAlert(UInt8)
+        /// A client that was asked for its certificate has none: an empty Certificate in the clear (RFC 5246 7.4.6).
+        case tlsNoCertificate
         /// WebSocket; `subprotocolSIP`: `Sec-WebSocket-Protocol: sip` was offered or chosen (RFC 7118).
         case webSocket(subprotocolSIP: Bool)
         /// What came after the last whole message is no SIP: octets skipped until the next start line.

@@ -1,4 +1,14 @@
 extension StreamFraming {
+    /// What a record of TLS that begins a segment says in the clear: an alert of two octets, or that a client has no certificate.
+    static func clearWord(_ b: UnsafeRawBufferPointer) -> StreamEvent.Kind? {
+        guard b.count >= 7, b[1] == 3 else { return nil }
+        if b[0] == 21, b[3] == 0, b[4] == 2, b[5] == 1 || b[5] == 2 { return .tlsAlert(b[6]) }
+        guard b.count >= 12, b[0] == 22, b[5] == 11, b[6...8].elementsEqual([0, 0, 3]), b[9...11].elementsEqual([0, 0, 0]) else {
+            return nil
+        }
+        return .tlsNoCertificate
+    }
+
     static func begins(_ b: UnsafeRawBufferPointer, _ text: StaticString) -> Bool {
         let n = text.utf8CodeUnitCount
         guard b.count >= n else { return false }

@@ -44,7 +44,7 @@ struct StreamFraming {
     ) {
         switch direction.mode {
         case .tls:
-            alert(bytes, direction, &batch)
+            if let kind = Self.clearWord(bytes) { event(kind, direction, &batch) }
             return
         case .other, .closed: return
         case .records:
@@ -126,12 +126,6 @@ struct StreamFraming {
         return bytes.count
     }
 
-    /// An alert that is not encrypted is a record of two octets; they begin segments.
-    private func alert(_ b: UnsafeRawBufferPointer, _ direction: StreamDirection, _ batch: inout PayloadBatch) {
-        guard b.count >= 7, b[0] == 21, b[1] == 3, b[3] == 0, b[4] == 2, b[5] == 1 || b[5] == 2 else { return }
-        event(.tlsAlert(b[6]), direction, &batch)
-    }
-
     /// What this stream speaks, by its octets. nil: too few to tell.
     private func decide(
         _ b: UnsafeRawBufferPointer, _ direction: inout StreamDirection, _ batch: inout PayloadBatch, _ notes: inout CaptureNotes
@@ -150,6 +144,13 @@ struct StreamFraming {
             direction.side = TLSRecord.hello(b)
             event(.tls, direction, &batch)
             return origin == .tcpWithKeys ? nil : b.count
+        }
+        // A server that dislikes the hello, or knows that what came is none, begins and ends with an alert.
+        if isStart, b[0] == 0x15, b.count < 7, b.count < 2 || b[1] == 3 { return nil }
+        if isStart, let alert = Self.clearWord(b), case .tlsAlert = alert {
+            event(alert, direction, &batch)
+            direction.mode = .other
+            return b.count
         }
         if isStart, b[0] == 0x16, b.count < 5, b.count < 2 || b[1] == 3 { return nil }
         if Self.begins(b, "GET ") || Self.begins(b, "HTTP/1.") {

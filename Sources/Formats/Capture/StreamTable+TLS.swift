@@ -189,12 +189,7 @@ extension StreamTable {
                     at += Self.nextRecord(rest)
                     continue
                 }
-                if head.kind == .alert, head.length == 2, rest[5] == 1 || rest[5] == 2 {
-                    batch.streamEvents.append(
-                        StreamEvent(
-                            frame: context.frame, time: Instant(nanoseconds: context.time), flow: directions[place].flow,
-                            kind: .tlsAlert(rest[6])))
-                }
+                if let kind = StreamFraming.clearWord(rest) { event(kind, place, context, &batch) }
                 switch session.connection.receive(rest, from: side, keys, primitives) {
                 case .nothing: break
                 case .waits:

@@ -317,7 +317,7 @@ public struct StreamTable: ~Copyable {
         directions[place].close()
     }
 
-    private func event(
+    func event(
         _ kind: StreamEvent.Kind, _ place: Int, _ context: FrameDecoder.Context, _ batch: inout PayloadBatch
     ) {
         batch.streamEvents.append(

@@ -117,4 +117,23 @@ struct NameTests {
         for count in 0...bytes.count { Array(bytes.prefix(count)).withUnsafeBytes { ledger.datagram($0, envelope) } }
         #expect(ledger.lookUps.count == 1)
     }
+
+    @Test("a name that a blocker hides leads nowhere; asked once, or found otherwise, it says nothing")
+    func hidden() throws {
+        var tap = Tap()
+        tap.ask("sip.prov.example", .a, at: 0, times: 3)
+        tap.answer("sip.prov.example", .a, .noError, .a(IPv4Address("0.0.0.0")!), at: 11)
+        #expect(
+            tap.findings().map(\.summary) == [
+                "192.168.1.20 cannot find its SIP server: the name server 192.168.1.1 says that sip.prov.example is at 0.0.0.0, which is no address of the network."
+            ])
+        #expect(tap.findings(speaks: true).isEmpty)
+        tap.ask("sip.prov.example", .aaaa, at: 12)
+        tap.answer("sip.prov.example", .aaaa, .noError, .aaaa(IPv6Address("2001:db8::5")!), at: 12.1)
+        #expect(tap.findings().isEmpty)
+        var once = Tap()
+        once.ask("sip.prov.example", .a, at: 0)
+        once.answer("sip.prov.example", .a, .noError, .a(IPv4Address("127.0.0.1")!), at: 0.1)
+        #expect(once.findings().isEmpty)
+    }
 }
