@@ -47,7 +47,8 @@ public struct CaseLine: Sendable {
             accusing.contains { $0.severity == .fault }
             ? .fault
             : !accusing.isEmpty
-                ? .risk : isUnread || result.isUnread ? .unread : result.hasFailures ? .failed : result.hasSubject ? .healthy : .nothing
+                ? .risk
+                : isUnread || result.isUnread ? .unread : result.hasFailures ? .failed : result.hasSubject ? .healthy : .nothing
     }
 
     public init(unread name: String, _ reason: String) {
