@@ -51,7 +51,7 @@ extension Judge {
         if key.server.port == 5_060 { return misdirected(key, attempts, evidence) }
         return Finding(
             .tlsFailed, .fault,
-            "\(key.client) gets no TLS connection to \(Self.name(key.server)): the connection is closed as soon as TLS begins.",
+            "\(key.client) gets no TLS connection to \(Self.name(key.server)): the connection ends before the server has said a word of TLS.",
             details: [
                 "\(counted(attempts.dropped, "handshake")) began, and the server never answered one.",
                 "A server without certificate does so, one that speaks no TLS on that port, and a firewall that does not let TLS pass.",

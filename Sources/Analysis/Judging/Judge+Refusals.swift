@@ -73,7 +73,9 @@ extension Judge {
             }
         } else if let cause {
             let plain = refusal(copy)
-            draft(.refusal(cause.proof, plain), .sipRefused, .fault, variant: UInt64(status) << 1, &c, server: sender.address) {
+            draft(
+                .refusal(cause.proof, plain, nil), .sipRefused, .fault, variant: UInt64(status) << 1, &c, server: sender.address
+            ) {
                 Finding(
                     .sipRefused, .fault, cause.summary, details: cause.details,
                     evidence: (Self.invite(before: step, copy).map {
@@ -89,12 +91,22 @@ extension Judge {
             plain.severity = .note
             plain.details.append("It took most calls in this capture.")
             draft(
-                .refusal(trouble(step, copy, table), plain), .sipRefused, severity, variant: UInt64(status) << 1, &c,
+                .refusal(trouble(step, copy, table), plain, attempt(before: step, copy, table)), .sipRefused, severity,
+                variant: UInt64(status) << 1, &c,
                 server: sender.address
             ) { refusal(copy) }
         } else {
             report(.sipRefused, severity, variant: UInt64(status), &c, server: sender.address) { refusal(copy) }
         }
+    }
+
+    /// The call as it was tried there, for whoever may have taken it in place of that server.
+    private func attempt(before step: Step, _ c: DialogCase, _ table: SignallingTable) -> Attempt? {
+        guard let asked = Self.invite(before: step, c), step.nanoseconds != MessageRecord.unknownTime else { return nil }
+        return Attempt(
+            dialog: c.number, client: table.endpoints[asked.record.source].address,
+            server: table.endpoints[asked.record.destination],
+            first: asked.nanoseconds, last: step.nanoseconds)
     }
 
     /// Whom a server cannot reach to pass the call on, as ICMP tells it, and who never answers it.

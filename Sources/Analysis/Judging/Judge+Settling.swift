@@ -68,7 +68,17 @@ extension Judge {
                         "Switch the watch by OPTIONS off for this peer (qualify, keepalive), or expect it to be shown as unreachable."
                     )
                 ]
-            case .refusal(let proof, let plain):
+            case .refusal(let proof, let plain, let attempt):
+                if let attempt {
+                    let index = calls ?? CallIndex(table)
+                    calls = index
+                    if let taker = index.taker(of: attempt, table) {
+                        finding.severity = .note
+                        finding.summary += Self.takenBy(taker.server)
+                        key.severity = .note
+                        break
+                    }
+                }
                 guard !isProved(proof) else { break }
                 finding = plain
                 key.severity = plain.severity

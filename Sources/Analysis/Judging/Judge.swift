@@ -78,7 +78,7 @@ struct Judge: Sendable {
             /// As `noScanner`, and a note where another registrar took the account: one of a pair stands by.
             case registration(PackedAddress, UInt64)
             /// Unless proved, no more than the outcome that the plain words tell.
-            case refusal(RefusalCause.Proof, Finding)
+            case refusal(RefusalCause.Proof, Finding, Attempt?)
             /// Nor does media show what was not heard.
             case silence(dialog: Int)
             /// Nor did the digits go as audio's events.

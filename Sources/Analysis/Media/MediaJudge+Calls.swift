@@ -185,7 +185,11 @@ extension MediaJudge {
     /// The longest stretch within the periods in which the other end was heard and this one was not.
     private func silence(of quiet: StreamSummary.Speaker, _ heard: [Int], _ periods: [RTPStream.Activity]) -> Int64 {
         let talking = Spans(heard.filter { seen[$0].speaker != quiet }.flatMap { seen[$0].heardSpans })
-        let answering = Spans(heard.filter { seen[$0].speaker == quiet }.flatMap { seen[$0].heardSpans })
+        let answering = Spans(
+            heard.filter { seen[$0].speaker == quiet }.flatMap { index in
+                let stream = seen[index].stream
+                return seen[index].heardSpans + (stream.endsInNoise ? [RTPStream.Activity(from: stream.last, to: .max / 2)] : [])
+            })
         return talking.clipped(to: periods).longest(without: answering)
     }
 

@@ -3,6 +3,8 @@ import Capture
 
 /// The two calls that a server in the middle joins: what it does not hear on one it cannot say on the other.
 extension MediaJudge {
+    /// Begun, answered and ended within this, nanoseconds: a server with an address on each side passes a call on.
+    private static let closely: Int64 = 500_000_000
     /// Calls that are looked at for one that begins at nearly the same time.
     private static let mostNeighbours = 4_096
 
@@ -25,7 +27,13 @@ extension MediaJudge {
             let isIncoming = call.began <= other.began
             let (first, second) = isIncoming ? (call, other) : (other, call)
             let isShared = !hosts(first, caller: false).isDisjoint(with: hosts(second, caller: true))
-            guard isShared || apart.0 < 100_000_000 && apart.1 < 100_000_000 else { continue }
+            // Two calls of one host are not one that is passed on.
+            let isApart =
+                hosts(first, caller: true).isDisjoint(with: hosts(second, caller: true))
+                && hosts(first, caller: false).isDisjoint(with: hosts(second, caller: false))
+            let isClose =
+                apart.0 < Self.closely && apart.1 < Self.closely && abs(other.answered &- call.answered) < Self.closely
+            guard isShared || isApart && isClose else { continue }
             guard found == nil else { return nil }
             found = (index, isIncoming)
         }

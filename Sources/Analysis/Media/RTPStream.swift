@@ -103,6 +103,8 @@ struct RTPStream: Sendable {
     private var jitterCount: UInt32 = 0
     // The bin under way.
     var binEnd: Int64
+    /// When digits or comfort noise last came.
+    private var lastAuxiliary = Int64.min
     var binWidth: Int64
     private var binExpected: UInt64 = 0
     private var binReceived: UInt64 = 0
@@ -143,7 +145,10 @@ struct RTPStream: Sendable {
             ssrc: key.ssrc, sequence: sequence, timestamp: timestamp, at: Instant(nanoseconds: now),
             timesJitter: isSound && flags.contains(.hasClock))
         if now > last { last = now }
-        guard isSound else { return }
+        guard isSound else {
+            lastAuxiliary = now
+            return
+        }
         switch verdict {
         case .inOrder:
             if ahead == 1, step != packetStep { learn(step) } else if ahead > 1, !marker { slip(step, ahead) }
@@ -190,6 +195,9 @@ struct RTPStream: Sendable {
             lowest = transit
         }
     }
+
+    /// Its last packet says that silence follows, on purpose (RFC 3389 3).
+    var endsInNoise: Bool { flags.contains(.sawComfortNoise) && lastAuxiliary == last }
 
     /// Whether another payload type than the stream's carries digits (RFC 4733) or comfort noise (RFC 3389); it is noted.
     mutating func isAuxiliary(_ type: UInt8, payloadCount: Int, timestamp: UInt32) -> Bool {

@@ -59,6 +59,9 @@ struct HandshakeLedger: Sendable {
     static let mostOpen = 65_536
     private static let longestHandshake: Int64 = 10_000_000_000
 
+    /// A client that waited less gave the server no time to answer.
+    private static let patience: Int64 = 500_000_000
+
     private(set) var attempts: [Key: Attempts] = [:]
     /// By the client's flow.
     private var open: [PackedFlow: Handshake] = [:]
@@ -73,6 +76,12 @@ struct HandshakeLedger: Sendable {
             guard let side = open[flow] != nil ? flow : open[flow.reversed] != nil ? flow.reversed : nil,
                 let handshake = open.removeValue(forKey: side)
             else { return }
+            // A phone that thinks better of it at once, as with two servers of which one answered first.
+            if !handshake.isAnswered, event.flow == side, let waited = elapsed(handshake.began, event.time.nanoseconds),
+                waited < Self.patience
+            {
+                return
+            }
             attempts[handshake.key]?.end = place
             if let stall = handshake.stall {
                 attempts[handshake.key]?.stuck += 1

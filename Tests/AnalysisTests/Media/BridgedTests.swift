@@ -180,6 +180,20 @@ struct BridgedTests {
         #expect(lost.accusations().contains("media.one-way fault [0]"))
     }
 
+    @Test("comfort noise as the last packet says that silence follows on purpose")
+    func noise() {
+        for last in [UInt8(13), 0] {
+            var scene = MediaScene()
+            scene.call(ended: 62)
+            scene.say(Self.a, Self.b, at: 1) { $0.seconds = 10 }
+            scene.packet(MediaScene.rtp(last, 1_500, 85_000, 0x1234, payload: last == 13 ? 1 : 160), Self.a, Self.b, at: 11)
+            scene.say(Self.b, Self.a, at: 1) {
+                $0.seconds = 60; $0.ssrc = 2
+            }
+            #expect(scene.accusations() == (last == 13 ? [] : ["media.one-way fault [0]"]))
+        }
+    }
+
     @Test("a server that latches in one call does not fail in another because of a private address")
     func latching() throws {
         var scene = MediaScene()

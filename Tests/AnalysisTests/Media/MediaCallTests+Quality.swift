@@ -37,6 +37,19 @@ extension MediaCallTests {
         }
     }
 
+    @Test("copies from two places with clocks apart, merged into one file, are no loss")
+    func copies() {
+        var scene = MediaScene()
+        scene.call(ended: 22)
+        for seconds in [1.1, 3.8] {
+            scene.say(a, b, at: seconds) { $0.seconds = 15 }
+            scene.say(b, a, at: seconds) {
+                $0.seconds = 15; $0.ssrc = 2
+            }
+        }
+        #expect(scene.accusations() == [])
+    }
+
     @Test("two calls after one another on the same ports: each has its own streams")
     func reused() {
         var scene = MediaScene()

@@ -10,12 +10,18 @@ struct RecoveryTests {
 
     /// An INVITE that one trunk lets lie, and another call of the same or another person, begun at a time, by another or the same trunk.
     private static func trunks(
-        second at: Double, to number: String = "bob", by server: Endpoint = Endpoint("203.0.113.21:5060")!, status: Int = 200
+        refused: Int? = nil, second at: Double, to number: String = "bob", by server: Endpoint = Endpoint("203.0.113.21:5060")!,
+        status: Int = 200
     ) -> Talk {
         var talk = Talk()
         talk.said = "198.51.100.7:40000"
         let invite = talk.request("INVITE", "sip:bob@pbx.example", 1)
-        for offset in sends { talk.up(offset, invite, to: silent) }
+        if let refused {
+            talk.up(0, invite, to: silent)
+            talk.down(0.1, talk.response(refused, to: invite), from: silent)
+        } else {
+            for offset in sends { talk.up(offset, invite, to: silent) }
+        }
         talk.call = "second@198.51.100.7"
         let peer = "<sip:\(number)@other.example>"
         let again = talk.request("INVITE", "sip:\(number)@other.example", 1, branch: "second", peer: peer)
@@ -39,6 +45,15 @@ struct RecoveryTests {
             talk.finding(.sipRetransmit)?.summary
                 == "INVITE from 198.51.100.7:40000 to 203.0.113.20:5060 was sent 4 times within 3.5 s and nobody answered. 203.0.113.21:5060 took "
                 + "the call in its place: only the wait was lost, as long as that one is there.")
+    }
+
+    @Test("a trunk that refuses with 503 while another takes the same call is a note; without another it is a fault")
+    func refusedFailover() {
+        let talk = Self.trunks(refused: 503, second: 0.2)
+        #expect(talk.accusations() == [])
+        #expect(talk.finding(.sipRefused)?.summary.contains("203.0.113.21:5060 took the call in its place") == true)
+        #expect(Self.trunks(refused: 503, second: 0.2, to: "carol").accusations() == ["fault sip.refused"])
+        #expect(Self.trunks(refused: 503, second: 60).accusations() == ["fault sip.refused"])
     }
 
     @Test("no other trunk, another callee, a call that fails there too, or one dialled again by hand: the silence is a fault")

@@ -97,4 +97,15 @@ struct LogFormsTests {
         #expect(
             found.map { String(decoding: $0.message.bytes, as: UTF8.self) } == [Self.wire(Self.invite), Self.wire(Self.response)])
     }
+
+    @Test("the host in a start line that a head quotes is nobody's address")
+    func quoted() {
+        let head =
+            "<message\nfrom=\"198.51.100.10:5060\"\nto=\"203.0.113.77:33012\"\nisSender=\"false\"\nfirstLine=\"OPTIONS sip:a@192.168.1.50:5060 SIP/2.0\"\n>\n"
+        let message =
+            "<![CDATA[OPTIONS sip:a@192.168.1.50:5060 SIP/2.0\nVia: SIP/2.0/UDP 198.51.100.10:5060;branch=z9hG4bK1\nCall-ID: 1\nCSeq: 1 OPTIONS\n\n]]>\n"
+        let found = Self.messages(head + message)
+        #expect(found.map { $0.message.remote?.description } == ["198.51.100.10:5060"])
+        #expect(found.map { $0.message.local?.description } == ["203.0.113.77:33012"])
+    }
 }

@@ -82,8 +82,13 @@ struct HintedLine {
     private var opening: Int?
     private var words = 0
     private var isTold = false
+    /// The line quotes a start line: the host in its URI is nobody's end.
+    private let quotesStart: Bool
 
-    init(_ line: [UInt8]) { b = line }
+    init(_ line: [UInt8]) {
+        b = line
+        quotesStart = line.firstIndex(of: " SIP/2.0") != nil
+    }
 
     mutating func read(_ clock: inout LogClock) {
         while at < b.count {
@@ -258,6 +263,12 @@ struct HintedLine {
         let start = at
         while at < b.count, Self.isWordStart(b[at]) || LogDress.isDigit(b[at]) { at += 1 }
         words += 1
+        if quotesStart, at < b.count, b[at] == 0x3a,
+            b[start..<at].elementsEqual("sip".utf8) || b[start..<at].elementsEqual("sips".utf8)
+        {
+            while at < b.count, b[at] > 0x20, b[at] != 0x22, b[at] != 0x3e { at += 1 }
+            return
+        }
         guard let meaning = HintWord.meaning(of: b[start..<at], isFirst: start == 0) else { return }
         switch meaning {
         case .direction(let told):
