@@ -37,13 +37,20 @@ extension Judge {
     ) {
         let lapses = zip(grants, grants.dropFirst()).map { Lapse(grant: $0, next: $1) }.filter { lapse in
             guard lapse.grant.granted > 0, lapse.grant.granted != Step.noNumber, lapse.grant.contact == lapse.next.contact,
-                lapse.grant.client.address == lapse.next.client.address
+                lapse.grant.client.address == lapse.next.client.address,
+                // Numbers in between went to somebody who is not seen here.
+                lapse.grant.dialog != lapse.next.dialog
+                    || lapse.next.began.sequence <= lapse.grant.record.sequence.addingReportingOverflow(2).partialValue
             else { return false }
             return lapse.next.began.nanoseconds > lapse.end + Int64(lapse.grant.granted) * second / 10 + 5 * second
         }
         let steady = lapses.filter { lapse in
+            // Beyond twenty times what was granted a phone was off.
             lapse.isPaced
-                || lapses.contains { $0.next.record.place != lapse.next.record.place && abs($0.gap - lapse.gap) < lapse.gap / 20 }
+                || lapse.gap < Int64(lapse.grant.granted) * 20 * second
+                    && lapses.contains {
+                        $0.next.record.place != lapse.next.record.place && abs($0.gap - lapse.gap) < lapse.gap / 20
+                    }
         }
         guard let first = steady.first else { return }
         let missed = misses.filter { miss in

@@ -106,7 +106,10 @@ extension Judge {
         let name: FindingName = isUnprotected ? .srtpMismatch : .sdpMismatch
         // Inside a call a refused change leaves things as they were; after a second try with other media all is well.
         let severity: Severity = wasUp || succeeded ? .note : .fault
-        report(name, severity, c.server(step, table), &c) { c in
+        let attempt = Attempt(
+            allowsSame: true, dialog: c.number, client: table.endpoints[request.record.source].address,
+            server: table.endpoints[request.record.destination], first: request.nanoseconds, last: step.nanoseconds)
+        draft(.notRetried(attempt), name, severity, c.server(step, table), &c) { c in
             let codecs = Self.codecs(request, table)
             return Finding(
                 name, severity,

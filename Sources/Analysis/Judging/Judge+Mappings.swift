@@ -58,8 +58,8 @@ extension Judge {
             else { continue }
             let sinceRequest = c.gap(c.steps[before], step) ?? 0
             let isWithin = c.steps[before].branch == step.branch || answersChallenge(index, before, c)
-            // A new public address is a new connection or another place: the user moved, no mapping did.
-            if old.address != source.address, !isWithin { continue }
+            // Another address of its own, or a new public one: another network or connection, no mapping changed.
+            if Self.hasMoved(c.steps[before].via, step.via) || old.address != source.address && !isWithin { continue }
             let idle = step.idle >= 0 ? Int64(step.idle) * 1_000_000 : c.gap(c.steps[lastOfLeg ?? before], step) ?? sinceRequest
             if isWithin && sinceRequest < 64 * second || idle < Self.shortestMapping {
                 jumps.append((before, index))

@@ -3,6 +3,8 @@ import Capture
 
 /// A request to which one server stayed silent.
 struct Attempt: Sendable {
+    /// The same server may take the next one.
+    var allowsSame = false
     var dialog: Int
     var client: PackedAddress
     var server: PackedEndpoint
@@ -38,7 +40,8 @@ struct CallIndex: Sendable {
     func taker(of attempt: Attempt, _ table: SignallingTable) -> (server: PackedEndpoint, began: Int64)? {
         for number in calls[Key(client: attempt.client, names: Self.names(table.dialogs[attempt.dialog]))] ?? [] {
             let other = table.dialogs[number]
-            guard let leg = other.legs.first, leg.server != attempt.server, other.began >= attempt.first,
+            guard let leg = other.legs.first, number != attempt.dialog, leg.server != attempt.server || attempt.allowsSame,
+                other.began >= attempt.first,
                 other.began <= attempt.last + Judge.longestFailover
             else { continue }
             return (leg.server, other.began)
@@ -94,5 +97,11 @@ extension Judge {
     /// Said of a silent server that another stood in for.
     static func takenBy(_ server: PackedEndpoint) -> String {
         " \(name(server)) took the call in its place: only the wait was lost, as long as that one is there."
+    }
+
+    /// Two private addresses as the phone itself names them.
+    static func hasMoved(_ a: HostPort, _ b: HostPort) -> Bool {
+        a.kind == .address && b.kind == .address && a.address != b.address && a.address.isPrivateNetwork
+            && b.address.isPrivateNetwork
     }
 }

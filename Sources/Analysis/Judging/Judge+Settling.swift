@@ -130,6 +130,13 @@ extension Judge {
                         : "Whether it played music to a call that it holds itself is not to be seen: the capture holds no media of this call."
                 )
                 key.severity = .note
+            case .notRetried(let attempt):
+                let index = calls ?? CallIndex(table)
+                calls = index
+                guard index.taker(of: attempt, table) != nil else { break }
+                finding.severity = .note
+                finding.details.append("The same call was taken right after, with other media.")
+                key.severity = .note
             case .noFailover(let attempt):
                 let index = calls ?? CallIndex(table)
                 calls = index
@@ -170,7 +177,7 @@ extension Judge {
                     if media.isOvercome(dialog: dialog, caller: toCaller) {
                         finding.severity = .note
                         finding.details.append(
-                            "In other calls the other side sends to where audio comes from: the private address is not why this one was silent."
+                            "The other side sends to where audio comes from, or had none to send: the private address is not why this one was silent."
                         )
                         break
                     }

@@ -85,6 +85,8 @@ struct Judge: Sendable {
             case digits(dialog: Int)
             /// One end, if it was heard between these times, makes a note of it. `isProof`: its not being seen is not needed.
             case silentStretch(dialog: Int, speakerIsCaller: Bool, from: Int64, to: Int64, isProof: Bool)
+            /// The same call was taken soon after with other media, which makes a note of it.
+            case notRetried(Attempt)
             /// Another server took the same call soon after, which makes a note of it.
             case noFailover(Attempt)
             /// The registration went on after this time, after that wait if it is known, which makes a note of it.

@@ -70,6 +70,15 @@ extension MediaJudge {
     /// All such ends.
     var overcomeEnds: Set<CallEnd> {
         var ends = Set<CallEnd>()
+        let silent = Set(stops.map { CallEnd(dialog: $0.call, isCaller: $0.quiet == .caller) })
+        for stop in stops where !streams(of: stop.call, stop.leg).contains(where: { seen[$0].speaker == stop.quiet }) {
+            // A server that has nothing to pass on, or keeps what it hears to itself, sends nowhere.
+            let isCause =
+                notPassedOn(stop.call, stop.leg, stop.quiet) != nil
+                || relayed(stop.call, stop.quiet).map { silent.contains(CallEnd(dialog: $0, isCaller: stop.quiet == .caller)) }
+                    ?? false
+            if isCause { ends.insert(CallEnd(dialog: media.calls[stop.call].dialog, isCaller: stop.quiet != .caller)) }
+        }
         for call in media.calls {
             for caller in [true, false] where isOvercome(call, caller: caller) {
                 ends.insert(CallEnd(dialog: call.dialog, isCaller: caller))

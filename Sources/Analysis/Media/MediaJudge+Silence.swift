@@ -171,6 +171,7 @@ extension MediaJudge {
         if let cause = foreignExternal(number, target, listener), own.allSatisfy({ !seen[$0].isHeard }) { return cause }
         if own.isEmpty, let checks = failedChecks(number) { return self.unanswered(checks, call, ends) }
         let wasReached = own.contains { seen[$0].isHeard }
+        if own.isEmpty, let hub = notPassedOn(number, leg, quiet) { return hub }
         if target.address.isPrivateNetwork, !target.packetSource.isPrivateNetwork, !target.packetSource.isUnknown, !wasReached,
             !isOvercome(call, caller: listener == .caller)
         {

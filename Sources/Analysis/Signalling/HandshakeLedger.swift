@@ -146,7 +146,10 @@ struct HandshakeLedger: Sendable {
     var settled: [Key: Attempts] {
         var result = attempts
         for handshake in open.values {
-            guard let stall = handshake.stall else { continue }
+            guard let stall = handshake.stall else {
+                if handshake.isAnswered { result[handshake.key]?.stood += 1 }
+                continue
+            }
             result[handshake.key]?.stuck += 1
             if result[handshake.key]?.stall.map({ stall.place < $0.place }) ?? true { result[handshake.key]?.stall = stall }
         }

@@ -64,8 +64,8 @@ struct RelayLedger: Sendable {
         case 0x0110:
             guard let asked = pending.removeValue(forKey: transaction), let code = STUNLedger.errorCode(p), room(for: asked.key)
             else { return }
-            // The first challenge, and a nonce that has run out, are how it begins (RFC 8489 9.2.5).
-            guard code != 438, code != 401 || asked.hasCredentials else { return }
+            // The first challenge, and a nonce that has run out, are how it begins (RFC 8489 9.2.5); 300 names another server (10).
+            guard code != 438, code != 300, code != 401 || asked.hasCredentials else { return }
             let refusal = Refusal(
                 request: asked.place, answer: envelope.place, time: envelope.time, client: asked.client, code: code,
                 peer: asked.isAllocation ? nil : asked.peer)

@@ -1,6 +1,7 @@
-import Analysis
 import Base
 import Testing
+
+@testable import Analysis
 
 @Suite("Calls that a server joins, calls nobody sees, and calls that are all one-way")
 struct BridgedTests {
@@ -53,6 +54,32 @@ struct BridgedTests {
         #expect(findings.map(\.name) == [.mediaOneWay] && findings.map(\.subject.dialogs) == [[0]])
         #expect(findings.first?.culprit == .proved("10.20.0.5"))
         #expect(findings.first?.summary.contains("10.20.0.5 receives the audio of 192.0.2.44:30000 on the other leg") == true)
+    }
+
+    @Test(
+        "a phone's private address is not why a server says nothing that it was not told or does not pass on",
+        arguments: [false, true])
+    func privatePhone(isHeard: Bool) {
+        var scene = MediaScene()
+        let (nat, mapped) = (Endpoint("198.51.100.7:5060")!, Endpoint("198.51.100.7:31000")!)
+        scene.call(
+            dialog: 0, began: 0, ended: 12, offer: MediaScene.sdp(Endpoint("192.168.1.50:11780")!),
+            answer: MediaScene.sdp(Self.inner),
+            source: nat, destination: Self.server)
+        scene.call(
+            dialog: 1, began: 0.1, ended: 12.1, offer: MediaScene.sdp(Self.outer), answer: MediaScene.sdp(Self.trunkAudio),
+            source: Self.server, destination: Self.trunk)
+        scene.say(mapped, Self.inner, at: 1.2) { $0.seconds = 10.5 }
+        scene.say(Self.outer, Self.trunkAudio, at: 1.2) {
+            $0.seconds = 10.5; $0.ssrc = 2
+        }
+        if isHeard {
+            scene.say(Self.trunkAudio, Self.outer, at: 1.2) {
+                $0.seconds = 10.5; $0.ssrc = 3
+            }
+        }
+        #expect(scene.accusations() == ["media.one-way fault [\(isHeard ? 0 : 1)]"])
+        #expect(scene.media.isOvercome(dialog: 0, caller: true))
     }
 
     @Test("both legs heard both ways accuse nobody")

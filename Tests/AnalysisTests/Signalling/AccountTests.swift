@@ -7,11 +7,11 @@ struct AccountTests {
     /// REGISTER and its 200.
     private func register(
         _ talk: inout Talk, _ at: Double, call: String, asked: Int = 3_600, granted: Int = 60, said: String = "192.168.1.20:5060",
-        port: UInt16 = 40_000, also: [String] = []
+        port: UInt16 = 40_000, also: [String] = [], number: Int? = nil
     ) {
         talk.call = call
         talk.said = said
-        let register = talk.register(Int(at) + 1, branch: "r\(at)", expires: asked)
+        let register = talk.register(number ?? Int(at) + 1, branch: "r\(at)", expires: asked)
         talk.up(at, register, port: port)
         talk.down(
             at + 0.02, talk.response(200, to: register, ["Contact: <sip:alice@\(said)>;expires=\(granted)"] + also), port: port)
@@ -47,9 +47,24 @@ struct AccountTests {
     @Test("reg.lapsed: twice by the same clock is a risk though no call was missed; once is none", arguments: [1, 2])
     func steady(times: Int) {
         var talk = Talk()
-        for turn in 0...times { register(&talk, Double(turn) * 600, call: "a", asked: 3_600, granted: 60) }
+        for turn in 0...times { register(&talk, Double(turn) * 600, call: "a", number: turn + 1) }
         talk.later(Double(times) * 600 + 30)
         #expect(talk.accusations() == (times == 2 ? ["risk reg.lapsed"] : []))
+    }
+
+    @Test(
+        "reg.lapsed: a device that is off for hours, and one that renews at another server meanwhile, accuse nobody",
+        arguments: [false, true])
+    func elsewhere(isOff: Bool) {
+        var talk = Talk()
+        for turn in 0..<4 {
+            let at = Double(turn) * (isOff ? 40_000 : 100)
+            let register = talk.register(4 * turn + 1)
+            talk.up(at, register)
+            talk.down(at + 0.02, talk.response(200, to: register, ["Contact: <sip:alice@\(talk.said)>;expires=60"]))
+        }
+        talk.later(160_000)
+        #expect(!talk.accusations().contains { $0.hasSuffix("reg.lapsed") })
     }
 
     @Test("reg.lapsed: a phone that was off for a while, and one that renews in time, accuse nobody", arguments: [1_234.0, 50])
