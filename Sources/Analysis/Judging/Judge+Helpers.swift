@@ -28,7 +28,8 @@ extension Judge {
                     suspect(step, .contactOnly, &c, table)
                     return
                 }
-                if isContactHere, step.via.kind == .address, step.via.address == source.address,
+                // Within a dialog that began before, the Call-ID is the other end's.
+                if isContactHere, step.toTag == 0, step.via.kind == .address, step.via.address == source.address,
                     c.dialog.progress.contains(.privateCallID)
                 {
                     suspect(step, .callID, &c, table)

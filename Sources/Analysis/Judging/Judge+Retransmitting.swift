@@ -21,6 +21,9 @@ extension Judge {
             || wasReported(.sipFragmented, c)
         guard !isExplained else { return }
         let lasted = c.gap(step, last) ?? 0
+        let isTimed = c.gap(step, last) != nil
+        // Without times nobody knows whether the answer came late.
+        if !isTimed, answer != nil { return }
         if answeredElsewhere(step, again.count, lasted, &c, table) || answeredUnderOtherName(step, again.count, lasted, &c, table)
             || answeredToAnother(step, again.count, lasted, &c, table)
         {
@@ -37,7 +40,10 @@ extension Judge {
         let make: () -> Finding = {
             let c = copy
             var details = [
-                "The branch is the same each time and the gaps grow from \(spoken(c.gap(step, c.steps[again[0]]) ?? 0)): the sender's timer, not a copy in the capture."
+                "The branch is the same each time"
+                    + (c.gap(step, c.steps[again[0]]).map {
+                        " and the gaps grow from \(spoken($0)): the sender's timer, not a copy in the capture."
+                    } ?? "; the log tells no times.")
             ]
             var evidence = [
                 Self.evidence(step, table, Self.repeatedFields, "first sent"),
@@ -70,7 +76,8 @@ extension Judge {
             return Finding(
                 .sipRetransmit, severity,
                 "\(step.method.token) from \(Self.name(table.endpoints[step.record.source])) to \(Self.name(destination)) was sent "
-                    + "\(again.count + 1) times within \(spoken(lasted)) and \(rest)" + (taker.map(Self.takenBy) ?? ""),
+                    + "\(again.count + 1) times\(isTimed ? " within \(spoken(lasted))" : "") and \(rest)"
+                    + (taker.map(Self.takenBy) ?? ""),
                 details: details, evidence: evidence,
                 culprit: icmp.map { .proved("\($0.source)") } ?? (gaveUp ? .unknown : Self.between(c, step, table)),
                 confidence: icmp == nil ? .likely : .proved,

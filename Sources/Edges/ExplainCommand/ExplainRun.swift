@@ -158,16 +158,18 @@ struct ExplainRun {
         _ source: ByteSource, _ index: Int, _ analyzer: inout Analyzer, _ progress: inout ProgressLine
     ) throws(InputError) -> LogGaps {
         var reader = LogReader()
+        var order = LogOrder()
         var buffer = [UInt8](repeating: 0, count: 256 << 10)
         while true {
             let count = try read(source, into: &buffer)
             if count == 0 { break }
             buffer.withUnsafeBytes { reader.read(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
-            while let item = reader.nextItem() { analyzer.observe(item, file: index) }
+            while let item = reader.nextItem() { order.add(item) { analyzer.observe($0, file: index) } }
             progress.show(source.done)
         }
         reader.finish()
-        while let item = reader.nextItem() { analyzer.observe(item, file: index) }
+        while let item = reader.nextItem() { order.add(item) { analyzer.observe($0, file: index) } }
+        order.finish { analyzer.observe($0, file: index) }
         if let shortfall = source.shortfall {
             analyzer.blind(.shortfall(isBomb: shortfall != .damaged), in: Vantage(UInt16(index)))
         }

@@ -155,6 +155,21 @@ struct LookAlikeTests {
         #expect(talk.accusations() == [])
     }
 
+    @Test(
+        "alg.suspected: within a dialog that began before the capture the Call-ID is the other end's; at its beginning it is the sender's",
+        arguments: [false, true])
+    func joinedLater(isWithin: Bool) {
+        var talk = publicPhone
+        talk.call = "77@10.9.8.7"
+        let peer = "<sip:bob@pbx.example>" + (isWithin ? ";tag=s1" : "")
+        let notify = talk.request(
+            "NOTIFY", "sip:bob@pbx.example", 7, ["Contact: <sip:alice@198.51.100.7:40000>", "Event: dialog"], peer: peer)
+        talk.up(0, notify)
+        talk.down(0.1, talk.response(200, to: notify))
+        talk.later(60)
+        #expect(talk.accusations() == (isWithin ? [] : ["risk alg.suspected"]))
+    }
+
     // MARK: sip
 
     @Test(
