@@ -242,7 +242,7 @@ extension Judge {
             defer { former[step.leg] = index }
             guard let before = former[step.leg] else { continue }
             let (old, new) = (table.endpoints[c.steps[before].record.source], table.endpoints[step.record.source])
-            guard old != new, old.address == new.address,
+            guard old != new, old.address == new.address, !Self.hasMoved(c.steps[before].via, step.via),
                 c.steps[before].record.destination == step.record.destination, !isRestart(c.steps[before], step),
                 !listensElsewhere(step, index, c, table),
                 let gap = c.gap(c.steps[before], step), gap < Self.shortestMapping,

@@ -13,7 +13,15 @@ extension Judge {
             return nil
         }
         for (key, refusal) in list.sorted(by: { $0.refusal.answer < $1.refusal.answer }).prefix(50) {
-            result.append(refused(key, refusal, effect(on: key, refusal, media, table)))
+            var effect = effect(on: key, refusal, media, table)
+            // Another TURN server of the list gave it one.
+            if effect.severity == .risk,
+                ledger.uses.contains(where: { $0.key != key && $0.key.client == key.client && $0.value.hasRelay })
+            {
+                effect.severity = .note
+                effect.detail = "Another TURN server gave that host a relay."
+            }
+            result.append(refused(key, refusal, effect))
         }
         return result
     }

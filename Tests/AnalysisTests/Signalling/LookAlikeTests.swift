@@ -170,6 +170,23 @@ struct LookAlikeTests {
         #expect(talk.accusations() == (isWithin ? [] : ["risk alg.suspected"]))
     }
 
+    @Test(
+        "nat.port-jump: a phone whose own address changes, between calls' requests or registrations, went to another network",
+        arguments: [false, true])
+    func anotherNetwork(moves: Bool) {
+        var talk = Talk()
+        let first = invite(talk)
+        talk.up(0, first)
+        talk.down(1, accept(talk, first))
+        talk.up(1.03, inside(talk, "ACK", 1))
+        if moves { talk.said = "172.16.5.9:5060" }
+        let change = invite(talk, 2, tagged: true)
+        talk.up(9, change, port: 31_077)
+        talk.down(9.05, accept(talk, change), port: 31_077)
+        talk.later(60)
+        #expect(talk.accusations().contains { $0.hasSuffix("nat.port-jump") } == !moves)
+    }
+
     // MARK: sip
 
     @Test(

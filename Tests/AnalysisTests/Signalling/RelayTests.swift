@@ -25,7 +25,8 @@ struct RelayTests {
     private static func error(_ code: Int) -> (UInt16, [UInt8]) { (9, [0, 0, UInt8(code / 100), UInt8(code % 100)]) }
 
     /// Requests with what is answered: method, attributes of the request, and an error or success.
-    private func findings(_ asked: [(UInt16, [(UInt16, [UInt8])], Int)], call: Bool = true) -> [Finding] {
+    private func findings(_ asked: [(UInt16, [(UInt16, [UInt8])], Int)], call: Bool = true, elsewhere: Set<Int> = []) -> [Finding]
+    {
         var talk = Talk()
         talk.phone = Endpoint("192.168.1.20:5060")!
         let invite = talk.request("INVITE", "sip:bob@pbx.example", 1, body: Talk.sdp("192.168.1.20"))
@@ -37,10 +38,11 @@ struct RelayTests {
         }
         for (index, (method, attributes, code)) in asked.enumerated() {
             let (time, number) = (1 + Double(index), UInt8(index + 1))
-            talk.see(time, Self.phone, Self.server, .stun(Self.stun(method, number, attributes)))
+            let server = elsewhere.contains(index) ? Endpoint("203.0.113.61:3478")! : Self.server
+            talk.see(time, Self.phone, server, .stun(Self.stun(method, number, attributes)))
             let answer =
                 code == 200 ? Self.stun(method | 0x0100, number) : Self.stun(method | 0x0110, number, [Self.error(code)])
-            talk.see(time + 0.02, Self.server, Self.phone, .stun(answer))
+            talk.see(time + 0.02, server, Self.phone, .stun(answer))
         }
         if call {
             let bye = talk.request("BYE", "sip:bob@203.0.113.10", 2)
@@ -72,6 +74,15 @@ struct RelayTests {
         )
         #expect(findings(relay + refused, call: false).map(\.severity) == [.risk])
         #expect(findings(relay + refused + [(8, [Self.user, Self.peer], 200)]).isEmpty)
+    }
+
+    @Test("a server that names another one (300) refuses nothing, and a second one that gives a relay makes up for the first")
+    func another() {
+        #expect(findings([(3, [], 401), (3, [Self.user], 300)]).isEmpty)
+        let asked: [(UInt16, [(UInt16, [UInt8])], Int)] = [
+            (3, [], 401), (3, [Self.user], 401), (3, [], 401), (3, [Self.user], 200),
+        ]
+        #expect(findings(asked, elsewhere: [2, 3]).map(\.severity) == [.note])
     }
 
     @Test("the first challenge, a nonce that ran out, and what succeeds in the end accuse nobody")
