@@ -25,7 +25,9 @@ extension Judge {
         let (client, server) = ("\(key.client)", Self.name(key.server))
         let alert = TLSAlert(said)
         let isOfClient = said.isOfClient
-        let sender = isOfClient ? client : server
+        // The certificate that an alert rejects is the other end's (RFC 5246 7.2.2: bad, unsupported, revoked, expired, unknown).
+        let isAboutOther = (42...46).contains(said.description)
+        let culprit = isOfClient != isAboutOther ? client : server
         let source = isOfClient ? attempts.client.endpoint : key.server.endpoint
         return Finding(
             .tlsFailed, .fault,
@@ -38,7 +40,7 @@ extension Judge {
             evidence: [
                 hello(key, attempts),
                 Evidence(place: said.place, source: source, excerpt: "TLS alert \(alert.name)", says: "ends the handshake"),
-            ], culprit: .proved(sender), confidence: .proved, remedies: alert.remedies(isOfClient: isOfClient),
+            ], culprit: .proved(culprit), confidence: .proved, remedies: alert.remedies(isOfClient: isOfClient),
             subject: FindingSubject(client: attempts.client.endpoint, server: key.server.endpoint, vantage: Vantage(key.file)),
             count: max(1, attempts.alerts))
     }

@@ -152,6 +152,8 @@ struct HandshakeTests {
         #expect(finding.culprit == .proved("192.168.1.20"))
         #expect(finding.details == ["The alert unknown_ca (48) ended 1 handshake; none succeeded in this capture."])
         #expect(findings([(.tls, true), (.tlsAlert(70), false)]).first?.culprit == .proved("203.0.113.5:5061"))
+        // 45: the certificate has expired, that of the other end.
+        #expect(findings([(.tls, true), (.tls, false), (.tlsAlert(45), true)]).first?.culprit == .proved("203.0.113.5:5061"))
     }
 
     @Test("closed before the server said a word")
