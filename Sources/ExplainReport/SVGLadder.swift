@@ -27,7 +27,7 @@ struct SVGLadder {
     private static let mostLines = 3
 
     /// Where columns stand.
-    struct Columns {
+    private struct Columns {
         /// The frame's width on a screen of 390 units.
         private static let screen = 350.0
 

@@ -28,6 +28,7 @@ struct DialogCase: Sendable {
     /// For sentences: a log may name nobody.
     var who: String { aor.isEmpty ? "a phone" : aor }
     var opening: String { aor.isEmpty ? "A phone" : aor }
+    var phone: String { aor.isEmpty ? "The phone" : "The phone of \(aor)" }
 
     /// Nanoseconds between; nil where a log tells no time.
     func gap(_ a: Step, _ b: Step) -> Int64? {

@@ -40,7 +40,7 @@ extension Judge {
                 lapse.grant.client.address == lapse.next.client.address,
                 // Numbers in between went to somebody who is not seen here.
                 lapse.grant.dialog != lapse.next.dialog
-                    || lapse.next.began.sequence <= lapse.grant.record.sequence.addingReportingOverflow(2).partialValue
+                    || lapse.next.began.sequence <= lapse.grant.record.sequence &+ 2
             else { return false }
             return lapse.next.began.nanoseconds > lapse.end + Int64(lapse.grant.granted) * second / 10 + 5 * second
         }

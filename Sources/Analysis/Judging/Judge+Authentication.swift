@@ -120,10 +120,9 @@ extension Judge {
             if let response = attempt.response {
                 evidence.append(Self.evidence(c.steps[response], table, Self.fields, Self.taken(verdict)))
             }
-            let who = c.aor.isEmpty ? "The phone" : "The phone of \(c.aor)"
             return Finding(
                 .authStaleOutOfOrder, severity,
-                "\(who) sent a second \(request.method.token) before the first was settled, then answered the older of two challenges "
+                "\(c.phone) sent a second \(request.method.token) before the first was settled, then answered the older of two challenges "
                     + "(nonce \(first), while \(other) was the newest)"
                     + (severity == .fault ? ": the server refused a right password as stale." : "."),
                 details: details, evidence: evidence, culprit: Self.between(c, request, table),
@@ -188,7 +187,7 @@ extension Judge {
             let count = attempt.count == 0 ? "no count (nc)" : "nc=\(String(attempt.count, radix: 16))"
             return Finding(
                 .authNonceReuse, severity,
-                "\(c.aor.isEmpty ? "The phone" : "The phone of \(c.aor)") used nonce \(used) with \(count) again, and the server, which takes each only once, refused it.",
+                "\(c.phone) used nonce \(used) with \(count) again, and the server, which takes each only once, refused it.",
                 details: [
                     attempt.count != 0 && earlier.count == attempt.count
                         ? "The count did not rise between the two requests; reuse is legal only while it rises (RFC 7616 3.4)."
@@ -233,7 +232,7 @@ extension Judge {
         report(.authStaleLate, severity, c.server(step, table), &c) { c in
             Finding(
                 .authStaleLate, severity,
-                "\(c.aor.isEmpty ? "The phone" : "The phone of \(c.aor)") answered the right challenge, but \(spoken(late)) after it was sent; by then the server had "
+                "\(c.phone) answered the right challenge, but \(spoken(late)) after it was sent; by then the server had "
                     + "forgotten nonce \(nonce).",
                 details: [
                     "The nonce's lifetime is not in the capture; inferred: shorter than \(spoken(late))"

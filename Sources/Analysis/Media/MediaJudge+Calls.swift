@@ -15,6 +15,15 @@ extension MediaJudge {
 
         var leg: Int16
         var what: What
+
+        /// Ends that were not heard.
+        var silent: [StreamSummary.Speaker] {
+            switch what {
+            case .oneWay(let quiet, _): [quiet]
+            case .none: [.caller, .callee]
+            case .bothWays, .unknown: []
+            }
+        }
     }
 
     /// Shorter silences are nobody's fault, nanoseconds.
@@ -45,18 +54,17 @@ extension MediaJudge {
         }
         let hasPairs = filesWithBothDirections()
         var hidden: [UInt16: [Int]] = [:]
-        let quietEnds = Set(
-            verdicts.flatMap { number, legs in
-                legs.compactMap { leg -> CallEnd? in
-                    guard case .oneWay(let quiet, _) = leg.what else { return nil }
-                    return CallEnd(dialog: number, isCaller: quiet == .caller)
-                }
-            })
         // A leg on which a server cannot pass on what it does not hear on the other: that one is silent, and no blind spot of the tap.
-        let causes = Set(
-            quietEnds.compactMap { end in
-                relayed(end.dialog, end.isCaller ? .caller : .callee).map { CallEnd(dialog: $0, isCaller: end.isCaller) }
-            })
+        var causes = Set<Reference>()
+        for (number, legs) in verdicts {
+            let ends = Set(legs.flatMap(\.silent)).map { Reference(call: number, isCaller: $0 == .caller) }
+            guard !ends.isEmpty, let other = bridged(number) else { continue }
+            for end in ends where end.isCaller != other.isIncoming { relayed[end] = other.call }
+            for leg in legs {
+                guard case .oneWay(let quiet, _) = leg.what, (quiet == .callee) == other.isIncoming else { continue }
+                causes.insert(Reference(call: other.call, isCaller: quiet == .caller))
+            }
+        }
         for (number, legs) in verdicts {
             let call = media.calls[number]
             var told = false
@@ -66,7 +74,7 @@ extension MediaJudge {
                     told = true
                     // Every call with one direction only, no pair of streams anywhere, and no cause to be seen: so the tap sees
                     // one leg.
-                    if !causes.contains(CallEnd(dialog: number, isCaller: quiet == .caller)), both[call.file] == nil,
+                    if !causes.contains(Reference(call: number, isCaller: quiet == .caller)), both[call.file] == nil,
                         !hasPairs.contains(call.file),
                         single[call.file, default: 0] > 1,
                         !cause(number, leg.leg, quiet: quiet).isExplained, !isHeardNowhere(number, leg.leg, quiet),
@@ -214,20 +222,16 @@ extension MediaJudge {
     private func isCarriedElsewhere(_ call: CallMedia) -> Bool {
         let places = Set(call.events.filter { $0.port > 0 }.map { MediaPlace($0.address, $0.port) })
         guard !places.isEmpty else { return false }
-        var (leaves, arrives) = (false, false)
-        for place in places {
-            for flow in flowsAt[MediaJudge.FilePlace(file: call.file, place: place)] ?? [] {
-                guard
-                    (flows[flow] ?? []).contains(where: {
-                        seen[$0].isHeard && seen[$0].stream.statistics.totalReceived >= 10
-                            && seen[$0].stream.last >= call.began
-                            && (call.ended == CallMedia.unknown || seen[$0].stream.first <= call.ended)
-                    })
-                else { continue }
-                if flow.source == place { leaves = true } else { arrives = true }
+        func isCarried(_ flow: MediaFlow) -> Bool {
+            (flows[flow] ?? []).contains {
+                seen[$0].isHeard && seen[$0].stream.statistics.totalReceived >= 10 && seen[$0].stream.last >= call.began
+                    && (call.ended == CallMedia.unknown || seen[$0].stream.first <= call.ended)
             }
         }
-        return leaves && arrives
+        func some(_ known: [FilePlace: [MediaFlow]]) -> Bool {
+            places.contains { (known[FilePlace(file: call.file, place: $0)] ?? []).contains(where: isCarried) }
+        }
+        return some(flowsFrom) && some(flowsTo)
     }
 
     /// The other leg of the same call through a back-to-back user agent is heard both ways: begun and ended together, with a host in

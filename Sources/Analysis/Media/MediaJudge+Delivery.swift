@@ -70,14 +70,15 @@ extension MediaJudge {
     /// All such ends.
     var overcomeEnds: Set<CallEnd> {
         var ends = Set<CallEnd>()
-        let silent = Set(stops.map { CallEnd(dialog: $0.call, isCaller: $0.quiet == .caller) })
+        let silent = Set(stops.map { Reference(call: $0.call, isCaller: $0.quiet == .caller) })
         for stop in stops where !streams(of: stop.call, stop.leg).contains(where: { seen[$0].speaker == stop.quiet }) {
             // A server that has nothing to pass on, or keeps what it hears to itself, sends nowhere.
-            let isCause =
-                notPassedOn(stop.call, stop.leg, stop.quiet) != nil
-                || relayed(stop.call, stop.quiet).map { silent.contains(CallEnd(dialog: $0, isCaller: stop.quiet == .caller)) }
-                    ?? false
-            if isCause { ends.insert(CallEnd(dialog: media.calls[stop.call].dialog, isCaller: stop.quiet != .caller)) }
+            let isCaller = stop.quiet == .caller
+            guard let other = relayed[Reference(call: stop.call, isCaller: isCaller)] else { continue }
+            if notPassedOn(stop.call, stop.leg, stop.quiet) != nil || silent.contains(Reference(call: other, isCaller: isCaller))
+            {
+                ends.insert(CallEnd(dialog: media.calls[stop.call].dialog, isCaller: stop.quiet != .caller))
+            }
         }
         for call in media.calls {
             for caller in [true, false] where isOvercome(call, caller: caller) {
@@ -144,9 +145,7 @@ extension MediaJudge {
         }
         guard !said.isEmpty, !own.isEmpty, !said.contains(where: { $0.flags.contains(.hasOther) }) else { return nil }
         let isNamed = places[FilePlace(file: flow.file, place: target)] != nil
-        let back = (flowsAt[FilePlace(file: flow.file, place: target)] ?? []).filter { $0.source == target }
-            .flatMap { flows[$0] ?? [] }.map { seen[$0].stream.last }.max()
-        if let back {
+        if let back = lastFrom[FilePlace(file: flow.file, place: target)] {
             guard !isNamed, back < stream.last - MediaAnalysis.refusalsEvery,
                 let moved = own.first(where: { self.flow($0).source != target && seen[$0].stream.last > back + Self.patience })
             else { return nil }

@@ -56,9 +56,10 @@ extension MediaJudge {
             !speaker.packetSource.isUnknown, !silent.packetSource.isUnknown, speaker.packetSource != silent.packetSource
         else { return false }
         guard
-            !seen.contains(where: {
-                $0.stream.key.file == call.file && $0.isHeard && $0.stream.key.source == silent.packetSource
-            })
+            !sendingHosts.contains(FilePlace(file: call.file, place: MediaPlace(silent.packetSource, 0)))
+                || !seen.contains(where: {
+                    $0.stream.key.file == call.file && $0.isHeard && $0.stream.key.source == silent.packetSource
+                })
         else { return false }
         return streams(of: number, leg).contains { index in
             let key = seen[index].stream.key

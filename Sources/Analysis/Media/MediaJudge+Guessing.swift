@@ -21,7 +21,7 @@ extension MediaJudge {
         for index in seen.indices where seen[index].call == nil {
             guard let (call, speaker) = guess(index), fits(index, call, speaker, named) else { continue }
             // Both directions between two places are one conversation: of this call, or of another.
-            let back = (flows[flow(index).reversed] ?? []).filter { overlaps($0, index) }
+            let back = (flows[flow(index).reversed] ?? []).prefix(Self.mostAlike).filter { overlaps($0, index) }
             guard back.allSatisfy({ fits($0, call, other(speaker), named) }) else { continue }
             assign(index, call, speaker, source: false, destination: false)
             seen[index].isGuessed = true
@@ -50,7 +50,7 @@ extension MediaJudge {
         guard
             types.isEmpty || types.contains(where: { $0.contains(stream.payloadType) }) || [13, 19].contains(stream.payloadType)
         else { return false }
-        return !(named[number] ?? []).contains { other in
+        return !(named[number] ?? []).prefix(Self.mostAlike).contains { other in
             seen[other].speaker == speaker && seen[other].stream.key.ssrc != stream.key.ssrc && overlaps(other, index)
         }
     }

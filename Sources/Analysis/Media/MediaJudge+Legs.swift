@@ -32,7 +32,8 @@ extension MediaJudge {
                 hosts(first, caller: true).isDisjoint(with: hosts(second, caller: true))
                 && hosts(first, caller: false).isDisjoint(with: hosts(second, caller: false))
             let isClose =
-                apart.0 < Self.closely && apart.1 < Self.closely && abs(other.answered &- call.answered) < Self.closely
+                apart.0 < Self.closely && apart.1 < Self.closely && other.answered != CallMedia.unknown
+                && call.answered != CallMedia.unknown && abs(other.answered - call.answered) < Self.closely
             guard isShared || isApart && isClose else { continue }
             guard found == nil else { return nil }
             found = (index, isIncoming)
@@ -40,24 +41,19 @@ extension MediaJudge {
         return found
     }
 
-    /// `quiet` is the server in the middle: it had to pass on what it hears on the other leg. That leg, if so.
-    func relayed(_ number: Int, _ quiet: StreamSummary.Speaker) -> Int? {
-        guard let other = bridged(number), (quiet == .callee) == other.isIncoming else { return nil }
-        return other.call
-    }
-
     /// The silence on the other leg of the same call that this one only passes on: a back-to-back user agent has nothing to say where
     /// it hears nothing.
-    func root(of index: Int, _ places: [CallEnd: Int]) -> Int? {
+    func root(of index: Int, _ places: [Reference: Int]) -> Int? {
         let stop = stops[index]
-        return relayed(stop.call, stop.quiet).flatMap { places[CallEnd(dialog: $0, isCaller: stop.quiet == .caller)] }
+        let isCaller = stop.quiet == .caller
+        return relayed[Reference(call: stop.call, isCaller: isCaller)].flatMap { places[Reference(call: $0, isCaller: isCaller)] }
     }
 
     /// The silent end is a server in the middle, which hears the far end of the same call on its other leg.
     func notPassedOn(_ number: Int, _ leg: Int16, _ quiet: StreamSummary.Speaker) -> SilenceCause? {
         let call = media.calls[number]
         guard let hub = call.said(leg, caller: quiet == .caller)?.packetSource, !hub.isUnknown else { return nil }
-        let heard = relayed(number, quiet).flatMap { index in
+        let heard = relayed[Reference(call: number, isCaller: quiet == .caller)].flatMap { index in
             (ofCall[index] ?? []).first {
                 seen[$0].speaker == quiet && seen[$0].isHeard && seen[$0].stream.statistics.totalReceived >= 100
             }

@@ -171,7 +171,7 @@ extension MediaJudge {
         if let cause = foreignExternal(number, target, listener), own.allSatisfy({ !seen[$0].isHeard }) { return cause }
         if own.isEmpty, let checks = failedChecks(number) { return self.unanswered(checks, call, ends) }
         let wasReached = own.contains { seen[$0].isHeard }
-        if own.isEmpty, let hub = notPassedOn(number, leg, quiet) { return hub }
+        if !wasReached, let hub = notPassedOn(number, leg, quiet) { return hub }
         if target.address.isPrivateNetwork, !target.packetSource.isPrivateNetwork, !target.packetSource.isUnknown, !wasReached,
             !isOvercome(call, caller: listener == .caller)
         {
@@ -180,9 +180,10 @@ extension MediaJudge {
                     + "reached from outside; its packets come from \(target.packetSource).",
                 culprit: ends, remedies: Self.privateRemedies)
         }
-        if seen.contains(where: { other in
-            other.call == number && other.speaker == listener && !other.isSourceKnown
-                && other.stream.key.source == target.packetSource && other.stream.key.sourcePort != target.port
+        if (ofCall[number] ?? []).contains(where: { index in
+            let other = seen[index]
+            return other.speaker == listener && !other.isSourceKnown && other.stream.key.source == target.packetSource
+                && other.stream.key.sourcePort != target.port
         }) {
             return SilenceCause(
                 sentence:
@@ -197,7 +198,6 @@ extension MediaJudge {
                     Self.relay,
                 ], isExplained: false)
         }
-        if !wasReached, let hub = notPassedOn(number, leg, quiet) { return hub }
         return SilenceCause(
             sentence: wasReached
                 ? "In that time no packet of \(name(quiet)) reached the place of the capture: it was lost before, or not sent."

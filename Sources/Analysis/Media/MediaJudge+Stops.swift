@@ -62,7 +62,7 @@ extension MediaJudge {
         // The root of several legs is told, and what follows from it hangs below.
         var follows: [Int: [Int]] = [:]
         let places = Dictionary(
-            stops.indices.map { (CallEnd(dialog: stops[$0].call, isCaller: stops[$0].quiet == .caller), $0) },
+            stops.indices.map { (Reference(call: stops[$0].call, isCaller: stops[$0].quiet == .caller), $0) },
             uniquingKeysWith: { a, _ in a })
         for index in stops.indices where !told.contains(index) && !stops[index].isRecording {
             if let root = root(of: index, places), !told.contains(root), !stops[root].isRecording {

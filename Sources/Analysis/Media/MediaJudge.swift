@@ -42,8 +42,9 @@ struct MediaJudge {
         }
     }
 
-    /// A place as one end of a call named it.
-    struct Reference {
+    /// One end of a call.
+    struct Reference: Hashable {
+        /// Index into the calls.
         var call: Int
         var isCaller: Bool
     }
@@ -73,9 +74,16 @@ struct MediaJudge {
     var ofCall: [Int: [Int]] = [:]
     /// Indices into `seen`.
     var flows: [MediaFlow: [Int]] = [:]
-    /// Flows by each of their ends.
-    var flowsAt: [FilePlace: [MediaFlow]] = [:]
+    /// Flows by where they end, and by where they begin, in order of their streams.
+    var flowsTo: [FilePlace: [MediaFlow]] = [:]
+    var flowsFrom: [FilePlace: [MediaFlow]] = [:]
+    /// Flows of one place, and streams of one call, that are compared with each other.
+    static let mostAlike = 64
+    /// When the last came from a place, nanoseconds.
+    var lastFrom: [FilePlace: Int64] = [:]
     private(set) var latching: Set<FilePlace> = []
+    /// Silent ends of calls that a server in the middle joins to others, and the call each had to be passed on from.
+    var relayed: [Reference: Int] = [:]
     /// Silences told, by what makes them the same, and the finding of each.
     var silencesTold: [String: Int] = [:]
     /// Indices of calls, in order of their beginnings.
@@ -96,11 +104,16 @@ struct MediaJudge {
         index()
         judgeProtection()
         guard !seen.isEmpty || !media.checks.isEmpty || !handshakes.isEmpty else { return }
-        for index in seen.indices { flows[flow(index), default: []].append(index) }
-        for flow in flows.keys {
-            sendingHosts.insert(FilePlace(file: flow.file, place: MediaPlace(flow.source.address, 0)))
-            flowsAt[FilePlace(file: flow.file, place: flow.source), default: []].append(flow)
-            flowsAt[FilePlace(file: flow.file, place: flow.destination), default: []].append(flow)
+        for index in seen.indices {
+            let flow = flow(index)
+            let source = FilePlace(file: flow.file, place: flow.source)
+            lastFrom[source] = max(lastFrom[source] ?? .min, seen[index].stream.last)
+            if flows[flow] == nil {
+                sendingHosts.insert(FilePlace(file: flow.file, place: MediaPlace(flow.source.address, 0)))
+                flowsFrom[source, default: []].append(flow)
+                flowsTo[FilePlace(file: flow.file, place: flow.destination), default: []].append(flow)
+            }
+            flows[flow, default: []].append(index)
         }
         attribute()
         for index in seen.indices { if let call = seen[index].call { ofCall[call, default: []].append(index) } }
@@ -194,17 +207,17 @@ struct MediaJudge {
         seen[index].isDestinationKnown = destination
     }
 
-    /// The opposite direction between the same two places is known (RFC 4961), or what comes from the place that this goes to.
     mutating func attributeByAnswer(_ index: Int) {
-        let flow = flow(index)
-        let fromThere = (flowsAt[FilePlace(file: flow.file, place: flow.destination)] ?? [])
-            .filter { $0.source == flow.destination }.flatMap { flows[$0] ?? [] }
-        let answered = (flows[flow.reversed] ?? []) + fromThere
-        guard let other = answered.first(where: { seen[$0].call != nil && overlaps($0, index) }), let call = seen[other].call
-        else {
-            return
-        }
+        guard let other = answer(to: index), let call = seen[other].call else { return }
         assign(index, call, seen[other].speaker == .caller ? .callee : .caller, source: false, destination: false)
+    }
+
+    /// The known opposite direction between the same two places (RFC 4961), or else what comes from the place that this goes to.
+    private func answer(to index: Int) -> Int? {
+        let flow = flow(index)
+        let place = FilePlace(file: flow.file, place: flow.destination)
+        let fromThere = [flow.reversed] + (flowsFrom[place] ?? []).prefix(Self.mostAlike)
+        return fromThere.lazy.compactMap { flows[$0]?.first { seen[$0].call != nil && overlaps($0, index) } }.first
     }
 
     func overlaps(_ a: Int, _ b: Int) -> Bool {

@@ -88,10 +88,10 @@ extension BothSides {
         }
     }
 
-    /// It says itself that answers come from another place than was asked.
+    /// It shows that the answers come from another place than was asked.
     private func isOfOtherPlace(_ finding: Finding, _ lost: SideLosses.Lost) -> Bool {
-        finding.summary.hasPrefix("The answers to the ")
-            && finding.evidence.contains { $0.source == lost.source && $0.destination == lost.destination }
+        finding.evidence.contains { $0.source == lost.source && $0.destination == lost.destination }
+            && finding.evidence.contains { $0.source == lost.destination && $0.destination != lost.source }
     }
 
     /// What follows as well, without being a cause to tell: who does not know that the call stands, or that it is over.

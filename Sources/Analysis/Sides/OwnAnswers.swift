@@ -18,20 +18,6 @@ struct OwnAnswers {
         var firstLine: String
     }
 
-    private struct Transaction: Hashable {
-        var dialog: Int32
-        var branch: UInt64
-        var sequence: UInt32
-        var method: UInt32
-
-        init(_ record: SideRecord) {
-            dialog = record.dialog
-            branch = record.features[.branch]
-            sequence = record.sequence
-            method = record.kind & 0xff
-        }
-    }
-
     static let most = 10_000
 
     private(set) var answers: [Answer] = []
@@ -45,24 +31,25 @@ struct OwnAnswers {
         let paired = Set(pairs.map(\.inside))
         var beyond = Set<UInt64>()
         for number in outside { SidePairing.forEachKey(records[number]) { beyond.insert($0) } }
-        var asked: [Transaction: Int] = [:]
+        var asked: [SideRecord.Transaction: Int] = [:]
         var usual: Int64?
         var found: [(request: Int, answer: Int, delay: Int64)] = []
         var proved = 0
         for number in inside {
             let record = records[number]
             if record.isRequest {
-                let key = Transaction(record)
-                if worn.peers.contains(record.destination.address), asked[key] == nil { asked[key] = number }
+                if worn.peers.contains(record.destination.address), asked[record.transaction] == nil {
+                    asked[record.transaction] = number
+                }
                 continue
             }
-            guard let request = asked[Transaction(record)], records[request].source == record.destination,
+            guard let request = asked[record.transaction], records[request].source == record.destination,
                 records[request].destination == record.source, let sent = records[request].time, let came = record.time,
                 came >= sent
             else { continue }
             if paired.contains(number) {
                 if paired.contains(request) { usual = min(usual ?? .max, came - sent) }
-            } else if record.kind >> 8 >= 200, !paired.contains(request) {
+            } else if record.status >= 200, !paired.contains(request) {
                 found.append((request, number, came - sent))
             }
         }
@@ -77,8 +64,8 @@ struct OwnAnswers {
             if isCovered { proved += 1 }
             answers.append(
                 Answer(
-                    dialog: Int(answer.dialog), method: MessageMethod(rawValue: UInt8(truncatingIfNeeded: answer.kind)) ?? .other,
-                    status: UInt16(truncatingIfNeeded: answer.kind >> 8), request: request.place, place: answer.place,
+                    dialog: Int(answer.dialog), method: answer.method, status: answer.status, request: request.place,
+                    place: answer.place,
                     time: answer.time, server: answer.source, delay: one.delay, usual: isTooSoon ? usual : nil,
                     firstLine: MessageExcerpt.firstLine(answer.bytes)))
         }

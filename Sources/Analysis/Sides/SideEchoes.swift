@@ -20,16 +20,9 @@ struct SideEchoes {
         var status: UInt16
     }
 
-    private struct Transaction: Hashable {
-        var branch: UInt64
-        var callID: UInt64
-        var sequence: UInt32
-        var method: UInt32
-    }
-
     private struct Key: Hashable {
         var dialog: Int32
-        var method: UInt32
+        var method: MessageMethod
         var field: SideField
     }
 
@@ -38,20 +31,20 @@ struct SideEchoes {
     private(set) var unrestored: [Unrestored] = []
 
     init(_ records: ContiguousArray<SideRecord>, _ pairs: [(inside: Int, outside: Int)]) {
-        var sent: [Transaction: Int] = [:]
+        var sent: [SideRecord.Transaction: Int] = [:]
         for pair in pairs {
             let (a, b) = (records[pair.inside], records[pair.outside])
             guard a.isRequest, a.destination == b.destination, a.whole != b.whole, sent.count < Self.most else { continue }
-            if sent[Self.transaction(b)] == nil { sent[Self.transaction(b)] = pair.inside }
+            if sent[b.transaction] == nil { sent[b.transaction] = pair.inside }
         }
         guard !sent.isEmpty else { return }
         var places: [Key: Int] = [:]
         for pair in pairs where !records[pair.outside].isRequest {
-            guard let number = sent[Self.transaction(records[pair.outside])] else { continue }
+            guard let number = sent[records[pair.outside].transaction] else { continue }
             let (request, answer) = (records[number], records[pair.inside])
             guard answer.destination == request.source, let change = Self.difference(request, answer) else { continue }
             let dialogs = [request.dialog, answer.dialog, records[pair.outside].dialog].filter { $0 >= 0 }.map(Int.init)
-            let key = Key(dialog: request.dialog, method: request.kind & 0xff, field: change.field)
+            let key = Key(dialog: request.dialog, method: request.method, field: change.field)
             if let at = places[key] {
                 unrestored[at].count += 1
                 unrestored[at].dialogs.formUnion(dialogs)
@@ -60,17 +53,11 @@ struct SideEchoes {
                 unrestored.append(
                     Unrestored(
                         field: change.field, own: change.own, foreign: change.foreign,
-                        method: MessageMethod(rawValue: UInt8(truncatingIfNeeded: request.kind)) ?? .other, dialogs: Set(dialogs),
+                        method: request.method, dialogs: Set(dialogs),
                         count: 1, request: request.place, answer: answer.place, answerTime: answer.time,
-                        status: UInt16(truncatingIfNeeded: answer.kind >> 8)))
+                        status: answer.status))
             }
         }
-    }
-
-    private static func transaction(_ record: SideRecord) -> Transaction {
-        Transaction(
-            branch: record.features[.branch], callID: record.features[.callID], sequence: record.sequence,
-            method: record.kind & 0xff)
     }
 
     /// The first of what an answer must repeat and does not.

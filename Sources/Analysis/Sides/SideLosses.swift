@@ -29,6 +29,8 @@ struct SideLosses {
         /// Messages were seen to cross that way.
         var crossesOut = false
         var crossesIn = false
+        /// A tap that shows several phones' packets leave shows every phone's.
+        var isOfSeveral = false
     }
 
     /// Sent once may be lost once.
@@ -54,6 +56,7 @@ struct SideLosses {
             if isOutbound { worn.crossesOut = true } else { worn.crossesIn = true }
         }
         guard !worn.inside.isEmpty else { return }
+        worn.isOfSeveral = Set(worn.inside.map(\.address)).count > 1
         let paired = Set(pairs.flatMap { [$0.inside, $0.outside] })
         for (isOutbound, here, there) in [(true, inside, outside), (false, outside, inside)] {
             collect(records, here.filter { !paired.contains($0) && covers($0) }, there, isOutbound: isOutbound)
@@ -85,14 +88,13 @@ struct SideLosses {
             // Each ACK to a repeated 200 has a branch of its own, or the same.
             let message = Message(
                 dialog: record.dialog, kind: record.kind, sequence: record.sequence,
-                branch: record.kind == UInt32(MessageMethod.ack.rawValue) ? 0 : record.features[.branch])
+                branch: record.method == .ack ? 0 : record.features[.branch])
             if found[message] != nil {
                 found[message]?.count += 1
             } else if found.count < Self.most {
                 order.append(message)
                 found[message] = Lost(
-                    isOutbound: isOutbound, method: MessageMethod(rawValue: UInt8(truncatingIfNeeded: record.kind)) ?? .other,
-                    status: UInt16(truncatingIfNeeded: record.kind >> 8), dialog: Int(record.dialog), count: 1,
+                    isOutbound: isOutbound, method: record.method, status: record.status, dialog: Int(record.dialog), count: 1,
                     place: record.place, time: record.time.map { Instant(nanoseconds: $0) },
                     source: Endpoint(record.source.address.address, record.source.port),
                     destination: Endpoint(record.destination.address.address, record.destination.port),
@@ -105,9 +107,7 @@ struct SideLosses {
     /// It was under way to the other side, by the way that others went: a tap at one phone does not see what goes to the next.
     private func goesAcross(_ record: SideRecord, isOutbound: Bool) -> Bool {
         isOutbound
-            // A tap that shows several phones' packets leave shows every phone's.
-            ? (worn.inside.contains(record.source)
-                || record.source.address.isPrivateNetwork && Set(worn.inside.map(\.address)).count > 1)
+            ? (worn.inside.contains(record.source) || record.source.address.isPrivateNetwork && worn.isOfSeveral)
                 && worn.peers.contains(record.destination.address)
             : worn.outside.contains(record.destination) && !worn.outside.contains { $0.address == record.source.address }
     }

@@ -113,6 +113,21 @@ struct SideRecord: Sendable {
     }
 
     var isRequest: Bool { kind >> 8 == 0 }
+    var method: MessageMethod { MessageMethod(rawValue: UInt8(truncatingIfNeeded: kind)) ?? .other }
+    /// 0 for a request.
+    var status: UInt16 { UInt16(truncatingIfNeeded: kind >> 8) }
+
+    /// What a request and its answers have in common (RFC 3261 17.1.3), within a call.
+    struct Transaction: Hashable {
+        var branch: UInt64
+        var callID: UInt64
+        var sequence: UInt32
+        var method: MessageMethod
+    }
+
+    var transaction: Transaction {
+        Transaction(branch: features[.branch], callID: features[.callID], sequence: sequence, method: method)
+    }
 
     /// How well it fits another: the higher the better; nil where nothing proper to it is the same.
     func likeness(_ other: SideRecord) -> Int? {

@@ -4,11 +4,7 @@ import Capture
 /// What TURN servers granted and refused the hosts of a capture (RFC 8656).
 struct RelayLedger: Sendable {
     /// One host's use of one server, in one source.
-    struct Key: Hashable, Sendable {
-        var file: UInt16
-        var client: PackedAddress
-        var server: PackedEndpoint
-    }
+    typealias Key = ConnectionLedger.Key
 
     struct Refusal: Sendable {
         var request: EvidencePlace

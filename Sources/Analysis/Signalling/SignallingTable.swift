@@ -12,11 +12,11 @@ struct SignallingTable: Sendable {
     static let mostLegs = 8
 
     var dialogs: ContiguousArray<DialogState> = []
-    /// Who answered, and how often: OPTIONS, and other requests.
     /// Ends that INVITEs were sent to.
     var askedEnds: Set<PackedEndpoint> = []
     /// When an end gave its last final answer.
     var lastAnswers: [PackedEndpoint: Int64] = [:]
+    /// Who answered, and how often: OPTIONS, and other requests.
     var answering: [PackedEndpoint: (others: Int, options: Int)] = [:]
     static let mostAnswering = 1 << 16
     /// Who registered with whom.

@@ -2,6 +2,8 @@
 struct SegmentDelivery: Sendable {
     /// A segment sent that often and not acknowledged is stuck: more than loss alone brings about.
     static let mostSends = 4
+    /// Nearer to the last, it is the same sending, captured twice, nanoseconds.
+    static let leastApart: Int64 = 50_000_000
 
     /// What the other side has seen up to; nil before it says.
     private var acknowledged: UInt32?
@@ -10,6 +12,7 @@ struct SegmentDelivery: Sendable {
     private(set) var octets = 0
     private(set) var sends = 0
     private(set) var since: Int64 = 0
+    private var last: Int64 = 0
     /// The other side has spoken since, and still waits for it.
     private(set) var isAwaited = false
     /// The longest acknowledged segment, and one that may become it.
@@ -27,9 +30,11 @@ struct SegmentDelivery: Sendable {
         if sends == 0 || start != sequence {
             (sequence, octets, sends, since, isAwaited) = (start, length, 1, time, false)
         } else {
-            sends += 1
             octets = max(octets, length)
+            guard time - last >= Self.leastApart else { return false }
+            sends += 1
         }
+        last = time
         return isStuck
     }
 

@@ -82,6 +82,23 @@ struct BridgedTests {
         #expect(scene.media.isOvercome(dialog: 0, caller: true))
     }
 
+    @Test("a call answered as the clock begins, and a second leg that nobody answers, are judged")
+    func answeredAtZero() {
+        var scene = MediaScene()
+        let zero = -Double(MediaScene.start.nanoseconds / 1_000_000_000)
+        scene.call(
+            dialog: 0, began: zero - 1, ended: zero + 12, offer: MediaScene.sdp(Self.phoneAudio),
+            answer: MediaScene.sdp(Self.inner),
+            source: Self.phone, destination: Self.server)
+        scene.fact(
+            .description(MediaScene.sdp(Self.outer), isAnswer: false), dialog: 1, fromCaller: true, at: zero - 0.9,
+            source: Self.server,
+            destination: Self.trunk)
+        scene.fact(.ended, dialog: 1, fromCaller: true, at: zero + 12.1, source: Self.server, destination: Self.trunk)
+        scene.say(Self.phoneAudio, Self.inner, at: zero + 0.2) { $0.seconds = 11 }
+        #expect(scene.accusations() == ["media.one-way fault [0]"])
+    }
+
     @Test("both legs heard both ways accuse nobody")
     func healthy() {
         var scene = Self.bridged([true, true, true, true])

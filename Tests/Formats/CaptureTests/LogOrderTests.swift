@@ -34,4 +34,16 @@ struct LogOrderTests {
             [1, 2, 3, 4], [5, 5, 5], [nil, nil], [5, 4], [5, 4, 6, 3, 2, 1, 0], [50, 10, 11, 12],
         ] as [[Int?]])
     func forward(times: [Int?]) { #expect(Self.given(times) == Array(1...times.count)) }
+
+    @Test("a log without times is given while it is read, not held to its end")
+    func bounded() {
+        var order = LogOrder()
+        var given = 0
+        for number in 1...100_000 {
+            order.add(LoggedItem(line: number, lastLine: number, time: nil, format: nil, kind: .prose(""))) { _ in given += 1 }
+        }
+        #expect(given > 80_000)
+        order.finish { _ in given += 1 }
+        #expect(given == 100_000)
+    }
 }

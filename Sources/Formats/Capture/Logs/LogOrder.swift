@@ -5,8 +5,9 @@ public struct LogOrder {
     /// Times of messages that fall, with none that rises: so many make it sure at once, so few at the log's end.
     private static let sure = 6
     private static let few = 2
-    /// More are not held: such a log is read as it stands.
-    private static let most = 1 << 20
+    /// More are not held, while times stand still and while they fall: such a log is read as it stands.
+    private static let mostStill = 1 << 14
+    private static let mostFalling = 1 << 20
 
     private enum State { case open, forward, backward }
     private var state = State.open
@@ -32,7 +33,7 @@ public struct LogOrder {
             last = time
         }
         held.append(item)
-        if held.count > Self.most { state = .forward }
+        if held.count > (falls == 0 ? Self.mostStill : Self.mostFalling) { state = .forward }
         if state == .forward { release(give) }
     }
 

@@ -20,6 +20,8 @@ public struct LogReader: Sendable {
     private static let mostParagraph = 8_192
     /// As many as some introduce a message by: an element of XML, an object of JSON, a member a line.
     private static let mostRecent = 12
+    /// Further above a message, lines say nothing of it.
+    private static let mostAbove = 14
 
     var state = State.between
     var builder: LogMessageBuilder?
@@ -233,7 +235,7 @@ public struct LogReader: Sendable {
             state = .kamailio([:], line: lines)
         } else if Self.isBareStart(line, from: marks.start) {
             endParagraph()
-            let hint = LogHint(recent.filter { $0.line > lines - 14 }.map(\.text), &clock)
+            let hint = LogHint(recent.filter { $0.line > lines - Self.mostAbove }.map(\.text), &clock)
             open(LogFraming(hint), marks, hint.time)
             process(marks.isMarked ? Array(line[min(marks.start, line.count)...]) : line)
         } else if let remark = LoggedRemark(line, marks) {

@@ -100,9 +100,8 @@ struct LogRecord {
         /// A whole message is no short string, and has lines.
         private mutating func note(_ line: [UInt8], _ place: Place) {
             guard place.end - place.from > 100, texts.count < 1_024,
-                let start = LogDress.innerStart(Array(line[place.from..<place.end]))
+                LogDress.innerStart(Array(line[place.from..<place.end])) != nil
             else { return }
-            _ = start
             texts.append(place)
             opening.append(depth.last?.at ?? 0)
             closing.append(nil)
