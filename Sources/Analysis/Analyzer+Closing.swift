@@ -23,21 +23,24 @@ extension Analyzer {
 
     /// Whether the dialog was closed.
     private mutating func step(_ number: Int, at now: Int64) -> Bool {
-        let dialog = table.dialogs[number]
-        guard dialog.last != MessageRecord.unknownTime else { return false }
-        let idle = now - dialog.last
+        let (last, progress, count) = (
+            table.dialogs[number].last, table.dialogs[number].progress, table.dialogs[number].stepCount
+        )
+        guard last != MessageRecord.unknownTime else { return false }
+        let idle = now - last
         let isOver: Bool
-        switch dialog.kind {
+        switch table.dialogs[number].kind {
         case .call:
-            let hasEnded = !dialog.progress.isDisjoint(with: [.ended, .cancelled, .failed])
-            isOver = hasEnded ? idle > Self.quiet : !dialog.progress.contains(.answered) && idle > 300 * second
-            if !isOver, dialog.stepCount > Self.mostStepsOfCall { judgePart(number, now, keeping: 256) }
+            let hasEnded = !progress.isDisjoint(with: [.ended, .cancelled, .failed])
+            isOver = hasEnded ? idle > Self.quiet : !progress.contains(.answered) && idle > 300 * second
+            if !isOver, count > Self.mostStepsOfCall { judgePart(number, now, keeping: 256) }
         case .registration:
-            let granted = dialog.granted == Step.noNumber ? 3_600 : Int64(min(dialog.granted, 86_400))
+            let said = table.dialogs[number].granted
+            let granted = said == Step.noNumber ? 3_600 : Int64(min(said, 86_400))
             isOver = idle > (max(granted, 3_600) + 120) * second
-            if !isOver, dialog.stepCount > Self.mostSteps {
+            if !isOver, count > Self.mostSteps {
                 judgePart(number, now, keeping: 32)
-            } else if !isOver, idle > Self.quiet, !dialog.progress.contains(.settled) {
+            } else if !isOver, idle > Self.quiet, !progress.contains(.settled) {
                 judge.judge(number, in: &table, end: now, isFinal: false)
                 if table.dialogs[number].progress.contains(.accused) {
                     table.pin(number)
@@ -48,7 +51,7 @@ extension Analyzer {
             }
         case .subscription, .message, .options, .other:
             isOver = idle > Self.quiet
-            if !isOver, dialog.stepCount > Self.mostSteps { judgePart(number, now, keeping: 32) }
+            if !isOver, count > Self.mostSteps { judgePart(number, now, keeping: 32) }
         }
         if isOver { close(number, end: now) }
         return isOver
@@ -119,7 +122,7 @@ extension Analyzer {
         findings += lonelyStale.sorted { $0.key < $1.key }.map { judge.staleInLog($0.value.first, $0.value.count, table) }
         findings += said.findings()
         findings += judge.connections(connections, table) { end(of: Vantage($0)) }
-        findings += judge.names(names, speaks: connections.speakers.contains) { end(of: Vantage($0)) }
+        findings += judge.names(names, speaks: table.speakers.contains) { end(of: Vantage($0)) }
         findings += judge.handshakes(handshakes)
         findings += judge.relays(relays, media: media, table)
         findings += judge.blindness(sources, table)

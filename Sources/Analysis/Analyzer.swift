@@ -93,7 +93,6 @@ public struct Analyzer: Sendable {
                     destination: envelope.destination.isKnown ? envelope.destination.endpoint : nil, isStream: envelope.isStream,
                     bytes: Array(p), dialog: filed?.dialog ?? -1, isCut: envelope.isTruncated))
         }
-        connections.speaks(envelope.source.address)
         guard let (dialog, index) = filed else { return }
         let source = Int(envelope.place.file)
         if envelope.place.kind != .live, source < scouts.count {

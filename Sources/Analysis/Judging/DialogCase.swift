@@ -14,7 +14,8 @@ struct DialogCase: Sendable {
     init(_ number: Int, _ table: SignallingTable, end: Int64, isFinal: Bool) {
         self.number = number
         dialog = table.dialogs[number]
-        steps = table.steps(of: number).filter { !$0.isDuplicate }
+        let all = table.steps(of: number)
+        steps = all.contains(where: \.isDuplicate) ? all.filter { !$0.isDuplicate } : all
         self.end = end
         self.isFinal = isFinal
     }

@@ -5,10 +5,11 @@ extension Judge {
     /// tcp.refused and tcp.unanswered: connections SIP did not get. `end`: the last moment a source shows.
     func connections(_ ledger: ConnectionLedger, _ table: SignallingTable, end: (UInt16) -> Int64) -> [Finding] {
         var result: [Finding] = []
+        let speakers = table.speakers
         let list = ledger.attempts.sorted { ($0.value.first, $0.key.server.port) < ($1.value.first, $1.key.server.port) }
         for (key, attempts) in list where attempts.opened == 0 && result.count < 50 {
             // Who speaks SIP by another way has lost little.
-            let speaks = ledger.speakers.contains(key.client)
+            let speaks = speakers.contains(key.client)
             if attempts.refused > 0 {
                 result.append(refusedConnection(key, attempts, speaks ? .note : .fault))
             } else if end(key.file) - attempts.firstTime > 3 * second {
@@ -35,6 +36,7 @@ extension Judge {
             var kind: Silence
         }
         var groups: [Ends: [ConnectionLedger.Waiting]] = [:]
+        let speakers = table.speakers
         func note(_ waiting: ConnectionLedger.Waiting, _ kind: Silence) {
             guard waiting.dialog < table.dialogs.count, waiting.time != MessageRecord.unknownTime else { return }
             let dialog = table.dialogs[waiting.dialog]
@@ -43,7 +45,7 @@ extension Judge {
             else { return }
             // The tap shows what comes from there, or the connection was seen to be opened.
             let isSeen =
-                ledger.speakers.contains(waiting.destination.address)
+                speakers.contains(waiting.destination.address)
                 || ledger.attempts.contains {
                     $0.key.client == waiting.source.address && $0.key.server == waiting.destination && $0.value.opened > 0
                 }

@@ -117,8 +117,7 @@ extension Judge {
         let found = table.errors.filter { flow, note in
             flow.source == sender.address && flow.transport == .udp && note.time <= step.nanoseconds
                 && flow.destination != table.endpoints[step.record.destination].address && note.says.hasSuffix("unreachable")
-                && table.answering[PackedEndpoint(flow.destination, flow.destinationPort)] == nil
-                && table.askedEnds.contains(PackedEndpoint(flow.destination, flow.destinationPort))
+                && table.activity(of: PackedEndpoint(flow.destination, flow.destinationPort)).isInvitedInVain
         }
         guard found.count == 1, let (flow, note) = found.first else { return nil }
         return (Self.name(PackedEndpoint(flow.destination, flow.destinationPort)), note)

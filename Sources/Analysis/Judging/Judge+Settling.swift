@@ -57,8 +57,8 @@ extension Judge {
                     ]
                     break
                 }
-                let answered = table.answering[end] ?? (others: 0, options: 0)
-                guard answered.others > 0 || answered.options > 2 * (unansweredOptions[end] ?? 0) else { break }
+                let seen = table.activity(of: end)
+                guard seen.othersAnswered > 0 || Int(seen.optionsAnswered) > 2 * (unansweredOptions[end] ?? 0) else { break }
                 finding.severity = .note
                 key.severity = .note
                 finding.summary += " It answers other requests, so it is there."
@@ -99,13 +99,13 @@ extension Judge {
                     !attackers.contains(address)
                 else { continue }
             case .comesBack(let end, let time):
-                guard let answered = table.lastAnswers[end], answered > time else { break }
+                guard table.activity(of: end).lastAnswer > time else { break }
                 finding.severity = .note
                 finding.summary += " It answers again later, so it was away for a while, as for a restart."
                 finding.remedies = [Remedy(.server, "Nothing if it was restarted then; else see in its log why it was away.")]
                 key.severity = .note
             case .answeredAtLast(let end):
-                guard outages[end] == 1, (table.answering[end]?.others ?? 0) > 2 else { break }
+                guard outages[end] == 1, table.activity(of: end).othersAnswered > 2 else { break }
                 finding.severity = .note
                 finding.summary += " All else was answered at once, so it was one short outage."
                 key.severity = .note

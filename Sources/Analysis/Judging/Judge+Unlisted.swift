@@ -44,7 +44,9 @@ extension Judge {
     /// How many Contacts the answer lists, if none can be the request's own, however rewritten: each has another life than was asked for.
     private func others(_ request: Step, _ answer: Step, _ table: SignallingTable) -> Int? {
         guard !request.flags.contains(.truncated), !answer.flags.contains(.truncated), !answer.flags.contains(.contactReceived),
-            request.expires != Step.noNumber, request.expires > 0, let asked = Self.bytes(request, table),
+            request.expires != Step.noNumber, request.expires > 0, answer.expires != Step.noNumber,
+            answer.expires > request.expires,
+            let asked = Self.bytes(request, table),
             let said = Self.bytes(answer, table)
         else { return nil }
         let own = MessageExcerpt.contactList(asked)

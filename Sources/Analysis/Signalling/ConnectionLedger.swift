@@ -77,8 +77,6 @@ struct ConnectionLedger: Sendable {
     private var lastMessages: [PackedFlow: Int64] = [:]
     /// Requests whose connection the server closed instead of answering.
     private(set) var closed: [Waiting] = []
-    /// Hosts that were heard to speak SIP, whatever the transport.
-    private(set) var speakers: Set<PackedAddress> = []
 
     mutating func message(
         from source: PackedEndpoint, to destination: PackedEndpoint, dialog: Int, place: EvidencePlace, time: Int64,
@@ -100,8 +98,6 @@ struct ConnectionLedger: Sendable {
             if let reset = awaited.removeValue(forKey: dialog) { resets[reset].back = time }
         }
     }
-
-    mutating func speaks(_ address: PackedAddress) { if speakers.count < 65_536 { speakers.insert(address) } }
 
     mutating func event(_ event: StreamEvent, file: UInt16) {
         let flow = event.flow

@@ -52,7 +52,43 @@ struct EndpointTable: Sendable {
         return number
     }
 
+    /// nil for one that was never seen.
+    func known(_ endpoint: PackedEndpoint) -> UInt32? { numbers[endpoint] }
+
     subscript(_ number: UInt32) -> PackedEndpoint {
         number < UInt32(list.count) ? list[Int(number)] : .unknown
+    }
+}
+
+/// What each end was seen to do, by its number in the `EndpointTable`.
+struct EndTable: Sendable {
+    struct Activity: Sendable {
+        /// When it gave its last final answer, nanoseconds.
+        var lastAnswer = MessageRecord.unknownTime
+        /// Answers of any kind to OPTIONS, and to other requests.
+        var optionsAnswered: UInt32 = 0
+        var othersAnswered: UInt32 = 0
+        /// It sent a message.
+        var hasSpoken = false
+        /// It was sent an INVITE.
+        var wasInvited = false
+        /// A response told it its address.
+        var wasTold = false
+
+        var isInvitedInVain: Bool { wasInvited && optionsAnswered == 0 && othersAnswered == 0 }
+    }
+
+    /// Later ends are not followed.
+    static let most = 1 << 20
+
+    private var list: ContiguousArray<Activity> = []
+
+    subscript(_ number: UInt32) -> Activity { number < UInt32(list.count) ? list[Int(number)] : Activity() }
+
+    @inline(__always)
+    mutating func note(_ number: UInt32, _ change: (inout Activity) -> Void) {
+        guard number < Self.most else { return }
+        while list.count <= Int(number) { list.append(Activity()) }
+        change(&list[Int(number)])
     }
 }

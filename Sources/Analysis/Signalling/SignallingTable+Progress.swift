@@ -7,6 +7,7 @@ extension SignallingTable {
         _ step: inout Step, _ number: Int, _ facts: MessageFacts, _ p: Bytes, _ envelope: Envelope
     ) {
         let isFromClient = step.flags.contains(.fromClient)
+        ends.note(step.record.source) { $0.hasSpoken = true }
         program(step, number, facts, p, envelope)
         if step.isDuplicate { return }
         if step.hasCredentials {
@@ -24,7 +25,7 @@ extension SignallingTable {
             }
         }
         if step.isRequest {
-            if isFromClient, stun.isHost(envelope.source.address, envelope.place.vantage) || wasTold(envelope.source) {
+            if isFromClient, stun.isHost(envelope.source.address, envelope.place.vantage) || ends[step.record.source].wasTold {
                 step.flags.insert(.knowsItself)
             }
             request(step, number)
@@ -32,9 +33,9 @@ extension SignallingTable {
             if step.flags.contains(.received) || step.flags.contains(.rportValue),
                 step.via.address != envelope.destination.address || step.via.port != envelope.destination.port
             {
-                tell(envelope.destination)
+                ends.note(step.record.destination) { $0.wasTold = true }
             }
-            if stun.isHost(envelope.source.address, envelope.place.vantage) || wasTold(envelope.source) {
+            if stun.isHost(envelope.source.address, envelope.place.vantage) || ends[step.record.source].wasTold {
                 step.flags.insert(.knowsItself)
             }
             response(step, number)
@@ -71,7 +72,7 @@ extension SignallingTable {
     }
 
     private mutating func request(_ step: Step, _ number: Int) {
-        if step.method == .invite, askedEnds.count < Self.mostAnswering { askedEnds.insert(endpoints[step.record.destination]) }
+        if step.method == .invite { ends.note(step.record.destination) { $0.wasInvited = true } }
         switch step.method {
         case .register where step.isFirst && step.hasCredentials && dialogs[number].progress.contains(.challenged),
             .invite where step.isFirst && step.hasCredentials && dialogs[number].progress.contains(.challenged):
@@ -85,17 +86,11 @@ extension SignallingTable {
     }
 
     private mutating func response(_ step: Step, _ number: Int) {
-        let sender = endpoints[step.record.source]
-        let isCrowded = answering.count >= Self.mostAnswering && answering[sender] == nil
-        if !isCrowded {
-            if step.method == .options {
-                answering[sender, default: (0, 0)].options += 1
-            } else {
-                answering[sender, default: (0, 0)].others += 1
-            }
+        ends.note(step.record.source) { sender in
+            if step.method == .options { sender.optionsAnswered &+= 1 } else { sender.othersAnswered &+= 1 }
+            if step.status >= 200 { sender.lastAnswer = max(step.nanoseconds, sender.lastAnswer) }
         }
         guard step.status >= 200 else { return }
-        if !isCrowded { lastAnswers[sender] = max(step.nanoseconds, lastAnswers[sender] ?? step.nanoseconds) }
         dialogs[number].progress.insert(.finalResponse)
         let counts: Bool
         switch dialogs[number].kind {

@@ -12,13 +12,6 @@ struct SignallingTable: Sendable {
     static let mostLegs = 8
 
     var dialogs: ContiguousArray<DialogState> = []
-    /// Ends that INVITEs were sent to.
-    var askedEnds: Set<PackedEndpoint> = []
-    /// When an end gave its last final answer.
-    var lastAnswers: [PackedEndpoint: Int64] = [:]
-    /// Who answered, and how often: OPTIONS, and other requests.
-    var answering: [PackedEndpoint: (others: Int, options: Int)] = [:]
-    static let mostAnswering = 1 << 16
     /// Who registered with whom.
     var registered: Set<Registration> = []
     struct Registration: Hashable, Sendable {
@@ -30,6 +23,7 @@ struct SignallingTable: Sendable {
     /// Of closed dialogs.
     var records: [MessageRecord] = []
     var endpoints = EndpointTable()
+    var ends = EndTable()
     var programs = ProgramTable()
     var flows = FlowTable()
     var stun = STUNLedger()
@@ -66,8 +60,6 @@ struct SignallingTable: Sendable {
     var open: [Int32] = []
     /// Nonces that some request used.
     private(set) var usedNonces: Set<UInt64> = []
-    /// Clients that a response told their address.
-    private var told: Set<PackedEndpoint> = []
 
     init(textCapacity: Int) { texts = TextStore(capacity: textCapacity) }
 
@@ -93,8 +85,7 @@ struct SignallingTable: Sendable {
             step.record.length = UInt32(p.count)
         }
         if !step.isRequest { noteStray(step, number) }
-        let index = add(step, to: number)
-        return (number, index)
+        return (number, add(&step, to: number))
     }
 
     // MARK: Finding the dialog
@@ -184,8 +175,8 @@ struct SignallingTable: Sendable {
         freeDescriptions = []
     }
 
-    private mutating func add(_ step: Step, to number: Int) -> Int32 {
-        var step = step
+    @inline(__always)
+    private mutating func add(_ step: inout Step, to number: Int) -> Int32 {
         step.record.previous = dialogs[number].lastStep
         let index: Int32
         if let free = freeSteps.popLast() {
@@ -258,9 +249,17 @@ struct SignallingTable: Sendable {
         }
         result.reverse()
         // Fragments that stayed alone come out of the decoder late.
-        let times = Self.times(result)
-        if !zip(times, times.dropFirst()).allSatisfy({ $0 <= $1 }) { sort(&result, times) }
+        if !Self.isInOrder(result) { sort(&result, Self.times(result)) }
         return result
+    }
+
+    private static func isInOrder(_ list: [Step]) -> Bool {
+        var latest = MessageRecord.unknownTime
+        for step in list where step.nanoseconds != MessageRecord.unknownTime {
+            if step.nanoseconds < latest { return false }
+            latest = step.nanoseconds
+        }
+        return true
     }
 
     /// Of each message; one whose time is not told came when the one before it did.
@@ -330,6 +329,12 @@ struct SignallingTable: Sendable {
     }
 
     mutating func use(_ nonce: UInt64) { if nonce != 0, usedNonces.count < 1 << 22 { usedNonces.insert(nonce) } }
-    mutating func tell(_ client: PackedEndpoint) { if told.count < 1 << 20 { told.insert(client) } }
-    func wasTold(_ client: PackedEndpoint) -> Bool { told.contains(client) }
+
+    /// What an end was seen to do.
+    func activity(of end: PackedEndpoint) -> EndTable.Activity { endpoints.known(end).map { ends[$0] } ?? EndTable.Activity() }
+
+    /// Hosts that were heard to speak SIP, whatever the transport.
+    var speakers: Set<PackedAddress> {
+        Set(endpoints.list.indices.lazy.filter { ends[UInt32($0)].hasSpoken }.map { endpoints.list[$0].address })
+    }
 }
