@@ -84,9 +84,12 @@ extension Analyzer {
     /// What both sides prove needs no suspicion, and what both sides show untouched is cleared of it.
     private static func settled(_ findings: [Finding], _ pairs: [SideComparison]) -> [Finding] {
         let proved = findings.filter { $0.name == .algRewritten && $0.severity.accuses }.flatMap(\.subject.dialogs)
-        let known = pairs.reduce(into: Set(proved)) { $0.formUnion($1.untouchedDialogs) }
+        let untouched = pairs.reduce(into: Set<Int>()) { $0.formUnion($1.untouchedDialogs) }
+        let known = untouched.union(proved)
         return findings.compactMap { finding in
             guard finding.name == .algSuspected else { return finding }
+            // What broke a call is told with the proof.
+            let known = finding.severity == .fault ? untouched : known
             var finding = finding
             let had = finding.subject.dialogs.count
             finding.subject.dialogs.removeAll { known.contains($0) }

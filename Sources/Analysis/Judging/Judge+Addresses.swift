@@ -65,7 +65,8 @@ extension Judge {
         guard !table.privateContacts.isEmpty else { return }
         for (index, step) in c.steps.enumerated() where step.isRequest && step.isFirst && step.method != .ack {
             let destination = table.endpoints[step.record.destination]
-            guard destination.address.isPrivateNetwork, let owner = table.privateContacts[destination],
+            guard destination.address.isPrivateNetwork,
+                let owner = table.privateContacts[SeenPlace(file: step.record.place.file, place: destination)],
                 c.response(to: step, from: index, atLeast: 100) == nil, c.silence(after: step) > 2 * second
             else { continue }
             if owner.address.isPrivateNetwork {

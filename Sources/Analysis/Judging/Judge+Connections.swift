@@ -58,6 +58,7 @@ extension Judge {
             let kind = stall.map { kind == .silent ? .dead(isFirst: $0.longest == 0) : kind } ?? kind
             groups[Ends(client: waiting.source.address, server: waiting.destination, kind: kind), default: []].append(waiting)
         }
+        for waiting in ledger.abandoned { note(waiting, .silent) }
         for waiting in ledger.closed { note(waiting, waiting.meetsTLS ? .secure : .closed) }
         for waiting in ledger.pending.values where end(waiting.place.file) - waiting.time > Self.patience {
             note(waiting, .silent)
@@ -77,7 +78,9 @@ extension Judge {
                 ],
                 culprit: words.culprit, remedies: words.remedies,
                 subject: FindingSubject(
-                    dialogs: list.map(\.dialog), aor: who, client: first.source.endpoint, server: ends.server.endpoint,
+                    dialogs: list.map(\.dialog),
+                    callID: dialog.callIDLength > 0 ? String(decoding: dialog.callID, as: UTF8.self) : nil, aor: who,
+                    client: first.source.endpoint, server: ends.server.endpoint,
                     vantage: dialog.vantage),
                 count: list.count)
         }

@@ -107,6 +107,12 @@ public struct DialogSummary: Sendable, Identifiable {
     var fromLength: Int
     var toLength: Int
 
+    var hasSucceeded: Bool {
+        switch outcome {
+        case .established, .ended, .registered, .unregistered, .answered: true
+        case .open, .cancelled, .failed, .unanswered: false
+        }
+    }
     var hasFailed: Bool { if case .failed = outcome { true } else { false } }
     public var callID: String { String(decoding: text[0..<callIDLength], as: UTF8.self) }
     /// `user@host` of From.

@@ -48,9 +48,19 @@ struct Verdict {
             var kind: DialogKind
             var status: Int
         }
+        // What several captures show is one: that which tells most of it counts.
+        var others: [Int: Set<Int>] = [:]
+        for pair in result.sides.flatMap(\.dialogs) {
+            others[pair.inside, default: []].insert(pair.outside)
+            others[pair.outside, default: []].insert(pair.inside)
+        }
         var ends: [(end: End, count: Int)] = []
         for dialog in result.dialogs {
             guard case .failed(let status) = dialog.outcome, dialog.kind == .call || dialog.kind == .registration else {
+                continue
+            }
+            let elsewhere = (others[dialog.id] ?? []).filter { result.dialogs.indices.contains($0) }.map { result.dialogs[$0] }
+            guard !elsewhere.contains(where: { $0.hasSucceeded || $0.outcome == dialog.outcome && $0.id < dialog.id }) else {
                 continue
             }
             let end = End(kind: dialog.kind, status: status)

@@ -1,45 +1,6 @@
 import Base
 import Capture
 
-/// Who drops what was seen before the box and not behind it.
-struct Dropper {
-    /// Longer from one capture to the other and back: there is more between them than the router.
-    static let near = Duration.milliseconds(10)
-
-    let name: String
-    let culprit: Culprit
-    let confidence: Confidence
-    /// What the reader must know of the place of the captures; nil where they are one.
-    let caveat: String?
-
-    init(_ side: SideComparison, _ address: IPAddress?, _ sources: [SourceSummary], lacking: Vantage) {
-        name = address.map { "the router with the outside address \($0)" } ?? "the router between the two captures"
-        let places = [side.inside, side.outside].map { vantage -> Int in
-            let index = Int(vantage.index)
-            return sources.indices.contains(index) ? sources[index].holder ?? index : index
-        }
-        let isFar = places[0] != places[1] && side.roundTrip.map { $0 > Self.near } == true
-        culprit = isFar ? .between(name, "the place of the outer capture") : .proved(name)
-        confidence = isFar || Self.drops(sources, lacking) ? .likely : .proved
-        if places[0] == places[1] {
-            caveat = nil
-        } else if isFar, let trip = side.roundTrip {
-            caveat =
-                "From one capture to the other and back it takes \(trip.wholeMilliseconds) ms: a path lies between them as well as the router."
-        } else {
-            caveat =
-                side.roundTrip == nil
-                ? "If the outer capture was not taken at the router, the path to it is in question too." : nil
-        }
-    }
-
-    /// The capturing program of that side lost packets.
-    static func drops(_ sources: [SourceSummary], _ vantage: Vantage) -> Bool {
-        let index = Int(vantage.index)
-        return sources.indices.contains(index) && sources[index].blindness.contains { $0.kind == .drops }
-    }
-}
-
 extension BothSides {
     /// Sendings of one message that a capture which itself loses packets must lack before it counts.
     private static let fewestDespiteDrops = 5
@@ -72,13 +33,17 @@ extension BothSides {
             // Where nothing was seen to cross that way, only who goes on repeating shows that it got nothing.
             guard crosses || (one.status > 0 && victims.contains { all[$0].name == .sipRetransmit }) else { continue }
             let lacking = one.isOutbound ? side.outside : side.inside
-            guard one.count >= Self.fewestDespiteDrops || !Dropper.drops(sources, lacking) else { continue }
+            let isLossy = lossy[lacking] != nil
+            guard one.count >= Self.fewestDespiteDrops || !isLossy && !Dropper.drops(sources, lacking) else { continue }
             let dropper = Dropper(
-                side, one.isOutbound ? side.translatedTo?.address : one.destination.address, sources, lacking: lacking)
+                side, one.isOutbound ? side.translatedTo?.address : one.destination.address, sources, lacking: lacking,
+                isLossy: isLossy,
+                stretch: stretch(of: one, side), peer: "\(one.isOutbound ? one.destination : one.source)",
+                phone: one.isOutbound ? "\(one.source)" : nil)
             guard all[cause].subject.dialogs.allSatisfy(dialogs.contains) else {
                 let count = all[cause].subject.dialogs.filter(dialogs.contains).count
                 all[cause].details.append(
-                    "In \(count) of \(all[cause].subject.dialogs.count) dialogs both captures show that \(dropper.name) drops them."
+                    "In \(count) of \(all[cause].subject.dialogs.count) dialogs both captures show that \(dropper.stretch.map { "they get lost \($0)" } ?? "\(dropper.name) drops them")."
                 )
                 told.insert(cause)
                 continue
@@ -126,10 +91,12 @@ extension BothSides {
         let dialog = table.dialogs[lost.dialog]
         let token = lost.method.token
         let what = lost.status > 0 ? "the answers" : "the \(token)"
+        let fate =
+            dropper.stretch.map { "\(what) \(lost.status > 0 ? "get" : "gets") lost \($0)" } ?? "\(dropper.name) drops \(what)"
         let harm = Self.harm(lost.method, dialog, isAnswered: lost.status > 0)
         let there = lost.isOutbound ? "outside" : "inside"
         all[cause].summary =
-            "\(harm): \(dropper.name) drops \(what). \(lost.source) sent "
+            "\(harm): \(fate). \(lost.source) sent "
             + (lost.status > 0 ? "\(lost.status) to its \(token) " : "it ")
             + "\(lost.count) times to \(lost.destination), and none appeared \(there)."
         all[cause].culprit = dropper.culprit
@@ -143,8 +110,15 @@ extension BothSides {
             Evidence(
                 place: lost.place, time: lost.time, source: lost.source, destination: lost.destination, excerpt: lost.firstLine,
                 says: "the first of \(lost.count); none of them \(there)"))
-        all[cause].remedies = Self.remedies(lost)
+        all[cause].remedies =
+            dropper.stretch.map { [Self.path($0)] + Self.remedies(lost).prefix(dropper.isRouterPossible ? 1 : 0) }
+            ?? Self.remedies(lost)
         told.insert(cause)
+    }
+
+    /// What to do where the router is not the one, or not the only one.
+    static func path(_ stretch: String) -> Remedy {
+        Remedy(.network, "Follow it \(stretch): capture at both ends of that stretch, and look for a filter or a fault on it.")
     }
 
     private static func remedies(_ lost: SideLosses.Lost) -> [Remedy] {

@@ -9,7 +9,10 @@ extension BothSides {
     mutating func unknown(by side: SideComparison, _ table: SignallingTable) {
         for one in side.unrestored {
             let victims = accusing(one.dialogs, Self.unheard)
-            guard !victims.isEmpty, let helper = one.dialogs.sorted().compactMap({ find(.algRewritten, $0) }).first else {
+            // One more may have crossed its answer.
+            guard !victims.isEmpty || one.repeats >= 2,
+                let helper = one.dialogs.sorted().compactMap({ find(.algRewritten, $0) }).first
+            else {
                 continue
             }
             if all[helper].severity != .fault, let dialog = one.dialogs.min(), table.dialogs.indices.contains(dialog) {
@@ -20,7 +23,8 @@ extension BothSides {
                     Evidence(
                         place: one.answer, time: one.answerTime.map { Instant(nanoseconds: $0) },
                         excerpt: "\(one.status) to the \(one.method.token)\n\(one.field): \(one.foreign)",
-                        says: "what came back; its sender wrote \(one.own)"))
+                        says: one.foreign.isEmpty ? "\(one.own) is missing in it" : "what came back; its sender wrote \(one.own)")
+                )
             }
             absorb(victims, into: helper)
         }
@@ -51,6 +55,64 @@ extension BothSides {
                     all[lost].evidence.last)
             }
             absorb(victims, into: helper)
+        }
+    }
+
+    /// What one side alone saw broken, and both sides prove.
+    mutating func confirmed(by side: SideComparison, _ table: SignallingTable) {
+        for index in all.indices where all[index].name == .algSuspected && all[index].severity == .fault && !gone.contains(index)
+        {
+            let kin = all[index].subject.dialogs.reduce(into: Set<Int>()) { $0.formUnion(self.kin(of: $1)) }
+            guard let helper = kin.sorted().compactMap({ find(.algRewritten, $0) }).first,
+                let dialog = all[index].subject.dialogs.first, table.dialogs.indices.contains(dialog)
+            else { continue }
+            if all[helper].severity != .fault {
+                let method: MessageMethod = table.dialogs[dialog].kind == .registration ? .register : .invite
+                lead(
+                    helper, "\(Self.harm(method, table.dialogs[dialog], isAnswered: true)): what the router rewrote broke it.",
+                    all[index].evidence.first)
+            }
+            absorb([index], into: helper)
+        }
+    }
+
+    /// What a change of the helper was seen to lead to.
+    mutating func struck(by side: SideComparison, _ table: SignallingTable) {
+        for blow in side.blows {
+            let kin = kin(of: blow.dialogs.inside).union(kin(of: blow.dialogs.outside))
+            let victims = accusing(kin, blow.kind.follows)
+            // Of a place that was written, what was sent there must be seen.
+            let proof = victims.compactMap { victim in
+                all[victim].evidence.last { one in
+                    blow.kind.place.map { place in one.destination.map { MediaPlace($0) == place } ?? false } ?? true
+                }
+            }
+            guard let shown = proof.first, let helper = kin.sorted().compactMap({ find(.algRewritten, $0) }).first,
+                table.dialogs.indices.contains(blow.dialogs.inside)
+            else { continue }
+            if all[helper].severity != .fault {
+                lead(helper, Self.words(blow, table.dialogs[blow.dialogs.inside]), shown)
+                all[helper].evidence.append(
+                    Evidence(
+                        place: blow.place, time: blow.time.map { Instant(nanoseconds: $0) }, excerpt: blow.firstLine,
+                        says: "as it left the router"))
+            }
+            absorb(victims, into: helper)
+        }
+    }
+
+    private static func words(_ blow: SideBlow, _ dialog: DialogState) -> String {
+        switch blow.kind {
+        case .keys:
+            "\(harm(.invite, dialog, isAnswered: true)): the router takes the keys for encrypted audio (SRTP) out of the session description."
+        case .route:
+            "\(harm(.ack, dialog)): the router takes Record-Route out of the answers, so that the ACK passes by the proxy and gets lost."
+        case .contact(let place):
+            "\(harm(.ack, dialog)): the router writes \(Endpoint(place.address.address, place.port)) into the Contact of the other end, and what "
+                + "follows, the ACK first, goes there and gets lost."
+        case .via(let place):
+            "\(harm(blow.method, dialog)): the router writes \(Endpoint(place.address.address, place.port)) into Via, or takes rport out of it, so that "
+                + "the answers go there and get lost."
         }
     }
 

@@ -21,6 +21,12 @@ struct BothSides {
     let streamsOf: [Int: [Int]]
     let shown: [Vantage: Set<UInt32>]
     let sources: [SourceSummary]
+    /// The nearest captures first.
+    let sides: [SideComparison]
+    /// The same dialog on other sides.
+    let links: [Int: [Int]]
+    /// Of captures that are proved to lack packets, as what lies further on has them: what share more they may lack by the same chance.
+    var lossy: [Vantage: Double] = [:]
 
     init(
         _ findings: [Finding], _ sides: [SideComparison], _ streams: [StreamSummary], _ sources: [SourceSummary],
@@ -36,21 +42,40 @@ struct BothSides {
         }
         (self.streamsOf, self.shown) = (streamsOf, shown)
         self.sources = sources
+        let sides = sides.enumerated().sorted {
+            ($0.element.roundTrip ?? .seconds(60), $0.offset) < ($1.element.roundTrip ?? .seconds(60), $1.offset)
+        }.map(\.element)
+        self.sides = sides
+        var links: [Int: [Int]] = [:]
+        for pair in sides.flatMap(\.dialogs) {
+            links[pair.inside, default: []].append(pair.outside)
+            links[pair.outside, default: []].append(pair.inside)
+        }
+        self.links = links
         for (index, finding) in findings.enumerated() where finding.severity.accuses {
             for dialog in finding.subject.dialogs { ofDialog[dialog, default: []].append(index) }
         }
+        for side in sides { noteLossy(side) }
+        publicAudio()
         for side in sides {
             fragments(by: side)
             answered(by: side, table)
             if side.box == .helper {
                 unknown(by: side, table)
                 broken(by: side, table)
+                confirmed(by: side, table)
+                struck(by: side, table)
                 silenced(by: side, table)
                 misdirected(by: side, table)
             }
             dropped(by: side, table)
+        }
+        for side in sides {
             mediaDropped(by: side, table)
             loses(side)
+        }
+        for side in sides { passed(by: side) }
+        for side in sides {
             for pair in side.dialogs {
                 privateMedia(pair)
                 joinMedia(pair)
@@ -128,7 +153,7 @@ struct BothSides {
     }
 
     func media(of pair: SideComparison.DialogPair) -> [Int] {
-        let found = ((ofDialog[pair.inside] ?? []) + (ofDialog[pair.outside] ?? [])).filter { index in
+        let found = kin(of: pair.inside).flatMap { ofDialog[$0] ?? [] }.filter { index in
             !gone.contains(index) && (all[index].name == .mediaOneWay || all[index].name == .mediaNone)
         }
         return Array(Set(found)).sorted()

@@ -49,16 +49,30 @@ public struct SideComparison: Sendable {
     var contactRewrites: [ContactRewrite] = []
     /// From one place of capture to the other and back; nil where nothing crossed both ways.
     var roundTrip: Duration?
+    /// Outside, answers follow requests at once, as at the one who gives them.
+    var isOuterAtServer = false
     /// What the box wrote into requests and left in their answers.
     var unrestored: [SideEchoes.Unrestored] = []
     /// What it broke, by dialog.
     var harms: [DialogPair: Set<SideDifference.Harm>] = [:]
+    /// What it did that may have broken something else.
+    var blows: [SideBlow] = []
     /// Hosts that it put in place of others in Record-Route.
     var routeRewrites: [ContactRewrite] = []
     /// Whole before the box, a first fragment behind it.
     var cut: [DialogPair] = []
     /// Answers that it made itself.
     var ownAnswers: [OwnAnswers.Answer] = []
+
+    /// Requests that crossed, by where either side shows them.
+    var arrivals: [EvidencePlace: Arrival] = [:]
+
+    /// How a request came out of the box.
+    struct Arrival: Hashable, Sendable {
+        var isOutbound: Bool
+        var source: Endpoint
+        var destination: Endpoint
+    }
 
     struct ContactRewrite: Hashable, Sendable {
         var dialogs: DialogPair

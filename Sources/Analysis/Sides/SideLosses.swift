@@ -19,6 +19,9 @@ struct SideLosses {
         var source: Endpoint
         var destination: Endpoint
         var firstLine: String
+        /// By what it is known in other captures, and those that show it.
+        var keys: Set<UInt64> = []
+        var seenIn: Set<Vantage> = []
     }
 
     /// Who wears what outside, and with whom they speak.
@@ -91,6 +94,7 @@ struct SideLosses {
                 branch: record.method == .ack ? 0 : record.features[.branch])
             if found[message] != nil {
                 found[message]?.count += 1
+                SidePairing.forEachKey(record) { found[message]?.keys.insert($0) }
             } else if found.count < Self.most {
                 order.append(message)
                 found[message] = Lost(
@@ -99,6 +103,7 @@ struct SideLosses {
                     source: Endpoint(record.source.address.address, record.source.port),
                     destination: Endpoint(record.destination.address.address, record.destination.port),
                     firstLine: MessageExcerpt.firstLine(record.bytes))
+                SidePairing.forEachKey(record) { found[message]?.keys.insert($0) }
             }
         }
         lost += order.compactMap { found[$0] }.filter { $0.count >= Self.fewest && $0.dialog >= 0 }

@@ -51,9 +51,29 @@ public struct SideMatching: Sendable {
                         spans: (spans[first], spans[second])))
             }
         }
-        records = []
         let chain = Self.neighbours(reports)
-        return (chain.compactMap(\.finding), chain.compactMap(\.comparison))
+        let compared = sightings(chain.compactMap(\.comparison))
+        records = []
+        return (chain.compactMap(\.finding), compared)
+    }
+
+    /// Which of the captures show what was lost between two of them.
+    private func sightings(_ sides: [SideComparison]) -> [SideComparison] {
+        var seenIn: [UInt64: Set<Vantage>] = [:]
+        for lost in sides.flatMap(\.lost) { for key in lost.keys { seenIn[key] = [] } }
+        guard !seenIn.isEmpty else { return sides }
+        for record in records {
+            SidePairing.forEachKey(record) { seenIn[$0]?.insert(Vantage(record.file)) }
+        }
+        var sides = sides
+        for side in sides.indices {
+            for index in sides[side].lost.indices {
+                let keys = sides[side].lost[index].keys
+                sides[side].lost[index].seenIn = keys.reduce(into: []) { $0.formUnion(seenIn[$1] ?? []) }
+                sides[side].lost[index].keys = []
+            }
+        }
+        return sides
     }
 
     /// Of captures along one path (phone, access, Internet) only those next to each other are compared: what lies further apart repeats

@@ -34,6 +34,41 @@ extension SideReport {
             place: outside.place)
     }
 
+    /// Requests with one end translated.
+    static func arrivals(
+        _ records: ContiguousArray<SideRecord>, _ pairs: [(inside: Int, outside: Int)]
+    ) -> [EvidencePlace: SideComparison.Arrival] {
+        var result: [EvidencePlace: SideComparison.Arrival] = [:]
+        for pair in pairs where records[pair.inside].isRequest && result.count < mostCompared {
+            let (a, b) = (records[pair.inside], records[pair.outside])
+            guard (a.source == b.source) != (a.destination == b.destination) else { continue }
+            let isOutbound = a.destination == b.destination
+            let there = isOutbound ? b : a
+            let arrival = SideComparison.Arrival(
+                isOutbound: isOutbound, source: Endpoint(there.source.address.address, there.source.port),
+                destination: Endpoint(there.destination.address.address, there.destination.port))
+            (result[a.place], result[b.place]) = (arrival, arrival)
+        }
+        return result
+    }
+
+    /// Whether an answer to what came from inside is seen outside sooner than a path to the server and back takes.
+    static func answersAtOnce(_ records: ContiguousArray<SideRecord>, _ outside: [Int], _ worn: SideLosses.Worn) -> Bool {
+        var asked: [SideRecord.Transaction: Int64] = [:]
+        for number in outside {
+            let record = records[number]
+            guard let time = record.time else { continue }
+            if record.isRequest {
+                if worn.outside.contains(record.source), asked[record.transaction] == nil { asked[record.transaction] = time }
+            } else if worn.outside.contains(record.destination), let then = asked[record.transaction], time >= then,
+                .nanoseconds(time &- then) < Dropper.prompt
+            {
+                return true
+            }
+        }
+        return false
+    }
+
     /// The quickest out and the quickest in together: the clocks' offset is in neither.
     static func roundTrip(
         _ records: ContiguousArray<SideRecord>, _ pairs: [(inside: Int, outside: Int)], _ worn: SideLosses.Worn

@@ -119,12 +119,17 @@ struct SideReport {
             comparison?.contactRewrites = accused.compactMap {
                 Self.contactRewrite($0.difference, records[$0.inside], records[$0.outside])
             }
+            comparison?.arrivals = Self.arrivals(records, pairs)
             comparison?.roundTrip = Self.roundTrip(records, pairs, losses.worn)
+            comparison?.isOuterAtServer = Self.answersAtOnce(records, outsideAll, losses.worn)
             comparison?.cut = cut.sorted { ($0.inside, $0.outside) < ($1.inside, $1.outside) }
             comparison?.unrestored = SideEchoes(records, pairs).unrestored
             for one in accused {
                 let dialogs = SideComparison.DialogPair(
                     inside: Int(records[one.inside].dialog), outside: Int(records[one.outside].dialog))
+                if (comparison?.blows.count ?? 0) < Self.mostCompared {
+                    comparison?.blows += SideBlow.all(one.difference, records[one.inside], records[one.outside])
+                }
                 if let harm = one.difference.harm { comparison?.harms[dialogs, default: []].insert(harm) }
                 if let route = one.difference.routeRewrite {
                     comparison?.routeRewrites.append(

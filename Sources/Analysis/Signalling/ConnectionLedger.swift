@@ -77,6 +77,8 @@ struct ConnectionLedger: Sendable {
     private var lastMessages: [PackedFlow: Int64] = [:]
     /// Requests whose connection the server closed instead of answering.
     private(set) var closed: [Waiting] = []
+    /// Those whose sender closed it first, when it had waited for so long that no server ponders.
+    private(set) var abandoned: [Waiting] = []
 
     mutating func message(
         from source: PackedEndpoint, to destination: PackedEndpoint, dialog: Int, place: EvidencePlace, time: Int64,
@@ -119,7 +121,13 @@ struct ConnectionLedger: Sendable {
             }
         case .closed:
             // Of the server: the client may close when it has waited long enough.
-            if let waiting = pending.removeValue(forKey: flow.reversed), closed.count < 1_000 { closed.append(waiting) }
+            if let waiting = pending.removeValue(forKey: flow) {
+                if elapsed(waiting.time, event.time.nanoseconds).map({ $0 > Judge.patience }) ?? false, abandoned.count < 1_000 {
+                    abandoned.append(waiting)
+                }
+            } else if let waiting = pending.removeValue(forKey: flow.reversed), closed.count < 1_000 {
+                closed.append(waiting)
+            }
         case .stalled(let octets, let longest, let sends, let since, let isAwaited):
             guard Self.isSIP(flow.sourcePort) || Self.isSIP(flow.destinationPort),
                 stalls[flow] != nil || stalls.count < Self.mostServers

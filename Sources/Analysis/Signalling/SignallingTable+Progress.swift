@@ -211,8 +211,9 @@ extension SignallingTable {
 
     /// Where somebody really is who registers a private Contact.
     private mutating func noteContact(_ step: Step, from source: PackedEndpoint, _ flow: Int32) {
-        let said = PackedEndpoint(step.contact.address, step.contact.portOrDefault)
-        if said.address == source.address {
+        let said = SeenPlace(
+            file: step.record.place.file, place: PackedEndpoint(step.contact.address, step.contact.portOrDefault))
+        if said.place.address == source.address {
             privateContacts[said] = nil
         } else if privateContacts.count < 1 << 18 {
             if !source.address.isPrivateNetwork { flows.notePrivateContact(flow) }

@@ -40,8 +40,9 @@ struct SignallingTable: Sendable {
     static let mostPhones = 1 << 18
     /// By branch.
     var strays: [UInt64: StrayAnswer] = [:]
-    /// Private Contacts registered from public addresses, and where they really are.
-    var privateContacts: [PackedEndpoint: PackedEndpoint] = [:]
+    /// Private Contacts registered from public addresses, by the source that shows it, and where they really are: behind the NAT, in a
+    /// capture of its inside, requests rightly go to what Contact says.
+    var privateContacts: [SeenPlace: PackedEndpoint] = [:]
     /// The latest time of each source's messages.
     var latest: [UInt16: Int64] = [:]
     var counts = AnalysisCounts()
