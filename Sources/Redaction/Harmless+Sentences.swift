@@ -34,7 +34,7 @@ extension Harmless {
         expands expect expectation expected expense expiration expire expired expires explain explains export exported
         ext exten extension externaddr external extra eyebeam f f8 fail fail2ban failed fails failure fallback family
         far faster fault fax fddi fec fewer fi fibre field fields file files filter filters fin find finding findings
-        finds fingerprint firewall firewalls firmware first fit fits fix fixed flags flapping flight flow flows
+        finds fingerprint firewall firewalls firmware first fit fits fix fixed flags flapping flight flow flows follow
         followed follows for forbid forbidden forbids force forced forefront forgets forgot forgotten format formats
         formed fortigate fortinet fortios forward forwarded forwarding forwards found four fpbx fragment fragmentation
         fragmented fragments frame frames freepbx freeswitch frequency fresh friendly fritz fritzbox from front full
@@ -44,21 +44,21 @@ extension Harmless {
         help helper hep hepv3 here hides hint hints hmac hold holdconn holds hole holes honoured hop hops host
         hostname hosts how hp huawei hung hz i ice icmp id identify idle ieee if ignore ignores illegal image
         impairment in inactiv inactive inactivity inappropriate inbound independent inet inferred info init init.d
-        inject inline input insecure inside inspect inspection inspects instead instruments insufficient int interface
-        interfaces interference intermediate internal interval into invite invites ios ios-12.x-scan ip ip4 ip6 ipfix
-        iptables iptrace ipv4 ipv6 is isdn iso isr issabel issuer it its itself iwar j jitter join joins journal
-        journalctl judge judged jump jumped jumps juniper junos just k k12 kamailio keep keepalive keepalives keeps
-        kept kernel key keylog keys keys.log kind kmod know known knows l lacks lamps lanalyzer lapd lapsed large
-        larger last lasted lasts latch latched latches latching late later latter layout lead leads learn learning
-        lease least leave leaves led lede left leg legal legs length lengthen less let lets level lie lies life
-        lifetime like limit line lines link linked linux list listed listen listener listens lists live lives load
-        local localnet log logger logging logs long longer longest look looked looks loop loopback lose loses loss
-        lossy lost lower lowers lt m machine maddr made make makes malformed manage mangle many map mapped mapping
-        maps mark match matched matches matching matter max maximum may md5 mean meant meanwhile mech media media.none
-        media.one-way media.quality media.wrong-source memory mend mended message messages method mgmt microsoft
-        middle mikrotik min mind minimum minute minutes mismatch missing mistake mode model modprobe module modules
-        moment more mos most mostly moved mr mr.sip ms mss mtp2 mtp3 mtu much multipart music must muted mux name
-        named names naming narrower nat nat.mapping-expired nat.port-jump nat.private-contact nat.private-sdp
+        inject inline inner input insecure inside inspect inspection inspects instead instruments insufficient int
+        interface interfaces interference intermediate internal interval into invite invites ios ios-12.x-scan ip ip4
+        ip6 ipfix iptables iptrace ipv4 ipv6 is isdn iso isr issabel issuer it its itself iwar j jitter join joins
+        journal journalctl judge judged jump jumped jumps juniper junos just k k12 kamailio keep keepalive keepalives
+        keeps kept kernel key keylog keys keys.log kind kmod know known knows l lacks lamps lanalyzer lapd lapsed
+        large larger last lasted lasts latch latched latches latching late later latter layout lead leads learn
+        learning lease least leave leaves led lede left leg legal legs length lengthen less let lets level lie lies
+        life lifetime like limit line lines link linked linux list listed listen listener listens lists live lives
+        load local localnet log logger logging logs long longer longest look looked looks loop loopback lose loses
+        loss lossy lost lower lowers lt m machine maddr made make makes malformed manage mangle many map mapped
+        mapping maps mark match matched matches matching matter max maximum may md5 mean meant meanwhile mech media
+        media.none media.one-way media.quality media.wrong-source memory mend mended message messages method mgmt
+        microsoft middle mikrotik min mind minimum minute minutes mismatch missing mistake mode model modprobe module
+        modules moment more mos most mostly moved mr mr.sip ms mss mtp2 mtp3 mtu much multipart music must muted mux
+        name named names naming narrower nat nat.mapping-expired nat.port-jump nat.private-contact nat.private-sdp
         nat.register-longer-than-mapping nat.rport-missing nated nathelper nats nc near nearer need needed needless
         needs negotiated neither net netgear netlink netscreen netsh nettl network networks netxray never new newer
         newest next nf nflog nft nftables ng nmap no nobody noise nonce nonces none nor nordic not nothing notify now
@@ -78,17 +78,17 @@ extension Harmless {
         registration registrations rejected relay release remotesecret remove removed renew renewed renews repeat
         repeated repeats replace reply reports request requests required requires reserved reset resets resolved
         resolver response rest restart restarted restarts resume resumes retransmission retransmit retry reuse revoked
-        rewrite rewrites rewriting rewritten rfc rfc2833 rfc4733 right rights ring ringing rings rise rises risk role
-        rough route router routerboard routeros routers routes routing row rport rst rt rtcp rtf rtp rtpengine
-        rtpholdtimeout rtpmap rule ruled rules run runs s saddr safenet said same save saveall savp saw say says sbc
-        scan scanner sccp screenos sctp sdes sdp sdp.mismatch se sec second seconds secret secrets section secure
-        security see seems seen sees segment segments send sender senders sending sendonly sendrecv sends sense sent
-        serve server server.log servers service sess session sessions set setting settings settled setup several sha
-        shape share shared short shorten shorter shortest should show shown shows shut side sides sight sign signaling
-        signalled signalling signature silence silent since sip sip.fragmented sip.no-ack sip.refused sip.retransmit
-        sip.timer-drop sip.unfinished siparmyknife sipcli sipdump sipgateway sipptk sippts sips sipsak sipscan
-        sipvicious size skipped slow slower small smaller smap snap sngrep sniffer so socket sockets software some
-        somebody something sonicos sonicwall soon sound sounds source sources span spare speak speaks speedtouch
+        rewrite rewrites rewriting rewritten rewrote rfc rfc2833 rfc4733 right rights ring ringing rings rise rises
+        risk role rough route router routerboard routeros routers routes routing row rport rst rt rtcp rtf rtp
+        rtpengine rtpholdtimeout rtpmap rule ruled rules run runs s saddr safenet said same save saveall savp saw say
+        says sbc scan scanner sccp screenos sctp sdes sdp sdp.mismatch se sec second seconds secret secrets section
+        secure security see seems seen sees segment segments send sender senders sending sendonly sendrecv sends sense
+        sent serve server server.log servers service sess session sessions set setting settings settled setup several
+        sha shape share shared short shorten shorter shortest should show shown shows shut side sides sight sign
+        signaling signalled signalling signature silence silent since sip sip.fragmented sip.no-ack sip.refused
+        sip.retransmit sip.timer-drop sip.unfinished siparmyknife sipcli sipdump sipgateway sipptk sippts sips sipsak
+        sipscan sipvicious size skipped slow slower small smaller smap snap sngrep sniffer so socket sockets software
+        some somebody something sonicos sonicwall soon sound sounds source sources span spare speak speaks speedtouch
         speedtouch510 speedtouch530 speedtouch780 spelling spite spoken spread sqlite srtp srv srx srx210 srx300 ssl
         sslkeylogfile ssrc st780 stale stand standby standing stands start starts state static status stay stayed
         stays steadily step sticky still stopgap stopped stops strangers stream streams stretch stretchoid strictrtp
