@@ -129,11 +129,13 @@ extension Analyzer {
         findings += judge.handshakes(handshakes)
         findings += judge.relays(relays, media: media, table)
         findings += judge.blindness(sources, table)
+        findings = findings.map { table.unnamed.filled($0) }
         let routers = devices.routers(table.programs)
         result.findings = FindingList(findings, table, routers).ordered
         result.devices = devices.recognised(table.programs)
         result.sources = sources
         result.endpoints = table.endpoints.list.map(\.endpoint)
+        result.names = table.unnamed.names(table.endpoints.list)
         result.records = table.records
         result.registrations = judge.registrations
         result.dialogs.reserveCapacity(table.dialogs.count)

@@ -8,7 +8,7 @@ extension Analyzer {
         let time = Envelope.known(item.time?.instant)
         if file >= 0, file < sources.count { sources[file].frames = max(sources[file].frames, item.lastLine) }
         switch item.kind {
-        case .message(let message): observe(message, place, time)
+        case .message(let message): observe(message, isServers: item.format.map(\.isServers) ?? false, place, time)
         case .remark(let remark): observe(remark, place, time)
         case .prose(let text): devices.prose(text, place)
         }
@@ -19,9 +19,7 @@ extension Analyzer {
         for blindness in Blindness.from(gaps, file: Int(vantage.index)) { blind(blindness, in: vantage) }
     }
 
-    private mutating func observe(_ message: LoggedMessage, _ place: EvidencePlace, _ time: Int64) {
-        let remote = endpoint(message.remote)
-        let local = endpoint(message.local)
+    private mutating func observe(_ message: LoggedMessage, isServers: Bool, _ place: EvidencePlace, _ time: Int64) {
         let isSent: Bool
         switch message.direction {
         case .received:
@@ -32,6 +30,10 @@ extension Analyzer {
             judge.sending.insert(place.vantage.index)
         // `local` is the source then.
         case .passing: isSent = true
+        }
+        let (local, remote) = ends(of: message, file: place.file)
+        if message.direction != .passing, !local.isKnown {
+            noteProgram(message, isSent: isSent, isServers: isServers, file: place.file)
         }
         var envelope = Envelope(
             place: place, time: time, source: isSent ? local : remote, destination: isSent ? remote : local,
@@ -56,12 +58,6 @@ extension Analyzer {
         let instant = Instant(nanoseconds: time)
         if sources[index].first == nil { sources[index].first = instant }
         sources[index].last = max(sources[index].last ?? instant, instant)
-    }
-
-    /// A name in place of an address is the same unknown address for all; its port still tells.
-    private func endpoint(_ peer: LoggedPeer?) -> PackedEndpoint {
-        guard let peer else { return .unknown }
-        return PackedEndpoint(peer.address.map { PackedAddress($0) } ?? .unknown, peer.port ?? 0)
     }
 
     private mutating func observe(_ remark: LoggedRemark, _ place: EvidencePlace, _ time: Int64) {

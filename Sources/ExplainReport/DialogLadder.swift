@@ -177,12 +177,25 @@ extension DialogLadder {
             // The client's side first: who sends the first request, or gets the first response.
             for one in seen where !one.isOutside {
                 let (source, destination) = (one.message.source, one.message.destination)
-                add(one.message.isRequest ? source : destination)
-                add(one.message.isRequest ? destination : source)
+                let (sourceName, destinationName) = (one.message.sourceName, one.message.destinationName)
+                if one.message.isRequest {
+                    add(source, sourceName)
+                    add(destination, destinationName)
+                } else {
+                    add(destination, destinationName)
+                    add(source, sourceName)
+                }
             }
             if let box {
                 insert(
-                    box, farEnds: Set(seen.filter(\.isOutside).flatMap { [key($0.message.source), key($0.message.destination)] }))
+                    box,
+                    farEnds: Set(
+                        seen.filter(\.isOutside).flatMap {
+                            [
+                                key($0.message.source, $0.message.sourceName),
+                                key($0.message.destination, $0.message.destinationName),
+                            ]
+                        }))
             }
             for index in keys.indices where ports[index].count == 1 {
                 if let port = ports[index].first, port != 0, !isByPort { names[index] = Self.name(names[index], port) }
@@ -206,38 +219,50 @@ extension DialogLadder {
             host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
         }
 
-        private func key(_ endpoint: Endpoint?) -> String {
+        /// `named`: what an end without an address is called.
+        private func key(_ endpoint: Endpoint?, _ named: String?) -> String {
+            if let named { return "\(named) " }
             guard let endpoint, !(endpoint.address.isUnspecified && endpoint.port == 0) else { return "self" }
             if endpoint.address.isUnspecified { return "other" }
             return isByPort ? "\(endpoint)" : "\(endpoint.address)"
         }
 
-        private mutating func add(_ endpoint: Endpoint?) {
-            let key = key(endpoint)
+        private mutating func add(_ endpoint: Endpoint?, _ named: String?) {
+            let key = key(endpoint, named)
             if let index = keys.firstIndex(of: key) {
                 if let endpoint { ports[index].insert(endpoint.port) }
                 return
             }
             guard keys.count < DialogLadder.mostColumns else { return }
             keys.append(key)
-            names.append(key == "self" ? (isLog ? "this server" : "not told") : key == "other" ? "phone" : key)
+            names.append(
+                named.map(Self.heading) ?? (key == "self" ? (isLog ? "this server" : "not told") : key == "other" ? "phone" : key)
+            )
             ports.append(endpoint.map { [$0.port] } ?? [])
         }
 
+        /// `the logging server` as the head of a column: `this server`.
+        private static func heading(_ name: String) -> String {
+            if name.hasPrefix("the logging ") { return "this " + name.dropFirst(12) }
+            return name.hasPrefix("the ") ? String(name.dropFirst(4)) : name
+        }
+
         /// Whoever came too late for a line of his own shares the last one.
-        private func column(_ endpoint: Endpoint?) -> Int { keys.firstIndex(of: key(endpoint)) ?? keys.count - 1 }
+        private func column(_ endpoint: Endpoint?, _ named: String?) -> Int {
+            keys.firstIndex(of: key(endpoint, named)) ?? keys.count - 1
+        }
 
         func ends(of seen: Seen) -> (from: Int, to: Int) {
-            let (source, destination) = (seen.message.source, seen.message.destination)
+            let message = seen.message
             if let box {
                 // Outside, the address that is not among the inside's is the box's own.
-                let from = keys.firstIndex(of: key(source)) ?? box
-                let to = keys.firstIndex(of: key(destination)) ?? box
+                let from = keys.firstIndex(of: key(message.source, message.sourceName)) ?? box
+                let to = keys.firstIndex(of: key(message.destination, message.destinationName)) ?? box
                 if seen.isOutside { return from == to ? (box, keys.count - 1) : (from, to) }
                 // Inside, a message comes to the box or leaves it: the phone stands on its left.
                 return from < to ? (min(from, box), box) : (box, min(to, box))
             }
-            let (from, to) = (column(source), column(destination))
+            let (from, to) = (column(message.source, message.sourceName), column(message.destination, message.destinationName))
             return from == to ? (from, from == 0 ? min(1, keys.count - 1) : 0) : (from, to)
         }
 
@@ -245,8 +270,11 @@ extension DialogLadder {
         func ports(of seen: Seen) -> String? {
             guard box == nil, !isByPort else { return nil }
             var parts: [String] = []
-            if let source = seen.message.source, ports[column(source)].count > 1 { parts.append("from port \(source.port)") }
-            if let destination = seen.message.destination, ports[column(destination)].count > 1 {
+            let message = seen.message
+            if let source = message.source, ports[column(source, message.sourceName)].count > 1 {
+                parts.append("from port \(source.port)")
+            }
+            if let destination = message.destination, ports[column(destination, message.destinationName)].count > 1 {
                 parts.append("to port \(destination.port)")
             }
             return parts.isEmpty ? nil : parts.joined(separator: " ")

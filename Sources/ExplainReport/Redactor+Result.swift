@@ -11,6 +11,7 @@ extension Redactor {
         if result.emptiedBy != nil { redacted.emptiedBy = "the filter" }
         for dialog in result.dialogs.indices { redact(&redacted.dialogs[dialog], result) }
         redacted.endpoints = result.endpoints.map { redact($0) }
+        redacted.names = result.names.mapValues { redact(sentence: $0) }
         let names = result.sources.enumerated().flatMap { index, source in
             let stand = Self.fileName(source, index + 1)
             return [(quote: source.name, stand: stand), (quote: ExplainWords.fileName(source.name), stand: stand)]

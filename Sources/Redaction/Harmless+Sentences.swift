@@ -9,14 +9,14 @@ extension Harmless {
         alg.rewritten alg.suspected algorithm alive alives all allocate allocation allocations allow allowed allows
         alone already also altered although alto altogether always among an and anew announcement another answer
         answered answering answers any anybody anywhere appconfig appeared application apply archive archives are aria
-        around arrive arrived arrives as asa ask asked asks asserted assign asterisk astray asus asuswrt at attack
-        attempt attempts audio auth auth.attack auth.bad-digest auth.no-answer auth.nonce-reuse auth.stale-late
+        around arrive arrived arrives as asa ask asked asking asks asserted assign asterisk astray asus asuswrt at
+        attack attempt attempts audio auth auth.attack auth.bad-digest auth.no-answer auth.nonce-reuse auth.stale-late
         auth.stale-out-of-order authenticate authentication authority authorization auto average away b back bad
         balance balancer balancing band based be became because been before began begin begins behind being belief
         belongs below beside best between beyond big bind binding bit black blind block bluetooth bodies body both
-        bound box branch branches break breaks bridge brief brings broke broken buffer bursts bus busy but by bye
-        bytes c ca cabinet call callee caller calls came camellia can cancel cancelled candidate candidates cannot
-        canreinvite capture capture.blind captured captures capturing carried carrier carries case case.pcap
+        bound box branch branches break breaks bridge brief brings broke broken browser buffer bursts bus busy but by
+        bye bytes c ca cabinet call called callee caller calls came camellia can cancel cancelled candidate candidates
+        cannot canreinvite capture capture.blind captured captures capturing carried carrier carries case case.pcap
         case.pcapng cause certificates chain challenge challenged challenges chan chance change changed changes
         channel check checks choice chose cipher ciphers circle cisco claims clamp class clears client clienthello
         clients clock clocks close closed closes cm cn cnonce code codec codec.not-negotiated codecs come comedia

@@ -45,7 +45,13 @@ extension Judge {
             Self.name(table.endpoints[accept.record.source]), Self.name(table.endpoints[accept.record.destination])
         )
         let hidden = accept.contact.isPrivateAddress && Self.isPublic(table.endpoints[accept.record.source])
-        let isChange = c.steps[..<first].contains { $0.isRequest && $0.method == .ack && $0.leg == accept.leg }
+        // The ACK to a refusal, as to a challenge, bears the branch of its INVITE and is of no call that stands.
+        let isChange = c.steps[..<first].contains {
+            $0.method == .invite && $0.leg == accept.leg
+                && ($0.isRequest
+                    ? $0.branch == accept.branch && $0.toTag != 0
+                    : (200..<300).contains($0.status) && $0.record.sequence != accept.record.sequence)
+        }
         // Who repeats the INVITE although it was answered hears nothing of what comes back.
         let answered = c.steps.firstIndex {
             !$0.isRequest && $0.branch == accept.branch && $0.leg == accept.leg && $0.status >= 100
@@ -57,7 +63,7 @@ extension Judge {
         }
         report(.sipNoACK, .fault, c.server(accept, table), &c) { c in
             var details = [
-                "The \(accept.status) was sent \(again.count + 1) times in \(spoken(lasted)); the ACK would have stopped it.",
+                "The \(accept.status) was sent \(again.count + 1) times\(Self.span(accept, last, c)); the ACK would have stopped it.",
                 "It is repeated by its sender, so the ACK did not reach it by another path either.",
             ]
             if hidden { details.append("Its Contact is private: the ACK was probably sent to \(accept.contact.address).") }
@@ -90,6 +96,11 @@ extension Judge {
                         Remedy(.router, "Let the ACK through: it goes to the Contact, not to where the INVITE went."),
                     ], subject: Self.subject(c, accept, table))
         }
+    }
+
+    /// ` in 32 s`; nothing where a log tells no times.
+    private static func span(_ first: Step, _ last: Step, _ c: DialogCase) -> String {
+        c.gap(first, last).map { " in \(spoken($0))" } ?? ""
     }
 
     private static let ackFields = ["CSeq", "Via", "To"]
@@ -128,7 +139,7 @@ extension Judge {
                     : "\(sender) repeats its 200 \(again.count) times although \(caller) acknowledges each: the ACK does not arrive, or does not match"
                         + (isEnded ? ", and the call ends after 32 s." : "; in the end it did."),
                 details: [
-                    "The \(accept.status) was sent \(again.count + 1) times in \(spoken(lasted)), \(late.count) of them more than a second after the first ACK.",
+                    "The \(accept.status) was sent \(again.count + 1) times\(Self.span(accept, c.steps[last], c)), \(late.count) of them more than a second after the first ACK.",
                     isElsewhere
                         ? "The address in \(header) is not one that \(sender) sends from: a stale or private external address."
                         : "An ACK to a 200 has the dialog's tags and the INVITE's CSeq (RFC 3261 13.2.2.4), else its receiver ignores it.",

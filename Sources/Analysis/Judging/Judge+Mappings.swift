@@ -53,7 +53,8 @@ extension Judge {
             }
             guard let before = former else { continue }
             let old = table.endpoints[c.steps[before].record.source]
-            guard old != source, table.endpoints[step.record.destination] == table.endpoints[c.steps[before].record.destination],
+            guard old != source, old.port != 0, source.port != 0,  // A log may name no port.
+                table.endpoints[step.record.destination] == table.endpoints[c.steps[before].record.destination],
                 !isRestart(c.steps[before], step), !listensElsewhere(step, index, c, table)
             else { continue }
             let sinceRequest = c.gap(c.steps[before], step) ?? 0

@@ -53,11 +53,11 @@ extension Judge {
                 guard let first, again.filter({ (c.gap(first, $0) ?? 0) > second }).count >= 3 else { continue }
             }
             guard !wasReported(.natRportMissing, c), !wasReported(.natPrivateContact, c) else { return }
-            let lasted = c.gap(step, last) ?? 0
+            let lasted = c.gap(step, last).map { " within \(spoken($0))" } ?? ""
             report(.sipRetransmit, .fault, variant: isAcknowledged ? 5 : 3, c.server(step, table), &c) { c in
                 Finding(
                     .sipRetransmit, .fault,
-                    "\(Self.name(table.endpoints[step.record.source])) sent its \(step.status) \(again.count + 1) times within \(spoken(lasted)), "
+                    "\(Self.name(table.endpoints[step.record.source])) sent its \(step.status) \(again.count + 1) times\(lasted), "
                         + (isAcknowledged
                             ? "again and again although \(Self.name(table.endpoints[step.record.destination])) acknowledges it: the ACK does "
                                 + "not arrive, or does not match."

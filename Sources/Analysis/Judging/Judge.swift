@@ -209,11 +209,12 @@ struct Judge: Sendable {
         table.text(of: step.record).map { Array($0) }
     }
 
-    /// How a reader calls an end: its address, or that a log leaves it out.
+    /// How a reader calls an end: its address, or what stands for its name until the end.
     static func name(_ endpoint: PackedEndpoint) -> String {
         // Some logs tell an address alone.
         if endpoint.isKnown { return endpoint.port == 0 ? "\(endpoint.address.address)" : endpoint.endpoint.description }
-        return endpoint.port == 0 ? "the logging server" : "port \(endpoint.port)"
+        if let number = endpoint.address.unnamed { return UnnamedEnds.stand(number, port: endpoint.port) }
+        return endpoint.port == 0 ? "an end without an address" : "port \(endpoint.port)"
     }
 
     static func between(_ c: DialogCase, _ step: Step, _ table: SignallingTable) -> Culprit {

@@ -17,6 +17,8 @@ public struct AnalysisResult: Sendable {
     public package(set) var devices: [RecognisedDevice] = []
     /// Everybody who sent or got a packet, by the index that records use.
     public package(set) var endpoints: [Endpoint] = []
+    /// What those are called that a log names by a word, or not at all, by the same index.
+    public package(set) var names: [UInt32: String] = [:]
     /// All messages, each linked to the one before in its dialog.
     public package(set) var records: [MessageRecord] = []
 
@@ -80,6 +82,7 @@ public struct AnalysisResult: Sendable {
             : "\(record.status) \(MessageExcerpt.reason(of: record.status))"
         return MessageSummary(
             place: record.place, time: record.time, source: endpoint(record.source), destination: endpoint(record.destination),
+            sourceName: names[record.source], destinationName: names[record.destination],
             firstLine: bytes.map { MessageExcerpt.firstLine($0) } ?? plain, sequence: record.sequence, method: record.method,
             status: record.status, marks: record.marks, fields: bytes.map { MessageExcerpt.fields($0) } ?? [])
     }

@@ -130,6 +130,9 @@ public struct MessageSummary: Hashable, Sendable {
     public var time: Instant?
     public var source: Endpoint?
     public var destination: Endpoint?
+    /// What an end without an address is called.
+    public var sourceName: String?
+    public var destinationName: String?
     /// As written where the bytes were kept, otherwise method or status alone.
     public var firstLine: String
     public var sequence: UInt32

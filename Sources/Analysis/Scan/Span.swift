@@ -45,12 +45,13 @@ extension PackedAddress {
             return a == 10 || a == 127 || a == 0 || bits >> 20 == 0xac1 || top16 == 0xc0a8 || top16 == 0xa9fe
                 || bits >> 22 == 0x191
         }
-        return high >> 57 == 0x7e || high >> 54 == 0x3fa || (high == 0 && low <= 1)
+        return high >> 57 == 0x7e || high >> 54 == 0x3fa || (high == 0 && (low <= 1 || low >> 32 == 1))
     }
 
-    /// Stands for the end that a log does not name.
+    /// Stands for an end of which nothing is told.
     static let unknown = PackedAddress(high: 0, low: 0)
-    var isUnknown: Bool { high == 0 && low == 0 }
+    /// Or nothing but a stand-in for its name.
+    var isUnknown: Bool { high == 0 && (low == 0 || low >> 32 == 1) }
 }
 
 typealias Bytes = UnsafeRawBufferPointer

@@ -70,6 +70,9 @@ struct DialogState: Sendable {
     /// Indices into the names of programs; 0 for unknown.
     var clientProgram: UInt16 = 0
     var serverProgram: UInt16 = 0
+    /// Of who asked first, where a log tells no ends, and which kind of dialog it began; 0 for none yet.
+    var askingTag: UInt32 = 0
+    var seats = DialogKind.other
     var reported = ReportedFindings()
 
     var callID: ArraySlice<UInt8> { text[0..<Int(callIDLength)] }

@@ -21,7 +21,8 @@ struct PackedEndpoint: Hashable, Sendable {
     /// The end that a log does not name.
     static let unknown = PackedEndpoint(.unknown, 0)
 
-    var endpoint: Endpoint { Endpoint(address.address, port) }
+    /// Of an end without an address the port alone.
+    var endpoint: Endpoint { isKnown ? Endpoint(address.address, port) : Endpoint(.v6(IPv6Address(high: 0, low: 0)), port) }
     var isKnown: Bool { !address.isUnknown }
 
     func hash(into hasher: inout Hasher) {

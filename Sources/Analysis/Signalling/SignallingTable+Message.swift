@@ -100,7 +100,7 @@ extension SignallingTable {
     // MARK: Legs
 
     /// Finds the hop a message belongs to, or begins one.
-    mutating func assignLeg(_ step: inout Step, _ number: Int, _ facts: MessageFacts, _ envelope: Envelope) {
+    mutating func assignLeg(_ step: inout Step, _ number: Int, _ facts: MessageFacts, _ envelope: Envelope, isFromAsking: Bool) {
         let (source, destination) = (envelope.source, envelope.destination)
         // Two phones behind one address: the hop with these very ends comes before one that only shares the address.
         for index in dialogs[number].legs.indices {
@@ -120,6 +120,19 @@ extension SignallingTable {
                 learnPeer(&dialogs[number].legs[index], step)
                 return
             }
+        }
+        if envelope.isLogged, let index = looseLeg(step, number, envelope, isFromAsking: isFromAsking) {
+            step.leg = UInt8(index)
+            let (client, server) = isFromAsking ? (source, destination) : (destination, source)
+            if client.isKnown { dialogs[number].legs[index].client = client }
+            if server.isKnown { dialogs[number].legs[index].server = server }
+            if isFromAsking {
+                step.flags.insert(.fromClient)
+                if step.isRequest { learn(&dialogs[number].legs[index], step) }
+            } else {
+                learnPeer(&dialogs[number].legs[index], step)
+            }
+            return
         }
         for index in dialogs[number].legs.indices {
             let leg = dialogs[number].legs[index]

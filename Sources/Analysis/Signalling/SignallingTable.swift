@@ -25,6 +25,7 @@ struct SignallingTable: Sendable {
     var endpoints = EndpointTable()
     var ends = EndTable()
     var programs = ProgramTable()
+    var unnamed = UnnamedEnds()
     var flows = FlowTable()
     var stun = STUNLedger()
     var texts: TextStore
@@ -72,13 +73,18 @@ struct SignallingTable: Sendable {
             refused += 1
             return nil
         }
+        var envelope = envelope
+        let isFromAsking = envelope.isLogged && isFromAsking(number, facts, p)
+        if envelope.isLogged, envelope.source == envelope.destination, !envelope.source.isKnown {
+            seat(&envelope, number, isFromAsking: isFromAsking)
+        }
         var step = Step(
             record: MessageRecord(
                 place: envelope.place, nanoseconds: envelope.time, source: endpoints.number(of: envelope.source),
                 destination: endpoints.number(of: envelope.destination), sequence: facts.sequence, status: facts.status,
                 method: facts.method, marks: [], offset: 0, length: 0, previous: -1))
         fill(&step, facts, p, envelope)
-        assignLeg(&step, number, facts, envelope)
+        assignLeg(&step, number, facts, envelope, isFromAsking: isFromAsking)
         markRepetition(&step, number)
         follow(&step, number, facts, p, envelope)
         if let place = texts.append(p) {

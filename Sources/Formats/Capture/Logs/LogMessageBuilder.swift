@@ -232,6 +232,8 @@ struct LogMessageBuilder {
 
     private mutating func inBody(_ line: [UInt8], _ wanted: Int?, _ number: Int) -> Verdict {
         if spacing > 0, line.isBlank { return .taken }
+        // Whoever shortened addresses made the description shorter than it says.
+        if framing.end == .grammar, describesSession, !bearsText, LogReader.isBareStart(line, from: 0) { return .endedBefore }
         if framing.end == .grammar || isTypographic, wanted == nil, !line.isBlank, !Self.isDescription(line) {
             return .endedBefore
         }

@@ -22,7 +22,8 @@ struct LogStanding: Sendable {
         if isSent != isResponse {
             if let own = via?.sentBy, own.address != nil { self.own = own }
         } else {
-            if message.remote == nil, let via {
+            // A name or what is left of an address in the Via is nobody's in particular.
+            if message.remote == nil, let via, (via.seen ?? via.sentBy)?.address?.isUnspecified == false {
                 if !isResponse, via.seen == nil, let sentBy = via.sentBy, assumed.count < Self.mostAssumed {
                     assumed.insert(sentBy)
                 }

@@ -9,6 +9,15 @@ public enum LogFormat: String, Hashable, Sendable, CaseIterable {
     case kamailio = "Kamailio sipdump"
     case openSIPS = "OpenSIPS tracer"
     case sngrep = "sngrep"
+
+    /// Written by a server of its own traffic.
+    public var isServers: Bool {
+        switch self {
+        case .pjsip, .sofia, .kamailio, .openSIPS: true
+        // Our own phone writes as chan_sip does.
+        case .chanSIP, .sngrep: false
+        }
+    }
 }
 
 /// The far end of a message as a log names it: people replace addresses by words, ports mostly stay.
