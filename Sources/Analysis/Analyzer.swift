@@ -134,7 +134,8 @@ public struct Analyzer: Sendable {
         }
         let what: CallFact.What
         switch (step.isRequest, step.method) {
-        case (true, .bye), (true, .cancel): what = .ended
+        case (true, .bye): what = .ended
+        case (true, .cancel): what = .cancelled
         case (true, .ack) where step.sdp < 0: what = .acknowledged
         case (false, .invite) where step.status >= 300 && step.status != 401 && step.status != 407: what = .ended
         default:

@@ -181,6 +181,7 @@ enum ExplainWords {
         case .registered(let expires): expires.map { "registered for \($0) s" } ?? "registered"
         case .unregistered: "unregistered"
         case .answered(let status): "answered \(status)"
+        case .failed(let status) where (300..<400).contains(status): "redirected (\(status))"
         case .failed(let status): "failed with \(status)"
         case .unanswered: "nobody answered"
         }

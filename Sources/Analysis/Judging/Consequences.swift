@@ -9,6 +9,7 @@ struct Consequences {
         self.findings = findings
         unanswered(table)
         silenced()
+        gaveUp()
         uncallable(table)
     }
 
@@ -60,6 +61,26 @@ struct Consequences {
             else { continue }
             gone.insert(index)
             findings[cause].details.append("What follows from it: \(findings[index].summary)")
+        }
+        if !gone.isEmpty { findings = findings.indices.filter { !gone.contains($0) }.map { findings[$0] } }
+    }
+
+    /// Where no ACK comes, the call is over for one end before the other knows: its audio stops, and its BYE takes the same way.
+    private mutating func gaveUp() {
+        var causes: [Int: Int] = [:]
+        for index in findings.indices.reversed() where findings[index].name == .sipNoACK && findings[index].severity == .fault {
+            for dialog in findings[index].subject.dialogs { causes[dialog] = index }
+        }
+        guard !causes.isEmpty else { return }
+        var gone = Set<Int>()
+        for index in findings.indices
+        where findings[index].name == .mediaOneWay && findings[index].summary.contains("stopped being heard") {
+            let known = findings[index].subject.dialogs.map { causes[$0] }
+            guard let cause = known.first ?? nil, known.allSatisfy({ $0 != nil }) else { continue }
+            gone.insert(index)
+            findings[cause].details.append(
+                "The audio of one end stops before that of the other: it hung up or gave up, and its BYE goes the same way as the ACK."
+            )
         }
         if !gone.isEmpty { findings = findings.indices.filter { !gone.contains($0) }.map { findings[$0] } }
     }

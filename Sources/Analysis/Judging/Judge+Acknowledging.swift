@@ -31,6 +31,9 @@ extension Judge {
             // With two repetitions alone the capture must show that nothing more came.
             guard again.count >= 3 || c.silence(after: c.steps[last]) > 8 * second else { continue }
             guard !stoppedEarly(first, again, lasted, c) else { continue }
+            if misnumbered(first, again, &c, table) { return }
+            // Whoever passed the acceptance on waits for the ACK from the caller's side, too: there it went astray.
+            if isPassedOn(accept, c, table), isRepeatedElsewhere(accept, c, table) { continue }
             missingACK(first, again, lasted, &c, table)
             return
         }
@@ -44,7 +47,8 @@ extension Judge {
         let (sender, caller) = (
             Self.name(table.endpoints[accept.record.source]), Self.name(table.endpoints[accept.record.destination])
         )
-        let hidden = accept.contact.isPrivateAddress && Self.isPublic(table.endpoints[accept.record.source])
+        let target = ACKTarget(accept, table)
+        let isAstray = target.map { $0.isNotOf(accept, table) } ?? false
         // The ACK to a refusal, as to a challenge, bears the branch of its INVITE and is of no call that stands.
         let isChange = c.steps[..<first].contains {
             $0.method == .invite && $0.leg == accept.leg
@@ -66,7 +70,7 @@ extension Judge {
                 "The \(accept.status) was sent \(again.count + 1) times\(Self.span(accept, last, c)); the ACK would have stopped it.",
                 "It is repeated by its sender, so the ACK did not reach it by another path either.",
             ]
-            if hidden { details.append("Its Contact is private: the ACK was probably sent to \(accept.contact.address).") }
+            if isAstray, let target { details.append(target.why) }
             var evidence = [
                 Self.evidence(accept, table, ["Contact", "Record-Route", "CSeq"], "the call is accepted"),
                 Self.evidence(last, table, ["CSeq"], "sent again, the last of \(again.count)"),
@@ -81,8 +85,10 @@ extension Judge {
                 .sipNoACK, .fault,
                 deaf.count >= 2
                     ? "Nothing that \(sender) answers reaches \(caller): the INVITE is repeated although it was answered, and no ACK comes."
-                    : "\(sender) accepted \(isChange ? "a change of the call" : "the call") and repeated its 200 \(again.count) times, but no ACK came: it will end the call after 32 s.",
-                details: details, evidence: evidence, culprit: Self.between(c, accept, table), confidence: .likely,
+                    : "\(sender) accepted \(isChange ? "a change of the call" : "the call") and repeated its 200 \(again.count) times, but no ACK came\(isAstray ? target.map { ", as it goes to \($0.words)" } ?? "" : ""): it will end the call after 32 s.",
+                details: details, evidence: evidence,
+                culprit: deaf.count < 2 && isAstray && target?.isRoute == true
+                    ? .proved(ServerRole(accept, table)?.name ?? sender) : Self.between(c, accept, table), confidence: .likely,
                 remedies: deaf.count >= 2
                     ? [
                         Remedy(
@@ -90,11 +96,8 @@ extension Judge {
                             "Look for what drops the way back from \(sender) to \(caller): firewall, NAT mapping, helper."),
                         Remedy(.server, "Answer to where the request came from (rport), from where it arrived."),
                     ]
-                    : [
-                        Remedy(
-                            .server, "Make the Contact in the 200 reachable for the caller, and have proxies add Record-Route."),
-                        Remedy(.router, "Let the ACK through: it goes to the Contact, not to where the INVITE went."),
-                    ], subject: Self.subject(c, accept, table))
+                    : target?.remedies(isAstray: isAstray, accept, table) ?? ACKTarget.reachable,
+                subject: Self.subject(c, accept, table))
         }
     }
 

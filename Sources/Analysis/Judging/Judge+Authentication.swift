@@ -162,7 +162,9 @@ extension Judge {
             guard earlier.hasCredentials, earlier.method == attempt.method, earlier.nonce == attempt.nonce,
                 earlier.branch != attempt.branch || earlier.branch == 0, earlier.leg == attempt.leg
             else { return false }
-            if attempt.count != 0, earlier.count == attempt.count { return true }
+            // Who repeats the nonce in its next challenge asks for it once more: the first use was refused for another reason.
+            let isAskedAgain = earlier.response.map { c.steps[$0].hasChallenge && c.steps[$0].nonce == attempt.nonce } ?? false
+            if attempt.count != 0, earlier.count == attempt.count { return verdict == .stale || !isAskedAgain }
             guard let response = earlier.response, c.steps[response].status == 401 || c.steps[response].status == 407 else {
                 return false
             }

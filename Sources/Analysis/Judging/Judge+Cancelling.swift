@@ -17,7 +17,8 @@ extension Judge {
                     $0.isRequest && $0.method == .invite && $0.record.sequence == sequence && $0.leg == cancel.leg
                         && $0.flags.contains(.fromClient) == cancel.flags.contains(.fromClient)
                 }), invite.branch != 0,
-                !c.steps.contains(where: { $0.isRequest && $0.method == .invite && $0.branch == cancel.branch }),
+                invite.branch == cancel.branch
+                    || !c.steps.contains(where: { $0.isRequest && $0.method == .invite && $0.branch == cancel.branch }),
                 // One with the right branch may follow.
                 !c.steps.contains(where: { !$0.isRequest && $0.method == .cancel && $0.status < 300 })
             else { continue }
@@ -28,12 +29,20 @@ extension Judge {
             let caller = Self.name(table.endpoints[cancel.record.source])
             let callee = Self.name(table.endpoints[refused.record.source])
             let isAnswered = final.map { $0.status < 300 } ?? false
+            let outcome = isAnswered ? "was answered all the same." : "went on ringing."
+            if invite.branch == cancel.branch {
+                // Whoever knows the INVITE, as it rings, knows what the CANCEL is about.
+                guard c.steps.contains(where: { !$0.isRequest && (101..<200).contains($0.status) && c.isAnswer($0, to: invite) })
+                else { continue }
+                unknownCancel(invite, cancel, refused, outcome, &c, table)
+                return
+            }
             report(.sipUnfinished, .fault, variant: 481, c.server(cancel, table), &c) { c in
                 Finding(
                     .sipUnfinished, .fault,
                     "\(caller) cancelled its call in vain: its CANCEL has another branch than its INVITE, \(callee) answered "
                         + "\(Self.words(refused, table)), and the call "
-                        + (isAnswered ? "was answered all the same." : "went on ringing."),
+                        + outcome,
                     details: ["A CANCEL ends the INVITE whose topmost Via it repeats, branch and all (RFC 3261 9.1)."],
                     evidence: [
                         Self.evidence(invite, table, ["Via", "CSeq"], "the call"),
@@ -49,6 +58,35 @@ extension Judge {
                     ], subject: Self.subject(c, cancel, table))
             }
             return
+        }
+    }
+
+    /// The CANCEL repeats the INVITE's branch, and its receiver knows nothing of it.
+    private mutating func unknownCancel(
+        _ invite: Step, _ cancel: Step, _ refused: Step, _ outcome: String, _ c: inout DialogCase, _ table: SignallingTable
+    ) {
+        let (caller, callee) = (
+            Self.name(table.endpoints[cancel.record.source]), Self.name(table.endpoints[refused.record.source])
+        )
+        report(.sipUnfinished, .fault, variant: 482, c.server(cancel, table), &c) { c in
+            Finding(
+                .sipUnfinished, .fault,
+                "\(caller) cancelled its call in vain: \(callee) answered \(Self.words(refused, table)) to a CANCEL that has the branch of the INVITE, and the "
+                    + "call \(outcome)",
+                details: ["A CANCEL ends the INVITE whose topmost Via it repeats (RFC 3261 9.2)."],
+                evidence: [
+                    Self.evidence(invite, table, ["Via", "CSeq"], "the call"),
+                    Self.evidence(cancel, table, ["Via", "CSeq"], "the same branch"),
+                    Self.evidence(refused, table, ["CSeq"], "knows no such INVITE"),
+                ], culprit: Self.between(c, cancel, table), confidence: .likely,
+                remedies: [
+                    Remedy(
+                        .server,
+                        "See in the log of \(callee) why it does not find the call that the CANCEL is for; renew its software."),
+                    Remedy(
+                        .router,
+                        "If the Request-URI or Via of the CANCEL arrives changed there, switch off the helper on the way."),
+                ], subject: Self.subject(c, cancel, table))
         }
     }
 }

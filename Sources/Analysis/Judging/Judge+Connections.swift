@@ -40,8 +40,10 @@ extension Judge {
         func note(_ waiting: ConnectionLedger.Waiting, _ kind: Silence) {
             guard waiting.dialog < table.dialogs.count, waiting.time != MessageRecord.unknownTime else { return }
             let dialog = table.dialogs[waiting.dialog]
+            // Challenged before, it is asked anew.
+            let isChallenged = dialog.status == 401 || dialog.status == 407
             guard dialog.kind == .call || dialog.kind == .registration, !dialog.progress.contains(.answered),
-                !dialog.progress.contains(.finalResponse)
+                !dialog.progress.contains(.finalResponse) || isChallenged && waiting.time >= dialog.last
             else { return }
             // The tap shows what comes from there, or the connection was seen to be opened.
             let isSeen =
@@ -55,7 +57,13 @@ extension Judge {
                 waiting.destination.port, .tcp)
             let stall = ledger.stalls[flow]
             if stall.map(Self.isNarrow) ?? false { return }
-            let kind = stall.map { kind == .silent ? .dead(isFirst: $0.longest == 0) : kind } ?? kind
+            // Shorter ones were acknowledged a moment before.
+            let isCut = stall.map { $0.longest > 0 && $0.octets > $0.longest } ?? false && waiting.idle ?? .max < 5 * second
+            let kind =
+                stall.map {
+                    kind != .silent
+                        ? kind : isCut ? .cut(octets: $0.octets, longest: $0.longest) : .dead(isFirst: $0.longest == 0)
+                } ?? kind
             groups[Ends(client: waiting.source.address, server: waiting.destination, kind: kind), default: []].append(waiting)
         }
         for waiting in ledger.abandoned { note(waiting, .silent) }

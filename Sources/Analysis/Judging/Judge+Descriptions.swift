@@ -105,7 +105,12 @@ extension Judge {
         let isUnprotected = isAboutSecurity(index, asked, wasUp: wasUp, c, table)
         let name: FindingName = isUnprotected ? .srtpMismatch : .sdpMismatch
         // Inside a call a refused change leaves things as they were; after a second try with other media all is well.
-        let severity: Severity = wasUp || succeeded ? .note : .fault
+        // Who asked in vain and hangs up in the next moment does so because of it.
+        let bye = c.steps[(index + 1)...].first { $0.isRequest && $0.method == .bye }
+        let isEnded =
+            wasUp && !succeeded
+            && (bye.map { $0.record.source == request.record.source && (c.gap(step, $0) ?? second) < second } ?? false)
+        let severity: Severity = wasUp && !isEnded || succeeded ? .note : .fault
         let attempt = Attempt(
             allowsSame: true, dialog: c.number, client: table.endpoints[request.record.source].address,
             server: table.endpoints[request.record.destination], first: request.nanoseconds, last: step.nanoseconds)
@@ -114,7 +119,10 @@ extension Judge {
             return Finding(
                 name, severity,
                 "\(Self.name(table.endpoints[step.record.source])) refused the call's media with \(step.status)"
-                    + (codecs.isEmpty ? "." : ": offered were \(codecs)\(isSecure ? ", encrypted (SRTP)" : "")."),
+                    + (codecs.isEmpty ? "." : ": offered were \(codecs)\(isSecure ? ", encrypted (SRTP)" : "")")
+                    + (isEnded
+                        ? ", asked for inside the call that was up, and \(Self.name(table.endpoints[request.record.source])) ended that call at once."
+                        : codecs.isEmpty ? "" : "."),
                 details: severity == .note ? [succeeded ? "A later try succeeded." : "The call itself went on."] : [],
                 evidence: [
                     Self.evidence(request, table, ["m", "CSeq"], "the offer"),

@@ -18,6 +18,8 @@ extension Judge {
         if isRegistration, status == 423 { return }
         if isRegistration, table.programs[c.dialog.clientProgram].isScanner || drafts.count >= Self.mostRefused { return }
         let cause = isRegistration || drafts.count >= Self.mostRefused ? nil : cause(status, step, c, table)
+        // Sent elsewhere is not refused, unless in circles.
+        if !isRegistration, (300..<400).contains(status), cause == nil { return }
         let severity: Severity = isRegistration || (500..<600).contains(status) ? .fault : .note
         let sender = table.endpoints[step.record.source]
         let refusal: (DialogCase) -> Finding = { c in

@@ -89,6 +89,12 @@ extension Judge {
                 case .bothWays, .interrupted, .unknown: break
                 }
                 key.severity = finding.severity
+            case .goesOn(let dialog, let isCaller, let from):
+                guard media.isHeardOn(dialog: dialog, caller: isCaller, from: from) else { continue }
+            case .unheard(let dialog, let isCaller, let from):
+                guard media.isHeardOn(dialog: dialog, caller: !isCaller, from: from),
+                    !media.isHeardOn(dialog: dialog, caller: isCaller, from: from)
+                else { continue }
             case .digits(let dialog):
                 guard media.hasDigits(dialog: dialog) else { break }
                 finding.severity = .note

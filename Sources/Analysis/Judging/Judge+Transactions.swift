@@ -7,7 +7,10 @@ extension Judge {
     /// Findings about sending again, falling silent and ending by a timer.
     mutating func transactions(_ c: inout DialogCase, _ table: SignallingTable) {
         let isCall = c.dialog.kind == .call
-        if isCall { noACK(&c, table) }
+        if isCall {
+            noACK(&c, table)
+            noPRACK(&c, table)
+        }
         fragmented(&c, table)
         retransmitted(&c, table)
         if isCall { timerDrop(&c, table) }

@@ -79,6 +79,10 @@ struct Judge: Sendable {
             case registration(PackedAddress, UInt64)
             /// Unless proved, no more than the outcome that the plain words tell.
             case refusal(RefusalCause.Proof, Finding, Attempt?)
+            /// That end of the call was heard after this time.
+            case goesOn(dialog: Int, isCaller: Bool, from: Int64)
+            /// The other end was heard after this time, and that one not.
+            case unheard(dialog: Int, isCaller: Bool, from: Int64)
             /// Nor does media show what was not heard.
             case silence(dialog: Int)
             /// Nor did the digits go as audio's events.
@@ -119,11 +123,13 @@ struct Judge: Sendable {
         if isFinal { flapping(&c, table) }
         if isFinal { unlisted(&c, table) }
         if isFinal { lampsRefused(&c, table) }
+        if isFinal { unbound(&c, table) }
         if isFinal { byeReason(&c, table) }
         if isFinal, c.dialog.kind == .call {
             insideCalls(&c, table)
             unfinished(&c, table)
             cancelAstray(&c, table)
+            ghost(&c, table)
             rungByScanner(&c, table)
         }
         noteAccount(c, table)
@@ -132,6 +138,7 @@ struct Judge: Sendable {
         if isFinal { oldNonce(&c, table) }
         if isFinal { lostDialog(&c, table) }
         if isFinal { challengedBye(&c, table) }
+        if isFinal { deafToBye(&c, table) }
         if isFinal { refused(&c, table) }
         if isFinal { peers.note(c) }
         table.dialogs[number].reported = c.dialog.reported

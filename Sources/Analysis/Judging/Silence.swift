@@ -10,6 +10,8 @@ enum Silence: Hashable {
     /// Not even TCP acknowledges them.
     /// `isFirst`: nothing of that direction ever was.
     case dead(isFirst: Bool)
+    /// A segment of so many octets is never acknowledged, right after shorter ones were.
+    case cut(octets: Int, longest: Int)
     /// The port speaks TLS.
     case secure
 
@@ -44,6 +46,22 @@ enum Silence: Hashable {
                 ], culprit: .between(here, there), remedies: [look, compare])
         case .dead(let isFirst):
             return dead(isFirst, here, there)
+        case .cut(let octets, let longest):
+            return Words(
+                summary:
+                    "a TCP segment of \(octets) octets to \(there) is never acknowledged, though one of \(longest) just was.",
+                details: [
+                    "\(there) had answered a moment before, so neither an idle connection nor a dead host explains it.",
+                    "Either the path lets longer packets not through and nobody tells the sender (MTU), or a box on the way drops what it reads in it.",
+                ], culprit: .between(here, there),
+                remedies: [
+                    compare,
+                    Remedy(
+                        .router, "Clamp the TCP MSS on the VPN or tunnel to what passes, or lower the MTU of its interface.",
+                        commands: [
+                            "Linux: iptables -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu"
+                        ]),
+                ])
         case .secure:
             return Words(
                 summary: "\(there) speaks TLS on that port, and answers the plain SIP with an alert of TLS.",

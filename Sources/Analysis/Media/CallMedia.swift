@@ -47,6 +47,8 @@ struct CallMedia: Sendable {
     var answered = CallMedia.unknown
     var ended = CallMedia.unknown
     var answeredPlace: EvidencePlace?
+    /// Its caller gave it up before it was answered: it has nobody to speak to, if it is answered after all.
+    var isCancelled = false
     var events: [MediaEvent] = []
     /// Named by ICE; of the caller if the flag says so.
     var candidates: [(address: PackedAddress, port: UInt16, isCaller: Bool)] = []
@@ -79,7 +81,7 @@ struct CallMedia: Sendable {
 
     /// Stretches of time after the answer in which both ends of a leg want to hear and be heard. `end`: where the capture ends.
     func activePeriods(_ leg: Int16, until end: Int64) -> [RTPStream.Activity] {
-        guard answered != Self.unknown else { return [] }
+        guard answered != Self.unknown, !isCancelled else { return [] }
         let stop = ended == Self.unknown ? end : min(end, ended)
         var periods: [RTPStream.Activity] = []
         var from: Int64?

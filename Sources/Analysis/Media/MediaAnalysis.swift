@@ -180,6 +180,9 @@ public struct MediaAnalysis: Sendable {
             }
         case .acknowledged: break
         case .ended: if calls[index].ended == CallMedia.unknown { calls[index].ended = time }
+        case .cancelled:
+            if calls[index].ended == CallMedia.unknown { calls[index].ended = time }
+            if calls[index].answered == CallMedia.unknown { calls[index].isCancelled = true }
         }
     }
 
@@ -207,6 +210,12 @@ public struct MediaAnalysis: Sendable {
         guard to > from else { return false }
         let spans = Spans(heard[CallEnd(dialog: dialog, isCaller: caller)] ?? [])
         return spans.clipped(to: [RTPStream.Activity(from: from, to: to)]).total > 500_000_000
+    }
+
+    /// Whether an end goes on being heard for seconds after a time; known once `finish` was called.
+    func isHeardOn(dialog: Int, caller: Bool, from: Int64) -> Bool {
+        let rest = RTPStream.Activity(from: from, to: .max)
+        return Spans(heard[CallEnd(dialog: dialog, isCaller: caller)] ?? []).clipped(to: [rest]).total > MediaJudge.patience
     }
 
     /// Findings about media and the streams seen. Dialog indices are those of the facts. `hash`: as in `AnalysisOptions`.

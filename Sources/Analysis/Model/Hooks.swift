@@ -9,8 +9,10 @@ public struct CallFact: Sendable {
         case answered
         /// ACK to that 2xx.
         case acknowledged
-        /// BYE, CANCEL or a final failure.
+        /// BYE or a final failure.
         case ended
+        /// CANCEL: the caller has gone, whatever is answered after it.
+        case cancelled
     }
 
     /// Index in `AnalysisResult.dialogs`.

@@ -56,9 +56,10 @@ struct Verdict {
         }
         var ends: [(end: End, count: Int)] = []
         for dialog in result.dialogs {
-            guard case .failed(let status) = dialog.outcome, dialog.kind == .call || dialog.kind == .registration else {
-                continue
-            }
+            // 3xx names another place to try: no failure.
+            guard case .failed(let status) = dialog.outcome, dialog.kind == .call || dialog.kind == .registration,
+                !(dialog.kind == .call && (300..<400).contains(status))
+            else { continue }
             let elsewhere = (others[dialog.id] ?? []).filter { result.dialogs.indices.contains($0) }.map { result.dialogs[$0] }
             guard !elsewhere.contains(where: { $0.hasSucceeded || $0.outcome == dialog.outcome && $0.id < dialog.id }) else {
                 continue

@@ -216,7 +216,10 @@ extension SignallingTable {
         if said.place.address == source.address {
             privateContacts[said] = nil
         } else if privateContacts.count < 1 << 18 {
-            if !source.address.isPrivateNetwork { flows.notePrivateContact(flow) }
+            if !source.address.isPrivateNetwork {
+                flows.notePrivateContact(flow)
+                if step.expires != 0 { mapped.insert(source) } else { mapped.remove(source) }
+            }
             privateContacts[said] = source
         }
     }

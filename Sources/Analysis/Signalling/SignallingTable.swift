@@ -44,6 +44,8 @@ struct SignallingTable: Sendable {
     /// Private Contacts registered from public addresses, by the source that shows it, and where they really are: behind the NAT, in a
     /// capture of its inside, requests rightly go to what Contact says.
     var privateContacts: [SeenPlace: PackedEndpoint] = [:]
+    /// Public endpoints from which somebody registered a private Contact: a router's mappings.
+    var mapped: Set<PackedEndpoint> = []
     /// The latest time of each source's messages.
     var latest: [UInt16: Int64] = [:]
     var counts = AnalysisCounts()
