@@ -21,11 +21,12 @@ extension Analyzer {
                 if options.analyzesMedia { media.packet(record, file: file, batch.payload(of: record)) }
             case .sip:
                 let bytes = batch.payload(of: record)
-                guard let facts = MessageFacts(bytes) else {
+                let envelope = envelope(record, file)
+                guard let facts = MessageFacts(bytes, isCut: envelope.isTruncated) else {
                     table.counts.malformed += 1
                     continue
                 }
-                message(facts, bytes, envelope(record, file))
+                message(facts, bytes, envelope)
             case .stun:
                 table.counts.stun += 1
                 let envelope = envelope(record, file)

@@ -126,7 +126,7 @@ extension Analyzer {
         findings += said.findings()
         findings += judge.connections(connections, table) { end(of: Vantage($0)) }
         findings += judge.names(names, speaks: table.speakers.contains) { end(of: Vantage($0)) }
-        findings += judge.handshakes(handshakes)
+        findings += judge.handshakes(handshakes, speakers: table.speakers)
         findings += judge.relays(relays, media: media, table)
         findings += judge.blindness(sources, table)
         findings = findings.map { table.unnamed.filled($0) }

@@ -54,7 +54,7 @@ extension Analyzer {
 
     mutating func sip(_ bytes: [UInt8], _ envelope: Envelope) {
         bytes.withUnsafeBytes { p in
-            guard let facts = MessageFacts(p) else {
+            guard let facts = MessageFacts(p, isCut: envelope.isTruncated && !envelope.isLogged) else {
                 if ContentGuess(p) == .keepalive {
                     table.keepalive(envelope)
                 } else {

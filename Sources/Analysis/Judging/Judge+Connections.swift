@@ -11,7 +11,8 @@ extension Judge {
             // Who speaks SIP by another way has lost little.
             let speaks = speakers.contains(key.client)
             if attempts.refused > 0 {
-                result.append(refusedConnection(key, attempts, speaks ? .note : .fault))
+                let severity: Severity = speaks || Self.isKnock(key.client, key.server, attempts.tried, speakers) ? .note : .fault
+                result.append(refusedConnection(key, attempts, severity))
             } else if end(key.file) - attempts.firstTime > 3 * second {
                 // The Internet is full of strangers that knock once.
                 let isStranger = !key.client.isPrivateNetwork && attempts.tried < 2
@@ -26,6 +27,12 @@ extension Judge {
         result += silences(ledger, table, end: end)
         result += narrowPaths(ledger, table)
         return result
+    }
+
+    /// The Internet is full of strangers that look for open ports: one from outside that tries now and then, and never speaks SIP, at a
+    /// server that speaks it with others.
+    static func isKnock(_ client: PackedAddress, _ server: PackedEndpoint, _ tried: Int, _ speakers: Set<PackedAddress>) -> Bool {
+        !client.isPrivateNetwork && tried <= 3 && !speakers.contains(client) && speakers.contains(server.address)
     }
 
     /// Requests over a connection that stands, and nobody answers: for as long as no server ponders, or until it closes the connection.

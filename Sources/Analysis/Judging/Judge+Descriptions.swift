@@ -17,7 +17,7 @@ extension Judge {
         var unfit: (offer: Int, answer: Int, why: String)?
         for (index, step) in c.steps.enumerated() where step.sdp >= 0 && step.isFirst && isAnswerCarrier(step) {
             guard let offerIndex = offer(for: index, c), let offer = table.description(c.steps[offerIndex]),
-                let answer = table.description(step)
+                let answer = table.description(step), step.flags.union(c.steps[offerIndex].flags).isDisjoint(with: .truncated)
             else { continue }
             Self.protection(&unprotected, offerIndex, index, c, table)
             if unfit == nil, let why = disagreement(offer, answer) { unfit = (offerIndex, index, why) }

@@ -2,19 +2,30 @@ import Base
 import Capture
 
 extension Judge {
-    /// tls.failed: clients that never get a TLS connection to their server. One that got one, before or after, lost little.
-    func handshakes(_ ledger: HandshakeLedger) -> [Finding] {
+    /// tls.failed: clients that never get a TLS connection to their server. One that got one, before or after, lost little, and so did one
+    /// that tried it once and speaks SIP by another way.
+    func handshakes(_ ledger: HandshakeLedger, speakers: Set<PackedAddress> = []) -> [Finding] {
         var result: [Finding] = []
         let list = ledger.settled.sorted { ($0.value.hello, $0.key.server.port) < ($1.value.hello, $1.key.server.port) }
         for (key, attempts) in list where attempts.stood == 0 && result.count < 50 {
+            var finding: Finding?
             if let alert = attempts.alert {
-                result.append(alerted(key, attempts, alert))
+                finding = alerted(key, attempts, alert)
             } else if let stall = attempts.stall {
                 // Long segments that get lost are told as such.
-                if !Self.isNarrow(stall, key.server.port) { result.append(stuck(key, attempts, stall)) }
+                if !Self.isNarrow(stall, key.server.port) { finding = stuck(key, attempts, stall) }
             } else if attempts.dropped > 0, attempts.dropped == attempts.tried {
-                result.append(dropped(key, attempts))
+                finding = dropped(key, attempts)
             }
+            guard var finding else { continue }
+            if Self.isKnock(key.client, key.server, attempts.tried, speakers) {
+                finding.severity = .note
+                finding.summary += " It never speaks SIP here: a stranger that looks for servers, or a phone that gave up."
+            } else if attempts.tried < 2, speakers.contains(key.client) {
+                finding.severity = .note
+                finding.summary += " It speaks SIP by another way."
+            }
+            result.append(finding)
         }
         return result
     }

@@ -9,6 +9,8 @@ extension Judge {
         let step = c.steps[index]
         let last = c.steps[again[again.count - 1]]
         let destination = table.endpoints[step.record.destination]
+        // Who asks all that listen expects that nobody does: a phone that looks for its provisioning (RFC 6080 5.1.4.2), or for a registrar.
+        guard !destination.address.isMulticast else { return }
         let flow = PackedFlow(
             source: table.endpoints[step.record.source].address, table.endpoints[step.record.source].port,
             destination: destination.address, destination.port, step.isOverStream ? .tcp : .udp)

@@ -19,7 +19,10 @@ extension Judge {
     // MARK: sip.retransmit
 
     private mutating func retransmitted(_ c: inout DialogCase, _ table: SignallingTable) {
-        guard c.steps.contains(where: { $0.record.marks.contains(.retransmission) }) else { return }
+        // A scanner acknowledges nothing, and a server does well not to answer it.
+        guard c.steps.contains(where: { $0.record.marks.contains(.retransmission) }),
+            !table.programs[c.dialog.clientProgram].isScanner
+        else { return }
         var rounds: [(index: Int, again: [Int], answer: Int?)] = []
         for (index, step) in c.steps.enumerated() where step.isRequest && step.isFirst && step.method != .ack && step.branch != 0
         {

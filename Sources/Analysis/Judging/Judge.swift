@@ -110,6 +110,8 @@ struct Judge: Sendable {
         var c = DialogCase(number, table, end: end, isFinal: isFinal)
         guard !c.steps.isEmpty else { return }
         if isFinal { noteDirections(c) }
+        // What belongs to what cannot be told.
+        guard !c.steps.contains(where: { $0.flags.contains(.unnumbered) }) else { return }
         addresses(&c, table)
         authentication(&c, table)
         if c.dialog.kind == .registration {

@@ -74,14 +74,16 @@ struct MessageFacts: Sendable {
 }
 
 extension MessageFacts {
-    /// Nil for bytes that do not begin with a request or status line.
-    init?(_ p: Bytes) {
+    /// Nil for bytes that do not begin with a request or status line. `isCut`: the message goes on behind the bytes; what the end parts is
+    /// not taken for whole.
+    init?(_ p: Bytes, isCut: Bool = false) {
         let end = p.count
         var at = 0
         while at < end, p[at] == 0x0d || p[at] == 0x0a || p[at] == 0x20 { at += 1 }
         guard let (line, next) = Self.line(p, at, end) else { return nil }
         firstLine = line
         guard startLine(p, line) else { return nil }
+        if isCut, next == end, p[end - 1] != 0x0a { requestHost = HostPort() }
         at = next
         while at < end {
             guard let (line, next) = Self.line(p, at, end) else { break }
@@ -90,7 +92,7 @@ extension MessageFacts {
                 isHeaderWhole = true
                 break
             }
-            header(p, line)
+            header(p, isCut && at == end && p[end - 1] != 0x0a ? Self.whole(p, line) : line)
         }
         body = Span(min(at, end), end)
         if !hasSequence { findSequence(p) }
@@ -104,6 +106,22 @@ extension MessageFacts {
         var stop = feed
         if stop > from, p[stop - 1] == 0x0d { stop -= 1 }
         return (Span(from, stop), min(feed + 1, end))
+    }
+
+    /// What of a header that is not there to its end is: up to the last delimiter outside quotes.
+    private static func whole(_ p: Bytes, _ line: Span) -> Span {
+        var end = line.start
+        var isQuoted = false
+        for at in line.start..<line.end {
+            switch p[at] {
+            case 0x22: isQuoted.toggle()
+            case 0x20, 0x09, 0x2c, 0x3b: if !isQuoted { end = at }
+            case 0x3a: if end == line.start { end = at + 1 }
+            case 0x3e: if !isQuoted { end = at + 1 }
+            default: break
+            }
+        }
+        return Span(line.start, end)
     }
 
     private mutating func startLine(_ p: Bytes, _ line: Span) -> Bool {

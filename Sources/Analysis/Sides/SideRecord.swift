@@ -56,7 +56,7 @@ struct SideRecord: Sendable {
     /// Nil for what is no SIP message.
     init?(_ message: SideMessage) {
         let made = message.bytes.withUnsafeBytes { p -> (UInt32, UInt32, UInt64, InlineFeatures)? in
-            guard let facts = MessageFacts(p) else { return nil }
+            guard let facts = MessageFacts(p, isCut: message.isCut) else { return nil }
             let whole = p.hash(Span(0, p.count))
             return (UInt32(facts.status) << 8 | UInt32(facts.method.rawValue), facts.sequence, whole, Self.features(p, facts))
         }

@@ -75,6 +75,9 @@ struct EndTable: Sendable {
         var wasInvited = false
         /// A response told it its address.
         var wasTold = false
+        /// The dialogs of the latest request that it sent, and that it was sent; -1 for none.
+        var asked: Int32 = -1
+        var wasAsked: Int32 = -1
 
         var isInvitedInVain: Bool { wasInvited && optionsAnswered == 0 && othersAnswered == 0 }
     }

@@ -26,7 +26,10 @@ extension SignallingTable {
         if facts.contactIsAll { flags.insert(.contactIsAll) }
         if facts.contactHasReceived { flags.insert(.contactReceived) }
         if facts.hasRecordRoute { flags.insert(.recordRoute) }
-        if envelope.isTruncated { flags.insert(.truncated) }
+        if envelope.isTruncated {
+            flags.insert(.truncated)
+            if !facts.hasSequence, !envelope.isLogged { flags.insert(.unnumbered) }
+        }
         if envelope.isFragmented { flags.insert(.fragmented) }
         if envelope.isSecureOrWeb { flags.insert(.secureOrWeb) }
         if facts.isRequest, facts.credentials.isPresent {

@@ -72,7 +72,11 @@ extension SignallingTable {
     }
 
     private mutating func request(_ step: Step, _ number: Int) {
-        if step.method == .invite { ends.note(step.record.destination) { $0.wasInvited = true } }
+        ends.note(step.record.source) { $0.asked = Int32(truncatingIfNeeded: number) }
+        ends.note(step.record.destination) { end in
+            end.wasAsked = Int32(truncatingIfNeeded: number)
+            if step.method == .invite { end.wasInvited = true }
+        }
         switch step.method {
         case .register where step.isFirst && step.hasCredentials && dialogs[number].progress.contains(.challenged),
             .invite where step.isFirst && step.hasCredentials && dialogs[number].progress.contains(.challenged):

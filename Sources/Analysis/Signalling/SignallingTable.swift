@@ -58,8 +58,15 @@ struct SignallingTable: Sendable {
     var descriptions: [SDPFacts?] = []
     private var freeDescriptions: [Int32] = []
     private var byCallID: [UInt64: Int32] = [:]
-    /// Where a log shows no Call-ID: the latest dialog by vantage and method of CSeq.
-    private var byOrder: [UInt32: Int32] = [:]
+    /// Where a log shows no Call-ID, or a cut message none: the latest dialog by vantage and method of CSeq, of cut messages by their ends, too.
+    private var byOrder: [Order: Int32] = [:]
+    private struct Order: Hashable, Sendable {
+        var file: UInt16
+        /// 255 for all of a call.
+        var method: UInt8
+        /// The lower number first.
+        var ends: SIMD2<UInt32> = .zero
+    }
     /// Open dialogs, in order of their beginning.
     var open: [Int32] = []
     /// Nonces that some request used.
@@ -70,7 +77,8 @@ struct SignallingTable: Sendable {
     /// Files one message. The numbers of its dialog and step; nil when it was not taken.
     mutating func message(_ facts: MessageFacts, _ p: Bytes, _ envelope: Envelope) -> (dialog: Int, step: Int32)? {
         counts.sip += 1
-        let number = dialogNumber(facts, p, envelope)
+        let asked = facts.hasSequence ? nil : request(before: facts, envelope)
+        let number = asked?.dialog ?? dialogNumber(facts, p, envelope)
         guard number >= 0, steps.count - freeSteps.count < Self.mostOpenSteps else {
             refused += 1
             return nil
@@ -86,6 +94,11 @@ struct SignallingTable: Sendable {
                 destination: endpoints.number(of: envelope.destination), sequence: facts.sequence, status: facts.status,
                 method: facts.method, marks: [], offset: 0, length: 0, previous: -1))
         fill(&step, facts, p, envelope)
+        if let request = asked.map({ steps[Int($0.step)] }) {
+            step.record.sequence = request.record.sequence
+            step.record.method = request.record.method
+            if step.branch == 0 { step.branch = request.branch }
+        }
         assignLeg(&step, number, facts, envelope, isFromAsking: isFromAsking)
         markRepetition(&step, number)
         follow(&step, number, facts, p, envelope)
@@ -113,7 +126,11 @@ struct SignallingTable: Sendable {
 
     /// A log that shows no Call-ID: the same method with a neighbouring CSeq, or a nonce seen before.
     private mutating func numberByOrder(_ facts: MessageFacts, _ p: Bytes, _ envelope: Envelope) -> Int {
-        let key = UInt32(envelope.place.file) << 8 | UInt32(DialogKind(facts.method) == .call ? 255 : facts.method.rawValue)
+        var key = Order(file: envelope.place.file, method: DialogKind(facts.method) == .call ? 255 : facts.method.rawValue)
+        if envelope.isTruncated, !envelope.isLogged {
+            let (one, other) = (endpoints.number(of: envelope.source), endpoints.number(of: envelope.destination))
+            key.ends = [min(one, other), max(one, other)]
+        }
         if let number = byOrder[key], let step = lastStep(of: Int(number)) {
             let nonce = p.hash(facts.credentials.isPresent ? facts.credentials.nonce : facts.challenge.nonce)
             let distance = Int(facts.sequence) - Int(step.record.sequence)
@@ -128,6 +145,24 @@ struct SignallingTable: Sendable {
             byOrder[key] = Int32(number)
         }
         return number
+    }
+
+    /// What a cut response whose CSeq is lost most likely answers: the latest request between its ends.
+    private func request(before facts: MessageFacts, _ envelope: Envelope) -> (dialog: Int, step: Int32)? {
+        guard !facts.isRequest, envelope.isTruncated, !envelope.isLogged,
+            let source = endpoints.known(envelope.source), let destination = endpoints.known(envelope.destination)
+        else { return nil }
+        for number in [ends[destination].asked, ends[source].wasAsked] where number >= 0 {
+            var at = dialogs[Int(number)].lastStep
+            while at >= 0 {
+                let step = steps[Int(at)]
+                if step.isRequest, step.method != .ack, step.record.source == destination, step.record.destination == source {
+                    return (Int(number), at)
+                }
+                at = step.record.previous
+            }
+        }
+        return nil
     }
 
     private mutating func newDialog(_ facts: MessageFacts, _ p: Bytes, _ envelope: Envelope) -> Int {

@@ -84,6 +84,8 @@ struct StepFlags: OptionSet, Sendable {
     static let keptAlive = StepFlags(rawValue: 16384)
     /// The registrar shows where the request really came from.
     static let contactReceived = StepFlags(rawValue: 65536)
+    /// Cut before its CSeq.
+    static let unnumbered = StepFlags(rawValue: 131072)
     /// The response carries two challenges.
     static let twoChallenges = StepFlags(rawValue: 32768)
 }

@@ -30,6 +30,10 @@ public struct PackedAddress: Hashable, Sendable, CustomStringConvertible {
     @inlinable
     public var isIPv4: Bool { high == 0 && low >> 32 == 0xffff }
 
+    /// 224.0.0.0/4 and ff00::/8 (RFC 5771, RFC 4291 2.7).
+    @inlinable
+    public var isMulticast: Bool { isIPv4 ? low & 0xf000_0000 == 0xe000_0000 : high >> 56 == 0xff }
+
     public var address: IPAddress {
         isIPv4 ? .v4(IPv4Address(bits: UInt32(truncatingIfNeeded: low))) : .v6(IPv6Address(high: high, low: low))
     }

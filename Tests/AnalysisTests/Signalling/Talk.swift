@@ -141,6 +141,18 @@ struct Talk {
         down(start + 0.05, response(200, to: second, ["Contact: <sip:\(user)@\(said)>;expires=\(expires)"]), port: port)
     }
 
+    /// The same as a capture shows it that keeps so many octets of each message.
+    func cut(_ octets: Int) -> Talk {
+        var talk = self
+        talk.seen = seen.map { one in
+            guard case .sip(let bytes, _) = one.what, bytes.count > octets else { return one }
+            var one = one
+            one.what = .sip(Array(bytes.prefix(octets)), isCut: true)
+            return one
+        }
+        return talk
+    }
+
     // MARK: Judging
 
     func result() -> AnalysisResult {
