@@ -244,6 +244,13 @@ extension Harmless {
         tcp.unanswered tcpdump tcpmss tektronix telephone tell tells telnet temporarily temporary terminated test text
         tg tg784 tg784n tg789 tg789vn than that the their them themselves then there therefore these they this thomson
         those though through tick time timed timelessmessages timeout timeouts timer timers times timestamps tls
+        stays steadily step sticky still stopgap stopped stops stranger strangers stream streams stretch stretchoid
+        strictrtp stuck stumbled stun stun.sdp-mismatch style subject subscribe subscription succeeded success such
+        suite sundayddr support supported suppression survived suspected switch switched symmetric syn sys system
+        systemd t t1 table tag tags take taken takes talking tally target tcap tcp tcp.refused tcp.unanswered tcpdump
+        tcpmss tektronix telephone tell tells telnet temporarily temporary terminated test text tg tg784 tg784n tg789
+        tg789vn than that the their them themselves then there therefore these they this thomson those though through
+        tick time timed timelessmessages timeout timeouts timer timers times timestamps tls
         tls_rsa_with_3des_ede_cbc_sha tmg to together token told too took topmost total touched towards tp tplink
         trace trace.etl trace.pcapng traffic transaction transcoded transcoding transfer transfers transformations
         transit translates translation transport treat tried tries true trunk trust trusted trusts try trying tunnel
