@@ -84,7 +84,9 @@ extension Analyzer {
     /// What both sides prove needs no suspicion, and what both sides show untouched is cleared of it.
     private static func settled(_ findings: [Finding], _ pairs: [SideComparison]) -> [Finding] {
         let proved = findings.filter { $0.name == .algRewritten && $0.severity.accuses }.flatMap(\.subject.dialogs)
-        let untouched = pairs.reduce(into: Set<Int>()) { $0.formUnion($1.untouchedDialogs) }
+        var untouched = pairs.reduce(into: Set<Int>()) { $0.formUnion($1.untouchedDialogs) }
+        // The phone addresses the box that writes for it.
+        for pair in pairs where pair.box == .proxy { untouched.formUnion(pair.dialogs.flatMap { [$0.inside, $0.outside] }) }
         let known = untouched.union(proved)
         return findings.compactMap { finding in
             guard finding.name == .algSuspected else { return finding }

@@ -53,7 +53,9 @@ extension Judge {
         let copy = c
         let server = copy.server(step, table)
         // A private o= alone is what phones with STUN write; a length that the server refuses broke the call.
-        let severity: Severity = why == .origin ? .note : why == .wrongLength && copy.dialog.status == 400 ? .fault : .risk
+        let severity: Severity =
+            why == .origin || namesItself(step, why, table)
+            ? .note : why == .wrongLength && copy.dialog.status == 400 ? .fault : .risk
         report(.algSuspected, severity, variant: why.rawValue, &c, server: server.address) {
             let source = Self.name(table.endpoints[step.record.source])
             let what: String
@@ -86,6 +88,18 @@ extension Judge {
                     Remedy(.capture, "Confirm with pinhole doctor, or capture on the phone's side too and give both captures."),
                     .disableALG, .encrypt,
                 ], subject: Self.subject(copy, step, table))
+        }
+    }
+
+    /// Programs that are told their public address in their settings, and keep their own in Call-ID: servers, and adapters with a setting
+    /// for what goes into Contact.
+    private func namesItself(_ step: Step, _ why: Suspicion, _ table: SignallingTable) -> Bool {
+        guard why == .callID || why == .contactOnly, let text = table.text(of: step.record) else { return false }
+        return text.withUnsafeBytes { p in
+            guard let facts = MessageFacts(p) else { return false }
+            let name = p.string(facts.userAgent).lowercased()
+            return why == .callID && ServerRole.isServer(facts, p)
+                || ["linksys", "sipura", "cisco/spa"].contains { name.hasPrefix($0) }
         }
     }
 

@@ -32,6 +32,7 @@ public struct MediaAnalysis: Sendable {
     static let mostSeries = 8
     static let refusalsEvery: Int64 = 5_000_000_000
     static let hole: Int64 = 150_000_000
+    static let betweenCalls: Int64 = 1_000_000_000
 
     var table: RTPStreamTable
     var calls: ContiguousArray<CallMedia> = []
@@ -48,6 +49,8 @@ public struct MediaAnalysis: Sendable {
     var lastSeen: [Int64] = []
     /// By file: when the last fact of signalling came.
     var lastFact: [UInt16: Int64] = [:]
+    /// By file: when the last call began, and when the last before it ended.
+    var turns: [UInt16: (began: Int64, ended: Int64, pending: Int64)] = [:]
     var reports = ReceiverReports()
     var refusals: [MediaFlow: [Refusal]] = [:]
     var checks = ConnectivityChecks()
@@ -107,6 +110,9 @@ public struct MediaAnalysis: Sendable {
         let index: Int
         if let found = table.find(key, hash) {
             index = found
+            if now &- table.streams[found].last > Self.betweenCalls, isOfNextCall(found, file) {
+                table.renew(found, stream(key, type, timestamp, now, frame))
+            }
         } else if let opened = open(key, hash, type, timestamp, now, frame) {
             index = opened
         } else {
@@ -167,6 +173,8 @@ public struct MediaAnalysis: Sendable {
             index = calls.count
             callOfDialog[fact.dialog] = index
             calls.append(CallMedia(dialog: fact.dialog, file: fact.place.file, began: time))
+            let ended = turns[fact.place.file]?.pending ?? .min
+            turns[fact.place.file] = (time, ended, ended)
         }
         switch fact.what {
         case .description(let bytes, _):
@@ -179,10 +187,10 @@ public struct MediaAnalysis: Sendable {
                 calls[index].answeredPlace = fact.place
             }
         case .acknowledged: break
-        case .ended: if calls[index].ended == CallMedia.unknown { calls[index].ended = time }
-        case .cancelled:
+        case .ended, .cancelled:
             if calls[index].ended == CallMedia.unknown { calls[index].ended = time }
-            if calls[index].answered == CallMedia.unknown { calls[index].isCancelled = true }
+            turns[fact.place.file, default: (.min, .min, .min)].pending = time
+            if case .cancelled = fact.what, calls[index].answered == CallMedia.unknown { calls[index].isCancelled = true }
         }
     }
 
@@ -249,6 +257,12 @@ public struct MediaAnalysis: Sendable {
     private mutating func open(
         _ key: RTPStreamKey, _ hash: UInt64, _ type: UInt8, _ timestamp: UInt32, _ now: Int64, _ frame: UInt32
     ) -> Int? {
+        table.open(key, hash, stream(key, type, timestamp, now, frame), at: now)
+    }
+
+    private mutating func stream(
+        _ key: RTPStreamKey, _ type: UInt8, _ timestamp: UInt32, _ now: Int64, _ frame: UInt32
+    ) -> RTPStream {
         var stream = RTPStream(key: key, payloadType: type, timestamp: timestamp, at: now, frame: frame)
         let list = expected[MediaPlace(key.destination, key.destinationPort)] ?? expected[MediaPlace(key.source, key.sourcePort)]
         let formats = formatLists[Int(list ?? 0)]
@@ -257,7 +271,7 @@ public struct MediaAnalysis: Sendable {
         }
         let (rate, codec) = codecs.look(up: type, in: formats)
         stream.turn(to: type, clockRate: rate, codec: codec)
-        return table.open(key, hash, stream, at: now)
+        return stream
     }
 
     /// Another payload type; false for digits and comfort noise.

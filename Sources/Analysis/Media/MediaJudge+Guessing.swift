@@ -35,7 +35,14 @@ extension MediaJudge {
             let found = (addresses[FilePlace(file: flow.file, place: MediaPlace(place.address, 0))] ?? []).filter {
                 isDuring(media.calls[$0.call], seen[index].stream)
             }
-            return found.count == 1 ? found[0] : nil
+            if found.count == 1 { return found[0] }
+            // One call after the other: that in which it began.
+            let first = seen[index].stream.first
+            let now = found.filter { reference in
+                let call = media.calls[reference.call]
+                return call.began <= first && (call.ended == CallMedia.unknown || first <= call.ended)
+            }
+            return now.count == 1 ? now[0] : nil
         }
         if let match = only(flow.destination) { return (match.call, match.isCaller ? .callee : .caller) }
         return only(flow.source).map { ($0.call, $0.isCaller ? .caller : .callee) }

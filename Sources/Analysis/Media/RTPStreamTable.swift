@@ -131,6 +131,13 @@ struct RTPStreamTable: Sendable {
         closed.append((streams[index], timelines.values(of: index)))
     }
 
+    /// Ends one, and begins another of the same key in its place.
+    mutating func renew(_ index: Int, _ stream: RTPStream) {
+        close(index)
+        streams[index] = stream
+        timelines.open(index)
+    }
+
     /// Ends all; afterwards `closed` holds every stream that proved to be one.
     mutating func closeAll() {
         for index in streams.indices { close(index) }

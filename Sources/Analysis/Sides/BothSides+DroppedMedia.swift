@@ -30,10 +30,51 @@ extension BothSides {
             guard let cause = victims.min(by: { all[$0].confidence < all[$1].confidence }), told.insert(cause).inserted else {
                 continue
             }
-            blame(stream, opposite, isOutbound, side, cause, table.dialogs[dialog])
+            if isOutbound || isAnswer(stream, side) {
+                blame(stream, opposite, isOutbound, side, cause, table.dialogs[dialog])
+            } else {
+                blameSource(of: stream, opposite, side, cause, table.dialogs[dialog])
+            }
             absorb(victims, into: cause)
             contradict(pair)
         }
+    }
+
+    /// Somebody inside sends to where it comes from: a NAT lets in what answers (RFC 4787 5).
+    private func isAnswer(_ stream: StreamSummary, _ side: SideComparison) -> Bool {
+        guard let dialog = stream.dialog else { return true }
+        return kin(of: dialog).contains { other in
+            ofCall(other).contains {
+                $0.vantage == stream.vantage && $0.destination == stream.source && way(of: $0, side) == true
+            }
+        }
+    }
+
+    /// Audio from a place that nobody inside sends to.
+    private mutating func blameSource(
+        of stream: StreamSummary, _ opposite: StreamSummary, _ side: SideComparison, _ cause: Int, _ dialog: DialogState
+    ) {
+        let dropper = Dropper(side, stream.destination.address, sources, lacking: side.inside)
+        let listener =
+            stream.speaker.map { String(decoding: $0 == .caller ? dialog.to : dialog.from, as: UTF8.self) } ?? "One end"
+        all[cause].summary =
+            "\(listener) hears nothing: \(counted(stream.packets, "RTP packet")) come from \(stream.source), while its own audio goes to "
+            + "\(opposite.destination): \(dropper.name) lets in only what answers, and none appeared inside."
+        all[cause].culprit = .between("\(stream.source)", dropper.name)
+        all[cause].confidence = .likely
+        all[cause].details = [
+            "A NAT that filters by address and port does right there (RFC 4787 5): audio has to come from where the other end's audio goes to (symmetric RTP, RFC 4961)."
+        ]
+        all[cause].evidence.append(
+            Evidence(
+                place: stream.firstPlace, time: stream.first, source: stream.source, destination: stream.destination,
+                excerpt: MediaJudge.describe(stream),
+                says: "from a place that nobody inside sends to; none of them appeared inside"))
+        all[cause].remedies = [
+            Remedy(
+                .server,
+                "Send audio from the address and port that the SDP names (symmetric RTP), or name the place it comes from.")
+        ]
     }
 
     func ofCall(_ dialog: Int) -> [StreamSummary] { (streamsOf[dialog] ?? []).map { streams[$0] } }

@@ -30,9 +30,48 @@ struct SidePairing {
         // Those near the offset first: of repetitions of which one was lost the others keep their own partners.
         var taken = Set<Int32>()
         var partners: [Int: Int32] = [:]
-        if hasClock { pair(records, second, keys, Self.usual, &taken, &partners) }
+        if hasClock {
+            // The same octets before what is only alike: a host that forwards to itself shows both.
+            pair(records, second, keys, Self.usual, least: SideRecord.identical, &taken, &partners)
+            pair(records, second, keys, Self.usual, &taken, &partners)
+        }
         pair(records, second, keys, Self.slack, &taken, &partners)
-        pairs = second.compactMap { number in partners[number].map { Pair(a: Int($0), b: number) } }
+        pairs = Self.withoutForks(
+            records, second.compactMap { number in partners[number].map { Pair(a: Int($0), b: number) } }, first, second)
+    }
+
+    /// Without transactions that have another branch on each side and no answer with the same tag: a proxy sends each branch of a fork to
+    /// another place, under one Call-ID and From tag.
+    private static func withoutForks(
+        _ records: ContiguousArray<SideRecord>, _ pairs: [Pair], _ first: [Int], _ second: [Int]
+    ) -> [Pair] {
+        struct Branches: Hashable {
+            var a: UInt64
+            var b: UInt64
+        }
+        func branches(_ pair: Pair) -> Branches {
+            Branches(a: records[pair.a].features[.branch], b: records[pair.b].features[.branch])
+        }
+        var forks: [Branches: Bool] = [:]
+        // What an answer with the same tag on both sides bears: a helper may leave its own branch in there, which nobody else answers to.
+        var settled = Set<UInt64>()
+        for pair in pairs {
+            let (a, b) = (records[pair.a], records[pair.b])
+            if !a.isRequest, a.features[.toTag] != 0, a.features[.toTag] == b.features[.toTag], !a.differs(.branch, b) {
+                settled.insert(a.features[.branch])
+            }
+            guard a.differs(.branch, b) else { continue }
+            // Of what goes out nothing is sent to several.
+            if a.isRequest, a.source == b.source { forks[branches(pair)] = forks[branches(pair)] ?? true }
+            if a.features[.toTag] != 0, a.features[.toTag] == b.features[.toTag] { forks[branches(pair)] = false }
+        }
+        guard forks.contains(where: \.value) else { return pairs }
+        let answered = Set((first + second).filter { !records[$0].isRequest }.map { records[$0].features[.branch] })
+        return pairs.filter { pair in
+            let both = branches(pair)
+            return forks[both] != true || settled.contains(both.a) && !answered.contains(both.b)
+                || settled.contains(both.b) && !answered.contains(both.a)
+        }
     }
 
     /// The features under which a message is looked for; those that repeat within a dialog go with the CSeq.
@@ -137,7 +176,7 @@ struct SidePairing {
 
     private func pair(
         _ records: ContiguousArray<SideRecord>, _ second: [Int], _ keys: [UInt64: [Int32]], _ slack: Int64,
-        _ taken: inout Set<Int32>,
+        least: Int = 0, _ taken: inout Set<Int32>,
         _ partners: inout [Int: Int32]
     ) {
         for number in second where partners[number] == nil {
@@ -147,7 +186,7 @@ struct SidePairing {
                 guard let found = keys[key] else { return }
                 for candidate in nearest(found, record, records) where !taken.contains(candidate) {
                     let other = records[Int(candidate)]
-                    guard let score = other.likeness(record) else { continue }
+                    guard let score = other.likeness(record), score >= least else { continue }
                     let distance = distance(other, record)
                     guard !hasClock || distance <= slack else { continue }
                     if let present = best, (present.score, -present.distance) >= (score, -distance) { continue }

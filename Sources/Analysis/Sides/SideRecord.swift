@@ -132,7 +132,14 @@ struct SideRecord: Sendable {
     /// How well it fits another: the higher the better; nil where nothing proper to it is the same.
     func likeness(_ other: SideRecord) -> Int? {
         guard kind == other.kind else { return nil }
-        if whole == other.whole, length == other.length { return 100 }
+        if whole == other.whole, length == other.length { return Self.identical }
+        // Another branch of a fork, or the same name on another day: no helper touches To's tag, nor all that is new in each dialog.
+        if differs(.toTag, other) { return nil }
+        if differs(.fromTag, other), differs(.branch, other),
+            !Self.proper.contains(where: { features[$0] != 0 && features[$0] == other.features[$0] })
+        {
+            return nil
+        }
         var score = 0
         var hasStrong = false
         for feature in Feature.allCases {
@@ -151,6 +158,13 @@ struct SideRecord: Sendable {
     }
 
     static let least = 6
+    static let identical = 100
+    private static let proper: [Feature] = [.response, .nonce, .session]
+
+    /// Both have it, each its own.
+    func differs(_ feature: Feature, _ other: SideRecord) -> Bool {
+        features[feature] != 0 && other.features[feature] != 0 && features[feature] != other.features[feature]
+    }
 }
 
 /// A hash for each feature, in place.

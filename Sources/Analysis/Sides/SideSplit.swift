@@ -36,10 +36,12 @@ struct TranslationScout: Sendable {
     private struct Sighting: Sendable {
         var key: UInt64 = 0
         var branch: UInt64 = 0
+        var toTag: UInt32 = 0
         var source: UInt32 = 0
         var destination: UInt32 = 0
         var time: Int64 = 0
         var viaCount: UInt8 = 0
+        var isRequest = false
     }
 
     private struct Pair: Hashable, Sendable {
@@ -72,8 +74,9 @@ struct TranslationScout: Sendable {
         if sightings.isEmpty { sightings = Array(repeating: Sighting(), count: Self.mostSightings) }
         let place = Int(truncatingIfNeeded: (key ^ key >> 29) &* 0xff51_afd7_ed55_8ccd >> 48) & (Self.mostSightings - 1)
         let seen = Sighting(
-            key: key, branch: step.branch, source: step.record.source, destination: step.record.destination,
-            time: step.nanoseconds, viaCount: step.viaCount)
+            key: key, branch: step.branch, toTag: UInt32(truncatingIfNeeded: step.toTag), source: step.record.source,
+            destination: step.record.destination,
+            time: step.nanoseconds, viaCount: step.viaCount, isRequest: step.isRequest)
         if sightings[place].key == key { compare(sightings[place], seen, endpoints) }
         sightings[place] = seen
     }
@@ -84,7 +87,8 @@ struct TranslationScout: Sendable {
         else { return }
         let isOutbound = first.destination == second.destination
         // What went to another place is another branch of a fork, unless it is the same transaction.
-        if !isOutbound, first.branch != second.branch || first.viaCount != second.viaCount { return }
+        if !isOutbound || !second.isRequest, first.branch != second.branch || first.viaCount != second.viaCount { return }
+        if first.toTag != second.toTag { return }
         let a = endpoints[isOutbound ? first.source : first.destination].address
         let b = endpoints[isOutbound ? second.source : second.destination].address
         guard a != b, !a.isUnknown, !b.isUnknown, a.isIPv4 == b.isIPv4 else { return }

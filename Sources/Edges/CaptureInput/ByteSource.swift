@@ -11,9 +11,9 @@ public final class ByteSource {
     /// Why less came out than it says it holds.
     public private(set) var shortfall: Shortfall?
     /// Octets of the file itself; nil for pipes.
-    public var size: UInt64? { raw.size }
+    public var size: UInt64? { raw.size.map { following.reduce($0) { $0 + ($1.size ?? 0) } } }
     /// Octets read from the file so far.
-    public var done: UInt64 { raw.done }
+    public var done: UInt64 { following.reduce(raw.done) { $0 + $1.done } }
 
     let raw: RawInput
     private let limits: ExpansionLimits
@@ -25,6 +25,9 @@ public final class ByteSource {
     /// Uncompressed octets that were looked at to tell the kind.
     private var head: [UInt8] = []
     private var headStart = 0
+    /// What is read after it, and how much of that is done.
+    private var following: [ByteSource] = []
+    private var at = 0
     /// Octets given by the decompressor.
     private var expanded: UInt64 = 0
     /// Nothing more comes out. What was amiss in the archive around does not stop the reading.
@@ -52,11 +55,30 @@ public final class ByteSource {
     public func copy() -> ByteCopy? {
         guard raw.size != nil || raw.spool >= 0 else { return nil }
         let own = dup(raw.spool >= 0 ? raw.spool : raw.descriptor)
-        return own >= 0 ? ByteCopy(descriptor: own, name: name, shortfall: isCompressed ? nil : shortfall) : nil
+        return own >= 0
+            ? ByteCopy(
+                descriptor: own, name: name, shortfall: isCompressed ? nil : shortfall,
+                following: following.compactMap { $0.copy() })
+            : nil
     }
+
+    /// Another is read after it.
+    func follow(with source: ByteSource) { following.append(source) }
 
     /// Fills `space` as far as there is input: how many octets, 0 at the end.
     public func read(into space: UnsafeMutableRawBufferPointer) throws(InputError) -> Int {
+        let count = try readOwn(into: space)
+        guard count == 0, space.count > 0 else { return count }
+        while at < following.count {
+            let next = try following[at].read(into: space)
+            if next > 0 { return next }
+            if let missing = following[at].shortfall { shortfall = shortfall ?? missing }
+            at += 1
+        }
+        return 0
+    }
+
+    private func readOwn(into space: UnsafeMutableRawBufferPointer) throws(InputError) -> Int {
         if headStart < head.count {
             let count = min(space.count, head.count - headStart)
             head.withUnsafeBytes { bytes in

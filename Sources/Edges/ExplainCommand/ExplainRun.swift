@@ -52,14 +52,18 @@ struct ExplainRun {
         for (index, input) in inputs.list.enumerated() {
             for blindness in input.beside { analyzer.blind(blindness, in: Vantage(UInt16(index))) }
         }
-        let result = analyzer.finish()
+        var result = analyzer.finish()
+        var copies = inputs.list.map(\.copy)
+        if !isUnread, let whole = FolderRun(run: self, output: output).rejoined(result, inputs.list.map(\.second)) {
+            (result, copies) = whole
+        }
         // Files that have no talk in common are cases of their own; an excerpt or one page is made of all of them.
         let isOnePage = output.html.map { !FolderRun.isFolder($0) } ?? false
         if files.count > 1, !files.contains("-"), output.pcap == nil, !isOnePage, result.cases.count > 1 {
             ExplainOutput.tell("these files have no talk in common: each case is judged by itself")
             return FolderRun(run: self, output: output).execute(files.map { .path($0) })
         }
-        let status = output.show(result, filter, inputs.list.map(\.copy))
+        let status = output.show(result, filter, copies)
         return isUnread ? .unread : status
     }
 

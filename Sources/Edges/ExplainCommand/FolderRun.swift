@@ -60,7 +60,10 @@ struct FolderRun {
             let name = redactor == nil ? source.name : "file-\(number)"
             let copy = cases.count < Self.mostJoined ? source.copy() : nil
             let (whole, isUnread) = judge([source])
-            if copy != nil { cases.append(Case(line: lines.count, names: TalkNames(whole), copy: copy)) }
+            if copy != nil {
+                let all = Set(whole.sources.indices.map { UInt16($0) })
+                cases.append(Case(line: lines.count, names: TalkNames(whole), part: CapturePart(whole, of: all), copy: copy))
+            }
             tell(name, whole, isUnread)
         }
         func tell(_ name: String, _ whole: AnalysisResult, _ isUnread: Bool) {
@@ -109,13 +112,14 @@ struct FolderRun {
         }
         var joined = Set<Int>()
         for group in Self.together(cases) {
-            let sources = group.compactMap { try? cases[$0].copy?.open() }
+            let sources = group.compactMap { part in try? ByteCopy.joined(part.compactMap { cases[$0].copy })?.open() }
             guard sources.count == group.count else { continue }
             number += 1
             let (whole, isUnread) = judge(sources)
-            joined.formUnion(group.map { cases[$0].line })
-            tell(group.map { lines[cases[$0].line].name }.joined(separator: " + "), whole, isUnread)
-            lines[lines.count - 1].files = group.count
+            let members = group.flatMap { $0 }.map { cases[$0].line }
+            joined.formUnion(members)
+            tell(members.map { lines[$0].name }.joined(separator: " + "), whole, isUnread)
+            lines[lines.count - 1].files = members.count
         }
         lines = lines.indices.filter { !joined.contains($0) }.map { lines[$0] }
         let order = lines.indices.sorted { (lines[$0].standing, $0) < (lines[$1].standing, $1) }
@@ -143,15 +147,34 @@ struct FolderRun {
     private struct Case {
         var line: Int
         var names: TalkNames
+        var part: CapturePart
         var copy: ByteCopy?
     }
 
-    /// Recordings of the same talks at the same time belong together: two sides of a router, a capture and a log. More than can be compared
-    /// stay apart.
-    private static func together(_ cases: [Case]) -> [[Int]] {
-        TalkNames.groups(cases.count) { a, b in
-            cases[a].names.shares(cases[b].names) && cases[a].names.overlaps(cases[b].names)
-        }.filter { $0.count > 1 && $0.count <= mostCompared }
+    /// Recordings of the same talks at the same time belong together: two sides of a router, a capture and a log, each of which may have been
+    /// written into several files. More than can be compared stay apart.
+    private static func together(_ cases: [Case]) -> [[[Int]]] {
+        let rotations = CapturePart.rotations(cases.map(\.part))
+        let inParts = Set(rotations.flatMap { $0 })
+        let wholes = rotations + cases.indices.filter { !inParts.contains($0) }.map { [$0] }
+        return TalkNames.groups(wholes.count) { a, b in
+            wholes[a].contains { a in
+                wholes[b].contains { b in cases[a].names.shares(cases[b].names) && cases[a].names.overlaps(cases[b].names) }
+            }
+        }.map { $0.map { wholes[$0] } }.filter { ($0.count > 1 || $0[0].count > 1) && $0.count <= mostCompared }
+    }
+
+    /// What several files tell of which some are parts of one capture, each such capture read as one; nil where none are.
+    func rejoined(_ result: AnalysisResult, _ copies: [ByteCopy?]) -> (AnalysisResult, [ByteCopy?])? {
+        let rotations = result.rotations
+        guard !rotations.isEmpty, copies.allSatisfy({ $0 != nil }) else { return nil }
+        let inParts = Set(rotations.flatMap { $0 })
+        let wholes = (rotations + copies.indices.filter { !inParts.contains($0) }.map { [$0] }).sorted { $0[0] < $1[0] }
+        let joined = wholes.map { ByteCopy.joined($0.compactMap { copies[$0] }) }
+        let sources = joined.compactMap { try? $0?.open() }
+        guard sources.count == wholes.count else { return nil }
+        let (whole, isUnread) = judge(sources)
+        return isUnread ? nil : (whole, joined)
     }
 
     /// Judges one input, or several that belong together.

@@ -57,6 +57,23 @@ struct ByteSourceTests {
         }
     }
 
+    @Test("copies joined are read one after the other, each as often as is asked for, a compressed one among them")
+    func joined() throws {
+        let (first, second) = ([UInt8](repeating: 3, count: 9_000), [UInt8](repeating: 4, count: 500))
+        try withFile(first) { one in
+            try withFile(compressed(second)) { two in
+                let copies = [try ByteSource(path: one).copy(), try ByteSource(path: two).copy()].compactMap { $0 }
+                let whole = try #require(ByteCopy.joined(copies))
+                let source = try whole.open()
+                let again = try #require(source.copy())
+                #expect(source.name == "\(one) and 1 more")
+                #expect(try all(source) == first + second)
+                #expect(try all(again.open()) == first + second)
+            }
+        }
+        #expect(ByteCopy.joined([]) == nil)
+    }
+
     // MARK: gzip
 
     /// Compressed by the tool that everybody has.
