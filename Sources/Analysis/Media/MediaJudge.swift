@@ -91,6 +91,8 @@ struct MediaJudge {
     /// Hosts that media came from, as places with port 0.
     private(set) var sendingHosts: Set<FilePlace> = []
     private(set) var places: [FilePlace: [Reference]] = [:]
+    /// Where a description came from, with the port it names: an address that is translated one to one, as a cloud's is, keeps ports.
+    private var translated: [FilePlace: [Reference]] = [:]
     var addresses: [FilePlace: [Reference]] = [:]
 
     init(_ media: MediaAnalysis, hash: (@Sendable (AnalysisHash, [UInt8]) -> [UInt8])? = nil) {
@@ -140,16 +142,21 @@ struct MediaJudge {
 
     private mutating func index() {
         for (number, call) in media.calls.enumerated() {
-            func note(_ address: PackedAddress, _ port: UInt16, _ isCaller: Bool) {
+            func note(_ address: PackedAddress, _ port: UInt16, _ isCaller: Bool, _ table: inout [FilePlace: [Reference]]) {
                 let place = FilePlace(file: call.file, place: MediaPlace(address, port))
-                let known = places[place] ?? []
+                let known = table[place] ?? []
                 guard !known.contains(where: { $0.call == number && $0.isCaller == isCaller }), known.count < 4_096 else {
                     return
                 }
-                places[place, default: []].append(Reference(call: number, isCaller: isCaller))
+                table[place, default: []].append(Reference(call: number, isCaller: isCaller))
             }
-            for event in call.events where event.port > 0 { note(event.address, event.port, event.isFromCaller) }
-            for candidate in call.candidates { note(candidate.address, candidate.port, candidate.isCaller) }
+            for event in call.events where event.port > 0 {
+                note(event.address, event.port, event.isFromCaller, &places)
+                if event.packetSource != event.address, !event.packetSource.isUnknown {
+                    note(event.packetSource, event.port, event.isFromCaller, &translated)
+                }
+            }
+            for candidate in call.candidates { note(candidate.address, candidate.port, candidate.isCaller, &places) }
         }
     }
 
@@ -177,16 +184,19 @@ struct MediaJudge {
     private mutating func attribute() {
         for index in seen.indices {
             let flow = flow(index)
-            let to = places[FilePlace(file: flow.file, place: flow.destination)]
-            let from = places[FilePlace(file: flow.file, place: flow.source)]
+            let (toPlace, fromPlace) = (
+                FilePlace(file: flow.file, place: flow.destination), FilePlace(file: flow.file, place: flow.source)
+            )
+            let (to, from) = (places[toPlace] ?? translated[toPlace], places[fromPlace] ?? translated[fromPlace])
+            let (isToNamed, isFromNamed) = (places[toPlace] != nil, places[fromPlace] != nil)
             // Both ends named by one call is as sure as can be.
             let both = (to ?? []).filter { a in (from ?? []).contains { $0.call == a.call && $0.isCaller != a.isCaller } }
             if let match = best(both, seen[index].stream) {
-                assign(index, match.call, match.isCaller ? .callee : .caller, source: true, destination: true)
+                assign(index, match.call, match.isCaller ? .callee : .caller, source: isFromNamed, destination: isToNamed)
             } else if let match = best(to, seen[index].stream) {
-                assign(index, match.call, match.isCaller ? .callee : .caller, source: false, destination: true)
+                assign(index, match.call, match.isCaller ? .callee : .caller, source: false, destination: isToNamed)
             } else if let match = best(from, seen[index].stream) {
-                assign(index, match.call, match.isCaller ? .caller : .callee, source: true, destination: false)
+                assign(index, match.call, match.isCaller ? .caller : .callee, source: isFromNamed, destination: false)
             }
         }
         for index in seen.indices where seen[index].call == nil { attributeByAnswer(index) }
