@@ -132,7 +132,7 @@ extension Judge {
                 old.address == new.address ? "port \(old.port) to port \(new.port)" : "\(Self.name(old)) to \(Self.name(new))"
             return Finding(
                 .natPortJump, severity,
-                "The registration of \(c.who) jumped from \(where_)"
+                "\(c.dialog.kind == .registration ? "The registration of \(c.who)" : c.phone) jumped from \(where_)"
                     + (gap.map { $0 < 1_000_000 ? "" : " within \(spoken($0))" } ?? "")
                     + (isPhone
                         ? ": as seen from here, the phone itself opens a new socket." : ", faster than any NAT mapping expires."),

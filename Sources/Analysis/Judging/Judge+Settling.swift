@@ -246,6 +246,13 @@ extension Judge {
                         count: timelessMessages
                     ))
             }
+            if source.kind == .log, table.sharedCallIDs > 0 {
+                list.append(
+                    Blindness(
+                        .sharedCallID,
+                        "\(counted(table.sharedCallIDs, "message")) bear a stand-in as Call-ID: dialogs are told apart by their tags.",
+                        count: table.sharedCallIDs))
+            }
             for blindness in list { result.append(finding(blindness, source, index, table)) }
         }
         return result
@@ -310,7 +317,7 @@ extension Judge {
         case .unreadMessages:
             severity = .risk
             remedy = Remedy(.capture, "Give the log as its program wrote it, or a capture.")
-        case .cutMessages, .noTimes:
+        case .cutMessages, .noTimes, .sharedCallID:
             severity = .note
             remedy = Remedy(.capture, "Give the whole log, with times, or a capture.")
         }
@@ -333,6 +340,7 @@ extension Judge {
         case .truncatedFile, .snapLength, .drops, .encrypted, .encryptedRadio, .undecoded, .missingFragments, .streamGaps,
             .cutMessages, .noTimes:
             text = "Give the whole log, with times, or a capture."
+        case .sharedCallID: text = "Replace each Call-ID by a word of its own."
         }
         return Remedy(.capture, text)
     }

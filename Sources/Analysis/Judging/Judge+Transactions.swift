@@ -130,6 +130,7 @@ extension Judge {
     private mutating func fragmented(_ c: inout DialogCase, _ table: SignallingTable) {
         for (index, step) in c.steps.enumerated()
         where step.isRequest && step.isFirst && !step.isOverStream && step.method != .ack {
+            guard step.method != .other || step.record.place.kind != .line else { continue }
             let isLarge = step.flags.contains(.fragmented) || step.size > 1_472
             guard isLarge, c.response(to: step, from: index, atLeast: 100) == nil else { continue }
             let again = c.steps[(index + 1)...].filter { $0.isRequest && $0.branch == step.branch && $0.method == step.method }
@@ -248,6 +249,11 @@ extension Judge {
         !a.isRequest && a.method == b.method && a.record.sequence == b.record.sequence && a.record.status == b.record.status
     }
 
+    private func isSame(_ answer: Step, _ branch: UInt64, _ sequence: UInt32, _ method: MessageMethod) -> Bool {
+        !answer.isRequest && answer.status >= 200 && answer.method == method && answer.record.sequence == sequence
+            && answer.branch == branch && branch != 0
+    }
+
     private func isAcknowledged(_ accept: Int, _ c: DialogCase) -> Bool {
         c.steps.contains { $0.isRequest && $0.method == .ack && $0.record.sequence == c.steps[accept].record.sequence }
     }
@@ -274,11 +280,18 @@ extension Judge {
                 $0.isRequest && $0.branch == request.branch && $0.method == request.method
             }.count
             guard again >= 2 || gap > 20 * second else { return nil }
+            // A gateway may answer from another port than it hears at.
+            guard !c.steps.contains(where: { isSame($0, request.branch, request.record.sequence, request.method) }) else {
+                return nil
+            }
             return ("\(spoken(gap)) after a \(request.method.token) inside the call that nobody answered", allow, index)
         }
         switch c.steps[answer].status {
         case 408, 481, 500, 501, 503, 504, 405, 420:
-            guard let wait = c.gap(c.steps[answer], c.steps[bye]), wait < 5 * second else { return nil }
+            // Who refused and then hung up had no timer to wait for.
+            guard let wait = c.gap(c.steps[answer], c.steps[bye]), wait < 5 * second, c.steps[bye].leg == request.leg,
+                c.steps[bye].flags.contains(.fromClient) == request.flags.contains(.fromClient)
+            else { return nil }
             return (
                 "right after a \(request.method.token) inside the call was refused with \(c.steps[answer].status)", allow, answer
             )

@@ -153,6 +153,8 @@ public struct Blindness: Hashable, Sendable {
         case noTimes
         /// A log's messages whose start line is neither a request's nor a status.
         case unreadMessages
+        /// A log's messages whose Call-ID was replaced by a word that others bear, too.
+        case sharedCallID
     }
 
     public var kind: Kind

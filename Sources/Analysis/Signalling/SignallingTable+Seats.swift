@@ -43,4 +43,38 @@ extension SignallingTable {
             return fits.0 && unnamed.isVague(leg.server) || fits.1 && unnamed.isVague(leg.client)
         }
     }
+
+    // MARK: Stand-ins for Call-IDs
+
+    /// `<redacted>`, `xxxxxxxx@192.0.2.1`, `***`: what people put in place of a Call-ID, the same for all.
+    static func isStandIn(_ p: Bytes, _ callID: Span) -> Bool {
+        let local = Array(UnsafeRawBufferPointer(rebasing: p[callID.start..<callID.end])).prefix { $0 != 0x40 }
+        guard !local.isEmpty, local.count <= 64 else { return false }
+        if local.allSatisfy({ [0x78, 0x58, 0x2a, 0x2d, 0x2e, 0x5f, 0x23].contains($0) }) { return true }
+        let word = String(decoding: local.filter { (0x41...0x5a).contains($0 & 0xdf) }, as: UTF8.self).lowercased()
+        let isMarked = local.first == 0x3c || local.first == 0x5b || local.first == 0x28 || local.first == 0x2a
+        guard isMarked || word.utf8.count == local.count else { return false }
+        return ["redacted", "removed", "hidden", "anonymized", "anonymised", "masked", "callid", "deleted", "obfuscated"].contains
+        {
+            word == $0 || isMarked && word.contains($0)
+        }
+    }
+
+    /// The dialog that one of the tags belongs to.
+    mutating func numberByTags(_ facts: MessageFacts, _ p: Bytes, _ envelope: Envelope) -> Int {
+        sharedCallIDs += 1
+        let file = UInt64(envelope.place.file) &* 0x9e37_79b9_7f4a_7c15
+        let tags = [p.hash(facts.fromTag), p.hash(facts.toTag)].filter { $0 != 0 }.map { $0 ^ file }
+        guard !tags.isEmpty else { return numberByOrder(facts, p, envelope) }
+        let known = byTag
+        var number = tags.compactMap { known[$0] }.first.map { Int($0) }
+        if let number {
+            if dialogs[number].progress.contains(.closed) { reopen(number) }
+        } else {
+            number = newDialog(facts, p, envelope)
+        }
+        guard let number, number >= 0 else { return -1 }
+        for tag in tags where byTag[tag] == nil && byTag.count < Self.mostDialogs { byTag[tag] = Int32(number) }
+        return number
+    }
 }

@@ -58,6 +58,10 @@ struct SignallingTable: Sendable {
     var descriptions: [SDPFacts?] = []
     private var freeDescriptions: [Int32] = []
     private var byCallID: [UInt64: Int32] = [:]
+    /// Where a Call-ID is a stand-in: by tag and vantage.
+    var byTag: [UInt64: Int32] = [:]
+    /// Messages with such a one.
+    var sharedCallIDs = 0
     /// Where a log shows no Call-ID, or a cut message none: the latest dialog by vantage and method of CSeq, of cut messages by their ends, too.
     private var byOrder: [Order: Int32] = [:]
     private struct Order: Hashable, Sendable {
@@ -114,6 +118,7 @@ struct SignallingTable: Sendable {
 
     private mutating func dialogNumber(_ facts: MessageFacts, _ p: Bytes, _ envelope: Envelope) -> Int {
         if facts.callID.isEmpty { return numberByOrder(facts, p, envelope) }
+        if envelope.isLogged, Self.isStandIn(p, facts.callID) { return numberByTags(facts, p, envelope) }
         let key = p.hash(facts.callID) ^ UInt64(envelope.place.file) &* 0x9e37_79b9_7f4a_7c15
         if let number = byCallID[key] {
             if dialogs[Int(number)].progress.contains(.closed) { reopen(Int(number)) }
@@ -125,7 +130,7 @@ struct SignallingTable: Sendable {
     }
 
     /// A log that shows no Call-ID: the same method with a neighbouring CSeq, or a nonce seen before.
-    private mutating func numberByOrder(_ facts: MessageFacts, _ p: Bytes, _ envelope: Envelope) -> Int {
+    mutating func numberByOrder(_ facts: MessageFacts, _ p: Bytes, _ envelope: Envelope) -> Int {
         var key = Order(file: envelope.place.file, method: DialogKind(facts.method) == .call ? 255 : facts.method.rawValue)
         if envelope.isTruncated, !envelope.isLogged {
             let (one, other) = (endpoints.number(of: envelope.source), endpoints.number(of: envelope.destination))
@@ -165,7 +170,7 @@ struct SignallingTable: Sendable {
         return nil
     }
 
-    private mutating func newDialog(_ facts: MessageFacts, _ p: Bytes, _ envelope: Envelope) -> Int {
+    mutating func newDialog(_ facts: MessageFacts, _ p: Bytes, _ envelope: Envelope) -> Int {
         guard dialogs.count < Self.mostDialogs else { return -1 }
         var text: [UInt8] = []
         let (call, from, to) = (facts.callID, facts.from, facts.to)
@@ -188,7 +193,7 @@ struct SignallingTable: Sendable {
         return dialogs.count - 1
     }
 
-    private mutating func reopen(_ number: Int) {
+    mutating func reopen(_ number: Int) {
         dialogs[number].progress.remove(.closed)
         open.append(Int32(number))
     }

@@ -141,3 +141,50 @@ struct UnnamedEndTests {
         #expect(result.findings.first { $0.name == .sipNoACK }?.culprit == .between("the caller", "the called end"))
     }
 }
+
+@Suite("Logs whose Call-IDs were replaced by one word")
+struct SharedCallIDTests {
+    private static func log(_ callID: (String) -> String) -> String {
+        func message(_ start: String, _ user: String, _ tag: String, _ sequence: String, _ more: String = "") -> String {
+            """
+            \(start)
+            Via: SIP/2.0/UDP 192.168.1.20:5060;branch=z9hG4bK\(tag)\(sequence.prefix(1))
+            From: <sip:\(user)@pbx.example>;tag=\(tag)
+            To: <sip:\(user)@pbx.example>
+            Call-ID: \(callID(tag))
+            CSeq: \(sequence)
+            \(more)Content-Length: 0
+
+
+            """
+        }
+        let credentials =
+            "Authorization: Digest username=\"312\", realm=\"p\", nonce=\"n\", uri=\"sip:pbx.example\", response=\"0f\"\n"
+        return message("REGISTER sip:pbx.example SIP/2.0", "311", "t1", "1 REGISTER")
+            + message("SIP/2.0 200 OK", "311", "t1", "1 REGISTER")
+            + message("REGISTER sip:pbx.example SIP/2.0", "312", "t2", "1 REGISTER")
+            + message(
+                "SIP/2.0 401 Unauthorized", "312", "t2", "1 REGISTER", "WWW-Authenticate: Digest realm=\"p\", nonce=\"n\"\n")
+            + message("REGISTER sip:pbx.example SIP/2.0", "312", "t2", "2 REGISTER", credentials)
+            + message("SIP/2.0 403 Forbidden", "312", "t2", "2 REGISTER")
+    }
+
+    @Test(
+        "dialogs are told apart by their tags, and the report says so",
+        arguments: ["<redacted>", "xxxxxxxx@192.168.1.20", "***", "[hidden]", "REDACTED"])
+    func standIn(word: String) {
+        let result = LogTests.result(Array(Self.log { _ in word }.utf8))
+        #expect(result.dialogs.map(\.from) == ["311@pbx.example", "312@pbx.example"])
+        #expect(
+            result.findings.contains {
+                $0.severity.accuses && $0.summary.contains("312@pbx.example") && !$0.summary.contains("311")
+            })
+        #expect(result.findings.contains { $0.summary.contains("6 messages bear a stand-in as Call-ID") })
+    }
+
+    @Test("a Call-ID of its own is one, however short", arguments: ["x", "c1", "redactedcall7", "0-1@pbx"])
+    func own(word: String) {
+        let result = LogTests.result(Array(Self.log { "\($0)\(word)" }.utf8))
+        #expect(result.dialogs.count == 2 && !result.findings.contains { $0.summary.contains("stand-in") })
+    }
+}

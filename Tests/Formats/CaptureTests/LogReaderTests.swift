@@ -203,7 +203,9 @@ struct LogReaderTests {
         // Midnight passed between.
         let times = items.compactMap(\.time)
         #expect(
-            times.map(\.basis) == [.timeOfDay, .timeOfDay] && times[1].instant - times[0].instant == .nanoseconds(1_876_544_000))
+            times.map(\.basis) == [.absolute, .absolute] && times[1].instant - times[0].instant == .nanoseconds(1_876_544_000))
+        // The date comes from the line below them: 2019-08-20.
+        #expect(times[1].instant == Instant(nanoseconds: 1_566_259_201_000_000_000))
     }
 
     @Test("Kamailio's sipdump")

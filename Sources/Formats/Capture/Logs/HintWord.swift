@@ -53,8 +53,13 @@ enum HintWord {
                 + "mottagit mottatt modtaget odebrano odebrany přijato přijatý příchozí alındı получено получен принято входящий "
         )
         add(.direction(.received), isShy: true, "in")
-        add(.role(.source), "from src source srcip saddr von desde depuis da vanaf od från fra от")
-        add(.role(.destination), "to dst dest dstip destination daddr an nach à para naar till til do к")
+        add(
+            .role(.source),
+            "from src source srcip saddr sourceip srcaddr sourceaddress srchost von desde depuis da vanaf od från fra от")
+        add(
+            .role(.destination),
+            "to dst dest dstip destination daddr destinationip destip dstaddr destinationaddress dsthost an nach à para naar till til do к"
+        )
         add(.role(.local), "local my laddr localaddr localip mylocal on")
         add(.role(.remote), "remote peer raddr remoteaddr remoteip rhost")
         add(.transport(.udp), "udp sipudp")
@@ -63,7 +68,7 @@ enum HintWord {
         add(.transport(.wss), "wss")
         add(.transport(.ws), "ws websocket")
         add(.port(.source), "srcport sport sourceport")
-        add(.port(.destination), "dstport dport destport")
+        add(.port(.destination), "dstport dport destport destinationport")
         add(.sender, "issender")
         return result
     }()

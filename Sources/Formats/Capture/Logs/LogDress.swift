@@ -171,7 +171,8 @@ enum LogDress {
                 guard digits > 0 else { return nil }
                 at += digits
                 while place < head.count, isDigit(head[place]) { place += 1 }
-            } else if at < line.count, line[at] == head[place] {
+            } else if at < line.count, line[at] == head[place] || isGrep(head[place]) && isGrep(line[at]) && !head.contains(0x20)
+            {
                 at += 1
                 place += 1
                 // Columns that are filled up with blanks: not the last, behind which the text may be indented.
@@ -186,6 +187,9 @@ enum LogDress {
         }
         return at
     }
+
+    /// Between name, number and line: a colon where it found something, a dash around it.
+    private static func isGrep(_ octet: UInt8) -> Bool { octet == 0x3a || octet == 0x2d }
 
     /// `Name: value`: what follows a start line.
     static func isField(_ line: ArraySlice<UInt8>) -> Bool {

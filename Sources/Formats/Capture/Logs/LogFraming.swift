@@ -28,6 +28,8 @@ struct LogFraming {
     var hasRule = false
     /// ngrep ends each line with a dot, its stand for CR.
     var isDotted = false
+    /// Blanks before the line.
+    var indent = 0
     /// tcpdump -A: the packet's headers stand before the message as what they look like in ASCII.
     var isDump = false
 
@@ -42,7 +44,7 @@ struct LogFraming {
             } else if let (rest, nat) = Self.transmitting(inner[...]) {
                 self.init(.chanSIP, .sent, peer: rest, end: .bracketedDashes)
                 natConfigured = nat
-            } else if let parsed = Self.pjsip(inner) {
+            } else if let parsed = Self.pjsip(inner) ?? Self.history(inner, &clock) {
                 self = parsed
             } else {
                 return nil
@@ -149,6 +151,19 @@ struct LogFraming {
         let from = close + 2 + (isSent ? 3 : 5)
         guard from < inner.count else { return nil }
         return LogFraming(.pjsip, isSent ? .sent : .received, peer: inner[from...], end: .octets(count))
+    }
+
+    /// `History Entry 3 Sent to 192.0.2.1:5060 at 1714731072`.
+    private static func history(_ inner: [UInt8], _ clock: inout LogClock) -> LogFraming? {
+        guard inner.starts(with: "History Entry "), let at = inner.firstIndex(of: " at ") else { return nil }
+        let isSent = inner.contains(text: " Sent to ")
+        guard let verb = inner.firstIndex(of: " Sent to ") ?? inner.firstIndex(of: " Received from "), verb < at else {
+            return nil
+        }
+        var framing = LogFraming(.pjsip, isSent ? .sent : .received, peer: inner[(verb + (isSent ? 9 : 15))..<at], end: .grammar)
+        var place = at + 4
+        framing.time = clock.time(inner, &place)
+        return framing
     }
 
     // MARK: Others

@@ -19,6 +19,7 @@ struct LogHint {
     /// `lines`: those before a start line, the nearest last.
     init(_ lines: [[UInt8]], _ clock: inout LogClock) {
         var isEnough = false
+        var ports: [HintedLine.Role: UInt16] = [:]
         for line in lines.reversed() where !line.isEmpty && line.count <= Self.longest {
             var found = HintedLine(line)
             found.read(&clock)
@@ -26,15 +27,23 @@ struct LogHint {
             transport = transport ?? found.transport
             direction = direction ?? found.direction
             take(found)
+            ports.merge(found.ports) { first, _ in first }
             // An end a line: the other one stands before.
             if isEnough { break }
             isEnough = ends.remote != nil && direction != nil && time != nil
             if isEnough, (source == nil) == (destination == nil) { break }
         }
+        take(ports)
         if direction == nil, hasPeer {
             if source != nil, destination == nil { direction = .received }
             if destination != nil, source == nil { direction = .sent }
         }
+    }
+
+    /// Ports that stand on other lines than their addresses.
+    private mutating func take(_ ports: [HintedLine.Role: UInt16]) {
+        if let port = ports[.source], source?.port == nil { source?.port = port }
+        if let port = ports[.destination], destination?.port == nil { destination?.port = port }
     }
 
     private var hasPeer: Bool { source ?? destination ?? local ?? remote != nil }
@@ -73,6 +82,8 @@ struct HintedLine {
     var direction: LoggedMessage.Direction?
     var transport: PayloadTransport?
     var peers: [Role: LoggedPeer] = [:]
+    /// Of ends that another line or a later member names.
+    var ports: [Role: UInt16] = [:]
     private var at = 0
     /// What the last word said of the address to come, and where that word ended.
     private var role: (Role, end: Int)?
@@ -136,6 +147,9 @@ struct HintedLine {
         var end = at
         while end > 0, [0x22, 0x27, 0x3d, 0x3a, 0x20].contains(b[end - 1]) { end -= 1 }
         guard end > 1, end < at else { return false }
+        if b[..<end].suffix(11).elementsEqual("timeSeconds".utf8) || b[..<end].suffix(5).elementsEqual("_date".utf8) {
+            return true
+        }
         return (b[end - 1] | 0x20 == 0x65 && b[end - 2] | 0x20 == 0x6d)
             || (b[end - 1] | 0x20 == 0x70 && b[end - 2] | 0x20 == 0x6d)
             || (b[end - 1] | 0x20 == 0x73 && b[end - 2] | 0x20 == 0x74)
@@ -230,7 +244,10 @@ struct HintedLine {
         // syslog: behind the time that opens the line stands the host that logs.
         if role == .unsaid, peer.port == nil, let opening, at == opening + 1, end < b.count, b[end] == 0x20 { return }
         if peers[role] != nil { role = .unsaid }
-        if peers[role] == nil { peers[role] = peer }
+        if peers[role] == nil {
+            peers[role] = peer
+            if peer.port == nil, let port = ports[role] { peers[role]?.port = port }
+        }
         latest = (role, end)
         isTold = true
     }
@@ -298,6 +315,7 @@ struct HintedLine {
         while place < b.count, place - at < 4, !LogDress.isDigit(b[place]) { place += 1 }
         guard let number = b.number(&place), let port = UInt16(exactly: number), peers[role]?.port == nil else { return }
         peers[role]?.port = port
+        if peers[role] == nil { ports[role] = port }
         at = place
     }
 

@@ -34,6 +34,9 @@ struct LogMessageBuilder {
     private var bearsText = false
     /// The last line came without its end.
     var isLineCut = false
+    /// The longest line so far: what a terminal or a form broke there goes on in the next.
+    var widest = 0
+    private var latestWidth = 0
     /// So many empty lines stand behind every line.
     private var spacing = 0
     private var blanks = 0
@@ -204,6 +207,13 @@ struct LogMessageBuilder {
             return isComplete()
         }
         blanks = 0
+        defer { latestWidth = line.count + margin.count }
+        if isBroken(line), !bytes.isEmpty {
+            bytes.removeLast(2)
+            append(line, number)
+            look(at: Array(lastField))
+            return octetsReached()
+        }
         if framing.end == .grammar, describesSession, line.starts(with: "v=0") {
             // The empty line got lost on the way.
             _ = inHead([], number)
@@ -276,6 +286,27 @@ struct LogMessageBuilder {
             describesSession = true
             bearsText = !field.contains(text: "sdp") && !field.contains(text: "SDP")
         }
+    }
+
+    /// What the line before was broken at: it is as long as any, and this one is no header field.
+    private func isBroken(_ line: [UInt8]) -> Bool {
+        guard Self.widths.contains(latestWidth), latestWidth == widest, line.count + margin.count <= widest,
+            let first = line.first, ![0x20, 9, 0x3c, 0x5b, 0x2d].contains(first)
+        else { return false }
+        guard Self.isField(line) else { return true }
+        // An address may be broken before its scheme or port.
+        let next = line.firstIndex(of: 0x3a).map { $0 + 1 < line.count ? line[$0 + 1] : 0x20 } ?? 0x20
+        return next != 0x20 && !LogDress.isSIPField(line[...])
+    }
+
+    /// Of mails, terminals and forms.
+    private static let widths: Set<Int> = [70, 72, 74, 75, 76, 77, 78, 79, 80, 90, 100, 120, 132]
+
+    /// The line in the making, without its end.
+    private var lastField: ArraySlice<UInt8> {
+        let end = bytes.count - 2
+        let start = bytes[..<end].lastIndex(of: 0x0a).map { $0 + 1 } ?? 0
+        return bytes[start..<end]
     }
 
     // MARK: Looks of lines

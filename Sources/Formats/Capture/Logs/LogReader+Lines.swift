@@ -19,7 +19,10 @@ extension LogReader {
                 line = LogTypography.withoutEntities(line)
             }
         }
+        if line.contains(text: "](") { line = LogTypography.withoutLinks(line) }
         line = LogDress.undressed(line)
+        widest = max(widest, line.count)
+        builder?.widest = widest
         if isFolded(line) {
             undressed(line)
             return
@@ -98,7 +101,11 @@ extension LogReader {
             process(line)
             return false
         }
-        if LogDress.isSeam(line[start - 1]), let rest = LogDress.after(candidate, in: next), LogDress.isField(next[rest...]) {
+        // grep's `full-12-` before lines around what it found.
+        let isGrep = line[start - 1] == 0x2d && start > 1 && LogDress.isDigit(line[start - 2])
+        if LogDress.isSeam(line[start - 1]) || isGrep, let rest = LogDress.after(candidate, in: next),
+            LogDress.isField(next[rest...])
+        {
             head = candidate
             headTime = LogLine(candidate, &clock).time ?? recordTime
             process(Array(line[start...]))

@@ -27,6 +27,13 @@ public struct LogReader: Sendable {
     var builder: LogMessageBuilder?
     var items: [LoggedItem] = []
     private var taken = 0
+    var isFinished = false
+    /// What was given before the first date came was put on its day.
+    var isShifted = false
+    var heldOctets = 0
+    var dumpTimes = DumpTimes()
+    /// The longest line so far.
+    var widest = 0
     /// The beginning of a line that is not complete.
     var carried: [UInt8] = []
     /// Until the first line feed a carriage return may end lines alone.
@@ -126,15 +133,18 @@ public struct LogReader: Sendable {
         end(isTerminated: false)
         flushPacket()
         endParagraph()
+        isFinished = true
     }
 
     /// The next thing read, in the log's order; nil when more octets are needed.
     public mutating func nextItem() -> LoggedItem? {
         guard taken < items.count else {
             items.removeAll(keepingCapacity: true)
-            taken = 0
+            (taken, heldOctets) = (0, 0)
             return nil
         }
+        if isHolding { return nil }
+        shiftHeld()
         defer { taken += 1 }
         return items[taken]
     }
@@ -165,7 +175,7 @@ public struct LogReader: Sendable {
             return
         }
         if isFolded(line) {
-            if folded.count < Self.mostLine { folded += line.dropFirst(2) }
+            if folded.count < Self.mostLine { folded += line.dropFirst(2 + (builder?.framing.indent ?? 0)) }
             return
         }
         if !folded.isEmpty {
@@ -188,7 +198,11 @@ public struct LogReader: Sendable {
     /// `whole`: the line with its time, should it turn out to be none of the message's.
     private mutating func process(content line: [UInt8], of whole: [UInt8]? = nil) {
         var line = line
-        if builder?.framing.isDotted == true, line.last == 0x2e { line.removeLast() }
+        if builder?.framing.isDotted == true {
+            // Pages leave blanks behind.
+            let end = line.lastIndex { $0 != 0x20 }.map { $0 + 1 } ?? 0
+            if end > 0, line[end - 1] == 0x2e { line.removeSubrange((end - 1)...) }
+        }
         switch builder?.add(line, number: lines) {
         case .taken?, nil: break
         case .ended(let rest)?:
@@ -285,17 +299,27 @@ public struct LogReader: Sendable {
     }
 
     private mutating func open(_ framing: LogFraming, _ marks: LogLine, _ hinted: LoggedTime? = nil) {
+        var framing = framing
+        framing.indent = marks.isMarked ? 0 : marks.start
         builder = LogMessageBuilder(framing, line: lines, isTypographic: isTypographic, hasEntities: hasEntities)
+        builder?.widest = widest
         isOrphaned = false
         let announced = announced.flatMap { $0.line == lines - 1 ? $0.time : nil }
         // The fullest of them; of equals the nearest.
-        let times = [framing.time, marks.time, announced, headTime, hinted].compactMap { $0 }
+        var times = [framing.time, marks.time, announced, headTime, hinted].compactMap { $0 }
+        if times.isEmpty, let time = LogHint(members, &clock).time { times = [time] }
         state = .message(times.dropFirst().reduce(times.first) { $0!.basis.rank < $1.basis.rank ? $1 : $0 })
+    }
+
+    /// Members of a JSON object that stand right before, a line each.
+    private var members: [[UInt8]] {
+        Array(recent.reversed().prefix { $0.text.trimmed.first == 0x22 && $0.text.contains(text: "\":") }.map(\.text).reversed())
     }
 
     /// A row of a packet that ngrep prints without -W.
     func isFolded(_ line: [UInt8]) -> Bool {
-        builder?.framing.isDotted == true && builder?.isEmpty == true && line.starts(with: "  ")
+        builder?.framing.isDotted == true && builder?.isEmpty == true
+            && line.prefix { $0 == 0x20 }.count >= (builder?.framing.indent ?? 0) + 2
     }
 
     mutating func end(isTerminated: Bool) {
@@ -318,14 +342,14 @@ public struct LogReader: Sendable {
             return
         }
         state = .between
-        let (first, last, format) = (ended.firstLine, ended.lastLine, ended.framing.format)
+        let (first, last, format, isDump) = (ended.firstLine, ended.lastLine, ended.framing.format, ended.framing.isDump)
         recent.removeAll(keepingCapacity: true)
         guard var message = ended.finish(isTerminated: isTerminated) else { return }
         if !message.bytes.withUnsafeBytes({ SIPStart.isStart($0) }), !message.bytes.allSatisfy({ $0 == 13 || $0 == 10 }) {
             gaps.note(line: first, Array(message.bytes.prefix { $0 != 13 }))
         }
-        if format == nil { standing.complete(&message) }
-        give(.message(message), first, last, time, format)
+        standing.complete(&message, isKnownProgram: format != nil)
+        give(.message(message), first, last, time, format, isDump: isDump)
     }
 
     // MARK: Text
@@ -350,8 +374,9 @@ public struct LogReader: Sendable {
     }
 
     mutating func give(
-        _ kind: LoggedItem.Kind, _ first: Int, _ last: Int, _ time: LoggedTime?, _ format: LogFormat?
+        _ kind: LoggedItem.Kind, _ first: Int, _ last: Int, _ time: LoggedTime?, _ format: LogFormat?, isDump: Bool = false
     ) {
-        items.append(LoggedItem(line: first, lastLine: max(first, last), time: time, format: format, kind: kind))
+        append(
+            LoggedItem(line: first, lastLine: max(first, last), time: time, format: format, kind: kind), isDump: isDump)
     }
 }

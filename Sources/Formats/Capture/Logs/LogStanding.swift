@@ -7,8 +7,15 @@ struct LogStanding: Sendable {
     private var assumed: Set<LoggedPeer> = []
     private static let mostAssumed = 1_024
 
-    /// Says the ends that the log itself does not name.
-    mutating func complete(_ message: inout LoggedMessage) {
+    /// Says the ends and the transport that the log itself does not name.
+    mutating func complete(_ message: inout LoggedMessage, isKnownProgram: Bool) {
+        guard message.transport == nil && message.direction == .passing || !isKnownProgram else { return }
+        let via = Self.via(message.bytes)
+        message.transport = message.transport ?? via?.transport
+        if !isKnownProgram { completeEnds(&message, via) }
+    }
+
+    private mutating func completeEnds(_ message: inout LoggedMessage, _ via: Via?) {
         let isSent: Bool
         switch message.direction {
         case .sent, .retransmitted: isSent = true
@@ -16,8 +23,6 @@ struct LogStanding: Sendable {
         case .passing: return
         }
         let isResponse = message.bytes.starts(with: "SIP/")
-        let via = Self.via(message.bytes)
-        message.transport = message.transport ?? via?.transport
         // A response bears the Via of who asked.
         if isSent != isResponse {
             if let own = via?.sentBy, own.address != nil { self.own = own }

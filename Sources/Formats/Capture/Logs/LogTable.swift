@@ -2,6 +2,8 @@
 struct LogTable: Sendable {
     /// The column of the text.
     private let column: Int
+    /// By column: its name, where that says whose address or port it holds, or that it is a time.
+    private let titles: [[UInt8]]
     /// A row whose quotes are still open, and where it began.
     private var pending: [UInt8] = []
     private var isOpen = false
@@ -22,6 +24,14 @@ struct LogTable: Sendable {
             let column = names.firstIndex(where: Self.names.contains)
         else { return nil }
         self.column = column
+        titles = names.map { name in
+            let words = name.split { !$0.isLetter && !$0.isNumber }
+            let isEnd =
+                words.count <= 3
+                && ["source", "src", "destination", "dst", "dest", "remote", "local"].contains { name.hasPrefix($0) }
+            let isTime = name.contains("time") || name.contains("epoch") || name.hasSuffix("ts")
+            return isEnd || isTime ? Array(name.utf8) + [0x20] : []
+        }
     }
 
     enum Row {
@@ -46,7 +56,9 @@ struct LogTable: Sendable {
             return .plain(row.split(separator: 0x0a, omittingEmptySubsequences: false).map { Array($0) }, first: first)
         }
         var hint: [UInt8] = []
-        for (index, field) in fields.enumerated() where index != column { hint += field + [0x20] }
+        for (index, field) in fields.enumerated() where index != column {
+            hint += (index < titles.count ? titles[index] : []) + field + [0x20]
+        }
         return .record(LogUnwrapping(text: fields[column], hint: hint), first: first)
     }
 

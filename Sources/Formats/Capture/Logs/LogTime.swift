@@ -19,6 +19,17 @@ struct LogClock {
         case ambiguous
     }
     private var order = DateOrder.unseen
+    /// What a time of day of before the first date lacks to its moment; nil while none was needed.
+    private(set) var shift: Int64?
+    /// No date came in time: the log's times are all of a day.
+    private var isDateless = false
+    /// What clocks that were set back an hour lack since.
+    private var setBack: Int64 = 0
+
+    /// Times were read, and no date that they belong to.
+    var awaitsDate: Bool { lastTimeOfDay != nil && lastWritten == nil && !isDateless && order != .ambiguous }
+
+    mutating func forgetDates() { isDateless = isDateless || awaitsDate }
 
     private static let day: Int64 = 86_400_000_000_000
 
@@ -50,9 +61,25 @@ struct LogClock {
         _ year: Int, _ month: Int, _ day: Int, _ time: Int64, _ resolution: Int64, _ b: [UInt8], _ at: inout Int
     ) -> LoggedTime {
         let wall = Self.days(year, month, day) * Self.day + time
-        let offset = Self.zone(b, &at) ?? 0
+        let zone = Self.zone(b, &at)
+        if isDateless { return timeOfDay(time, resolution: resolution) }
+        if zone == nil, let last = lastWritten, Self.isSetBack(from: last.wall, to: wall) { setBack += 3_600_000_000_000 }
+        let offset = zone ?? -setBack
+        if lastWritten == nil, let last = lastTimeOfDay {
+            // The day before whose end it lies: what stands above was written before, but for lines that cross.
+            let gap = wall - (days * Self.day + last) + 3_600_000_000_000
+            shift = (gap < 0 ? gap - Self.day + 1 : gap) / Self.day * Self.day - offset
+        }
         lastWritten = (wall, offset)
         return LoggedTime(Instant(nanoseconds: wall - offset), .absolute, resolution: resolution)
+    }
+
+    /// The end of summer time: on a Sunday, early, the clock shows nearly an hour less than before.
+    private static func isSetBack(from last: Int64, to wall: Int64) -> Bool {
+        let hour: Int64 = 3_600_000_000_000
+        guard wall < last, last - wall <= hour, last - wall > hour / 6 * 5, last >= 0 else { return false }
+        // 1970-01-01 was a Thursday.
+        return (last / day + 4) % 7 == 0 && (1...2).contains(last % day / hour) && wall % day / hour <= 2
     }
 
     /// A time that begins at `at`, which moves behind it: nil and unmoved when there is none.

@@ -118,4 +118,27 @@ enum LogTypography {
             return Array(String(Character(scalar)).utf8)
         }
     }
+
+    /// `[sip:a@pbx.example](sip:a@pbx.example)` as pages make of an address: its text.
+    static func withoutLinks(_ line: [UInt8]) -> [UInt8] {
+        var out: [UInt8] = []
+        var at = 0
+        while at < line.count {
+            if line[at] == 0x5b, let middle = line[at...].firstIndex(of: "]("),
+                !line[(at + 1)..<middle].contains(0x5b),
+                let close = line[(middle + 2)...].firstIndex(of: 0x29)
+            {
+                let text = line[(at + 1)..<middle]
+                let target = line[(middle + 2)..<close]
+                if !text.isEmpty, target.count >= text.count, target.suffix(text.count).elementsEqual(text) {
+                    out += text
+                    at = close + 1
+                    continue
+                }
+            }
+            out.append(line[at])
+            at += 1
+        }
+        return out
+    }
 }

@@ -29,6 +29,11 @@ struct LoggedPacket: Sendable {
     private var messages: [(bytes: [UInt8], line: Int)] = []
     private var octets: [UInt8] = []
     private var octetsLine = 0
+    /// Where the first of `octets` stands in its direction of a stream, how far its rows are indented, and that the last was not full.
+    private var base = 0
+    private var rowIndent = 0
+    private var isShort = false
+    private var isFollowing = false
 
     /// Longest packet believed.
     private static let most = 65_600
@@ -44,10 +49,19 @@ struct LoggedPacket: Sendable {
             return true
         }
         if let (offset, row) = Self.row(line) {
-            if offset == 0, !octets.isEmpty, isToldInWords == false { found += flush() }
-            guard offset == octets.count, offset + row.count <= Self.most else { return isToldInWords || !octets.isEmpty }
-            if offset == 0 { octetsLine = number }
+            let indent = line.prefix { $0 == 0x20 }.count
+            if !isToldInWords {
+                // A followed stream counts on, each direction for itself: a short row or the other margin ends a packet.
+                let isNext = offset == 0 || indent != rowIndent || isShort
+                if isNext, !octets.isEmpty { found += flush() }
+                if octets.isEmpty, offset == 0 || isFollowing { base = offset }
+            }
+            guard offset == base + octets.count, octets.count + row.count <= Self.most else {
+                return isToldInWords || !octets.isEmpty
+            }
+            if octets.isEmpty { octetsLine = number }
             octets += row
+            (isFollowing, rowIndent, isShort) = (true, indent, row.count < 16)
             return true
         }
         guard isToldInWords else {
@@ -61,9 +75,9 @@ struct LoggedPacket: Sendable {
     /// What was read of the packet in hand, which ends here.
     mutating func flush() -> [Found] {
         defer {
-            let told = isToldInWords
+            let (told, follows) = (isToldInWords, isFollowing)
             self = LoggedPacket()
-            isToldInWords = told
+            (isToldInWords, isFollowing) = (told, follows)
         }
         var (source, destination) = (
             hosts.map { peer($0.source, ports.source) }, hosts.map { peer($0.destination, ports.destination) }
@@ -74,13 +88,36 @@ struct LoggedPacket: Sendable {
             let carried = LogDress.carried(octets)
             let payload = carried?.payload ?? octets
             if payload.withUnsafeBytes({ SIPStart.isStart($0) }) {
-                bodies = [(payload, octetsLine)]
+                bodies = Self.messages(payload).map { ($0, octetsLine) }
                 if let carried { (source, destination, transport) = (carried.source, carried.destination, carried.transport) }
             }
         }
         return bodies.map {
             Found(bytes: $0.0, source: source, destination: destination, transport: transport, time: time, line: $0.1)
         }
+    }
+
+    /// Packets that fill their last row follow each other without a sign.
+    private static func messages(_ payload: [UInt8]) -> [[UInt8]] {
+        var result: [[UInt8]] = []
+        var rest = payload[...]
+        while let end = rest.firstIndex(of: "\r\n\r\n") {
+            let head = rest[..<(end + 4)]
+            var length = 0
+            if let name = head.firstIndex(of: "\nContent-Length:") ?? head.firstIndex(of: "\nl:") {
+                var at = name + 1
+                while at < end, rest[at] != 0x3a { at += 1 }
+                at += 1
+                while at < end, rest[at] == 0x20 { at += 1 }
+                length = head.number(&at) ?? 0
+            }
+            let next = end + 4 + min(length, rest.endIndex - end - 4)
+            let behind = Array(rest[next...].prefix(2_000))
+            guard behind.withUnsafeBytes({ SIPStart.isStart($0) }) else { break }
+            result.append(Array(rest[..<next]))
+            rest = rest[next...]
+        }
+        return result + [Array(rest)]
     }
 
     private func peer(_ host: String, _ port: UInt16?) -> LoggedPeer { LoggedPeer(host: host, port: port) }
