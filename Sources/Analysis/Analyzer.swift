@@ -128,7 +128,9 @@ public struct Analyzer: Sendable {
             media.translates(at: sender)
         }
         if !step.isRequest, step.method == .invite, step.status == 200,
-            table.registrars.contains(sender) || ServerRole.isServer(facts, p)
+            // A proxy passes the Contact of whoever answered on.
+            table.registrars.contains(sender) && (step.contact.kind != .address || step.contact.address == sender)
+                || ServerRole.isServer(facts, p)
         {
             media.serves(at: sender)
         }

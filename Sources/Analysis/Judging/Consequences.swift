@@ -57,7 +57,8 @@ struct Consequences {
         for index in findings.indices where findings[index].name == .mediaOneWay || findings[index].name == .mediaNone {
             let known = findings[index].subject.dialogs.map { causes[$0] }
             guard findings[index].severity == .fault, let cause = known.first ?? nil, known.allSatisfy({ $0 != nil }),
-                findings[index].summary.contains("private address") || isLostDialog(findings[cause])
+                ["private address", "loopback address", "link-local address"].contains(where: findings[index].summary.contains)
+                    || isLostDialog(findings[cause])
             else { continue }
             gone.insert(index)
             findings[cause].details.append("What follows from it: \(findings[index].summary)")

@@ -8,6 +8,12 @@ struct HostOnlyAddress {
     let why: String
     let remedy: Remedy
 
+    /// IPv4 loopback and link-local, and IPv6 loopback: IPv6's link-local addresses are good between neighbours.
+    static func holds(_ address: PackedAddress) -> Bool {
+        let bits = UInt32(truncatingIfNeeded: address.low)
+        return address.isIPv4 ? bits >> 24 == 127 || bits >> 16 == 0xa9fe : address.high == 0 && address.low == 1
+    }
+
     /// Nil for an address that some network may hold.
     init?(_ address: PackedAddress, said: String) {
         let bits = UInt32(truncatingIfNeeded: address.low)

@@ -137,7 +137,7 @@ extension Judge {
         }
     }
 
-    private func isAccept(_ step: Step) -> Bool {
+    func isAccept(_ step: Step) -> Bool {
         !step.isRequest && step.method == .invite && step.status >= 200 && step.status < 300
     }
 
@@ -207,47 +207,6 @@ extension Judge {
                     culprit: Self.between(c, said, table), confidence: .likely, remedies: Self.contactRemedies,
                     subject: Self.subject(c, said, table))
             }
-        }
-    }
-
-    // MARK: nat.private-sdp
-
-    private mutating func privateDescription(_ c: inout DialogCase, _ table: SignallingTable) {
-        guard c.steps.contains(where: { isAccept($0) || ($0.method == .invite && $0.status == 183) }) else { return }
-        for step in c.steps where step.sdp >= 0 && step.isFirst {
-            guard let description = table.description(step), description.connection.isPrivateAddress,
-                !description.connection.address.isUnspecified, description.port != 0, !description.hasCandidates
-            else { continue }
-            let (source, destination) = (table.endpoints[step.record.source], table.endpoints[step.record.destination])
-            guard Self.isPublic(source),
-                step.method == .invite || step.method == .update || step.method == .ack
-            else {
-                continue
-            }
-            let said = "\(description.connection.address):\(description.port)"
-            let role = ServerRole(step, table)
-            let hostOnly = HostOnlyAddress(description.connection.address, said: said)
-            draft(.media(dialog: c.number, toCaller: step.flags.contains(.fromClient)), .natPrivateSDP, .fault, destination, &c) {
-                c in
-                Finding(
-                    .natPrivateSDP, .fault,
-                    "\(role?.name.capitalizedFirst ?? Self.name(source)) asks for its audio at \(hostOnly?.name ?? "the private address \(said)"): whoever sends there reaches nobody.",
-                    details: [hostOnly?.why ?? "The message came from a public address; no ICE candidates offer another way."],
-                    evidence: [Self.evidence(step, table, ["c", "m", "o", "CSeq"], "c= is private, the source is not")],
-                    culprit: role.map { .proved($0.name) }
-                        ?? (hostOnly == nil ? Self.between(c, step, table) : .proved(Self.name(source))),
-                    confidence: .likely,
-                    remedies: (hostOnly?.remedy ?? role?.remedy).map { [$0] } ?? [
-                        Remedy(
-                            .server, "Relay the media and send to where it comes from (latching).",
-                            commands: [
-                                "Asterisk: rtp_symmetric=yes (pjsip), nat=comedia (chan_sip), direct_media=no",
-                                "Kamailio: rtpengine_manage()",
-                            ]),
-                        Remedy(.phone, "Use ICE, or STUN where the NAT keeps ports."),
-                    ], subject: Self.subject(c, step, table))
-            }
-            return
         }
     }
 

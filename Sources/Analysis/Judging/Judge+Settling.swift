@@ -156,6 +156,10 @@ extension Judge {
                 finding.severity = .note
                 finding.summary += " It registered again \(wait.map { "\(spoken($0)) later" } ?? "afterwards")."
                 key.severity = .note
+            case .mediaInstead(let dialog, let toCaller):
+                guard [.oneWay, .none].contains(media.outcome(ofDialog: dialog)), media.isAstray(dialog: dialog, caller: toCaller)
+                else { continue }
+                finding.details.append("The capture shows that audio goes there, and that it did not go both ways.")
             case .media(let dialog, let toCaller):
                 switch media.outcome(ofDialog: dialog) {
                 case .bothWays:
@@ -173,6 +177,12 @@ extension Judge {
                     finding.details.append(
                         "The capture holds no media of this call: whether the other side latches is not to be seen.")
                 case .oneWay, .none:
+                    if media.isAstray(dialog: dialog, caller: !toCaller) {
+                        finding.severity = .note
+                        finding.details.append(
+                            "What is lost goes to the private address that the other end names, as the capture shows.")
+                        break
+                    }
                     guard !media.isReached(dialog: dialog, caller: toCaller) else {
                         finding.severity = .note
                         finding.details.append(

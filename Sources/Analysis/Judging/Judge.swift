@@ -59,6 +59,8 @@ struct Judge: Sendable {
             case notRepaired(PackedAddress)
             /// Audio did not reach the end that said so: the caller or the callee.
             case media(dialog: Int, toCaller: Bool)
+            /// As `media`, of the second end that names a private address: told where the other is not to blame.
+            case mediaInstead(dialog: Int, toCaller: Bool)
             /// Nor did a call by that server last longer; a second of the same length proves it.
             case quarterHour(PackedAddress)
             /// The credentials' nonce is used again and again, and the fresh one never; by whom.

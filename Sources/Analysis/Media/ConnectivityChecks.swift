@@ -8,6 +8,8 @@ struct ConnectivityChecks: Sendable {
         var count = 1
         var last: Int64
         var isAnswered = false
+        /// It has a user name, as ICE wants it.
+        var isNamed: Bool
     }
 
     static let most = 4_096
@@ -22,12 +24,12 @@ struct ConnectivityChecks: Sendable {
             destination: MediaPlace(record.destination, record.destinationPort))
         switch UInt16(p[0]) << 8 | UInt16(p[1]) {
         case 0x0101, 0x0111: flows[flow.reversed]?.isAnswered = true
-        case 0x0001 where Self.hasUserName(p):
+        case 0x0001:
             if flows[flow] != nil {
                 flows[flow]?.count += 1
                 flows[flow]?.last = record.time.nanoseconds
             } else if flows.count < Self.most {
-                flows[flow] = Check(record: record, last: record.time.nanoseconds)
+                flows[flow] = Check(record: record, last: record.time.nanoseconds, isNamed: Self.hasUserName(p))
             }
         default: break
         }
@@ -58,7 +60,10 @@ extension MediaJudge {
         for event in call.events where event.port > 0 { named.insert(event.goal) }
         var result: FailedChecks?
         for (flow, check) in media.checks.flows
-        where flow.file == call.file && (named.contains(flow.source) || named.contains(flow.destination))
+        where flow.file == call.file
+            && (check.isNamed
+                ? named.contains(flow.source) || named.contains(flow.destination)
+                : named.contains(flow.source) && named.contains(flow.destination))
             && check.last >= call.began
             && (call.ended == CallMedia.unknown || check.record.time.nanoseconds <= call.ended)
         {

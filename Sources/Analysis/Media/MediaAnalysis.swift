@@ -65,6 +65,8 @@ public struct MediaAnalysis: Sendable {
     var reached: Set<CallEnd> = []
     /// Ends whose far side sends to where audio comes from, as its other calls show.
     private var overcome: Set<CallEnd> = []
+    /// Ends for whom audio goes to a private address where they are not.
+    private var astray: Set<CallEnd> = []
     /// Dialogs in which digits went as events.
     private var digits: Set<Int> = []
     /// When each end was heard.
@@ -220,6 +222,11 @@ public struct MediaAnalysis: Sendable {
         return spans.clipped(to: [RTPStream.Activity(from: from, to: to)]).total > 500_000_000
     }
 
+    /// What is sent to that end, and not what is sent to the other, goes to a private address where it is not; known once `finish` was called.
+    func isAstray(dialog: Int, caller: Bool) -> Bool {
+        astray.contains(CallEnd(dialog: dialog, isCaller: caller)) && !astray.contains(CallEnd(dialog: dialog, isCaller: !caller))
+    }
+
     /// Whether an end goes on being heard for seconds after a time; known once `finish` was called.
     func isHeardOn(dialog: Int, caller: Bool, from: Int64) -> Bool {
         let rest = RTPStream.Activity(from: from, to: .max)
@@ -239,6 +246,7 @@ public struct MediaAnalysis: Sendable {
         overcome = judge.overcomeEnds
         digits = Set(judge.seen.filter { $0.stream.eventPackets > 0 }.compactMap { $0.call.map { calls[$0].dialog } })
         heard = judge.heardEnds
+        astray = judge.astrayEnds
         quiet = judge.quiet
         return (judge.findings, judge.streams)
     }

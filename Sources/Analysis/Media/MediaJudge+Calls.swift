@@ -9,6 +9,8 @@ extension MediaJudge {
             /// Only the other end was heard, for that long.
             case oneWay(quiet: StreamSummary.Speaker, seconds: Double)
             case none(seconds: Double)
+            /// Both were heard, and then neither, though at least one went on sending.
+            case cut(seconds: Double)
             /// Not to be judged.
             case unknown
         }
@@ -21,7 +23,7 @@ extension MediaJudge {
             switch what {
             case .oneWay(let quiet, _): [quiet]
             case .none: [.caller, .callee]
-            case .bothWays, .unknown: []
+            case .bothWays, .cut, .unknown: []
             }
         }
     }
@@ -46,7 +48,7 @@ extension MediaJudge {
                 switch leg.what {
                 case .bothWays: sawBoth = true
                 case .oneWay: sawOneWay = true
-                case .none, .unknown: break
+                case .none, .cut, .unknown: break
                 }
             }
             if sawOneWay { single[call.file, default: 0] += 1 } else if sawBoth { both[call.file, default: 0] += 1 }
@@ -87,12 +89,18 @@ extension MediaJudge {
                     }
                 }
             }
+            for leg in legs where !told {
+                if case .cut(let seconds) = leg.what {
+                    told = true
+                    tellCut(number, leg.leg, seconds: seconds)
+                }
+            }
             if !told, !legs.isEmpty {
                 var least = Double.infinity
                 for leg in legs {
                     switch leg.what {
                     case .none(let seconds): least = min(least, seconds)
-                    case .bothWays, .oneWay: least = -.infinity
+                    case .bothWays, .oneWay, .cut: least = -.infinity
                     case .unknown: break
                     }
                 }
@@ -119,6 +127,7 @@ extension MediaJudge {
         let heard = (ofCall[number] ?? []).filter { seen[$0].isHeard && seen[$0].stream.statistics.totalReceived >= 10 }
         let caller = heard.contains { seen[$0].speaker == .caller }
         let callee = heard.contains { seen[$0].speaker == .callee }
+        for leg in legs { if case .cut = leg.what { return .interrupted } }
         for leg in legs { if case .oneWay = leg.what { return caller && callee ? .interrupted : .oneWay } }
         if caller, callee, heard.contains(where: { seen[$0].stray != nil }) { return .interrupted }
         if (caller && callee) || isCarriedElsewhere(media.calls[number]) { return .bothWays }
@@ -185,6 +194,11 @@ extension MediaJudge {
         }
         if let worst { return .oneWay(quiet: worst.0, seconds: Double(worst.1) / 1e9) }
         let speakers = Set(heard.compactMap { seen[$0].speaker })
+        let all = Spans(own.flatMap { seen[$0].stream.spans }).clipped(to: periods)
+        let cut = all.longest(without: Spans(heard.flatMap { seen[$0].heardSpans }))
+        if speakers.count == 2, cut > Self.patience, own.contains(where: { seen[$0].isHeard && seen[$0].refused != nil }) {
+            return .cut(seconds: Double(cut) / 1e9)
+        }
         return speakers.count == 2 ? .bothWays : .unknown
     }
 

@@ -11,6 +11,8 @@ extension MediaJudge {
             case left
             /// As the SDP asks, but the listener is at another address, where all that it sends comes from.
             case wrongAddress
+            /// The place the listener asked for before it asked for another, from which its audio comes since.
+            case moved
         }
 
         var kind: Kind
@@ -43,6 +45,15 @@ extension MediaJudge {
         return ends
     }
 
+    /// Ends that were sent audio at a private place where they are not.
+    var astrayEnds: Set<CallEnd> {
+        Set(
+            seen.compactMap { one in
+                guard one.isMisdirected, let call = one.call, let speaker = one.speaker else { return nil }
+                return CallEnd(dialog: media.calls[call].dialog, isCaller: speaker == .callee)
+            })
+    }
+
     /// Hosts that send to where audio comes from, whatever private place the SDP names.
     var latchingHosts: Set<FilePlace> {
         var hosts = Set<FilePlace>()
@@ -72,6 +83,10 @@ extension MediaJudge {
         var ends = Set<CallEnd>()
         let silent = Set(stops.map { Reference(call: $0.call, isCaller: $0.quiet == .caller) })
         for stop in stops where !streams(of: stop.call, stop.leg).contains(where: { seen[$0].speaker == stop.quiet }) {
+            if deafHub(stop.call, stop.leg, stop.quiet) ?? nothingToPassOn(stop.call, stop.leg, stop.quiet) != nil {
+                ends.insert(CallEnd(dialog: media.calls[stop.call].dialog, isCaller: stop.quiet != .caller))
+                continue
+            }
             // A server that has nothing to pass on, or keeps what it hears to itself, sends nowhere.
             let isCaller = stop.quiet == .caller
             guard let other = relayed[Reference(call: stop.call, isCaller: isCaller)] else { continue }
@@ -145,6 +160,7 @@ extension MediaJudge {
         }
         guard !said.isEmpty, !own.isEmpty, !said.contains(where: { $0.flags.contains(.hasOther) }) else { return nil }
         let isNamed = places[FilePlace(file: flow.file, place: target)] != nil
+        if let moved = moved(index, said, own) { return moved }
         if let back = lastFrom[FilePlace(file: flow.file, place: target)] {
             guard !isNamed, back < stream.last - MediaAnalysis.refusalsEvery,
                 let moved = own.first(where: { self.flow($0).source != target && seen[$0].stream.last > back + Self.patience })
@@ -158,13 +174,37 @@ extension MediaJudge {
             guard !(isAtPort && isOwnHost), seen[index].isSourceKnown || isOwnHost else { return nil }
             return Stray(kind: .elsewhere, from: stream.first, instead: endpoint(own[0]))
         }
-        guard media.calls[call].candidates.isEmpty, !target.address.isPrivateNetwork, let last = said.last, last.goal == target,
+        guard media.calls[call].candidates.isEmpty, let last = said.last, last.goal == target,
             !sendingHosts.contains(FilePlace(file: flow.file, place: MediaPlace(target.address, 0))),
             said.allSatisfy({ !$0.packetSource.isUnknown && $0.packetSource != target.address }),
             own.allSatisfy({ one in said.contains { $0.packetSource == seen[one].stream.key.source } }),
             let sure = own.first(where: { seen[$0].stream.key.sourcePort == target.port })
         else { return nil }
+        // Within a network a host may have several addresses, and say in RTCP what arrives at another.
+        if target.address.isPrivateNetwork {
+            guard seen[sure].stream.key.source.isPrivateNetwork, flow.source.address.isPrivateNetwork, remote(stream) == nil
+            else {
+                return nil
+            }
+        }
         return Stray(kind: .wrongAddress, from: stream.first, instead: endpoint(sure))
+    }
+
+    /// The listener asked for another place in the meantime, and sends from it alone since; the stream goes on to the former.
+    private func moved(_ index: Int, _ said: [MediaEvent], _ own: [Int]) -> Stray? {
+        let stream = seen[index].stream
+        let target = flow(index).destination
+        guard let last = said.last, last.goal != target, let named = said.last(where: { $0.goal == target }),
+            stream.last > last.time + MediaAnalysis.refusalsEvery,
+            said.allSatisfy({ $0.time <= named.time || $0.goal != target }),
+            lastFrom[FilePlace(file: stream.key.file, place: target)] ?? .min < last.time + 2_000_000_000,
+            let now = own.first(where: { flow($0).source == last.goal && seen[$0].stream.last > last.time + Self.patience })
+        else { return nil }
+        // A leg of its own has a place of its own.
+        guard named.leg == last.leg || said.allSatisfy({ $0.packetSource == last.packetSource || $0.time <= named.time }) else {
+            return nil
+        }
+        return Stray(kind: .moved, from: max(last.time, seen[now].stream.first), instead: endpoint(now))
     }
 
     private func endpoint(_ index: Int) -> Endpoint {

@@ -16,7 +16,14 @@ extension MediaJudge {
             let call = media.calls[number]
             let isCaller = speaker == .caller
             let wanted = call.events.filter { $0.isFromCaller != isCaller && $0.flags.contains(.hasAudio) }
-            guard let listener = wanted.last(where: { $0.time <= stream.last }) ?? wanted.last,
+            let listener = wanted.last(where: { $0.time <= stream.last }) ?? wanted.last
+            if let listener, isUnnamed(stream.eventsSent, call, wanted),
+                told.insert(CallEnd(dialog: call.dialog, isCaller: isCaller)).inserted
+            {
+                tellUnnamed(index, call, listener, speaker)
+                continue
+            }
+            guard let listener,
                 wanted.allSatisfy({ !namesEvents($0) && !$0.types.isEmpty && !$0.types.contains(stream.eventsSent) }),
                 call.events.contains(where: { $0.isFromCaller == isCaller && namesEvents($0, stream.eventsSent) }),
                 !(ofCall[number] ?? []).contains(where: { seen[$0].speaker != speaker && seen[$0].stream.eventPackets > 0 }),
@@ -24,6 +31,36 @@ extension MediaJudge {
             else { continue }
             tellDigits(index, call, listener, speaker)
         }
+    }
+
+    /// Both ends name events, each time by another number: no description of the call has this one.
+    private func isUnnamed(_ type: UInt8, _ call: CallMedia, _ wanted: [MediaEvent]) -> Bool {
+        let said = call.events.filter { $0.flags.contains(.hasAudio) }
+        return !wanted.isEmpty && said.contains { event in !wanted.contains { $0.place == event.place } }
+            && said.allSatisfy { namesEvents($0) && !$0.types.isEmpty && !$0.types.contains(type) && !namesEvents($0, type) }
+    }
+
+    private mutating func tellUnnamed(_ index: Int, _ call: CallMedia, _ listener: MediaEvent, _ speaker: StreamSummary.Speaker) {
+        let (sender, receiver) = (named(call, listener.leg, speaker), named(call, listener.leg, other(speaker)))
+        let stream = seen[index].stream
+        let agreed =
+            media.formatLists[Int(listener.formats)].first { $0.name.lowercased() == "telephone-event" }?.payloadType ?? 0
+        findings.append(
+            Finding(
+                .codecNotNegotiated, .fault,
+                "\(sender.capitalizedFirst) sends \(counted(Int(stream.eventsCounted), "digit")) with payload type \(stream.eventsSent), which no "
+                    + "description of the call names: \(receiver) takes telephone-event as \(agreed), so digits (DTMF) are lost.",
+                details: ["A number means what the listener's description says (RFC 3264 5.1, RFC 4733 2.5.1)."],
+                evidence: [
+                    evidence(listener, "telephone-event is \(agreed)"),
+                    evidence(streams[index], "digits with payload type \(stream.eventsSent) among the audio"),
+                ], culprit: .proved(sender), confidence: .likely,
+                remedies: [
+                    Remedy(
+                        .phone,
+                        "Set the payload type for DTMF events of \(sender) to what is agreed (\(agreed)), or to 101 for both ends; renew its software."
+                    )
+                ], subject: subject(call, listener.leg)))
     }
 
     private func namesEvents(_ event: MediaEvent, _ type: UInt8? = nil) -> Bool {

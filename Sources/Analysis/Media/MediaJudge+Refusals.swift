@@ -85,7 +85,10 @@ extension MediaJudge {
             return SilenceCause(
                 sentence:
                     "\(name(quiet).capitalizedFirst) goes on sending to \(stream.destination), although the audio of \(name(listener)) "
-                    + "comes from \(streams[now].source) by now: the NAT gave it a new port, and \(box).",
+                    + "comes from \(streams[now].source) by now: "
+                    + (streams[now].source.address == stream.destination.address
+                        ? "the NAT gave it a new port" : "it has another address, as after a change of network")
+                    + ", and \(box).",
                 culprit: .proved(named(call, leg, quiet)), confidence: .proved,
                 evidence: proof + [evidence(streams[now], "comes from another port now")], remedies: Self.latchingRemedies)
         }
@@ -96,6 +99,14 @@ extension MediaJudge {
                     "\(name(quiet).capitalizedFirst) sends to \(stream.destination), where the audio of \(name(listener)) comes from, and \(box).",
                 culprit: record.source == goal.address ? .between(who, "the router before it") : .proved("\(record.source)"),
                 confidence: .proved, evidence: proof, remedies: Self.generalRemedies)
+        }
+        // A relay that hears nothing has only the SDP's port to try, at the address that the SDP came from.
+        if sources.isEmpty, goal.address == target.packetSource, goal.port == target.port, target.address.isPrivateNetwork {
+            return SilenceCause(
+                sentence:
+                    "No audio of \(name(listener)) passes here, so \(name(quiet)) has not learnt where to send: it tries \(stream.destination), and \(box).",
+                culprit: .between(named(call, leg, listener), named(call, leg, quiet)), evidence: proof,
+                remedies: Self.generalRemedies)
         }
         return SilenceCause(
             sentence:

@@ -162,15 +162,26 @@ extension MediaJudge {
             return self.refused(refused, number, target, listener)
         }
         if let stray = streams(of: number, leg).first(where: { seen[$0].speaker == quiet && seen[$0].isMisdirected }) {
+            let goal = streams[stray].destination
+            if let hostOnly = HostOnlyAddress(PackedAddress(goal.address), said: "\(goal)") {
+                return self.hostOnly(hostOnly, named(call, leg, listener), "\(name(quiet).capitalizedFirst) sends to")
+            }
             return SilenceCause(
                 sentence:
-                    "\(name(quiet).capitalizedFirst) sends to \(streams[stray].destination), a private address out of the SDP "
+                    "\(name(quiet).capitalizedFirst) sends to \(goal), a private address out of the SDP "
                     + "of \(name(listener)), which stands behind a NAT.",
                 culprit: ends, confidence: .proved, remedies: Self.privateRemedies)
         }
         if let cause = foreignExternal(number, target, listener), own.allSatisfy({ !seen[$0].isHeard }) { return cause }
         if own.isEmpty, let checks = failedChecks(number) { return self.unanswered(checks, call, ends) }
         let wasReached = own.contains { seen[$0].isHeard }
+        if !wasReached, target.packetSource != target.address, HostOnlyAddress.holds(target.address),
+            let hostOnly = HostOnlyAddress(target.address, said: "\(target.endpoint)")
+        {
+            return self.hostOnly(
+                hostOnly, named(call, leg, listener), "\(name(quiet).capitalizedFirst) is told to send to")
+        }
+        if !wasReached, let cause = deafHub(number, leg, quiet) ?? nothingToPassOn(number, leg, quiet) { return cause }
         if !wasReached, let hub = notPassedOn(number, leg, quiet) { return hub }
         if target.address.isPrivateNetwork, !target.packetSource.isPrivateNetwork, !target.packetSource.isUnknown, !wasReached,
             !isOvercome(call, caller: listener == .caller)
@@ -180,11 +191,17 @@ extension MediaJudge {
                     + "reached from outside; its packets come from \(target.packetSource).",
                 culprit: ends, remedies: Self.privateRemedies)
         }
-        if (ofCall[number] ?? []).contains(where: { index in
-            let other = seen[index]
-            return other.speaker == listener && !other.isSourceKnown && other.stream.key.source == target.packetSource
-                && other.stream.key.sourcePort != target.port
-        }) {
+        // What reached it went to where it comes from: the far end latched.
+        let isFollowed = own.contains { one in
+            (ofCall[number] ?? []).contains { seen[$0].speaker == listener && streams[$0].source == streams[one].destination }
+        }
+        if !isFollowed,
+            (ofCall[number] ?? []).contains(where: { index in
+                let other = seen[index]
+                return other.speaker == listener && !other.isSourceKnown && other.stream.key.source == target.packetSource
+                    && other.stream.key.sourcePort != target.port
+            })
+        {
             return SilenceCause(
                 sentence:
                     "The packets of \(name(listener)) come from another port than its SDP names (a NAT), and \(name(quiet)) does "

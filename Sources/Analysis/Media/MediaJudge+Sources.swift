@@ -14,6 +14,8 @@ extension MediaJudge {
         guard let first = strangers.first else { return }
         let heard = (ofCall[number] ?? []).filter { seen[$0].isHeard && seen[$0].stream.statistics.totalReceived >= 10 }
         let works = Set(heard.compactMap { seen[$0].speaker }).count == 2
+        let isWhole =
+            !stops.contains { $0.call == number } && !(ofCall[number] ?? []).contains { seen[$0].stray != nil }
         let speaker = seen[first].speaker ?? .callee
         let leg = call.legs.first ?? 0
         let said = call.said(leg, caller: speaker == .caller)
@@ -22,7 +24,7 @@ extension MediaJudge {
             "Audio for \(name(other(speaker))) came from \(streams[first].source), which nobody signalled"
                 + (said.map { ": \(name(speaker)) named \($0.endpoint)" } ?? "") + "."
                 + (works
-                    ? " It did no harm here: audio went both ways."
+                    ? isWhole ? " It did no harm here: audio went both ways." : ""
                     : " A phone or relay that takes audio only from the signalled address drops it."),
             details: [
                 "Symmetric RTP through a NAT is ruled out: the address is neither in an SDP or ICE candidate of the call nor that of a "

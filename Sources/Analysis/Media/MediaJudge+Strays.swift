@@ -35,7 +35,20 @@ extension MediaJudge {
         let sentence: String
         let culprit: Culprit
         var remedies: [Remedy] = []
+        var severity = Severity.risk
         switch stray.kind {
+        case .moved:
+            severity = .fault
+            sentence =
+                "\(opening), although \(name(listener)) has asked for \(said?.endpoint ?? stray.instead) since and sends from there: the change of "
+                + "the call is not followed, and \(name(listener)) hears nothing."
+            culprit = .proved(named(call, leg, speaker))
+            remedies = [
+                Remedy(
+                    speaker == .caller ? .phone : .server,
+                    "Let \(named(call, leg, speaker)) take up the new place of an answered re-INVITE or UPDATE (RFC 3264 8.3.1)."),
+                Self.relay,
+            ]
         case .elsewhere:
             sentence =
                 "\(opening), where \(name(listener)) is not known to be: its SDP asks for \(said?.endpoint.description ?? "another place"), "
@@ -47,7 +60,9 @@ extension MediaJudge {
             ]
         case .left:
             sentence =
-                "\(opening), although the audio of \(name(listener)) comes from \(stray.instead) by then: the NAT gave it a new port."
+                "\(opening), although the audio of \(name(listener)) comes from \(stray.instead) by then: "
+                + (stray.instead.address == goal.address
+                    ? "the NAT gave it a new port." : "it has another address, as after a change of network.")
             culprit = .proved(named(call, leg, speaker))
             remedies = Self.latchingRemedies
         case .wrongAddress:
@@ -55,14 +70,24 @@ extension MediaJudge {
                 "\(opening), as the SDP of \(name(listener)) asks, but all that \(name(listener)) sends comes from "
                 + "\(stray.instead.address): its SDP names an address that is not its own there."
             culprit = .proved(named(call, leg, listener))
-            remedies = [Self.external(stray.instead.address)]
+            remedies = [
+                goal.address.isPrivate && stray.instead.address.isPrivate
+                    ? Self.interface(stray.instead.address) : Self.external(stray.instead.address)
+            ]
         }
+        // A few errors at the beginning say as well that nobody is there.
+        let refusal = stray.kind == .left ? nil : (media.refusals[flow(index)] ?? []).first { $0.count >= 3 }
+        if refusal != nil { severity = .fault }
         var finding = Finding(
-            .mediaOneWay, .risk, sentence,
+            .mediaOneWay, severity, sentence,
             details: [
-                "Whether somebody takes it there is not to be seen: nothing comes from that place, and no ICMP error refuses it."
+                refusal.map { "\($0.record.source) reports by ICMP that it does not get there." }
+                    ?? (stray.kind == .moved
+                        ? "Nothing comes from the former place since."
+                        : "Whether somebody takes it there is not to be seen: nothing comes from that place, and no ICMP error refuses it.")
             ], evidence: [evidence(streams[index], "where it goes")], culprit: culprit, confidence: .likely, remedies: remedies,
             subject: subject(call, leg))
+        if let refusal { finding.evidence.append(evidence(refusal.record, call.file, "refuses the audio")) }
         if let said { finding.evidence.append(evidence(said, "what \(name(listener)) agreed to")) }
         if let own = (ofCall[number] ?? []).last(where: { streams[$0].source == stray.instead }) {
             finding.evidence.append(evidence(streams[own], "\(name(listener)) sends from here"))
@@ -70,21 +95,42 @@ extension MediaJudge {
         findings.append(finding)
     }
 
-    /// The listener is on a private network, sends from there, and names an address outside in its SDP.
+    /// The listener is on a private network, sends from there, and names an address in its SDP from which nothing ever comes.
     func foreignExternal(_ number: Int, _ target: MediaEvent, _ listener: StreamSummary.Speaker) -> SilenceCause? {
-        guard target.packetSource.isPrivateNetwork, !target.packetSource.isUnknown, !target.address.isPrivateNetwork,
-            target.packetDestination.isPrivateNetwork, media.calls[number].candidates.isEmpty,
+        let call = media.calls[number]
+        let isInside = target.address.isPrivateNetwork
+        guard target.packetSource.isPrivateNetwork, !target.packetSource.isUnknown, target.address != target.packetSource,
+            target.packetDestination.isPrivateNetwork, call.candidates.isEmpty,
             let own = (ofCall[number] ?? []).first(where: {
-                seen[$0].speaker == listener && seen[$0].stream.key.source == target.packetSource
+                let key = seen[$0].stream.key
+                return seen[$0].speaker == listener && key.source == target.packetSource
+                    && (!isInside || key.sourcePort == target.port)
             })
         else { return nil }
+        // A media server beside the one that signals shows itself by what it sends or signals.
+        if isInside,
+            sendingHosts.contains(FilePlace(file: call.file, place: MediaPlace(target.address, 0)))
+                || call.events.contains(where: { $0.packetSource == target.address })
+        {
+            return nil
+        }
         return SilenceCause(
             sentence:
-                "The SDP of \(name(listener)) asks for audio at \(target.endpoint), outside, while all that it sends within this network "
-                + "comes from \(target.packetSource).",
+                "The SDP of \(name(listener)) asks for audio at \(target.endpoint), \(isInside ? "from which nothing comes" : "outside"), while all that it "
+                + "sends within this network comes from \(target.packetSource).",
             culprit: .proved("\(name(listener)) (\(target.packetSource))"),
             evidence: [evidence(streams[own], "\(name(listener)) sends from here")],
-            remedies: [Self.external(target.packetSource.address)])
+            remedies: [isInside ? Self.interface(target.packetSource.address) : Self.external(target.packetSource.address)])
+    }
+
+    static func interface(_ own: IPAddress) -> Remedy {
+        Remedy(
+            .server,
+            "Bind its audio to \(own), or name that address in SDP: the one it names is another interface's, a container's or a VPN's.",
+            commands: [
+                "Asterisk pjsip: media_address= and bind_rtp_to_media_address=yes in the endpoint",
+                "Docker: network_mode: host for the server's container",
+            ])
     }
 
     /// Who chose a destination: the sender, unless a router may have changed it on the way in.

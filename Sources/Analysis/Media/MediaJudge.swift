@@ -237,6 +237,13 @@ struct MediaJudge {
     private func isMisdirected(_ index: Int, _ call: Int) -> Bool {
         let key = seen[index].stream.key
         guard key.destination.isPrivateNetwork, let speaker = seen[index].speaker else { return false }
+        // No packet to such an address leaves its sender's link, or its host.
+        if HostOnlyAddress.holds(key.destination), !HostOnlyAddress.holds(key.source) {
+            return media.calls[call].events.allSatisfy {
+                $0.isFromCaller == (speaker == .caller)
+                    || $0.packetSource != key.destination && $0.packetSource != key.source && !$0.packetSource.isUnknown
+            }
+        }
         // From one private network into another, as from a server in a cloud to a phone at home: nobody there ever answered.
         if key.source.isPrivateNetwork {
             guard key.source.isIPv4, key.destination.isIPv4, key.source.low >> 16 != key.destination.low >> 16,
@@ -304,7 +311,7 @@ struct MediaJudge {
             && events.contains { !$0.isFromCaller && $0.flags.contains(.isSecure) }
     }
 
-    private func remote(_ stream: RTPStream) -> StreamSummary.RemoteView? {
+    func remote(_ stream: RTPStream) -> StreamSummary.RemoteView? {
         guard let view = media.reports.views[ReceiverReports.Key(file: stream.key.file, ssrc: stream.key.ssrc)] else {
             return nil
         }
