@@ -65,6 +65,7 @@ extension AnalysisResult {
     /// Sources, by their indices, that are parts of one capture, each in the order of time; nothing where there is none.
     public var rotations: [[Int]] {
         let files = sources.indices.filter { sources[$0].holder == nil }
+        guard files.count > 1 else { return [] }
         let parts = files.map { file in
             CapturePart(self, of: Set(sources.indices.filter { $0 == file || sources[$0].holder == file }.map { UInt16($0) }))
         }

@@ -7,7 +7,10 @@ extension SignallingTable {
         _ step: inout Step, _ number: Int, _ facts: MessageFacts, _ p: Bytes, _ envelope: Envelope
     ) {
         let isFromClient = step.flags.contains(.fromClient)
-        ends.note(step.record.source) { $0.hasSpoken = true }
+        if !ends[step.record.source].hasSpoken {
+            ends.note(step.record.source) { $0.hasSpoken = true }
+            if speakers.count < EndTable.most { speakers.insert(envelope.source.address) }
+        }
         program(step, number, facts, p, envelope)
         if step.isDuplicate { return }
         if step.hasCredentials {

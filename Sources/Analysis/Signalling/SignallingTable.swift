@@ -24,6 +24,8 @@ struct SignallingTable: Sendable {
     var records: [MessageRecord] = []
     var endpoints = EndpointTable()
     var ends = EndTable()
+    /// Hosts that were heard to speak SIP, whatever the transport.
+    var speakers: Set<PackedAddress> = []
     var programs = ProgramTable()
     var unnamed = UnnamedEnds()
     var flows = FlowTable()
@@ -381,9 +383,4 @@ struct SignallingTable: Sendable {
 
     /// What an end was seen to do.
     func activity(of end: PackedEndpoint) -> EndTable.Activity { endpoints.known(end).map { ends[$0] } ?? EndTable.Activity() }
-
-    /// Hosts that were heard to speak SIP, whatever the transport.
-    var speakers: Set<PackedAddress> {
-        Set(endpoints.list.indices.lazy.filter { ends[UInt32($0)].hasSpoken }.map { endpoints.list[$0].address })
-    }
 }
