@@ -27,18 +27,14 @@ extension Analyzer {
     }
 
     /// What a message says of the program that logs it, where that has no address.
-    mutating func noteProgram(_ message: LoggedMessage, isSent: Bool, isServers: Bool, file: UInt16) {
-        if isServers { table.unnamed.note(.server, file: file) }
-        message.bytes.withUnsafeBytes { p in
-            guard let facts = MessageFacts(p) else { return }
-            if isSent && ServerRole.isServer(facts, p) { table.unnamed.note(.server, file: file) }
-            if facts.method == .register, facts.isRequest != isSent { table.unnamed.note(.server, file: file) }
-            guard isSent, facts.isRequest, facts.viaCount == 1 else { return }
-            if facts.via.kind == .name, Self.isWebVia(message.bytes) {
-                table.unnamed.note(.browser, file: file)
-            } else if facts.method == .register {
-                table.unnamed.note(.phone, file: file)
-            }
+    mutating func noteProgram(_ facts: MessageFacts, _ p: Bytes, isSent: Bool, file: UInt16) {
+        if isSent && ServerRole.isServer(facts, p) { table.unnamed.note(.server, file: file) }
+        if facts.method == .register, facts.isRequest != isSent { table.unnamed.note(.server, file: file) }
+        guard isSent, facts.isRequest, facts.viaCount == 1 else { return }
+        if facts.via.kind == .name, Self.isWebVia(Array(p)) {
+            table.unnamed.note(.browser, file: file)
+        } else if facts.method == .register {
+            table.unnamed.note(.phone, file: file)
         }
     }
 

@@ -32,9 +32,8 @@ extension Analyzer {
         case .passing: isSent = true
         }
         let (local, remote) = ends(of: message, file: place.file)
-        if message.direction != .passing, !local.isKnown {
-            noteProgram(message, isSent: isSent, isServers: isServers, file: place.file)
-        }
+        let isUnnamed = message.direction != .passing && !local.isKnown
+        if isUnnamed, isServers { table.unnamed.note(.server, file: place.file) }
         var envelope = Envelope(
             place: place, time: time, source: isSent ? local : remote, destination: isSent ? remote : local,
             isStream: message.transport.map { $0 != .udp } ?? false,
@@ -49,7 +48,7 @@ extension Analyzer {
         if envelope.isTruncated { judge.cutMessages += 1 }
         if time == MessageRecord.unknownTime { judge.timelessMessages += 1 }
         note(place, time)
-        sip(message.bytes, envelope)
+        sip(message.bytes, envelope, isOfUnnamed: isUnnamed ? isSent : nil)
     }
 
     private mutating func note(_ place: EvidencePlace, _ time: Int64) {

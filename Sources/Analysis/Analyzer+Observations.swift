@@ -52,7 +52,8 @@ extension Analyzer {
         }
     }
 
-    mutating func sip(_ bytes: [UInt8], _ envelope: Envelope) {
+    /// `isOfUnnamed`: a log whose program has no address sent it, or got it; nil for all else.
+    mutating func sip(_ bytes: [UInt8], _ envelope: Envelope, isOfUnnamed isSent: Bool? = nil) {
         bytes.withUnsafeBytes { p in
             guard let facts = MessageFacts(p, isCut: envelope.isTruncated && !envelope.isLogged) else {
                 if ContentGuess(p) == .keepalive {
@@ -62,6 +63,7 @@ extension Analyzer {
                 }
                 return
             }
+            if let isSent { noteProgram(facts, p, isSent: isSent, file: envelope.place.file) }
             message(facts, p, envelope)
         }
     }

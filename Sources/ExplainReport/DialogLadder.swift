@@ -33,7 +33,10 @@ struct DialogLadder {
         if let start, seen.allSatisfy({ $0.message.time != nil }) {
             // On the inside's clock. What came in fragments is told late, though it was sent before.
             func moment(_ seen: Seen) -> Duration { (seen.message.time ?? start) - start - (seen.isOutside ? offset : .zero) }
-            seen = seen.enumerated().sorted { (moment($0.element), $0.offset) < (moment($1.element), $1.offset) }.map(\.element)
+            let moments = seen.map(moment)
+            if zip(moments, moments.dropFirst()).contains(where: >) {
+                seen = seen.indices.sorted { (moments[$0], $0) < (moments[$1], $1) }.map { seen[$0] }
+            }
         }
         // The beginning and the end tell most; what is cut out is counted.
         let shown = seen.count <= most ? seen : Array(seen.prefix(most * 2 / 3)) + Array(seen.suffix(most - most * 2 / 3))

@@ -28,8 +28,9 @@ struct ConnectivityChecks: Sendable {
             if flows[flow] != nil {
                 flows[flow]?.count += 1
                 flows[flow]?.last = record.time.nanoseconds
-            } else if flows.count < Self.most {
-                flows[flow] = Check(record: record, last: record.time.nanoseconds, isNamed: Self.hasUserName(p))
+            } else if case let isNamed = Self.hasUserName(p), flows.count < (isNamed ? Self.most : Self.most / 2) {
+                // What only looks up its address leaves room for checks.
+                flows[flow] = Check(record: record, last: record.time.nanoseconds, isNamed: isNamed)
             }
         default: break
         }

@@ -43,14 +43,22 @@ public struct MediaAnalysis: Sendable {
     private var formatListIndex: [[OfferedMedia.Format]: UInt16] = [[]: 0]
     var codecs = CodecNames()
     /// Who said last that it wants media at an endpoint, by the list of formats it wants.
-    private var expected: [MediaPlace: UInt16] = [:]
+    private var expected: [MediaPlace: Expected] = [:]
+    /// By where a description came from, with the port it names, as `MediaJudge.translated`: the call of it.
+    private var translated: [MediaPlace: Int32] = [:]
+    /// The latest call that a host described.
+    private var callOfHost: [PackedAddress: Int32] = [:]
+
+    /// What was said last of a place: the formats there, and in which call.
+    private struct Expected {
+        var formats: UInt16
+        var call: Int32
+    }
     var holes: [Hole] = []
     /// By file: when the last media packet came.
     var lastSeen: [Int64] = []
     /// By file: when the last fact of signalling came.
     var lastFact: [UInt16: Int64] = [:]
-    /// By file: when the last call began, and when the last before it ended.
-    var turns: [UInt16: (began: Int64, ended: Int64, pending: Int64)] = [:]
     var reports = ReceiverReports()
     var refusals: [MediaFlow: [Refusal]] = [:]
     var checks = ConnectivityChecks()
@@ -112,7 +120,7 @@ public struct MediaAnalysis: Sendable {
         let index: Int
         if let found = table.find(key, hash) {
             index = found
-            if now &- table.streams[found].last > Self.betweenCalls, isOfNextCall(found, file) {
+            if now &- table.streams[found].last > Self.betweenCalls, isOfNextCall(found) {
                 table.renew(found, stream(key, type, timestamp, now, frame))
             }
         } else if let opened = open(key, hash, type, timestamp, now, frame) {
@@ -175,8 +183,6 @@ public struct MediaAnalysis: Sendable {
             index = calls.count
             callOfDialog[fact.dialog] = index
             calls.append(CallMedia(dialog: fact.dialog, file: fact.place.file, began: time))
-            let ended = turns[fact.place.file]?.pending ?? .min
-            turns[fact.place.file] = (time, ended, ended)
         }
         switch fact.what {
         case .description(let bytes, _):
@@ -191,7 +197,6 @@ public struct MediaAnalysis: Sendable {
         case .acknowledged: break
         case .ended, .cancelled:
             if calls[index].ended == CallMedia.unknown { calls[index].ended = time }
-            turns[fact.place.file, default: (.min, .min, .min)].pending = time
             if case .cancelled = fact.what, calls[index].answered == CallMedia.unknown { calls[index].isCancelled = true }
         }
     }
@@ -272,8 +277,7 @@ public struct MediaAnalysis: Sendable {
         _ key: RTPStreamKey, _ type: UInt8, _ timestamp: UInt32, _ now: Int64, _ frame: UInt32
     ) -> RTPStream {
         var stream = RTPStream(key: key, payloadType: type, timestamp: timestamp, at: now, frame: frame)
-        let list = expected[MediaPlace(key.destination, key.destinationPort)] ?? expected[MediaPlace(key.source, key.sourcePort)]
-        let formats = formatLists[Int(list ?? 0)]
+        let formats = formatLists[Int(formatList(key))]
         if let events = formats.first(where: { $0.name.lowercased() == "telephone-event" }) {
             stream.eventType = events.payloadType
         }
@@ -282,14 +286,29 @@ public struct MediaAnalysis: Sendable {
         return stream
     }
 
+    private func formatList(_ key: RTPStreamKey) -> UInt16 {
+        let there = MediaPlace(key.destination, key.destinationPort)
+        return (expected[there] ?? expected[MediaPlace(key.source, key.sourcePort)])?.formats ?? 0
+    }
+
+    /// A call that began after its last packet named one of its places, or, where nobody named either, is the latest of both its hosts:
+    /// some send on from the same port with the same SSRC.
+    private func isOfNextCall(_ index: Int) -> Bool {
+        let stream = table.streams[index]
+        let key = stream.key
+        let places = [MediaPlace(key.destination, key.destinationPort), MediaPlace(key.source, key.sourcePort)]
+        var known = places.flatMap { [expected[$0]?.call, translated[$0]] }.compactMap { $0 }
+        if known.isEmpty, let call = callOfHost[key.source], call == callOfHost[key.destination] { known = [call] }
+        return known.contains { calls[Int($0)].began > stream.last }
+    }
+
     /// Another payload type; false for digits and comfort noise.
     private mutating func turn(_ index: Int, _ type: UInt8, _ payload: UnsafeRawBufferPointer) -> Bool {
         let header = RTPHeader(payload)
         let (count, timestamp) = (header?.payloadCount ?? 0, header?.timestamp ?? 0)
         if table.with(index, { $0.isAuxiliary(type, payloadCount: count, timestamp: timestamp) }) { return false }
         let key = table.streams[index].key
-        let list = expected[MediaPlace(key.destination, key.destinationPort)] ?? expected[MediaPlace(key.source, key.sourcePort)]
-        let (rate, codec) = codecs.look(up: type, in: formatLists[Int(list ?? 0)])
+        let (rate, codec) = codecs.look(up: type, in: formatLists[Int(formatList(key))])
         table.with(index) { $0.turn(to: type, clockRate: rate, codec: codec) }
         return true
     }
@@ -327,11 +346,18 @@ public struct MediaAnalysis: Sendable {
                 packetDestination: fact.destination.map { PackedAddress($0.address) } ?? .unknown, security: offered.security,
                 isReadable: fact.isReadable, formats: list,
                 types: offered.types))
-        if offered.port > 0 { expected[MediaPlace(offered.address, offered.port)] = list }
-        if offered.video > 0 { expected[MediaPlace(offered.videoAddress, offered.video)] = list }
+        let said = Expected(formats: list, call: Int32(truncatingIfNeeded: index))
+        if offered.port > 0 {
+            expected[MediaPlace(offered.address, offered.port)] = said
+            if let source = fact.source.map({ PackedAddress($0.address) }) {
+                if source != offered.address { translated[MediaPlace(source, offered.port)] = said.call }
+                callOfHost[source] = said.call
+            }
+        }
+        if offered.video > 0 { expected[MediaPlace(offered.videoAddress, offered.video)] = said }
         for candidate in offered.candidates where calls[index].candidates.count < 16 {
             calls[index].candidates.append((candidate.address, candidate.port, fact.isFromCaller))
-            expected[MediaPlace(candidate.address, candidate.port)] = list
+            expected[MediaPlace(candidate.address, candidate.port)] = said
         }
     }
 

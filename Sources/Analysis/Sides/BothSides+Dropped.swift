@@ -99,13 +99,11 @@ extension BothSides {
             "\(harm): \(fate). \(lost.source) sent "
             + (lost.status > 0 ? "\(lost.status) to its \(token) " : "it ")
             + "\(lost.count) times to \(lost.destination), and none appeared \(there)."
-        all[cause].culprit = dropper.culprit
-        all[cause].confidence = dropper.confidence
         all[cause].details.append(
             crosses
                 ? "Both captures cover that time, and other messages crossed in that direction."
                 : "Both captures cover that time, and the request was repeated all the same: its sender got no answer.")
-        if let caveat = dropper.caveat { all[cause].details.append(caveat) }
+        all[cause].blame(dropper)
         all[cause].evidence.append(
             Evidence(
                 place: lost.place, time: lost.time, source: lost.source, destination: lost.destination, excerpt: lost.firstLine,

@@ -109,10 +109,8 @@ extension BothSides {
                 ? dropper.stretch.map { "to \(stream.destination) got lost \($0)." }
                     ?? "came to \(dropper.name), which passed none of them on: none appeared \(there)."
                 : "came to \(dropper.name), at \(stream.destination), for which it has no mapping: the audio of the other end leaves it from \(opposite.source).")
-        all[cause].culprit = isMapped ? dropper.culprit : .between("\(stream.source)", dropper.name)
-        all[cause].confidence = dropper.confidence
         all[cause].details = ["The audio of the other direction crossed it in that time, as both captures show."]
-        if let caveat = dropper.caveat { all[cause].details.append(caveat) }
+        all[cause].blame(dropper, culprit: isMapped ? nil : .between("\(stream.source)", dropper.name))
         all[cause].evidence.append(
             Evidence(
                 place: stream.firstPlace, time: stream.first, source: stream.source, destination: stream.destination,

@@ -67,9 +67,7 @@ extension BothSides {
         let before = "before \(dropper.stretch == nil ? "it" : "that") \(twin.lost) of \(twin.expected) are missing."
         all[index].summary +=
             dropper.stretch.map { " They get lost \($0): \(before)" } ?? " \(dropper.name.capitalizedFirst) loses them: \(before)"
-        all[index].culprit = dropper.culprit
-        all[index].confidence = dropper.confidence
-        if let caveat = dropper.caveat { all[index].details.append(caveat) }
+        all[index].blame(dropper)
         all[index].evidence.append(
             Evidence(
                 place: twin.firstPlace, time: twin.first, source: twin.source, destination: twin.destination,

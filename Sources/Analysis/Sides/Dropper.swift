@@ -76,3 +76,12 @@ struct Dropper {
         return sources.indices.contains(index) && sources[index].blindness.contains { $0.kind == .drops }
     }
 }
+
+extension Finding {
+    /// Lays it at whoever drops. `culprit`: another than the dropper itself.
+    mutating func blame(_ dropper: Dropper, culprit: Culprit? = nil) {
+        self.culprit = culprit ?? dropper.culprit
+        confidence = dropper.confidence
+        if let caveat = dropper.caveat { details.append(caveat) }
+    }
+}

@@ -48,17 +48,23 @@ extension SignallingTable {
 
     /// `<redacted>`, `xxxxxxxx@192.0.2.1`, `***`: what people put in place of a Call-ID, the same for all.
     static func isStandIn(_ p: Bytes, _ callID: Span) -> Bool {
-        let local = Array(UnsafeRawBufferPointer(rebasing: p[callID.start..<callID.end])).prefix { $0 != 0x40 }
-        guard !local.isEmpty, local.count <= 64 else { return false }
-        if local.allSatisfy({ [0x78, 0x58, 0x2a, 0x2d, 0x2e, 0x5f, 0x23].contains($0) }) { return true }
-        let word = String(decoding: local.filter { (0x41...0x5a).contains($0 & 0xdf) }, as: UTF8.self).lowercased()
-        let isMarked = local.first == 0x3c || local.first == 0x5b || local.first == 0x28 || local.first == 0x2a
-        guard isMarked || word.utf8.count == local.count else { return false }
-        return ["redacted", "removed", "hidden", "anonymized", "anonymised", "masked", "callid", "deleted", "obfuscated"].contains
-        {
-            word == $0 || isMarked && word.contains($0)
-        }
+        let end = p.place(of: 0x40, callID.start, callID.end) ?? callID.end
+        guard callID.start < end, end - callID.start <= 64 else { return false }
+        let local = UnsafeRawBufferPointer(rebasing: p[callID.start..<end])
+        if local.allSatisfy(blots.contains) { return true }
+        let isMarked = brackets.contains(local[0])
+        guard isMarked || local.allSatisfy(isLetter) else { return false }
+        let word = String(decoding: local.filter(isLetter), as: UTF8.self).lowercased()
+        return standIns.contains { word == $0 || isMarked && word.contains($0) }
     }
+
+    private static let blots = Array("X*-._#x".utf8)
+    private static let brackets = Array("<[(*".utf8)
+    private static let standIns = [
+        "redacted", "removed", "hidden", "anonymized", "anonymised", "masked", "callid", "deleted", "obfuscated",
+    ]
+
+    private static func isLetter(_ octet: UInt8) -> Bool { (0x41...0x5a).contains(octet & 0xdf) }
 
     /// The dialog that one of the tags belongs to.
     mutating func numberByTags(_ facts: MessageFacts, _ p: Bytes, _ envelope: Envelope) -> Int {
@@ -66,8 +72,8 @@ extension SignallingTable {
         let file = UInt64(envelope.place.file) &* 0x9e37_79b9_7f4a_7c15
         let tags = [p.hash(facts.fromTag), p.hash(facts.toTag)].filter { $0 != 0 }.map { $0 ^ file }
         guard !tags.isEmpty else { return numberByOrder(facts, p, envelope) }
-        let known = byTag
-        var number = tags.compactMap { known[$0] }.first.map { Int($0) }
+        var number: Int?
+        for tag in tags where number == nil { number = byTag[tag].map { Int($0) } }
         if let number {
             if dialogs[number].progress.contains(.closed) { reopen(number) }
         } else {

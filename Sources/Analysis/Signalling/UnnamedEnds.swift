@@ -158,5 +158,9 @@ extension PackedAddress {
     /// The stand-in of an end that a log does not name: of `::1:0:0/96`, which nobody has.
     init(unnamed number: Int) { self.init(high: 0, low: 1 << 32 | UInt64(UInt32(truncatingIfNeeded: number))) }
 
-    var unnamed: Int? { high == 0 && low >> 32 == 1 ? Int(UInt32(truncatingIfNeeded: low)) : nil }
+    /// Its number; nil also for an address of that block that a packet bears all the same.
+    var unnamed: Int? {
+        let number = UInt32(truncatingIfNeeded: low)
+        return high == 0 && low >> 32 == 1 && number < UnnamedEnds.most ? Int(number) : nil
+    }
 }

@@ -7,12 +7,7 @@ import Testing
 struct MediaEndTests {
     private let peer = "<sip:bob@pbx.example>;tag=s1"
 
-    private struct Packet {
-        var at: Double
-        var up: Bool
-        var bytes: [UInt8]
-        var isAudio = false
-    }
+    private typealias Packet = Talk.Packet
 
     private var talk: Talk {
         var talk = Talk()
@@ -29,19 +24,7 @@ struct MediaEndTests {
         }
     }
 
-    private func findings(_ packets: [Packet]) -> [Finding] {
-        var batch = PayloadBatch()
-        for (frame, packet) in packets.sorted(by: { $0.at < $1.at }).enumerated() {
-            let phone = packet.isAudio ? Endpoint("198.51.100.7:20000")! : talk.phone
-            let server = packet.isAudio ? Endpoint("203.0.113.10:30000")! : talk.server
-            batch.append(
-                packet.bytes, from: packet.up ? phone : server, to: packet.up ? server : phone, .udp,
-                at: Instant(nanoseconds: 1_700_000_000_000_000_000 + Int64(packet.at * 1e9)), frame: UInt64(frame + 1))
-        }
-        var analyzer = Analyzer(sources: [SourceSummary(name: "a", kind: .capture)])
-        analyzer.observe(batch, file: 0)
-        return analyzer.finish().findings.filter(\.severity.accuses)
-    }
+    private func findings(_ packets: [Packet]) -> [Finding] { talk.accusations(of: packets) }
 
     private var setUp: (invite: String, packets: [Packet]) {
         let invite = talk.request(

@@ -55,4 +55,26 @@ struct NextCallTests {
 
     @Test("of which the second has none: that is told")
     func silent() { #expect(!Self.accusations(pause: 20, isSilent: true).isEmpty) }
+
+    @Test("a pause in which other calls end and begin parts no stream")
+    func pauses() {
+        var scene = MediaScene()
+        scene.call(ended: 40)
+        scene.say(MediaScene.callerAudio, MediaScene.calleeAudio, at: 1.1) {
+            $0.seconds = 38
+            $0.speaks = { !(500..<650).contains($0) && !(1_000..<1_150).contains($0) }
+        }
+        scene.say(MediaScene.calleeAudio, MediaScene.callerAudio, at: 1.1) {
+            $0.seconds = 38
+            $0.ssrc = 0x4321
+        }
+        for (number, start) in [0.5, 11.5, 21.5, 30].enumerated() {
+            scene.call(
+                dialog: 50 + number, began: start, ended: start + 10,
+                offer: MediaScene.sdp(Endpoint("198.51.100.80:\(6_000 + number)")!),
+                answer: MediaScene.sdp(Endpoint("203.0.113.80:\(7_000 + number)")!), source: Endpoint("198.51.100.80:5060")!,
+                destination: Endpoint("203.0.113.80:5060")!)
+        }
+        #expect(scene.finish().streams.map(\.ssrc).sorted() == [0x1234, 0x4321])
+    }
 }

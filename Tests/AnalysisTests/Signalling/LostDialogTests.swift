@@ -17,29 +17,27 @@ struct LostDialogTests {
         let peer = "<sip:bob@pbx.example>;tag=s1"
         let ack = talk.request("ACK", "sip:bob@203.0.113.10", 1, branch: "ack", peer: peer)
         let bye = talk.request("BYE", "sip:bob@203.0.113.10", 2, peer: peer)
-        var packets: [(at: Double, up: Bool, bytes: [UInt8], audio: Bool)] = [
-            (0, true, Array(invite.utf8), false), (1, false, Array(ok.utf8), false), (1.02, true, Array(ack.utf8), false),
-            (32, true, Array(bye.utf8), false), (32.03, false, Array(talk.response(status, to: bye).utf8), false),
+        var packets: [Talk.Packet] = [
+            Talk.Packet(at: 0, up: true, bytes: Array(invite.utf8)), Talk.Packet(at: 1, up: false, bytes: Array(ok.utf8)),
+            Talk.Packet(at: 1.02, up: true, bytes: Array(ack.utf8)),
+            Talk.Packet(at: 32, up: true, bytes: Array(bye.utf8)),
+            Talk.Packet(at: 32.03, up: false, bytes: Array(talk.response(status, to: bye).utf8)),
         ]
         if crossing {
-            packets.append((32.01, false, Array(bye.replacing("branch=z9hG4bKBYE2", with: "branch=z9hG4bKother").utf8), false))
+            packets.append(
+                Talk.Packet(
+                    at: 32.01, up: false, bytes: Array(bye.replacing("branch=z9hG4bKBYE2", with: "branch=z9hG4bKother").utf8)))
         }
         for number in 0..<1_500 {
             let at = 1.05 + Double(number) * 0.02
-            packets.append((at, true, MediaScene.rtp(0, number, UInt32(number * 160), 1), true))
-            if at < 1.05 + heard { packets.append((at, false, MediaScene.rtp(0, number, UInt32(number * 160), 2), true)) }
+            packets.append(
+                Talk.Packet(at: at, up: true, bytes: MediaScene.rtp(0, number, UInt32(number * 160), 1), isAudio: true))
+            if at < 1.05 + heard {
+                packets.append(
+                    Talk.Packet(at: at, up: false, bytes: MediaScene.rtp(0, number, UInt32(number * 160), 2), isAudio: true))
+            }
         }
-        var batch = PayloadBatch()
-        for (frame, packet) in packets.sorted(by: { $0.at < $1.at }).enumerated() {
-            let phone = packet.audio ? Endpoint("198.51.100.7:20000")! : talk.phone
-            let server = packet.audio ? Endpoint("203.0.113.10:30000")! : talk.server
-            batch.append(
-                packet.bytes, from: packet.up ? phone : server, to: packet.up ? server : phone, .udp,
-                at: Instant(nanoseconds: 1_700_000_000_000_000_000 + Int64(packet.at * 1e9)), frame: UInt64(frame + 1))
-        }
-        var analyzer = Analyzer(sources: [SourceSummary(name: "a", kind: .capture)])
-        analyzer.observe(batch, file: 0)
-        return analyzer.finish().findings.filter(\.severity.accuses)
+        return talk.accusations(of: packets)
     }
 
     @Test("who falls silent and then answers the BYE with 481 has lost the call; the silence follows from it")

@@ -90,4 +90,17 @@ struct StrangerTests {
         #expect(refused("sipcli/v1.8") == [])
         #expect(refused("Phone/1.0") == ["fault sip.retransmit"])
     }
+
+    @Test(
+        "an address of the block that stands for ends without one is no such end",
+        arguments: [":0", ":fff", ":1000", "ffff:ffff"])
+    func standIns(end: String) {
+        var talk = Talk()
+        talk.phone = Endpoint(.v6(IPv6Address(utf8: Array("::1:\(end.hasPrefix(":") ? "0" + end : end)".utf8))!), 5_060)
+        talk.server = Endpoint(.v6(IPv6Address(utf8: Array("::1:ffff:fffe".utf8))!), 5_060)
+        let request = talk.register(1)
+        for seconds in [0, 0.5, 1.5, 3.5, 7.5] { talk.up(seconds, request) }
+        talk.later(80)
+        #expect(talk.accusations() == ["fault sip.retransmit"])
+    }
 }

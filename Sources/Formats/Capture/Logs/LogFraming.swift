@@ -38,7 +38,7 @@ struct LogFraming {
         let text = line[min(start, line.count)...]
         if let open = text.firstIndex(of: "<---") {
             guard let close = text.firstIndex(of: "--->", from: open + 4) else { return nil }
-            let inner = Array(Array(text[(open + 4)..<close]).trimmed)
+            let inner = Array(text[(open + 4)..<close].trimmed)
             if inner.starts(with: "SIP read from ") {
                 self.init(.chanSIP, .received, peer: inner[14...], end: .bracketedDashes)
             } else if let (rest, nat) = Self.transmitting(inner[...]) {
@@ -51,7 +51,7 @@ struct LogFraming {
             }
             return
         }
-        let body = Array(Array(text).trimmed)
+        let body = Array(text.trimmed)
         if let (rest, nat) = Self.transmitting(body[...]), rest.last == 0x3a {
             self.init(.chanSIP, .sent, peer: rest.dropLast(), end: .dashes)
             natConfigured = nat

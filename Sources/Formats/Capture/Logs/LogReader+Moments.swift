@@ -47,33 +47,39 @@ struct DumpTimes: Sendable {
     private enum State {
         case unseen
         /// All rise so far: since the first packet, or since the one before.
-        case rising([(index: Int, nanoseconds: Int64)])
+        case rising
         case gaps(Int64)
         case clock
     }
     private var state = State.unseen
+    private var risen: [(index: Int, nanoseconds: Int64)] = []
 
     var isOpen: Bool { if case .rising = state { true } else { false } }
 
-    mutating func close() { state = .clock }
+    mutating func close() {
+        state = .clock
+        risen = []
+    }
 
     mutating func add(_ time: LoggedTime, at index: Int) -> (instant: Instant, earlier: [(index: Int, instant: Instant)]) {
         let told = time.instant.nanoseconds
         switch state {
         case .clock: break
-        case .unseen: state = told == 0 && time.resolution <= 1_000 ? .rising([(index, told)]) : .clock
-        case .rising(let before):
-            let last = before[before.count - 1].nanoseconds
-            if told > last || told == 0 {
-                state = .rising(before + [(index, told)])
+        case .unseen:
+            state = told == 0 && time.resolution <= 1_000 ? .rising : .clock
+            if isOpen { risen = [(index, told)] }
+        case .rising:
+            if told > risen.last?.nanoseconds ?? 0 || told == 0 {
+                risen.append((index, told))
                 break
             }
             var sum: Int64 = 0
-            let earlier = before.map { (index, gap) in
+            let earlier = risen.map { (index, gap) in
                 sum += gap
                 return (index, Instant(nanoseconds: sum))
             }
             state = .gaps(sum + told)
+            risen = []
             return (Instant(nanoseconds: sum + told), earlier)
         case .gaps(let sum):
             let (next, isOver) = sum.addingReportingOverflow(told)

@@ -47,14 +47,19 @@ extension Collection where Element == UInt8, Index == Int {
     }
 }
 
-extension Array where Element == UInt8 {
+extension ArraySlice where Element == UInt8 {
     /// Without blanks at either end.
     var trimmed: ArraySlice<UInt8> {
-        var part = self[...]
+        var part = self
         while let first = part.first, first == 0x20 || first == 9 { part.removeFirst() }
         while let last = part.last, last == 0x20 || last == 9 { part.removeLast() }
         return part
     }
+}
+
+extension Array where Element == UInt8 {
+    /// Without blanks at either end.
+    var trimmed: ArraySlice<UInt8> { self[...].trimmed }
 
     var isBlank: Bool { allSatisfy { $0 == 0x20 || $0 == 9 } }
 }

@@ -122,23 +122,24 @@ enum LogTypography {
     /// `[sip:a@pbx.example](sip:a@pbx.example)` as pages make of an address: its text.
     static func withoutLinks(_ line: [UInt8]) -> [UInt8] {
         var out: [UInt8] = []
-        var at = 0
-        while at < line.count {
-            if line[at] == 0x5b, let middle = line[at...].firstIndex(of: "]("),
-                !line[(at + 1)..<middle].contains(0x5b),
-                let close = line[(middle + 2)...].firstIndex(of: 0x29)
+        // Up to where all is in `out`.
+        var done = 0
+        while let middle = line.firstIndex(of: "](", from: done) {
+            // Behind it the next seam is looked for, whatever this one is.
+            var next = middle + 2
+            if let open = line[done..<middle].lastIndex(of: 0x5b), open + 1 < middle,
+                let close = line[next...].firstIndex(where: { $0 == 0x29 || $0 == 0x5b }), line[close] == 0x29
             {
-                let text = line[(at + 1)..<middle]
-                let target = line[(middle + 2)..<close]
-                if !text.isEmpty, target.count >= text.count, target.suffix(text.count).elementsEqual(text) {
+                let (text, target) = (line[(open + 1)..<middle], line[next..<close])
+                if target.count >= text.count, target.suffix(text.count).elementsEqual(text) {
+                    out += line[done..<open]
                     out += text
-                    at = close + 1
-                    continue
+                    (done, next) = (close + 1, close + 1)
                 }
             }
-            out.append(line[at])
-            at += 1
+            out += line[done..<next]
+            done = next
         }
-        return out
+        return out + line[done...]
     }
 }
