@@ -11,6 +11,19 @@ struct Consequences {
         silenced()
         gaveUp()
         uncallable(table)
+        sameNonce()
+    }
+
+    /// An old nonce that is told is the foreign one of the same calls.
+    private mutating func sameNonce() {
+        let old = findings.filter { $0.name == .authStaleLoop && $0.severity == .fault }.reduce(into: Set<Int>()) {
+            $0.formUnion($1.subject.dialogs)
+        }
+        guard !old.isEmpty else { return }
+        findings.removeAll {
+            $0.name == .authBadDigest && $0.summary.contains("a nonce that is not in it")
+                && !old.isDisjoint(with: $0.subject.dialogs)
+        }
     }
 
     /// Calls that a server refuses, as it gets no connection to the phone or the trunk that they are for.
@@ -49,7 +62,9 @@ struct Consequences {
     private mutating func silenced() {
         var causes: [Int: Int] = [:]
         for index in findings.indices.reversed()
-        where findings[index].severity == .fault && (findings[index].name == .natPrivateSDP || isLostDialog(findings[index])) {
+        where findings[index].severity == .fault
+            && (findings[index].name == .natPrivateSDP || isLostDialog(findings[index]) || isUnagreed(findings[index]))
+        {
             for dialog in findings[index].subject.dialogs { causes[dialog] = index }
         }
         guard !causes.isEmpty else { return }
@@ -58,7 +73,7 @@ struct Consequences {
             let known = findings[index].subject.dialogs.map { causes[$0] }
             guard findings[index].severity == .fault, let cause = known.first ?? nil, known.allSatisfy({ $0 != nil }),
                 ["private address", "loopback address", "link-local address"].contains(where: findings[index].summary.contains)
-                    || isLostDialog(findings[cause])
+                    || isLostDialog(findings[cause]) || isUnagreed(findings[cause])
             else { continue }
             gone.insert(index)
             findings[cause].details.append("What follows from it: \(findings[index].summary)")
@@ -84,6 +99,11 @@ struct Consequences {
             )
         }
         if !gone.isEmpty { findings = findings.indices.filter { !gone.contains($0) }.map { findings[$0] } }
+    }
+
+    /// Ends that never agreed on media do not hear one another because of that.
+    private func isUnagreed(_ finding: Finding) -> Bool {
+        finding.name == .sdpMismatch && finding.summary.contains("without saying to what")
     }
 
     /// An end that lost its call falls silent because of that.

@@ -30,8 +30,10 @@ extension Judge {
         guard end.flatMap({ c.gap(accept, $0) }) ?? c.silence(after: accept) >= Self.shortestDeafness else { return }
         if answered.isNowhere {
             nowhere(offerIndex, index, &c, table)
-        } else if !answered.connection.address.isIPv4, offered.connection.kind == .address, offered.connection.address.isIPv4,
-            !Self.names(c.steps[offerIndex], table, "IP6"), !Self.names(accept, table, "IP4")
+        } else if offered.connection.kind == .address,
+            offered.connection.address.isIPv4 != answered.connection.address.isIPv4,
+            !Self.names(c.steps[offerIndex], table, answered.connection.address.isIPv4 ? "IP4" : "IP6"),
+            !Self.names(accept, table, answered.connection.address.isIPv4 ? "IP6" : "IP4")
         {
             otherFamily(offerIndex, index, answered, &c, table)
         }
@@ -79,26 +81,28 @@ extension Judge {
         let (asked, step) = (c.steps[offer], c.steps[answer])
         let (callee, caller) = (table.endpoints[step.record.source], table.endpoints[step.record.destination])
         let place = Endpoint(answered.connection.address.address, answered.port)
+        let (own, other) = answered.connection.address.isIPv4 ? ("IPv6", "IPv4") : ("IPv4", "IPv6")
         draft(.audioLost(dialog: c.number), .sdpMismatch, .fault, variant: 34, c.server(step, table), &c) { c in
             Finding(
                 .sdpMismatch, .fault,
-                "\(Self.name(caller)) offers IPv4 alone, and \(Self.name(callee)) answers that it wants its audio at the IPv6 address \(place): "
+                "\(Self.name(caller)) offers \(own) alone, and \(Self.name(callee)) answers that it wants its audio at the \(other) address \(place): "
                     + "\(Self.name(caller)) cannot send there and is not heard.",
                 details: [
                     "Neither description names an address of the other family (RFC 4091, RFC 6947), nor ICE candidates."
                 ],
                 evidence: [
-                    Self.evidence(asked, table, Self.fields, "IPv4 alone"), Self.evidence(step, table, Self.fields, "IPv6 alone"),
+                    Self.evidence(asked, table, Self.fields, "\(own) alone"),
+                    Self.evidence(step, table, Self.fields, "\(other) alone"),
                 ], culprit: .proved(Self.name(callee)), confidence: .likely,
                 remedies: [
                     Remedy(
                         step.flags.contains(.fromClient) ? .phone : .server,
                         "Make \(Self.name(callee)) answer with an address of the family that was offered, or relay the audio between the two.",
                         commands: [
-                            "Asterisk pjsip: rtp_ipv6=no, media_address= with an IPv4 address",
-                            "Kamailio: rtpengine_manage(\"address-family=IP4\")",
+                            "Asterisk pjsip: rtp_ipv6=\(own == "IPv6" ? "yes" : "no"), media_address= with an \(own) address",
+                            "Kamailio: rtpengine_manage(\"address-family=\(own == "IPv6" ? "IP6" : "IP4")\")",
                         ]),
-                    Remedy(.phone, "Or give \(Self.name(caller)) IPv6, or ICE."),
+                    Remedy(.phone, "Or give \(Self.name(caller)) \(other), or ICE."),
                 ], subject: Self.subject(c, step, table))
         }
     }
@@ -109,16 +113,25 @@ extension Judge {
     ) {
         guard answered.mediaCount < offered.mediaCount, !c.steps[answer].flags.contains(.truncated) else { return }
         let (asked, step) = (c.steps[offer], c.steps[answer])
-        report(.sdpMismatch, .note, variant: 35, c.server(step, table), &c) { c in
+        // Who offered hangs up in the next moment, for its media as it says.
+        let bye = c.steps[(answer + 1)...].first { $0.isRequest && $0.method == .bye && $0.record.source == asked.record.source }
+        let reason = bye.flatMap { Self.bytes($0, table) }.flatMap { MessageExcerpt.value(of: "Reason", in: $0) } ?? ""
+        let isFatal =
+            bye.flatMap { c.gap(step, $0) }.map { $0 < second } ?? false && reason.filter { $0 != " " }.hasPrefix("SIP;cause=488")
+        let severity: Severity = isFatal ? .fault : .note
+        report(.sdpMismatch, severity, variant: 35, c.server(step, table), &c) { c in
             Finding(
-                .sdpMismatch, .note,
+                .sdpMismatch, severity,
                 "\(Self.name(table.endpoints[step.record.source])) answers \(counted(answered.mediaCount, "media line")) where "
-                    + "\(offered.mediaCount) were offered; a refused one belongs into the answer with port 0 (RFC 3264 6).",
+                    + "\(offered.mediaCount) were offered\(isFatal ? ", and \(Self.name(table.endpoints[asked.record.source])) ends the call at once for it" : ""); "
+                    + "a refused one belongs into the answer with port 0 (RFC 3264 6).",
                 evidence: [
                     Self.evidence(asked, table, ["m", "CSeq"], "the offer"),
                     Self.evidence(step, table, ["m", "CSeq"], "the answer"),
-                ], culprit: .unknown, confidence: .proved,
-                remedies: [Remedy(.server, "Update the answering program if calls with video or fax fail.")],
+                ] + (bye.map { isFatal ? [Self.evidence($0, table, ["CSeq", "Reason"], "hangs up")] : [] } ?? []),
+                culprit: isFatal ? .proved(Self.name(table.endpoints[step.record.source])) : .unknown, confidence: .proved,
+                remedies: [Remedy(.server, "Update the answering program if calls with video or fax fail.")]
+                    + (isFatal ? [Remedy(.phone, "As a stopgap switch video or fax off at who offers it.")] : []),
                 subject: Self.subject(c, step, table))
         }
     }

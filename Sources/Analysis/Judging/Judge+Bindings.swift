@@ -54,9 +54,11 @@ extension Judge {
             guard let at = c.response(to: request, from: index), (200..<300).contains(c.steps[at].status) else { continue }
             let answer = c.steps[at]
             guard request.contact.kind != .none, request.expires != 0, request.expires != Step.noNumber,
-                answer.contact.kind == .none,
-                answer.expires == 0, let bytes = Self.bytes(answer, table), MessageExcerpt.contacts(bytes) == 0
+                answer.expires == 0, let bytes = Self.bytes(answer, table), let asked = Self.bytes(request, table),
+                !MessageExcerpt.contactList(asked).contains(where: { $0.lowercased().contains(";expires=0") })
             else { return }
+            let listed = MessageExcerpt.contactList(bytes).map { $0.lowercased() }
+            guard listed.allSatisfy({ Self.life($0) == 0 }) else { return }
             empty.append((request, answer))
         }
         guard empty.count >= 2, let (request, answer) = empty.first else { return }
@@ -64,8 +66,9 @@ extension Judge {
         report(.sipRefused, .fault, variant: 1_201, c.server(answer, table), &c) { c in
             Finding(
                 .sipRefused, .fault,
-                "\(c.opening) is not registered, although \(registrar) answers 200: each of its \(empty.count) answers lists no Contact and says Expires 0, so "
-                    + "it kept nothing, and no call reaches the phone.",
+                "\(c.opening) is not registered, although \(registrar) answers 200: each of its \(empty.count) answers "
+                    + (answer.contact.kind == .none ? "lists no Contact and says Expires 0" : "lists the Contact with expires=0")
+                    + ", so it kept nothing, and no call reaches the phone.",
                 details: ["The phone asked for \(request.expires) s; a registrar's 200 lists what it holds (RFC 3261 10.3)."],
                 evidence: [
                     Self.evidence(request, table, ["CSeq", "Contact", "Expires"], "asks for a binding"),

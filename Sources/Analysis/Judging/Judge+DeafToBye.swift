@@ -5,14 +5,26 @@ extension Judge {
     /// Refusals of a BYE that ask for another one, or that crossed the other's.
     private static let passingByes = [401, 407, 408, 491]
 
+    /// The note that is left of a BYE's refusal where no audio shows that the call goes on.
+    static func endedAllTheSame(_ finding: Finding) -> Finding {
+        var finding = finding
+        finding.severity = .note
+        if let end = finding.summary.firstRange(of: " and goes on sending audio") {
+            finding.summary = String(finding.summary[..<end.lowerBound]) + "; no audio of it was seen afterwards."
+        }
+        finding.details.append("Whether the call went on there is not to be seen.")
+        return finding
+    }
+
     /// sip.refused of a BYE: one end refuses to hang up and goes on talking, to nobody.
     ///
     /// Innocent: BYEs that cross or are sent once more and taken, and an end that falls silent.
     mutating func deafToBye(_ c: inout DialogCase, _ table: SignallingTable) {
-        guard c.dialog.kind == .call, c.dialog.progress.contains(.answered), !wasReported(.sipRefused, c),
+        guard c.dialog.kind == .call, c.dialog.progress.contains(.answered),
             let index = c.steps.firstIndex(where: { $0.isRequest && $0.method == .bye && $0.isFirst }),
             let at = c.response(to: c.steps[index], from: index), c.steps[at].status >= 400,
-            !Self.passingByes.contains(c.steps[at].status), c.end != MessageRecord.unknownTime
+            !Self.passingByes.contains(c.steps[at].status), c.steps[at].status == 481 || !wasReported(.sipRefused, c),
+            c.end != MessageRecord.unknownTime
         else { return }
         let (bye, refusal) = (c.steps[index], c.steps[at])
         let isFromClient = bye.flags.contains(.fromClient)
@@ -29,11 +41,9 @@ extension Judge {
         }
         let isBehind = before.map { $0.record.sequence >= bye.record.sequence } ?? false
         let copy = c
-        draft(
-            .goesOn(dialog: c.number, isCaller: !isFromClient, from: refusal.nanoseconds + second), .sipRefused, .fault,
-            variant: 482,
-            &c, server: table.endpoints[refusal.record.source].address
-        ) {
+        // Of an end that fell silent before, another finding tells: of the two one holds.
+        _ = claim(.sipRefused, .fault, &c)
+        var finding =
             Finding(
                 .sipRefused, .fault,
                 "\(ender) hung up, but \(who) answered its BYE with \(Self.words(refusal, table)) and goes on sending audio: for \(who) the call goes on.",
@@ -55,6 +65,12 @@ extension Judge {
                         ),
                         Remedy(.server, "As a stopgap let \(who) end calls in which no audio comes any more (RTP timeout)."),
                     ], subject: Self.subject(copy, bye, table))
-        }
+        finding.subject.dialogs = [c.number]
+        drafts.append(
+            Draft(
+                condition: .goesOn(dialog: c.number, isCaller: !isFromClient, from: refusal.nanoseconds + second),
+                key: .init(
+                    name: .sipRefused, severity: .fault, variant: 482, server: table.endpoints[refusal.record.source].address,
+                    vantage: c.dialog.vantage), dialogs: [c.number], finding: finding))
     }
 }

@@ -9,7 +9,8 @@ extension Judge {
         }) {
             refused(refusal, &c, table)
         }
-        if unanswered(&c, table) { return }
+        if unanswered(&c, table) || offerless(&c, table) { return }
+        unansweredChange(&c, table)
         answeredPlace(&c, table)
         stuckOnHold(&c, table)
         resumeRefused(&c, table)

@@ -108,7 +108,8 @@ extension Judge {
             .filter { ![401, 407].contains($0.status) }
         // Busy, declined, not there and mistyped are a target's everyday answers; who never may transfer, or fails, is none.
         let isFault =
-            (500..<600).contains(failed.status) || failed.status == 481 || !failed.step.isRequest && refusals.count >= 2
+            (500..<600).contains(failed.status) || failed.status == 481
+            || !failed.step.isRequest && (refusals.count >= 2 || [405, 420].contains(failed.status))
         let severity: Severity = isFault ? .fault : .note
         let request = c.steps.last { $0.isRequest && $0.method == .refer }
         let target = request.flatMap { Self.bytes($0, table) }.flatMap { MessageExcerpt.value(of: "Refer-To", in: $0) }
@@ -126,7 +127,13 @@ extension Judge {
                     Self.evidence(failed.step, table, ["CSeq", "Event", "Subscription-State"], failed.words)
                 ], culprit: .unknown, confidence: .proved,
                 remedies: [
-                    Remedy(.server, "Look up the transfer's target at \(teller): dial plan, trunk, rights of who transfers.")
+                    failed.status == 405 && !failed.step.isRequest
+                        ? Remedy(
+                            .server,
+                            "Let \(teller) take REFER, or let the phone's own PBX join the two calls instead of handing the transfer on."
+                        )
+                        : Remedy(
+                            .server, "Look up the transfer's target at \(teller): dial plan, trunk, rights of who transfers.")
                 ],
                 subject: Self.subject(c, failed.step, table))
         }
@@ -177,6 +184,7 @@ extension Judge {
             }
             return
         }
+        if !isACK, endedAtOnce(bye, reason, &c, table) { return }
         report(isACK ? .sipNoACK : .sipRefused, isACK ? .fault : .note, variant: 9, sender, &c) { c in
             Finding(
                 isACK ? .sipNoACK : .sipRefused, isACK ? .fault : .note,

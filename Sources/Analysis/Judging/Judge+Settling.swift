@@ -90,7 +90,10 @@ extension Judge {
                 }
                 key.severity = finding.severity
             case .goesOn(let dialog, let isCaller, let from):
-                guard media.isHeardOn(dialog: dialog, caller: isCaller, from: from) else { continue }
+                if media.isHeardOn(dialog: dialog, caller: isCaller, from: from) { break }
+                guard finding.name == .sipRefused, !media.isQuiet(dialog: dialog, caller: isCaller) else { continue }
+                finding = Self.endedAllTheSame(finding)
+                key.severity = .note
             case .unheard(let dialog, let isCaller, let from):
                 guard media.isHeardOn(dialog: dialog, caller: !isCaller, from: from),
                     !media.isHeardOn(dialog: dialog, caller: isCaller, from: from)

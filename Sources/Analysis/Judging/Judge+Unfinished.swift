@@ -68,16 +68,19 @@ extension Judge {
         guard cancel != nil || !isAnswered(sequence, from: 200, c) else { return }
         let waited = cancel.flatMap { c.gap(trying, $0) } ?? c.silence(after: trying)
         guard waited >= (cancel == nil ? 3 * Self.stillness : Self.stillness) else { return }
-        let callee = Self.name(table.endpoints[trying.record.source])
-        report(.sipUnfinished, .note, c.server(invite, table), &c) { c in
-            Finding(
-                .sipUnfinished, .note,
+        let end = table.endpoints[trying.record.source]
+        let callee = Self.name(end)
+        let copy = c
+        func finding(_ severity: Severity) -> Finding {
+            let c = copy
+            return Finding(
+                .sipUnfinished, severity,
                 "The call of \(c.aor) to \(String(decoding: c.dialog.to, as: UTF8.self)) got nowhere: \(callee) said 100 Trying and then nothing for "
                     + "\(spoken(waited))\(cancel == nil ? "." : ", until the caller gave up.")",
                 details: ["No ringing, no answer and no refusal came: the caller heard nothing."],
                 evidence: [Self.evidence(trying, table, ["CSeq"], "the last word")]
-                    + (cancel.map { [Self.evidence($0, table, ["CSeq"], "given up")] } ?? []), culprit: .unknown,
-                confidence: .likely,
+                    + (cancel.map { [Self.evidence($0, table, ["CSeq"], "given up")] } ?? []),
+                culprit: severity == .fault ? .proved(callee) : .unknown, confidence: .likely,
                 remedies: [
                     Remedy(
                         .server,
@@ -85,5 +88,13 @@ extension Judge {
                     )
                 ], subject: Self.subject(c, invite, table))
         }
+        // One call may ring somewhere unheard; call after call, and none taken, is a way that leads nowhere.
+        let key = self.end(end, c)
+        count(key ^ 100) { $0.refused += 1 }
+        draft(
+            .refusal(.never(refused: key ^ 100, accepted: key, least: 2), finding(.note), nil), .sipUnfinished, .fault,
+            variant: 100,
+            &c, server: end.address
+        ) { finding(.fault) }
     }
 }

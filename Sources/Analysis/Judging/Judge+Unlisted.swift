@@ -90,7 +90,7 @@ extension Judge {
     }
 
     /// The seconds a listed Contact has left.
-    private static func life(_ contact: String) -> UInt32? {
+    static func life(_ contact: String) -> UInt32? {
         guard let range = contact.firstRange(of: ";expires=") else { return nil }
         return UInt32(contact[range.upperBound...].prefix { $0.isNumber })
     }

@@ -143,6 +143,8 @@ struct Judge: Sendable {
         if isFinal { lostDialog(&c, table) }
         if isFinal { challengedBye(&c, table) }
         if isFinal { deafToBye(&c, table) }
+        if isFinal { holdRefused(&c, table) }
+        if isFinal { foreignNonce(&c, table) }
         if isFinal { refused(&c, table) }
         if isFinal { peers.note(c) }
         table.dialogs[number].reported = c.dialog.reported

@@ -35,7 +35,7 @@ extension Judge {
         case 302: turnedInCircle(step, c, table)
         case 400: malformed(step, c, table)
         case 403, 428, 436, 437, 438: notAllowed(status, step, c, table)
-        case 404: unknownToItself(step, c, table)
+        case 404: unknownToItself(step, c, table) ?? unknownNumbers(step, c, table)
         case 420: unknownExtension(step, c, table)
         case 422: shortInterval(step, c, table)
         case 482, 483: circle(status, step, c, table)
@@ -50,9 +50,11 @@ extension Judge {
         guard c.dialog.kind == .call, c.dialog.progress.contains(.answered),
             let accept = c.steps.first(where: { !$0.isRequest && $0.method == .invite && $0.status >= 200 && $0.status < 300 })
         else { return }
+        noteTalk(accept, c, table)
         count(pair(c)) { $0.accepted += 1 }
         count(end(table.endpoints[accept.record.source], c)) { $0.accepted += 1 }
         count(way(accept, c, table)) { $0.accepted += 1 }
+        count(caller(at: table.endpoints[accept.record.source], c)) { $0.accepted += 1 }
     }
 
     mutating func count(_ key: UInt64, _ change: (inout CallEnds) -> Void) {
@@ -66,15 +68,21 @@ extension Judge {
     }
 
     /// Who takes or refuses, at one vantage.
-    private func end(_ endpoint: PackedEndpoint, _ c: DialogCase) -> UInt64 {
+    func end(_ endpoint: PackedEndpoint, _ c: DialogCase) -> UInt64 {
         (endpoint.address.low &* 0x9e37_79b9_7f4a_7c15 ^ endpoint.address.high) &+ UInt64(endpoint.port) << 16
             ^ UInt64(c.dialog.vantage.index)
     }
 
     /// Which of its callers one takes or refuses.
-    private func way(_ answer: Step, _ c: DialogCase, _ table: SignallingTable) -> UInt64 {
+    func way(_ answer: Step, _ c: DialogCase, _ table: SignallingTable) -> UInt64 {
         end(table.endpoints[answer.record.source], c) &* 31 ^ hash(c.dialog.from)
             ^ table.endpoints[answer.record.destination].address.low << 1
+    }
+
+    /// Who calls through a server, from wherever.
+    func caller(at server: PackedEndpoint, _ c: DialogCase) -> UInt64 {
+        (hash(c.dialog.from) ^ UInt64(c.dialog.vantage.index) << 48) &* 0x9e37_79b9_7f4a_7c15 ^ server.address.low
+            ^ server.address.high
     }
 
     /// A server's own trouble: told as a fault unless it took most calls.

@@ -68,7 +68,7 @@ extension SignallingTable {
             let found = facts.body.count
             if Int(said) > found {
                 flags.insert(.bodyShort)
-            } else if Int(said) < found, said > 0, hasMore(p, facts.body.start + Int(said)) {
+            } else if Int(said) < found, said > 0 ? hasMore(p, facts.body.start + Int(said)) : facts.isSDP && found > 20 {
                 flags.insert(.bodyLong)
             }
         }

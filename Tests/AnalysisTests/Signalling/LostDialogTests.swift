@@ -6,7 +6,7 @@ import Testing
 @Suite("sip.refused of a BYE: an end that lost the call")
 struct LostDialogTests {
     /// A call whose callee is heard for so long of half a minute, and whose BYE is answered.
-    private func call(heard: Double, status: Int, crossing: Bool = false) -> [Finding] {
+    private func call(heard: Double, status: Int, crossing: Bool = false, on: Double = 30) -> [Finding] {
         var talk = Talk()
         talk.said = "198.51.100.7:40000"
         talk.call = "plain"
@@ -28,10 +28,12 @@ struct LostDialogTests {
                 Talk.Packet(
                     at: 32.01, up: false, bytes: Array(bye.replacing("branch=z9hG4bKBYE2", with: "branch=z9hG4bKother").utf8)))
         }
-        for number in 0..<1_500 {
+        for number in 0..<max(1_500, Int(on * 50)) {
             let at = 1.05 + Double(number) * 0.02
-            packets.append(
-                Talk.Packet(at: at, up: true, bytes: MediaScene.rtp(0, number, UInt32(number * 160), 1), isAudio: true))
+            if number < 1_500 {
+                packets.append(
+                    Talk.Packet(at: at, up: true, bytes: MediaScene.rtp(0, number, UInt32(number * 160), 1), isAudio: true))
+            }
             if at < 1.05 + heard {
                 packets.append(
                     Talk.Packet(at: at, up: false, bytes: MediaScene.rtp(0, number, UInt32(number * 160), 2), isAudio: true))
@@ -48,6 +50,17 @@ struct LostDialogTests {
             try #require(found.first).summary
                 == "203.0.113.10:5060 no longer knows the call of alice@pbx.example to bob@pbx.example: its audio stopped while the other end "
                 + "went on, and it answered the BYE with 481.")
+    }
+
+    @Test("who answers the BYE with 481 and goes on sending audio has not ended the call")
+    func goesOn() throws {
+        let found = call(heard: 50, status: 481, on: 50)
+        #expect(found.map(\.name) == [.sipRefused])
+        #expect(
+            try #require(found.first).summary
+                == "198.51.100.7:40000 hung up, but 203.0.113.10:5060 answered its BYE with 481 Whatever and goes on sending audio: for "
+                + "203.0.113.10:5060 the call goes on.")
+        #expect(call(heard: 50, status: 481, crossing: true, on: 50).isEmpty)
     }
 
     @Test("heard to the last, BYEs that cross, or a BYE that is accepted accuse nobody of that")

@@ -106,7 +106,8 @@ struct RefusedEndTests {
         #expect(taken(["Expires: 3600"]).accusations() == [])
         #expect(taken([]).accusations() == [])
         #expect(taken(["Expires: 0"], expires: 0).accusations() == [])
-        #expect(taken(["Contact: <sip:alice@192.168.1.20:5060>;expires=0", "Expires: 0"]).accusations() == [])
+        // A binding without a life is none (RFC 3261 10.3).
+        #expect(taken(["Contact: <sip:alice@192.168.1.20:5060>;expires=0", "Expires: 0"]).accusations() == ["fault sip.refused"])
     }
 
     @Test("a wrong password answered with the same nonce once more is no reuse of it; a fresh nonce after the reuse shows one")
