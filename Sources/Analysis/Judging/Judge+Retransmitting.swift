@@ -105,8 +105,9 @@ extension Judge {
                 .noScanner(c.client(step, table).address, nonce: 0), .sipRetransmit, severity, variant: 1, &c,
                 server: destination.address, make)
         } else if answer != nil, late == nil, severity == .fault, lasted < Self.shortOutage {
-            outages[destination, default: 0] += 1
-            draft(.answeredAtLast(destination), .sipRetransmit, severity, variant: 2, &c, server: destination.address, make)
+            let outage = Outage(end: destination, vantage: c.dialog.vantage)
+            outages[outage, default: 0] += 1
+            draft(.answeredAtLast(outage), .sipRetransmit, severity, variant: 2, &c, server: destination.address, make)
         } else {
             report(
                 .sipRetransmit, severity, variant: answer == nil ? 1 : late == nil ? 2 : 8, &c, server: destination.address, make)

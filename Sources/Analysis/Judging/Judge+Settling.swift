@@ -28,6 +28,13 @@ extension Judge {
                     finding.details.append("It is registered with another server, of which this one may be the standby.")
                     key.severity = .note
                 }
+                if finding.name == .authNoAnswer, isCalled(finding, table) {
+                    finding.severity = .note
+                    finding.details.append(
+                        "The server calls it there all the same and it answers: the capture lacks the answer to the challenge, or an earlier registration still stands."
+                    )
+                    key.severity = .note
+                }
                 if let tally = tallies[address], tally.names.count >= Self.scannerNames, tally.successes == 0 { continue }
             case .registration(let address, let account):
                 if attackers.contains(address) { continue }
@@ -113,8 +120,8 @@ extension Judge {
                 finding.summary += " It answers again later, so it was away for a while, as for a restart."
                 finding.remedies = [Remedy(.server, "Nothing if it was restarted then; else see in its log why it was away.")]
                 key.severity = .note
-            case .answeredAtLast(let end):
-                guard outages[end] == 1, table.activity(of: end).othersAnswered > 2 else { break }
+            case .answeredAtLast(let outage):
+                guard outages[outage] == 1, table.activity(of: outage.end).othersAnswered > 2 else { break }
                 finding.severity = .note
                 finding.summary += " All else was answered at once, so it was one short outage."
                 key.severity = .note

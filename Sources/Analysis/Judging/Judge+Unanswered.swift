@@ -91,4 +91,15 @@ extension Judge {
                 ], subject: Self.subject(copy, request, table))
         }
     }
+
+    /// Whether who asks a phone for a password to register calls it at the place it asked from, and it answers.
+    func isCalled(_ finding: Finding, _ table: SignallingTable) -> Bool {
+        guard let number = finding.subject.dialogs.first, table.dialogs.indices.contains(number),
+            table.dialogs[number].kind == .registration, let leg = table.dialogs[number].legs.first
+        else { return false }
+        let seen = table.activity(of: leg.client)
+        guard seen.wasInvited, seen.othersAnswered > 0, table.dialogs.indices.contains(Int(seen.wasAsked)) else { return false }
+        let call = table.dialogs[Int(seen.wasAsked)]
+        return call.kind == .call && call.legs.contains { $0.client.address == leg.server.address && $0.server == leg.client }
+    }
 }

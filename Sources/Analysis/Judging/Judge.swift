@@ -29,8 +29,8 @@ struct Judge: Sendable {
     var misses: [UInt64: [AccountHistory.Miss]] = [:]
     var unansweredOptions: [PackedEndpoint: Int] = [:]
     var peers = PeerUse()
-    /// Requests that an end answered only after several sendings.
-    var outages: [PackedEndpoint: Int] = [:]
+    /// Requests that an end answered only after several sendings, as each capture shows them.
+    var outages: [Outage: Int] = [:]
     /// Requests refused with a fresh nonce that used this older one.
     var oldNonces: [UInt64: Int] = [:]
     /// Servers seen to send to where they heard from, whatever Contact said.
@@ -51,6 +51,12 @@ struct Judge: Sendable {
     /// Octets of text that accused dialogs keep at most, together.
     static let mostAccusedText = 64 << 20
 
+    /// What an end was late with, in one capture.
+    struct Outage: Hashable, Sendable {
+        var end: PackedEndpoint
+        var vantage: Vantage
+    }
+
     /// A finding with the condition it still depends on.
     struct Draft: Sendable {
         enum Condition: Sendable {
@@ -68,7 +74,7 @@ struct Judge: Sendable {
             /// An end that answers again later makes a note of it.
             case comesBack(PackedEndpoint, after: Int64)
             /// One short outage of an end that answers all else makes a note of it.
-            case answeredAtLast(PackedEndpoint)
+            case answeredAtLast(Outage)
             /// That end of the call fell silent before it ended.
             case fellSilent(dialog: Int, isCaller: Bool)
             /// An end that answers other requests makes a note of it, and one whose watcher calls through others that answer.

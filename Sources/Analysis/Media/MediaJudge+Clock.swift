@@ -1,4 +1,5 @@
 import Base
+import Capture
 import RTP
 
 extension MediaJudge {
@@ -6,6 +7,9 @@ extension MediaJudge {
     private static let fewestOfClock = 250
     private static let wrongClock = 0.04
     private static let rightClock = 0.01
+    /// Further from true than any crystal, and how near to each other what one clock timed.
+    private static let offClock = 0.005
+    private static let sameClock = 0.004
 
     /// media.quality of a sender whose timestamps run faster or slower than its packets (RFC 3550 5.1): they are played too fast or
     /// with holes.
@@ -26,6 +30,24 @@ extension MediaJudge {
             }
         }
         for (index, ratio) in wrong where trueFiles.contains(seen[index].stream.key.file) { tellClock(index, ratio) }
+    }
+
+    /// Files of which each measured stream runs off true time by the same share, though several hosts send them: it is the file's clock.
+    func filesWithoutTrueTime() -> Set<UInt16> {
+        var ratios: [UInt16: [(source: PackedAddress, ratio: Double)]] = [:]
+        for one in seen {
+            guard let ratio = one.stream.clockRatio, one.stream.statistics.totalReceived >= UInt64(Self.fewestOfClock) else {
+                continue
+            }
+            ratios[one.stream.key.file, default: []].append((one.stream.key.source, ratio))
+        }
+        return Set(
+            ratios.compactMap { file, all in
+                guard Set(all.map(\.source)).count > 1, let low = all.map(\.ratio).min(), let high = all.map(\.ratio).max(),
+                    high - low <= Self.sameClock, low > 1 + Self.offClock || high < 1 - Self.offClock
+                else { return nil }
+                return file
+            })
     }
 
     /// As many packets in each stretch of time as in the others: no burst and no pause explains the difference.

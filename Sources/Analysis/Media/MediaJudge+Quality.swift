@@ -14,6 +14,7 @@ extension MediaJudge {
 
     /// `media.quality`: one finding a call, one a stream that belongs to none.
     mutating func judgeQuality() {
+        untrueClocks = filesWithoutTrueTime()
         var byCall: [Int: [(Int, Grade)]] = [:]
         var alone: [(Int, Grade)] = []
         for index in seen.indices {
@@ -40,7 +41,8 @@ extension MediaJudge {
         let stream = streams[index]
         guard stream.expected >= Self.fewest, !seen[index].stream.flags.contains(.isVideo) else { return .good }
         if isCaptureLoss(stream) || countsTwice(stream) { return .good }
-        let gone = min(1, stream.lossRate + stream.lateRate)
+        let late = untrueClocks.contains(seen[index].stream.key.file) ? 0 : stream.lateRate
+        let gone = min(1, stream.lossRate + late)
         let far = remoteLoss(stream)
         let worst = max(gone, far)
         guard worst * Double(stream.expected) >= 5 else { return .good }

@@ -60,6 +60,8 @@ struct MediaJudge {
     var streams: [StreamSummary] = []
     var findings: [Finding] = []
     var outcomes: [Int: MediaOutcome] = [:]
+    /// Captures whose own times are not true, as of a virtual machine: their numbers are judged, their times are not.
+    var untrueClocks: Set<UInt16> = []
     /// By dialog.
     var protections: [Int: MediaProtection] = [:]
     /// DTLS handshakes of each call.

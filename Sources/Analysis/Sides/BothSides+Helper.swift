@@ -80,14 +80,18 @@ extension BothSides {
     mutating func struck(by side: SideComparison, _ table: SignallingTable) {
         for blow in side.blows {
             let kin = kin(of: blow.dialogs.inside).union(kin(of: blow.dialogs.outside))
-            let victims = accusing(kin, blow.kind.follows)
+            guard !isTaken(blow, side, table) else { continue }
+            let victims = victims(of: blow, kin, table)
             // Of a place that was written, what was sent there must be seen.
             let proof = victims.compactMap { victim in
                 all[victim].evidence.last { one in
                     blow.kind.place.map { place in one.destination.map { MediaPlace($0) == place } ?? false } ?? true
                 }
             }
-            guard let shown = proof.first, let helper = kin.sorted().compactMap({ find(.algRewritten, $0) }).first,
+            var dialogs = kin.sorted()
+            // What was left as it is stands in a dialog that the box did not touch.
+            if case .target = blow.kind { dialogs += side.dialogs.map(\.inside) }
+            guard let shown = proof.first, let helper = dialogs.compactMap({ find(.algRewritten, $0) }).first,
                 table.dialogs.indices.contains(blow.dialogs.inside)
             else { continue }
             if all[helper].severity != .fault {
@@ -101,6 +105,30 @@ extension BothSides {
         }
     }
 
+    /// What follows from a blow: of names also calls that were refused without accusing anybody.
+    private func victims(of blow: SideBlow, _ kin: Set<Int>, _ table: SignallingTable) -> [Int] {
+        guard let statuses = blow.kind.statuses else { return accusing(kin, blow.kind.follows) }
+        return all.indices.filter { index in
+            !gone.contains(index) && blow.kind.follows.contains(all[index].name) && !all[index].subject.dialogs.isEmpty
+                && all[index].subject.dialogs.allSatisfy(kin.contains)
+                && statuses.contains { all[index].summary.contains(" \($0) ") }
+        }
+    }
+
+    /// The same was done to a message that was taken all the same: it is not the reason.
+    private func isTaken(_ blow: SideBlow, _ side: SideComparison, _ table: SignallingTable) -> Bool {
+        switch blow.kind {
+        case .keys, .route, .contact, .via, .closed, .silence, .replaces: return false
+        case .identity, .target: break
+        }
+        return side.blows.contains { other in
+            other.kind == blow.kind
+                && [other.dialogs.inside, other.dialogs.outside].contains { number in
+                    table.dialogs.indices.contains(number) && (200..<300).contains(table.dialogs[number].status)
+                }
+        }
+    }
+
     private static func words(_ blow: SideBlow, _ dialog: DialogState) -> String {
         switch blow.kind {
         case .keys:
@@ -110,6 +138,18 @@ extension BothSides {
         case .contact(let place):
             "\(harm(.ack, dialog)): the router writes \(Endpoint(place.address.address, place.port)) into the Contact of the other end, and what "
                 + "follows, the ACK first, goes there and gets lost."
+        case .closed:
+            "\(harm(.invite, dialog, isAnswered: true)): the router sets the port of its audio to 0, which takes it out of the offer."
+        case .silence:
+            "One end of the call of \(String(decoding: dialog.from, as: UTF8.self)) is not sent any audio: the router writes 0.0.0.0 into the session "
+                + "description as the place for it."
+        case .replaces:
+            "The transfer fails: the router rewrites Call-ID and leaves the one in Refer-To (Replaces), so that the other end does not know the call that it names."
+        case .identity(let field):
+            "\(harm(blow.method, dialog, isAnswered: true)): the router writes an address in place of the domain into \(field), and who is asked refuses that."
+        case .target(let place):
+            "\(harm(.invite, dialog)): the router writes \(Endpoint(place.address.address, place.port)) into Contact and leaves it in the requests that "
+                + "come for it, which the phone does not take for its own."
         case .via(let place):
             "\(harm(blow.method, dialog)): the router writes \(Endpoint(place.address.address, place.port)) into Via, or takes rport out of it, so that "
                 + "the answers go there and get lost."

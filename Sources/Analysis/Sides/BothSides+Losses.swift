@@ -37,7 +37,7 @@ extension BothSides {
         }
     }
 
-    private mutating func acquit(_ index: Int, _ why: String) {
+    mutating func acquit(_ index: Int, _ why: String) {
         all[index].severity = .note
         all[index].details.append("\(why) The line did not lose the packets, this capture does not show them.")
     }

@@ -19,6 +19,7 @@ struct BothSides {
     let streams: [StreamSummary]
     /// Indices of streams by dialog, and what each source shows.
     let streamsOf: [Int: [Int]]
+    let bySSRC: [UInt32: [Int]]
     let shown: [Vantage: Set<UInt32>]
     let sources: [SourceSummary]
     /// The nearest captures first.
@@ -27,6 +28,8 @@ struct BothSides {
     let links: [Int: [Int]]
     /// Of captures that are proved to lack packets, as what lies further on has them: what share more they may lack by the same chance.
     var lossy: [Vantage: Double] = [:]
+    /// Those of them that lack packets of both directions of one talk.
+    var lackingBothWays: [Vantage: Double] = [:]
 
     init(
         _ findings: [Finding], _ sides: [SideComparison], _ streams: [StreamSummary], _ sources: [SourceSummary],
@@ -36,11 +39,13 @@ struct BothSides {
         self.streams = streams
         var streamsOf: [Int: [Int]] = [:]
         var shown: [Vantage: Set<UInt32>] = [:]
+        var bySSRC: [UInt32: [Int]] = [:]
         for (index, stream) in streams.enumerated() {
             shown[stream.vantage, default: []].insert(stream.ssrc)
+            bySSRC[stream.ssrc, default: []].append(index)
             if let dialog = stream.dialog { streamsOf[dialog, default: []].append(index) }
         }
-        (self.streamsOf, self.shown) = (streamsOf, shown)
+        (self.streamsOf, self.bySSRC, self.shown) = (streamsOf, bySSRC, shown)
         self.sources = sources
         let sides = sides.enumerated().sorted {
             ($0.element.roundTrip ?? .seconds(60), $0.offset) < ($1.element.roundTrip ?? .seconds(60), $1.offset)
@@ -56,6 +61,7 @@ struct BothSides {
             for dialog in finding.subject.dialogs { ofDialog[dialog, default: []].append(index) }
         }
         for side in sides { noteLossy(side) }
+        noteLossyBothWays()
         publicAudio()
         for side in sides {
             fragments(by: side)
@@ -73,7 +79,10 @@ struct BothSides {
         for side in sides {
             mediaDropped(by: side, table)
             loses(side)
+            delays(side)
+            halted(at: side, table)
         }
+        acquitLossy()
         for side in sides { passed(by: side) }
         for side in sides {
             for pair in side.dialogs {

@@ -138,6 +138,8 @@ struct SideReport {
             }
         }
         if !accused.isEmpty {
+            comparison?.blows += SideBlow.targets(
+                compared.map { ($0.difference, records[$0.inside], records[$0.outside]) })
             finding = accuse(records, accused, fits, translation)
         } else if !designed.isEmpty {
             finding = explain(records, designed)

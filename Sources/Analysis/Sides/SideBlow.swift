@@ -12,6 +12,16 @@ struct SideBlow: Hashable, Sendable {
         case contact(MediaPlace)
         /// Another place in Via than the packet wears, or no rport any more.
         case via(MediaPlace)
+        /// Port 0 for a medium that was offered.
+        case closed
+        /// 0.0.0.0, or ::, as the place for audio.
+        case silence
+        /// Another Call-ID than the Replaces in a Refer-To names (RFC 3891), which was left.
+        case replaces
+        /// An address in place of the name of the domain, there.
+        case identity(SideField)
+        /// What it wrote into Contact, left in the Request-URI of what comes in.
+        case target(MediaPlace)
 
         /// What it leads to.
         var follows: Set<FindingName> {
@@ -20,6 +30,9 @@ struct SideBlow: Hashable, Sendable {
             case .route: [.sipNoACK, .sipTimerDrop]
             case .contact: [.natPrivateContact, .sipNoACK, .sipTimerDrop]
             case .via: [.natRportMissing, .sipRetransmit, .authNoAnswer]
+            case .closed: [.sdpMismatch, .sipRefused]
+            case .silence: [.mediaOneWay, .mediaNone]
+            case .replaces, .identity, .target: [.sipRefused]
             }
         }
 
@@ -27,7 +40,17 @@ struct SideBlow: Hashable, Sendable {
         var place: MediaPlace? {
             switch self {
             case .contact(let place), .via(let place): place
-            case .keys, .route: nil
+            case .keys, .route, .closed, .silence, .replaces, .identity, .target: nil
+            }
+        }
+
+        /// What the refusal that follows may say; nil: anything.
+        var statuses: Set<UInt16>? {
+            switch self {
+            case .identity: [400, 403, 404, 416, 484, 604]
+            case .target: [404, 416]
+            case .replaces: [481]
+            case .keys, .route, .contact, .via, .closed, .silence: nil
             }
         }
     }
@@ -72,6 +95,12 @@ struct SideBlow: Hashable, Sendable {
         {
             kinds.append(.via(new))
         }
+        kinds += media(difference) + identities(difference, there)
+        if isOutbound, there.method == .refer, leavesReplaces(difference) { kinds.append(.replaces) }
+        return made(kinds, inside, outside, there)
+    }
+
+    static func made(_ kinds: [Kind], _ inside: SideRecord, _ outside: SideRecord, _ there: SideRecord) -> [SideBlow] {
         let pair = SideComparison.DialogPair(inside: Int(inside.dialog), outside: Int(outside.dialog))
         return kinds.map {
             SideBlow(
@@ -80,7 +109,7 @@ struct SideBlow: Hashable, Sendable {
         }
     }
 
-    private static func host(_ field: SideField, _ fields: SideFields) -> MediaPlace? {
+    static func host(_ field: SideField, _ fields: SideFields) -> MediaPlace? {
         guard let host = fields.items.first(where: { $0.field == field })?.host, host.kind == .address else { return nil }
         return MediaPlace(host.address, host.portOrDefault)
     }
