@@ -71,14 +71,18 @@ extension Analyzer {
     }
 
     private func envelope(_ record: PayloadRecord, _ file: UInt16) -> Envelope {
-        Envelope(
-            place: EvidencePlace(.frame, file: file, number: UInt32(clamping: record.frame)), time: record.time.nanoseconds,
+        let isTimeless = !timeless.isEmpty && timeless.contains(file)
+        var envelope = Envelope(
+            place: EvidencePlace(.frame, file: file, number: UInt32(clamping: record.frame)),
+            time: isTimeless ? MessageRecord.unknownTime : record.time.nanoseconds,
             source: PackedEndpoint(record.source, record.sourcePort),
             destination: PackedEndpoint(record.destination, record.destinationPort), isStream: record.transport != .udp,
             transport: record.transport.sipTransport,
             isTruncated: !record.flags.isDisjoint(with: [.truncated, .cutShort, .lengthLies]),
             isFragmented: !record.flags.isDisjoint(with: [.ipFragment, .reassembled]),
             isMiscounted: record.flags.contains(.miscounted), ipID: record.ipID)
+        envelope.isLogged = isTimeless
+        return envelope
     }
 
     private mutating func icmp(_ record: ICMPRecord, _ file: UInt16) {
@@ -97,8 +101,10 @@ extension Analyzer {
         guard Int(vantage.index) < sources.count else { return }
         let index = Int(vantage.index)
         sources[index].frames = Int(clamping: notes.frames)
-        sources[index].first = notes.firstTime.map { Instant(nanoseconds: $0) }
-        sources[index].last = notes.lastTime.map { Instant(nanoseconds: $0) }
+        if !timeless.contains(vantage.index) {
+            sources[index].first = notes.firstTime.map { Instant(nanoseconds: $0) }
+            sources[index].last = notes.lastTime.map { Instant(nanoseconds: $0) }
+        }
         sources[index].blindness += Blindness.from(notes)
         for other in sources.indices where sources[other].holder == index {
             (sources[other].frames, sources[other].first, sources[other].last) =

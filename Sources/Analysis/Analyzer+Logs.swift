@@ -47,6 +47,7 @@ extension Analyzer {
         }
         if envelope.isTruncated { judge.cutMessages += 1 }
         if time == MessageRecord.unknownTime { judge.timelessMessages += 1 }
+        if !message.bytes.starts(with: "SIP/".utf8) { said.talks(place.file) }
         note(place, time)
         sip(message.bytes, envelope, isOfUnnamed: isUnnamed ? isSent : nil)
     }

@@ -29,6 +29,8 @@ public struct Analyzer: Sendable {
     var devices = DeviceLedger()
     /// A log's words about stale nonces where no message is shown, by source.
     var lonelyStale: [UInt16: (first: Remark, count: Int)] = [:]
+    /// Captures whose packets bear no time, as dumps in hexadecimal may: read like a log without times.
+    public var timeless: Set<UInt16> = []
     /// What logs say of programs and phones, in words.
     var said = SaidLedger()
     var connections = ConnectionLedger()

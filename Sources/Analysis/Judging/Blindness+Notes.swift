@@ -96,6 +96,16 @@ extension Blindness {
                         + "status, \(one ? "" : "first ")at line \(line), \"\(text)\".",
                     count: gaps.unreadStarts, place: .line(file: file, number: line)))
         }
+        if let line = gaps.firstListed {
+            let list = gaps.listed
+            let shown = list.prefix(6).map { $0.what + ($0.count == 1 ? "" : " \($0.count) times") }.joined(separator: ", ")
+            result.append(
+                Blindness(
+                    .unreadMessages,
+                    "The text is a list of packets, a line each, without the messages themselves: \(shown)\(list.count > 6 ? " and others" : ""). "
+                        + "Give the capture itself, or all of it as text: tshark -r NAME -V.",
+                    count: list.reduce(0) { $0 + $1.count }, place: .line(file: file, number: line)))
+        }
         if let line = gaps.endsInside {
             result.append(
                 Blindness(

@@ -243,10 +243,14 @@ extension Judge {
                 if let again = repeats.first {
                     evidence.append(Self.evidence(again, table, ["CSeq"], "sent again: the answer was not heard"))
                 }
+                let isElsewhere = went.address != source.address
                 return Finding(
                     .natRportMissing, .fault,
-                    "The reply to the \(request.method.token) of \(Self.name(source)) went to port \(went.port), as Via says, and not to port "
-                        + "\(source.port), where the request came from: \(isBehindNAT ? "the NAT drops it" : "nobody heard it there").",
+                    "The reply to the \(request.method.token) of \(Self.name(source)) went to "
+                        + (isElsewhere
+                            ? "\(Self.name(went)), as Via says, and not to where the request came from: nobody heard it there."
+                            : "port \(went.port), as Via says, and not to port "
+                                + "\(source.port), where the request came from: \(isBehindNAT ? "the NAT drops it" : "nobody heard it there")."),
                     details: [
                         isAsked
                             ? "The request asked for rport (RFC 3581); the server did not heed it."
@@ -255,10 +259,14 @@ extension Judge {
                             ? "Nothing came after the reply."
                             : "The request was sent \(repeats.count) more times after the reply.",
                     ],
-                    evidence: evidence, culprit: Self.between(c, request, table), confidence: .likely,
+                    evidence: evidence,
+                    // Who answers to another address himself was led by no port that a NAT changed.
+                    culprit: isElsewhere
+                        ? .proved(Self.name(table.endpoints[step.record.source])) : Self.between(c, request, table),
+                    confidence: .likely,
                     remedies: [
                         Remedy(
-                            .server, "Answer to the source port always.",
+                            .server, "Answer to the source \(isElsewhere ? "address and port" : "port") always.",
                             commands: [
                                 "Asterisk chan_sip: nat=force_rport", "Asterisk pjsip: force_rport=yes",
                                 "Kamailio: force_rport();",

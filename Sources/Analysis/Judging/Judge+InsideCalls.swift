@@ -9,7 +9,10 @@ extension Judge {
     private static let networkFailures: Set<Int> = [27, 38, 41, 42, 47]
 
     /// How those write it that end a call in which they hear nothing.
-    private static let silences = ["rtp timeout", "rtp time-out", "media timeout", "media_timeout", "no rtp", "rtp inactivity"]
+    private static let silences = [
+        "rtp timeout", "rtp time-out", "media timeout", "media_timeout", "no rtp", "rtp inactivity",
+        "rtp broken",
+    ]
 
     mutating func insideCalls(_ c: inout DialogCase, _ table: SignallingTable) {
         glare(&c, table)
@@ -146,11 +149,13 @@ extension Judge {
             let reason = MessageExcerpt.fields(bytes).first(where: { $0.name == "Reason" })?.value
         else { return }
         let words = reason.lowercased()
-        if Self.silences.contains(where: { words.contains($0) }), let held = holdAtEnd(bye, c, table) {
+        let isSilence = Self.silences.contains { words.contains($0) }
+        if isSilence, let held = holdAtEnd(bye, c, table) {
             droppedOnHold(bye, since: held, reason, &c, table)
             return
         }
-        guard !c.dialog.progress.contains(.accused) else { return }
+        // Accused so far is perhaps what the media decides upon, and a log has none.
+        guard !c.dialog.progress.contains(.accused) || isSilence && bye.record.place.kind == .line else { return }
         let isACK = words.contains("ack timeout") || words.contains("no ack")
         let compact = words.filter { $0 != " " }
         let cause = compact.firstRange(of: "cause=").map { compact[$0.upperBound...].prefix(while: \.isNumber) }.flatMap {
@@ -160,10 +165,11 @@ extension Judge {
         let isFailure =
             compact.hasPrefix("sip;cause=4") || compact.hasPrefix("sip;cause=5")
             || compact.hasPrefix("q.850") && (cause ?? 16) > 31 || words.contains("timeout") || words.contains("time-out")
+            || isSilence
         guard isACK || isFailure else { return }
         let sender = table.endpoints[bye.record.source]
         let name = Self.name(sender)
-        if !isACK, Self.silences.contains(where: { words.contains($0) }) {
+        if !isACK, isSilence {
             endedBySilence(bye, reason, &c, table)
             return
         }
@@ -209,18 +215,31 @@ extension Judge {
     private mutating func endedBySilence(_ bye: Step, _ reason: String, _ c: inout DialogCase, _ table: SignallingTable) {
         let name = Self.name(table.endpoints[bye.record.source])
         let copy = c
+        // A log shows no media, and no hold stands before.
+        let isLog = bye.record.place.kind == .line
         draft(.silence(dialog: c.number), .sipTimerDrop, .fault, variant: 44, &c, server: c.server(bye, table).address) {
             Finding(
                 .sipTimerDrop, .fault,
                 "A timer ended the call, nobody hung up: \(name) sent BYE because it heard no audio, as it says: \(reason).",
-                details: ["On hold or muted, a phone may send nothing at all for as long as it lasts."],
+                details: [
+                    isLog
+                        ? "No hold stands before it in the log: the other end's audio did not arrive, or that end sent none."
+                        : "On hold or muted, a phone may send nothing at all for as long as it lasts."
+                ],
                 evidence: [Self.evidence(bye, table, ["Reason", "CSeq"], "the reason")], culprit: .unknown, confidence: .likely,
-                remedies: [
-                    Remedy(
-                        .server, "Give calls on hold a longer limit at \(name), or none.",
-                        commands: ["Asterisk pjsip: rtp_timeout_hold=0", "FreeSWITCH: rtp-hold-timeout-sec"]),
-                    Remedy(.phone, "Let the phone send audio or comfort noise on hold, and RTCP beside it."),
-                ], subject: Self.subject(copy, bye, table))
+                remedies: (isLog
+                    ? [
+                        Remedy(
+                            .network,
+                            "Find where the audio gets lost: capture RTP at \(name), and see that each SDP names a place it can reach."
+                        )
+                    ]
+                    : []) + [
+                        Remedy(
+                            .server, "Give calls on hold a longer limit at \(name), or none.",
+                            commands: ["Asterisk pjsip: rtp_timeout_hold=0", "FreeSWITCH: rtp-hold-timeout-sec"]),
+                        Remedy(.phone, "Let the phone send audio or comfort noise on hold, and RTCP beside it."),
+                    ], subject: Self.subject(copy, bye, table))
         }
     }
 }

@@ -20,6 +20,14 @@ extension Judge {
             })
         else { return }
         let lost = Self.name(table.endpoints[refusal.record.source])
+        let change = c.steps[accept..<index].last {
+            !$0.isRequest && $0.isFirst && $0.status == 481 && ($0.method == .invite || $0.method == .update)
+                && $0.record.source == refusal.record.source
+        }
+        if let change {
+            refusesAll(c.steps[accept], change, refusal, &c, table)
+            return
+        }
         let copy = c
         draft(
             .fellSilent(dialog: c.number, isCaller: !isFromClient), .sipRefused, .fault, variant: 481, &c,
@@ -44,6 +52,34 @@ extension Judge {
                     ),
                     Remedy(.router, "If it did hang up: keep the NAT mapping of the phone alive, so that its BYE arrives."),
                 ], subject: Self.subject(copy, bye, table))
+        }
+    }
+
+    /// sip.refused of a change and of the BYE after it: no media need show that the call is lost.
+    private mutating func refusesAll(
+        _ accept: Step, _ change: Step, _ end: Step, _ c: inout DialogCase, _ table: SignallingTable
+    ) {
+        let lost = Self.name(table.endpoints[end.record.source])
+        let after = c.gap(accept, change).map { ", \(spoken($0)) after it was accepted" } ?? ""
+        report(.sipRefused, .fault, variant: 482, c.server(end, table), &c) { c in
+            Finding(
+                .sipRefused, .fault,
+                "\(lost) no longer knows the call of \(c.aor) to \(String(decoding: c.dialog.to, as: UTF8.self)): it answered a "
+                    + "\(change.method.token) inside it\(after) with 481, and the BYE as well.",
+                details: [
+                    "481 says that there is no such dialog (RFC 3261 12.2.2): no timer of the other end and no NAT does that."
+                ],
+                evidence: [
+                    Self.evidence(accept, table, ["CSeq", "Contact"], "the call is accepted"),
+                    Self.evidence(change, table, ["CSeq", "To"], "knows no such call"),
+                    Self.evidence(end, table, ["CSeq", "To"], "nor when it ends"),
+                ], culprit: .proved(lost), confidence: .likely,
+                remedies: [
+                    Remedy(
+                        .server,
+                        "See in the log of \(lost) what became of the call: a restart or crash, a switch to another machine, a channel that timed out."
+                    )
+                ], subject: Self.subject(c, end, table))
         }
     }
 

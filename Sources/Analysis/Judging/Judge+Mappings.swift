@@ -71,7 +71,7 @@ extension Judge {
     }
 
     /// A new tag with a CSeq that begins anew: the phone was restarted.
-    private func isRestart(_ a: Step, _ b: Step) -> Bool {
+    func isRestart(_ a: Step, _ b: Step) -> Bool {
         a.fromTag != b.fromTag && b.record.sequence <= a.record.sequence && a.branch != b.branch
     }
 
@@ -116,7 +116,8 @@ extension Judge {
                 !step.isRequest || step.method != .register || !step.hasCredentials
                     || c.response(to: step, from: index).map { c.steps[$0].status < 300 } ?? false
             }
-        let severity: Severity = isHarmless ? .note : isRepeated || isWithin ? .fault : .risk
+        let severity: Severity =
+            isHarmless || isPhone && isUnhurt(jumps, c) ? .note : isRepeated || isWithin ? .fault : .risk
         let gap = c.gap(c.steps[first.from], step)
         report(.natPortJump, severity, c.server(step, table), &c) { c in
             let ports = Self.clientPorts(c, table)
@@ -173,6 +174,20 @@ extension Judge {
         }
     }
 
+    /// A call in which each request was answered where it came from: a phone's own sockets broke nothing in it.
+    private func isUnhurt(_ jumps: [(from: Int, to: Int)], _ c: DialogCase) -> Bool {
+        guard c.dialog.kind == .call, !jumps.contains(where: { c.steps[$0.from].branch == c.steps[$0.to].branch }) else {
+            return false
+        }
+        return c.steps.indices.allSatisfy { index in
+            let step = c.steps[index]
+            guard step.isRequest, step.isFirst, step.method != .ack else { return true }
+            return c.response(to: step, from: index).map {
+                c.steps[$0].status < 300 || c.steps[$0].hasChallenge || [487, 491].contains(c.steps[$0].status)
+            } ?? false
+        }
+    }
+
     /// Ports the client's requests came from, each change once.
     private static func clientPorts(_ c: DialogCase, _ table: SignallingTable) -> [UInt16] {
         var result: [UInt16] = []
@@ -181,57 +196,6 @@ extension Judge {
             if result.last != port { result.append(port) }
         }
         return result
-    }
-
-    /// A log tells where responses went, too, and often no time: a port that comes back, or changes between neighbouring CSeqs.
-    private mutating func jumpsInLog(_ c: inout DialogCase, _ table: SignallingTable) {
-        var path: [(index: Int, client: PackedEndpoint)] = []
-        for (index, step) in c.steps.enumerated() where step.leg == 0 && !step.isOverStream {
-            let client = c.client(step, table)
-            guard client.port != 0 else { continue }
-            if path.last?.client != client { path.append((index, client)) }
-        }
-        guard path.count >= 2 else { return }
-        let (from, to) = (c.steps[path[0].index], c.steps[path[1].index])
-        let isBack = Set(path.map(\.client)).count < path.count
-        guard isBack || to.record.sequence &- from.record.sequence <= 2, !isRestart(from, to) else { return }
-        if let gap = c.gap(from, to), gap > Self.shortestMapping { return }
-        guard !c.dialog.progress.contains(.linkedByOrder) || isOnePhone(c, table) else { return }
-        report(.natPortJump, .fault, c.server(to, table), &c) { c in
-            let ports = path.map { String($0.client.port) }.joined(separator: ", ")
-            let who = c.aor.isEmpty ? "the phone" : c.aor
-            return Finding(
-                .natPortJump, .fault,
-                "The registration of \(who) jumped from port \(path[0].client.port) to port \(path[1].client.port)"
-                    + (isBack ? " and back" : "") + " from one CSeq to the next.",
-                details: [
-                    "Ports in order: \(ports).",
-                    c.dialog.progress.contains(.linkedByOrder)
-                        ? "The messages show no Call-ID: they were linked by CSeq, nonce and order."
-                        : "Call-ID is the same in all of them: neither a restart nor a second device.",
-                ],
-                evidence: path.prefix(4).map {
-                    Self.evidence(c.steps[$0.index], table, Self.fields, "client at port \($0.client.port)")
-                },
-                culprit: Self.between(c, to, table), confidence: .likely,
-                remedies: [
-                    .disableALG, Remedy(.phone, "Send keepalives from the SIP socket, or register over TLS."),
-                ], subject: Self.subject(c, to, table))
-        }
-    }
-
-    /// Without Call-IDs order alone joined the messages: several phones behind one address look like one that jumps. Another private
-    /// address in Via, or the same CSeq at two ports, is another phone; where a CSeq was cut off nothing tells.
-    private func isOnePhone(_ c: DialogCase, _ table: SignallingTable) -> Bool {
-        let requests = c.steps.filter { $0.isRequest && $0.flags.contains(.fromClient) && $0.isFirst }
-        for (index, a) in requests.enumerated() {
-            guard a.record.sequence != 0 else { return false }
-            for b in requests[(index + 1)...] where c.client(a, table) != c.client(b, table) {
-                if a.method == b.method, a.record.sequence == b.record.sequence { return false }
-                if a.via.isPrivateAddress, b.via.isPrivateAddress, a.via.address != b.via.address { return false }
-            }
-        }
-        return true
     }
 
     /// An INVITE that answers its challenge from another port.
@@ -243,7 +207,8 @@ extension Judge {
             defer { former[step.leg] = index }
             guard let before = former[step.leg] else { continue }
             let (old, new) = (table.endpoints[c.steps[before].record.source], table.endpoints[step.record.source])
-            guard old != new, old.address == new.address, !Self.hasMoved(c.steps[before].via, step.via),
+            guard old != new, old.port != 0, new.port != 0, old.address == new.address,
+                !Self.hasMoved(c.steps[before].via, step.via),
                 c.steps[before].record.destination == step.record.destination, !isRestart(c.steps[before], step),
                 !listensElsewhere(step, index, c, table),
                 let gap = c.gap(c.steps[before], step), gap < Self.shortestMapping,

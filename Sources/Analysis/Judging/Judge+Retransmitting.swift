@@ -11,6 +11,8 @@ extension Judge {
         let destination = table.endpoints[step.record.destination]
         // Who asks all that listen expects that nobody does: a phone that looks for its provisioning (RFC 6080 5.1.4.2), or for a registrar.
         guard !destination.address.isMulticast else { return }
+        // A log's message whose start line was not understood may be an answer.
+        guard step.method != .other || step.record.place.kind != .line else { return }
         let flow = PackedFlow(
             source: table.endpoints[step.record.source].address, table.endpoints[step.record.source].port,
             destination: destination.address, destination.port, step.isOverStream ? .tcp : .udp)
@@ -45,7 +47,7 @@ extension Judge {
             var details = [
                 "The branch is the same each time"
                     + (c.gap(step, c.steps[again[0]]).map {
-                        " and the gaps grow from \(spoken($0)): the sender's timer, not a copy in the capture."
+                        $0 == 0 ? "." : " and the gaps grow from \(spoken($0)): the sender's timer, not a copy in the capture."
                     } ?? "; the log tells no times.")
             ]
             var evidence = [

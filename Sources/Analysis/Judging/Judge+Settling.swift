@@ -91,6 +91,7 @@ extension Judge {
                 key.severity = plain.severity
                 key.variant += 1
             case .silence(let dialog):
+                if finding.evidence.first?.place.kind == .line { break }
                 switch media.outcome(ofDialog: dialog) {
                 case .oneWay, .none: finding.severity = .note
                 case .bothWays, .interrupted, .unknown: break

@@ -98,6 +98,8 @@ extension Judge {
         }
         guard let answer, count >= 3 else { return false }
         let from = table.endpoints[answer.record.source]
+        // Two names of one end in a log are no other end.
+        guard destination.isKnown, from.isKnown, Self.name(from) != Self.name(destination) else { return false }
         let which =
             from.address == destination.address
             ? "from port \(from.port) instead of \(destination.port)"
@@ -286,10 +288,14 @@ extension Judge {
             }
             return ("\(spoken(gap)) after a \(request.method.token) inside the call that nobody answered", allow, index)
         }
+        // Who knows no such call then, and refuses the BYE like the change, lost it.
+        if c.steps[answer].status == 481, let end = c.response(to: c.steps[bye], from: bye), c.steps[end].status == 481 {
+            return nil
+        }
         switch c.steps[answer].status {
         case 408, 481, 500, 501, 503, 504, 405, 420:
             // Who refused and then hung up had no timer to wait for.
-            guard let wait = c.gap(c.steps[answer], c.steps[bye]), wait < 5 * second, c.steps[bye].leg == request.leg,
+            guard let wait = c.gap(c.steps[answer], c.steps[bye]), wait < second, c.steps[bye].leg == request.leg,
                 c.steps[bye].flags.contains(.fromClient) == request.flags.contains(.fromClient)
             else { return nil }
             return (

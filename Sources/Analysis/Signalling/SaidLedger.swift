@@ -20,12 +20,19 @@ struct SaidLedger: Sendable {
     private static let mostSubjects = 1_000
     /// So many names from one place are guessed, not mistyped.
     private static let fewestGuesses = 3
+    /// So many with wrong passwords, each tried once or so: a site's phones, whose password was changed, come back to theirs.
+    private static let fewestTried = 5
 
     private var entries: [Key: Entry] = [:]
+    /// Logs that show requests.
+    private var talking: Set<UInt16> = []
     /// How often a phone was lost and came back, by name.
     private var swings: [String: (lost: Int, back: Int)] = [:]
     /// Refused registrations by where they came from.
     private var refusals: [String: (file: UInt16, names: Set<String>, entry: Entry, isKnown: Bool)] = [:]
+
+    /// The log shows requests, too.
+    mutating func talks(_ file: UInt16) { talking.insert(file) }
 
     private static func evidence(_ text: String, _ place: EvidencePlace, _ time: Int64) -> Evidence {
         Evidence(
@@ -47,10 +54,10 @@ struct SaidLedger: Sendable {
         case .wrongPassword, .unknownUser:
             refused(about, "", saying == .unknownUser, isLonely, text, place, time)
             return
-        case .tlsFailed, .certificateRefused, .dnsFailed: break
-        case .staleNonce, .supersededNonce, .reusedNonce, .noACK, .noAnswer, .mediaTimeout, .incompatibleMedia, .rewritten,
-            .portJump,
-            .fragmentsLost:
+        // What no message of the log need show.
+        case .tlsFailed, .certificateRefused, .dnsFailed, .mediaTimeout, .trunkSilent: break
+        case .staleNonce, .supersededNonce, .reusedNonce, .noACK, .noAnswer, .incompatibleMedia, .rewritten, .portJump,
+            .fragmentsLost, .trunkRefused:
             guard isLonely else { return }
         }
         let key = Key(file: place.file, saying: saying)
@@ -82,26 +89,35 @@ struct SaidLedger: Sendable {
             if let finding = finding(key.saying, entry, key.file) { result.append(finding) }
         }
         for (remote, refusal) in refusals.sorted(by: { $0.key < $1.key }) {
-            // A trunk's or a site's many phones are known; guesses mostly are not.
-            let isGuessed = !remote.isEmpty && refusal.names.count >= Self.fewestGuesses && !refusal.isKnown
             let names = Self.list(refusal.names)
-            result.append(
-                isGuessed
-                    ? Self.made(
+            guard !isGuessed(remote, refusal.names.count, refusal.entry.count, refusal.isKnown) else {
+                result.append(
+                    Self.made(
                         .authAttack, .note,
-                        "\(remote) tried \(refusal.names.count) names that the server does not know: somebody guesses.",
+                        "\(remote) tried \(refusal.names.count) names \(refusal.isKnown ? "without the password of any" : "that the server does not know"): somebody guesses.",
                         refusal.entry, refusal.file,
                         Remedy(.server, "Let a rate limit or fail2ban shut such sources out, and answer only where it is needed.")
-                    )
-                    : Self.made(
-                        .authBadDigest, .fault,
-                        refusal.isKnown
-                            ? "The log says \(Self.times(refusal.entry.count)) that credentials were refused\(names.isEmpty ? "" : ": \(names)")."
-                            : "The log says \(Self.times(refusal.entry.count)) that a name is not known to the server\(names.isEmpty ? "" : ": \(names)").",
-                        refusal.entry, refusal.file,
-                        Remedy(.phone, "Compare account, authentication name, password and realm with the server's.")))
+                    ))
+                continue
+            }
+            let what = refusal.isKnown ? "credentials were refused" : "a name is not known to the server"
+            result.append(
+                Self.made(
+                    // Of the messages beside it the log shows what came of them.
+                    .authBadDigest, talking.contains(refusal.file) ? .note : .fault,
+                    "The log says \(Self.times(refusal.entry.count)) that \(what)\(names.isEmpty ? "" : ": \(names)").",
+                    refusal.entry, refusal.file,
+                    Remedy(.phone, "Compare account, authentication name, password and realm with the server's.")))
         }
         return result
+    }
+
+    /// A trunk's or a site's many phones are known; guesses mostly are not.
+    private func isGuessed(_ remote: String, _ names: Int, _ tries: Int, _ isKnown: Bool) -> Bool {
+        guard !remote.isEmpty, names >= Self.fewestGuesses else { return false }
+        return !isKnown
+            || names >= Self.fewestTried && tries < names * 2
+                && IPAddress(remote).map { Judge.isPublic(PackedEndpoint(Endpoint($0, 5_060))) } ?? false
     }
 
     private func finding(_ saying: LogSaying, _ entry: Entry, _ file: UInt16) -> Finding? {
@@ -160,6 +176,17 @@ struct SaidLedger: Sendable {
                 .sipFragmented, .fault, "\(says) a large INVITE drew no answer while small requests do: fragments are lost\(of).",
                 entry, file,
                 Remedy(.phone, "Use TCP or TLS, or fewer codecs, so that requests fit into one packet."))
+        case .trunkSilent:
+            return Self.made(
+                .sipRetransmit, entry.count == 1 ? .risk : .fault,
+                "\(says) a registration at another server was never answered\(of).", entry, file,
+                Remedy(
+                    .network,
+                    "See whether name, address and port of that server are right and whether anything comes back from it."))
+        case .trunkRefused:
+            return Self.made(
+                .sipRefused, .fault, "\(says) another server refused a registration\(of).", entry, file,
+                Remedy(.server, "Compare account, authentication name, password and domain with what that provider gave."))
         case .tlsFailed, .certificateRefused:
             return Self.made(
                 .tlsFailed, .fault,

@@ -241,6 +241,11 @@ extension SignallingTable {
 
     // MARK: Repetitions
 
+    /// A log's time that may stand for any within its second: what is sent again after half a second bears the same.
+    private func isOfWholeSeconds(_ step: Step) -> Bool {
+        step.record.place.kind == .line && step.nanoseconds % 1_000_000_000 == 0
+    }
+
     /// The same packet twice in the capture, or the same message sent again.
     @inline(__always)
     mutating func markRepetition(_ step: inout Step, _ number: Int) {
@@ -254,7 +259,7 @@ extension SignallingTable {
                 other.response == step.response, other.toTag == step.toTag, other.leg == step.leg
             {
                 if other.record.source == step.record.source, other.record.destination == step.record.destination, let gap,
-                    gap < 1_000_000 || (gap < 20_000_000 && step.ipID != 0 && step.ipID == other.ipID)
+                    gap < 1_000_000 && !isOfWholeSeconds(step) || (gap < 20_000_000 && step.ipID != 0 && step.ipID == other.ipID)
                 {
                     step.record.marks.insert(.duplicate)
                     counts.duplicates += 1

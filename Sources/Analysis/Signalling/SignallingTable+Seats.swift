@@ -62,6 +62,7 @@ extension SignallingTable {
     private static let brackets = Array("<[(*".utf8)
     private static let standIns = [
         "redacted", "removed", "hidden", "anonymized", "anonymised", "masked", "callid", "deleted", "obfuscated",
+        "emailprotected",
     ]
 
     private static func isLetter(_ octet: UInt8) -> Bool { (0x41...0x5a).contains(octet & 0xdf) }
@@ -70,7 +71,9 @@ extension SignallingTable {
     mutating func numberByTags(_ facts: MessageFacts, _ p: Bytes, _ envelope: Envelope) -> Int {
         sharedCallIDs += 1
         let file = UInt64(envelope.place.file) &* 0x9e37_79b9_7f4a_7c15
-        let tags = [p.hash(facts.fromTag), p.hash(facts.toTag)].filter { $0 != 0 }.map { $0 ^ file }
+        // A word in place of each tag tells no more than the one in place of the Call-ID.
+        let tags = [facts.fromTag, facts.toTag].filter { !Self.isStandIn(p, $0) }.map { p.hash($0) }.filter { $0 != 0 }
+            .map { $0 ^ file }
         guard !tags.isEmpty else { return numberByOrder(facts, p, envelope) }
         var number: Int?
         for tag in tags where number == nil { number = byTag[tag].map { Int($0) } }

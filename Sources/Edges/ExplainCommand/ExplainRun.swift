@@ -136,17 +136,21 @@ struct ExplainRun {
         var decoder = HexDumpDecoder(file: index)
         var batch = PayloadBatch()
         var buffer = [UInt8](repeating: 0, count: 256 << 10)
+        func observe(_ batch: borrowing PayloadBatch) {
+            if decoder.timeless > 0, !decoder.hasTimes { analyzer.timeless.insert(UInt16(clamping: index)) }
+            analyzer.observe(batch, file: index)
+        }
         while true {
             let count = try read(source, into: &buffer)
             if count == 0 { break }
             decoder.begin(&batch)
             buffer.withUnsafeBytes { decoder.read(UnsafeRawBufferPointer(rebasing: $0[..<count]), into: &batch) }
-            analyzer.observe(batch, file: index)
+            observe(batch)
             progress.show(source.done)
         }
         decoder.begin(&batch)
         decoder.finish(&batch)
-        analyzer.observe(batch, file: index)
+        observe(batch)
         let vantage = Vantage(UInt16(index))
         if let shortfall = source.shortfall { analyzer.blind(.shortfall(isBomb: shortfall != .damaged), in: vantage) }
         if decoder.timeless > 0 {

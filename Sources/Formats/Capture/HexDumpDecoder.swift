@@ -7,6 +7,8 @@ public struct HexDumpDecoder: ~Copyable {
     public var notes: CaptureNotes { frames.notes }
     /// Packets before which no time stood: a millisecond passes between two.
     public private(set) var timeless: UInt64 = 0
+    /// A time stood before a packet.
+    public private(set) var hasTimes = false
 
     /// Octets of a packet at most.
     private static let mostOctets = 65_599
@@ -84,6 +86,7 @@ public struct HexDumpDecoder: ~Copyable {
         guard !packet.isEmpty else { return }
         if let own {
             time = own
+            hasTimes = true
         } else {
             timeless &+= 1
             time = Instant(nanoseconds: CaptureTime.bounded(time.nanoseconds) + 1_000_000)

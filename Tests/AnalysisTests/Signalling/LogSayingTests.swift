@@ -132,6 +132,87 @@ struct LogSayingTests {
         #expect(!result.findings.contains { $0.severity == .fault })
     }
 
+    /// Refusals of wrong passwords: names, how often each, from where.
+    private static func wrong(_ names: Int, _ times: Int, from host: String) -> [String] {
+        (0..<names * times).map {
+            "\(asterisk)NOTICE[7]: chan_sip.c:1 x: Registration from '<sip:\(100 + $0 % names)@pbx>' failed for '\(host):5060' - Wrong password"
+        }
+    }
+
+    @Test(
+        "wrong passwords of many names from one public place, each tried once, are guesses; of phones that try again, or nearby, they are not"
+    )
+    func passwordGuesses() {
+        #expect(Self.accused(Self.wrong(5, 1, from: "198.51.100.7")) == [.authAttack])
+        #expect(Self.accused(Self.wrong(4, 1, from: "198.51.100.7")) == [.authBadDigest])
+        #expect(Self.accused(Self.wrong(5, 2, from: "198.51.100.7")) == [.authBadDigest])
+        #expect(Self.accused(Self.wrong(5, 1, from: "192.168.1.7")) == [.authBadDigest])
+    }
+
+    @Test("a refusal in words accuses nobody where the log shows messages, before it or behind it")
+    func besideMessages() {
+        let request = [
+            "OPTIONS sip:pbx.example SIP/2.0", "Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1",
+            "From: <sip:100@pbx.example>;tag=1",
+            "To: <sip:pbx.example>", "Call-ID: m1", "CSeq: 1 OPTIONS", "Content-Length: 0", "",
+        ]
+        let words = Self.wrong(1, 3, from: "198.51.100.7")
+        for lines in [words + request, request + words] {
+            let result = LogTests.result(Array(lines.map { $0 + "\n" }.joined().utf8))
+            #expect(!result.findings.contains { $0.name == .authBadDigest && $0.severity.accuses })
+        }
+    }
+
+    @Test(
+        "what another server did to a registration, and calls ended for want of audio",
+        arguments: [
+            (
+                "\(asterisk)NOTICE[7]: chan_sip.c:1 sip_reg_timeout:    -- Registration for '49@carrier.example' timed out, trying again (Attempt #2)",
+                FindingName.sipRetransmit
+            ),
+            (
+                "\(asterisk)WARNING[7]: res_pjsip_outbound_registration.c:1 x: No response received from 'sip:carrier.example' on registration attempt to 'sip:49@carrier.example', retrying in '60'",
+                .sipRetransmit
+            ),
+            (
+                "\(asterisk)WARNING[7]: res_pjsip_outbound_registration.c:1 x: Fatal response '403' received from 'sip:carrier.example' on registration attempt to 'sip:49@carrier.example', stopping outbound registration",
+                .sipRefused
+            ),
+            (
+                "\(asterisk)WARNING[7]: chan_sip.c:1 x: Forbidden - wrong password on authentication for REGISTER for '49' to 'carrier.example'",
+                .sipRefused
+            ),
+            (
+                "2024-01-31 12:00:00.123456 [ERR] sofia_reg.c:2435 carrier Failed Registration with status Request Timeout [408]. failure #3",
+                .sipRetransmit
+            ),
+            (
+                "2024-01-31 12:00:00.123456 [ERR] sofia_reg.c:2435 carrier Failed Registration with status Forbidden [403]. failure #3",
+                .sipRefused
+            ),
+            (
+                "31.01.24 12:00:00 Anmeldung der Internetrufnummer 49 war nicht erfolgreich. Ursache: Gegenstelle meldet 403 Forbidden",
+                .sipRefused
+            ),
+            ("31.01.24 12:00:00 Anmeldung der Internetrufnummer 49 war nicht erfolgreich. Ursache: DNS-Fehler", .dnsFailed),
+            (
+                "\(asterisk)NOTICE[7]: chan_sip.c:1 x: Disconnecting call 'SIP/100-0012' for lack of RTP activity in 31 seconds",
+                .mediaNone
+            ),
+            (
+                "\(asterisk)NOTICE[7]: res_pjsip_session.c:1 x: Disconnecting channel 'PJSIP/100-0012' for lack of audio RTP activity in 30 seconds",
+                .mediaNone
+            ),
+        ])
+    func trunks(line: String, name: FindingName) { #expect(Self.accused([line]) == [name]) }
+
+    @Test("a response that was sent in vain is no request that nobody answered")
+    func nonCriticalResponse() {
+        let line =
+            "\(Self.asterisk)WARNING[7]: chan_sip.c:1 retrans_pkt: Retransmission timeout reached on transmission a@b for seqno 102 (Non-critical Response) -- See doc"
+        #expect(Self.accused([line]).isEmpty)
+    }
+
     @Test(
         "the same words in a chat, a body, a name, a chatty line of a debugger or a page accuse nobody",
         arguments: [

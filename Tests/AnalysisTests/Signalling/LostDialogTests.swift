@@ -73,6 +73,30 @@ struct LostDialogTests {
     }
 
     @Test(
+        "a change and the BYE after it that both draw 481 say that the call was lost; a change alone, or a BYE that is accepted, do not"
+    )
+    func refusesAll() {
+        func found(change: Int, bye: Int) -> Finding? {
+            var talk = Talk()
+            let invite = talk.request("INVITE", "sip:bob@pbx.example", 1, body: Talk.sdp("192.168.1.20"))
+            talk.up(0, invite)
+            talk.down(1, talk.response(200, to: invite, body: Talk.sdp("203.0.113.10")))
+            let peer = "<sip:bob@pbx.example>;tag=s1"
+            talk.up(1.02, talk.request("ACK", "sip:bob@pbx.example", 1, branch: "ack", peer: peer))
+            let again = talk.request("INVITE", "sip:bob@pbx.example", 2, body: Talk.sdp("192.168.1.20"), peer: peer)
+            talk.up(900, again)
+            talk.down(900.02, talk.response(change, to: again))
+            talk.up(900.03, talk.request("ACK", "sip:bob@pbx.example", 2, branch: "INVITE2", peer: peer))
+            let end = talk.request("BYE", "sip:bob@pbx.example", 3, peer: peer)
+            talk.up(900.1, end)
+            talk.down(900.12, talk.response(bye, to: end))
+            return talk.result().findings.first { $0.severity == .fault && $0.summary.contains("no longer knows the call") }
+        }
+        #expect(found(change: 481, bye: 481)?.culprit == .proved("203.0.113.10:5060"))
+        #expect(found(change: 481, bye: 200) == nil && found(change: 200, bye: 481) == nil)
+    }
+
+    @Test(
         "a BYE that is challenged and never sent with credentials leaves the call standing; one that is, or is crossed, does not",
         arguments: ["never", "again", "crossed"])
     func challenged(how: String) {

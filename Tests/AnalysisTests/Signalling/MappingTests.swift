@@ -68,6 +68,34 @@ struct MappingTests {
         #expect(talk.accusations().filter { $0.contains("port-jump") } == [])
     }
 
+    /// A call whose re-INVITEs come from other ports; `answered`: the last one is answered.
+    private func moving(_ ports: [UInt16], phone: Endpoint, answered: Bool = true) -> Talk {
+        var talk = Talk()
+        talk.phone = phone
+        for (index, port) in ports.enumerated() {
+            let invite = talk.request(
+                "INVITE", "sip:bob@pbx.example", 1 + index, body: Talk.sdp("192.168.1.20"),
+                peer: "<sip:bob@pbx.example>" + (index == 0 ? "" : ";tag=s1"))
+            talk.up(Double(index) * 8, invite, port: port)
+            if index == ports.count - 1, !answered { break }
+            talk.down(
+                Double(index) * 8 + 0.02, talk.response(200, to: invite, body: Talk.sdp("203.0.113.10")), port: port)
+            talk.up(
+                Double(index) * 8 + 0.04,
+                talk.request("ACK", "sip:bob@pbx.example", 1 + index, peer: "<sip:bob@pbx.example>;tag=s1"), port: port)
+        }
+        return talk
+    }
+
+    @Test("a call whose phone sends each request from another socket broke where one goes unanswered; a NAT that moves is a risk")
+    func movingCaller() {
+        let own = Endpoint("192.168.1.20:5060")!
+        #expect(moving([5_100, 5_200, 5_300], phone: own).finding(.natPortJump)?.severity == .note)
+        #expect(moving([5_100, 5_200, 5_300], phone: own, answered: false).finding(.natPortJump)?.severity == .fault)
+        #expect(moving([40_000, 40_900], phone: Talk().phone).finding(.natPortJump)?.severity == .risk)
+        #expect(moving([40_000, 40_900, 40_001], phone: Talk().phone).finding(.natPortJump)?.severity == .fault)
+    }
+
     private func lost(idle: Double, back: UInt16, keepalives: Bool = false) -> Talk {
         var talk = Talk()
         talk.registers(expires: 3_600)

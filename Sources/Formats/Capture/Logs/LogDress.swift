@@ -25,6 +25,7 @@ enum LogDress {
             // A table's only cell: `| text |`.
             if line.count > 3, line[1] == 0x20, line.last == 0x7c, line[line.count - 2] == 0x20 {
                 line = Array(line[2..<(line.count - 2)])
+                while line.last == 0x20 { line.removeLast() }
             }
         case 0x5b:
             // `[pod/pbx-0/pbx] 2024-...`: whose log it is.
@@ -130,13 +131,15 @@ enum LogDress {
         switch line[at + 7] {
         case 0x20: return line[(at + 8)..<(at + 11)].allSatisfy(isDigit) ? at : nil
         case 0x5c, 0x23: return at > 0 && line[at - 1] == 0x20 ? request(line, before: at - 1) : nil
-        case 0x2e: return at > 0 && line[at - 1] == 0x20 && line[at + 8] == 0x2e ? request(line, before: at - 1) : nil
+        case 0x2e:
+            return at > 0 && line[at - 1] == 0x20 && (line[at + 8] == 0x2e || line[at + 8] == 0x5c)
+                ? request(line, before: at - 1) : nil
         default: return nil
         }
     }
 
     /// `REGISTER sip:pbx.example` that ends at `end`: where it begins.
-    private static func request(_ line: [UInt8], before end: Int) -> Int? {
+    static func request(_ line: [UInt8], before end: Int) -> Int? {
         guard let blank = line[..<end].lastIndex(of: 0x20), line[blank..<end].prefix(8).contains(0x3a) else { return nil }
         var at = blank
         while at > 0, (0x41...0x5a).contains(line[at - 1]) { at -= 1 }

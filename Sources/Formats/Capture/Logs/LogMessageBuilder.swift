@@ -212,7 +212,8 @@ struct LogMessageBuilder {
             bytes.removeLast(2)
             append(line, number)
             look(at: Array(lastField))
-            return octetsReached()
+            doubtLength()
+            return .taken
         }
         if framing.end == .grammar, describesSession, line.starts(with: "v=0") {
             // The empty line got lost on the way.
@@ -237,7 +238,8 @@ struct LogMessageBuilder {
             look(at: field)
             append(field, number)
         }
-        return octetsReached()
+        doubtLength()
+        return .taken
     }
 
     private mutating func inBody(_ line: [UInt8], _ wanted: Int?, _ number: Int) -> Verdict {
@@ -263,6 +265,11 @@ struct LogMessageBuilder {
         // Another rule may close it, or what comes next does.
         phase = .behind
         return .taken
+    }
+
+    /// An empty line ends the header fields: where the octets are said to be over before, something was put into the text.
+    private mutating func doubtLength() {
+        if case .octets(let count) = framing.end, bytes.count >= count, !framing.hasRule { framing.end = .grammar }
     }
 
     private mutating func append(_ line: [UInt8], _ number: Int) {

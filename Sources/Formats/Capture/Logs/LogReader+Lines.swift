@@ -8,6 +8,7 @@ extension LogReader {
             guard let plain = plainly(line) else { return }
             line = plain
         }
+        line = margin.cut(line)
         noteEncoding(line)
         if table != nil || lines == 1, takesRow(line) { return }
         if hasEntities { line = LogTypography.withoutEntities(line) }
@@ -20,7 +21,9 @@ extension LogReader {
             }
         }
         if line.contains(text: "](") { line = LogTypography.withoutLinks(line) }
-        line = LogDress.undressed(line)
+        line = LogTraces.removed(LogDress.undressed(line))
+        line = withoutEnd(line)
+        if let text = content(line) { line = text }
         widest = max(widest, line.count)
         builder?.widest = widest
         if isFolded(line) {
@@ -35,6 +38,21 @@ extension LogReader {
         for record in records { read(record) }
     }
 
+    /// `cat -A` and vi's `:set list` end each line with a dollar sign: from the first start line on that does.
+    private mutating func withoutEnd(_ line: [UInt8]) -> [UInt8] {
+        guard line.last == 0x24 else { return line }
+        let rest = LogTraces.removed(Array(line.dropLast()))
+        if !isDollared { isDollared = LogDress.startLine(in: rest) != nil || opens(rest) }
+        return isDollared ? rest : line
+    }
+
+    /// A string of a program or of JSON, where lines of the log are such strings.
+    private mutating func content(_ line: [UInt8]) -> [UInt8]? {
+        guard let text = LogTraces.literal(line) else { return nil }
+        if !isLiteral { isLiteral = opens(text) || LogDress.startLine(in: text) == 0 }
+        return isLiteral ? text : nil
+    }
+
     /// `first`: where its text begins, if that has lines of its own in the log.
     mutating func read(_ record: LogUnwrapping, first: Int? = nil) {
         let now = lines
@@ -44,7 +62,8 @@ extension LogReader {
             release(followedBy: nil)
             if case .message = state { end(isTerminated: false) }
         }
-        if !wrapped.hint.isEmpty {
+        // Beside a whole log in a post stands what is the post's.
+        if !wrapped.hint.isEmpty, wrapped.lines.lazy.filter({ LogDress.startLine(in: $0) != nil }).prefix(2).count < 2 {
             var hint = HintedLine(wrapped.hint)
             hint.read(&clock)
             recordTime = hint.time

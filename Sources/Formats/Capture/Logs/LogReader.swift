@@ -47,6 +47,10 @@ public struct LogReader: Sendable {
     var clock = LogClock()
     var isTypographic = false
     var hasEntities = false
+    var margin = LogMargin()
+    /// Each line ends with a dollar sign; is a string of its own.
+    var isDollared = false
+    var isLiteral = false
     var paragraph: (text: [UInt8], line: Int, last: Int)?
     var paragraphs = 0
     /// A line that bore a time and nothing else: Asterisk begins what it prints with a line end.
@@ -65,12 +69,14 @@ public struct LogReader: Sendable {
     var recent: [(line: Int, text: [UInt8])] = []
     /// A packet told in words or octets.
     var packet = LoggedPacket()
+    var followed = LogFollowedStream()
     /// Where the program itself stands.
     private var standing = LogStanding()
     /// Header fields without a start line: counted once until something else comes.
     private var isOrphaned = false
     /// Of the record that the line in hand came in.
     var recordTime: LoggedTime?
+    private var hasMessages = false
     /// What was there and could not be read.
     public private(set) var gaps = LogGaps()
     /// Lines read so far.
@@ -133,6 +139,7 @@ public struct LogReader: Sendable {
         end(isTerminated: false)
         flushPacket()
         endParagraph()
+        if hasMessages { gaps.dropRows() }
         isFinished = true
     }
 
@@ -272,6 +279,7 @@ public struct LogReader: Sendable {
     }
 
     mutating func remember(_ line: [UInt8]) {
+        gaps.noteRow(line, lines)
         if recent.count == Self.mostRecent { recent.removeFirst() }
         recent.append((lines, line))
     }
@@ -292,7 +300,7 @@ public struct LogReader: Sendable {
         LogFraming(line, from: Self.pastQuote(line, marks.start), &clock)
     }
 
-    private mutating func opens(_ line: [UInt8]) -> Bool {
+    mutating func opens(_ line: [UInt8]) -> Bool {
         var trial = clock
         let marks = LogLine(line, &trial)
         return LogFraming(line, from: Self.pastQuote(line, marks.start), &trial) != nil
@@ -348,6 +356,7 @@ public struct LogReader: Sendable {
         if !message.bytes.withUnsafeBytes({ SIPStart.isStart($0) }), !message.bytes.allSatisfy({ $0 == 13 || $0 == 10 }) {
             gaps.note(line: first, Array(message.bytes.prefix { $0 != 13 }))
         }
+        hasMessages = true
         standing.complete(&message, isKnownProgram: format != nil)
         give(.message(message), first, last, time, format, isDump: isDump)
     }

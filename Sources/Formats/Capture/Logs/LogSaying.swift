@@ -10,6 +10,8 @@ public enum LogSaying: String, Hashable, Sendable, CaseIterable {
     /// A phone stopped answering; it answers again.
     case unreachable, reachable
     case mediaTimeout, incompatibleMedia
+    /// A registration at another server was never answered; was refused.
+    case trunkSilent, trunkRefused
     case tlsFailed, certificateRefused, dnsFailed
     /// A digest was signed for another URI than arrived.
     case rewritten
@@ -49,11 +51,34 @@ struct LogSayingShape {
             saying: .noACK, place: .opens, words: ["Maximum retries exceeded on transmission ", "(Critical Response)"],
             subject: "on transmission "),
         LogSayingShape(
-            saying: .noAnswer, place: .opens, words: ["Retransmission timeout reached on transmission "],
+            saying: .noAnswer, place: .opens, words: ["Retransmission timeout reached on transmission ", "ritical Request)"],
             subject: "on transmission "
         ),
         LogSayingShape(
-            saying: .noAnswer, place: .opens, words: ["Maximum retries exceeded on transmission "], subject: "on transmission "),
+            saying: .noAnswer, place: .opens, words: ["Maximum retries exceeded on transmission ", "ritical Request)"],
+            subject: "on transmission "),
+        LogSayingShape(
+            saying: .mediaTimeout, place: .opens, words: ["Disconnecting call '", "for lack of RTP activity"],
+            subject: "Disconnecting call "),
+        LogSayingShape(
+            saying: .mediaTimeout, place: .opens, words: ["Disconnecting channel '", "for lack of ", "RTP activity"],
+            subject: "Disconnecting channel "),
+        LogSayingShape(
+            saying: .trunkSilent, place: .opens, words: ["-- Registration for '", "' timed out, trying again"],
+            subject: "Registration for "),
+        LogSayingShape(
+            saying: .trunkSilent, place: .opens, words: ["No response received from '", "' on registration attempt to '"],
+            subject: "attempt to "),
+        LogSayingShape(
+            saying: .trunkRefused, place: .opens, words: ["Forbidden - wrong password on authentication for REGISTER for '"],
+            subject: "REGISTER for "),
+        LogSayingShape(
+            saying: .trunkRefused, place: .opens,
+            words: ["Fatal response '", "' received from '", "' on registration attempt to '"],
+            subject: "attempt to "),
+        LogSayingShape(
+            saying: .trunkRefused, place: .opens,
+            words: ["Temporal response '", "' received from '", "' on registration attempt to '"], subject: "attempt to "),
         LogSayingShape(saying: .unreachable, place: .opens, words: ["Peer '", "is now UNREACHABLE"], subject: "Peer "),
         LogSayingShape(saying: .reachable, place: .opens, words: ["Peer '", "is now Reachable"], subject: "Peer "),
         LogSayingShape(saying: .unreachable, place: .opens, words: ["Contact ", " is now Unreachable"], subject: "Contact "),
@@ -64,6 +89,22 @@ struct LogSayingShape {
         LogSayingShape(saying: .wrongPassword, place: .opens, words: ["SIP auth failure"], subject: "for "),
         LogSayingShape(saying: .mediaTimeout, place: .graveLine, words: ["[MEDIA_TIMEOUT]"], subject: "Hangup "),
         LogSayingShape(saying: .incompatibleMedia, place: .graveLine, words: ["[INCOMPATIBLE_DESTINATION]"], subject: "Hangup "),
+        LogSayingShape(
+            saying: .trunkSilent, place: .graveLine, words: ["Failed Registration with status Request Timeout [408]"]),
+        LogSayingShape(saying: .trunkRefused, place: .graveLine, words: ["Failed Registration with status "]),
+        // FRITZ!Box.
+        LogSayingShape(
+            saying: .dnsFailed, place: .dated,
+            words: ["Anmeldung der Internetrufnummer ", " war nicht erfolgreich. Ursache: DNS-Fehler"],
+            subject: "Internetrufnummer "),
+        LogSayingShape(
+            saying: .trunkSilent, place: .dated,
+            words: ["Anmeldung der Internetrufnummer ", " war nicht erfolgreich. Ursache: Gegenstelle antwortet nicht"],
+            subject: "Internetrufnummer "),
+        LogSayingShape(
+            saying: .trunkRefused, place: .dated,
+            words: ["Anmeldung der Internetrufnummer ", " war nicht erfolgreich. Ursache: Gegenstelle meldet "],
+            subject: "Internetrufnummer "),
         // pjsip.
         LogSayingShape(saying: .wrongPassword, place: .dated, words: ["(PJSIP_EFAILEDCREDENTIAL)"]),
         // OpenSSL within any of them.

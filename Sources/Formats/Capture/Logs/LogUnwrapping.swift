@@ -9,6 +9,8 @@ struct LogUnwrapping {
             let records = LogRecord.all(line)
             if !records.isEmpty { return records.map { LogUnwrapping($0) } }
         }
+        if line.first == 0x7b || line.first == 0x5b, let lines = LogTraces.list(line) { return [LogUnwrapping(lines: lines)] }
+        if let unfolded = LogUnfolding(line) { return [LogUnwrapping(lines: unfolded.lines)] }
         return LogUnwrapping(line).map { [$0] } ?? []
     }
 
@@ -16,6 +18,11 @@ struct LogUnwrapping {
         lines = Self.split(text)
         self.hint = hint
         isWhole = lines.count > 2
+    }
+
+    private init(lines: [[UInt8]]) {
+        self.lines = lines
+        isWhole = true
     }
 
     init(_ record: LogRecord) {
@@ -51,7 +58,8 @@ struct LogUnwrapping {
             isWhole = true
         } else if line.contains(0x3c), let broken = Self.broken(line) {
             lines = broken
-            isWhole = false
+            // A message in a cell of a table.
+            isWhole = broken.count > 3 && broken.contains { LogDress.startLine(in: $0) != nil }
             isPage = true
         } else {
             return nil
@@ -70,6 +78,8 @@ struct LogUnwrapping {
     private static func escaped(_ line: [UInt8], _ start: Int) -> [[UInt8]]? {
         var text: [UInt8] = []
         var ends = 0
+        // What precedes the message may be lines, too.
+        let start = line[..<start].contains(text: "\\n") ? 0 : start
         var at = start
         while at < line.count {
             let octet = line[at]

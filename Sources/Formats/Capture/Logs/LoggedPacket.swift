@@ -237,6 +237,12 @@ struct LoggedPacket: Sendable {
 extension LogReader {
     /// Whether the line belongs to a packet in words or octets.
     mutating func takesPacket(_ line: [UInt8]) -> Bool {
+        if !packet.isActive {
+            var found: [LoggedPacket.Found] = []
+            let isTaken = followed.take(line, lines, &clock, &found)
+            for message in found { give(message) }
+            if isTaken { return true }
+        }
         guard packet.isActive || line.first == 0x46 || line.first == 0x30 || line.starts(with: "    0000") else { return false }
         var found: [LoggedPacket.Found] = []
         let isTaken = packet.take(line, lines, &clock, &found)
@@ -244,7 +250,11 @@ extension LogReader {
         return isTaken
     }
 
-    mutating func flushPacket() { for message in packet.flush() { give(message) } }
+    mutating func flushPacket() {
+        var found = packet.flush()
+        followed.finish(&found)
+        for message in found { give(message) }
+    }
 
     private mutating func give(_ found: LoggedPacket.Found) {
         let hint = found.time == nil ? LogHint(recent.map(\.text), &clock) : nil
