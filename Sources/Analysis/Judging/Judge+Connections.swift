@@ -13,7 +13,7 @@ extension Judge {
             if attempts.refused > 0 {
                 let severity: Severity = speaks || Self.isKnock(key.client, key.server, attempts.tried, speakers) ? .note : .fault
                 result.append(refusedConnection(key, attempts, severity))
-            } else if end(key.file) - attempts.firstTime > 3 * second {
+            } else if elapsed(attempts.firstTime, end(key.file)) ?? 0 > 3 * second {
                 // The Internet is full of strangers that knock once.
                 let isStranger = !key.client.isPrivateNetwork && attempts.tried < 2
                 if let wrong = wrongTransport(key, attempts, table) {
@@ -75,7 +75,7 @@ extension Judge {
         }
         for waiting in ledger.abandoned { note(waiting, .silent) }
         for waiting in ledger.closed { note(waiting, waiting.meetsTLS ? .secure : .closed) }
-        for waiting in ledger.pending.values where end(waiting.place.file) - waiting.time > Self.patience {
+        for waiting in ledger.pending.values where elapsed(waiting.time, end(waiting.place.file)) ?? 0 > Self.patience {
             note(waiting, .silent)
         }
         return groups.sorted { ($0.value.map(\.place).min()!) < ($1.value.map(\.place).min()!) }.prefix(50).map { ends, list in
@@ -88,7 +88,9 @@ extension Judge {
                 .tcpUnanswered, .fault, "\(who) cannot \(what): \(words.summary)", details: words.details,
                 evidence: [
                     Evidence(
-                        place: first.place, time: Instant(nanoseconds: first.time), source: first.source.endpoint,
+                        place: first.place,
+                        time: first.time == MessageRecord.unknownTime ? nil : Instant(nanoseconds: first.time),
+                        source: first.source.endpoint,
                         destination: first.destination.endpoint, excerpt: "the request", says: "never answered")
                 ],
                 culprit: words.culprit, remedies: words.remedies,

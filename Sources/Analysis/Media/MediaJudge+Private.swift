@@ -104,7 +104,7 @@ extension MediaJudge {
         for reference in places[FilePlace(file: file, place: told.goal)] ?? [] {
             let call = media.calls[reference.call]
             if let event = call.events.first(where: { $0.goal == told.goal && $0.packetSource != told.packetSource }),
-                abs(event.time - told.time) < 3_600_000_000_000
+                elapsed(told.time, event.time).map({ abs($0) < 3_600_000_000_000 }) ?? true
             {
                 return (reference.call, event)
             }

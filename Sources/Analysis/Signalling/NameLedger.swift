@@ -134,7 +134,7 @@ extension Judge {
                 if misled.1.sends > 1 { result.append(self.misled(host, misled.0, misled.1, nowhere)) }
             } else if let code = lookUp.code {
                 result.append(unresolved(host, key, lookUp, code))
-            } else if lookUp.sends > 1, end(key.file) - lookUp.time > Self.patienceWithNames {
+            } else if lookUp.sends > 1, elapsed(lookUp.time, end(key.file)) ?? 0 > Self.patienceWithNames {
                 result.append(unanswered(host, lookUp, isTapWhole: ledger.answering.contains(key.file)))
             }
         }
