@@ -31,7 +31,7 @@ extension Judge {
             // With two repetitions alone the capture must show that nothing more came.
             guard again.count >= 3 || c.silence(after: c.steps[last]) > 8 * second else { continue }
             guard !stoppedEarly(first, again, lasted, c) else { continue }
-            if misnumbered(first, again, &c, table) { return }
+            if misnumbered(first, again, &c, table) || incomplete(first, again, &c, table) { return }
             // Whoever passed the acceptance on waits for the ACK from the caller's side, too: there it went astray.
             if isPassedOn(accept, c, table), isRepeatedElsewhere(accept, c, table) { continue }
             missingACK(first, again, lasted, &c, table)

@@ -178,6 +178,7 @@ extension Judge {
             }
         }
         if isRepaired, repairing.count < 1 << 16 { repairing.insert(peer.address) }
+        if let lost, leftOut(c.steps[lost], said, accept, &c, table) { return }
         if let lost {
             let step = c.steps[lost]
             let role = ServerRole(said, table)

@@ -70,7 +70,9 @@ extension Judge {
             .sorted { ($1.1.refused, $0.0.low) < ($0.1.refused, $1.0.low) }
         guard let (address, guess) = worst.first else { return }
         let names = worst.reduce(into: Set<UInt64>()) { $0.formUnion($1.1.names) }.count
-        let refused = worst.reduce(0) { $0 + $1.1.refused }
+        // A request without credentials only asks for the challenge.
+        let guessed = worst.reduce(0) { $0 + $1.1.withCredentials }
+        let asked = worst.reduce(0) { $0 + $1.1.dialogs }
         let who = list.count == 1 ? "\(address)" : "\(list.count) addresses, most of all \(address),"
         let what =
             names == 1
@@ -84,7 +86,10 @@ extension Judge {
             isFraud
                 ? "Somebody tries to make calls at the expense of \(server): \(who) dialled one number behind \(dialled) prefixes, without "
                     + "credentials and without success."
-                : "Somebody tries to break into \(server): \(who) guessed \(what), \(refused) times, without success.",
+                : guessed == 0
+                    ? "Somebody tries to break into \(server): \(who) asked for \(names)\(names >= Guesses.mostNames ? " or more" : "") accounts, \(asked) times, "
+                        + "to see which exist, and gave no password."
+                    : "Somebody tries to break into \(server): \(who) guessed \(what), \(guessed) times, without success.",
             details: [
                 "None of \(list.count == 1 ? "its" : "their") attempts succeeded in this capture.",
                 isFraud

@@ -10,10 +10,19 @@ extension Judge {
         for (key, attempts) in list where attempts.opened == 0 && result.count < 50 {
             // Who speaks SIP by another way has lost little.
             let speaks = speakers.contains(key.client)
-            if attempts.refused > 0 {
+            let isSilent = attempts.refused == 0 && elapsed(attempts.firstTime, end(key.file)) ?? 0 > 3 * second
+            if attempts.refused > 0 || isSilent, let back = connectionBack(key, attempts, table) {
+                result.append(back)
+            } else if !ConnectionLedger.isSIP(key.server.port) {
+                continue
+            } else if attempts.refused > 0 {
+                if let wrong = wrongTransport(key, attempts, table) {
+                    result.append(wrong)
+                    continue
+                }
                 let severity: Severity = speaks || Self.isKnock(key.client, key.server, attempts.tried, speakers) ? .note : .fault
                 result.append(refusedConnection(key, attempts, severity))
-            } else if elapsed(attempts.firstTime, end(key.file)) ?? 0 > 3 * second {
+            } else if isSilent {
                 // The Internet is full of strangers that knock once.
                 let isStranger = !key.client.isPrivateNetwork && attempts.tried < 2
                 if let wrong = wrongTransport(key, attempts, table) {

@@ -11,6 +11,7 @@ extension Judge {
         }
         if unanswered(&c, table) || offerless(&c, table) { return }
         unansweredChange(&c, table)
+        notePlaces(c, table)
         answeredPlace(&c, table)
         stuckOnHold(&c, table)
         resumeRefused(&c, table)
@@ -108,9 +109,12 @@ extension Judge {
         // Inside a call a refused change leaves things as they were; after a second try with other media all is well.
         // Who asked in vain and hangs up in the next moment does so because of it.
         let bye = c.steps[(index + 1)...].first { $0.isRequest && $0.method == .bye }
+        // A fax that goes in the audio instead takes longer than this.
+        let isFax = Self.codecs(request, table) == "T.38"
+        let patience = isFax ? 5 * second : second
         let isEnded =
             wasUp && !succeeded
-            && (bye.map { $0.record.source == request.record.source && (c.gap(step, $0) ?? second) < second } ?? false)
+            && (bye.map { $0.record.source == request.record.source && (c.gap(step, $0) ?? second) < patience } ?? false)
         let severity: Severity = wasUp && !isEnded || succeeded ? .note : .fault
         let attempt = Attempt(
             allowsSame: true, dialog: c.number, client: table.endpoints[request.record.source].address,
@@ -122,7 +126,7 @@ extension Judge {
                 "\(Self.name(table.endpoints[step.record.source])) refused the call's media with \(step.status)"
                     + (codecs.isEmpty ? "." : ": offered were \(codecs)\(isSecure ? ", encrypted (SRTP)" : "")")
                     + (isEnded
-                        ? ", asked for inside the call that was up, and \(Self.name(table.endpoints[request.record.source])) ended that call at once."
+                        ? ", asked for inside the call that was up, and \(Self.name(table.endpoints[request.record.source])) ended that call \(isFax ? "without a fax" : "at once")."
                         : codecs.isEmpty ? "" : "."),
                 details: severity == .note ? [succeeded ? "A later try succeeded." : "The call itself went on."] : [],
                 evidence: [
@@ -133,11 +137,13 @@ extension Judge {
                 remedies: [
                     Remedy(
                         .server,
-                        isSecure || isUnprotected
-                            ? "Enable SRTP for this peer on both sides, or switch it off on both."
-                            : "Enable one of the offered codecs\(codecs.isEmpty ? "" : " (\(codecs))") for this peer"
-                                + (codecs.contains("PCMA") || codecs.contains("PCMU")
-                                    ? ", or one that it has on the caller." : ", or PCMA/PCMU on the caller.")
+                        isFax
+                            ? "Let \(Self.name(table.endpoints[step.record.source])) take T.38, or switch it off at both ends, so that faxes go in the audio (G.711)."
+                            : isSecure || isUnprotected
+                                ? "Enable SRTP for this peer on both sides, or switch it off on both."
+                                : "Enable one of the offered codecs\(codecs.isEmpty ? "" : " (\(codecs))") for this peer"
+                                    + (codecs.contains("PCMA") || codecs.contains("PCMU")
+                                        ? ", or one that it has on the caller." : ", or PCMA/PCMU on the caller.")
                     )
                 ], subject: Self.subject(c, request, table))
         }
@@ -170,12 +176,14 @@ extension Judge {
             let text = String(decoding: bytes[line], as: UTF8.self)
             if text.hasPrefix("m=audio"), types.isEmpty {
                 types = text.split(separator: " ").dropFirst(3).map(String.init)
+            } else if text.hasPrefix("m=image"), text.lowercased().contains("udptl t38"), !text.hasPrefix("m=image 0 ") {
+                types = ["t38"]
             } else if text.hasPrefix("a=rtpmap:") {
                 let parts = text.dropFirst(9).split(separator: " ", maxSplits: 1).map(String.init)
                 if parts.count == 2 { mapped[parts[0]] = parts[1].split(separator: "/").first.map(String.init) }
             }
         }
-        let fixed = ["0": "PCMU", "3": "GSM", "4": "G723", "8": "PCMA", "9": "G722", "18": "G729"]
+        let fixed = ["t38": "T.38", "0": "PCMU", "3": "GSM", "4": "G723", "8": "PCMA", "9": "G722", "18": "G729"]
         for type in types {
             guard let name = mapped[type] ?? fixed[type], name.lowercased() != "telephone-event", !names.contains(name) else {
                 continue

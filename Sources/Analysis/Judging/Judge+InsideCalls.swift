@@ -61,12 +61,17 @@ extension Judge {
     private mutating func digitsRefused(_ c: inout DialogCase, _ table: SignallingTable) {
         guard c.steps.contains(where: { $0.method == .info }) else { return }
         var refused: [Step] = []
+        var taken: [(request: Step, answer: Step)] = []
         for (index, step) in c.steps.enumerated() where step.isRequest && step.method == .info && step.isFirst {
             guard let type = Self.bytes(step, table).flatMap({ MessageExcerpt.value(of: "Content-Type", in: $0) }),
                 type.lowercased().contains("dtmf"), let answer = c.response(to: step, from: index).map({ c.steps[$0] })
             else { continue }
-            if answer.status < 300 { return }
+            if answer.status < 300 { taken.append((step, answer)) }
             if answer.status >= 400, ![401, 407, 481].contains(answer.status) { refused.append(answer) }
+        }
+        if let first = taken.first {
+            if taken.count >= 2 { digitsTwice(first.request, first.answer, taken.count, &c, table) }
+            return
         }
         guard refused.count >= 2, let first = refused.first else { return }
         let (here, there) = (

@@ -78,6 +78,18 @@ extension Judge {
         }
     }
 
+    /// Another registrar that took the account from the same phone, right after one was silent (RFC 3263 4.3).
+    func standIn(for finding: Finding, _ state: DialogState, after: Int64) -> PackedEndpoint? {
+        // Who waits for half a minute each time has a server too many in its list.
+        guard let client = finding.subject.client?.address, let silent = finding.subject.server?.address,
+            let first = finding.evidence.first?.time?.nanoseconds, elapsed(first, after) ?? .max < Self.longestFailover
+        else { return nil }
+        return accounts[hash(state.to) ^ UInt64(state.vantage.index) << 48]?.grants.first { grant in
+            grant.granted > 0 && grant.client.address.address == client && grant.registrar.address.address != silent
+                && grant.time >= after && elapsed(after, grant.time) ?? .max < Self.longestFailover
+        }?.registrar
+    }
+
     /// A proxy or phone that tries the next server within the same dialog (RFC 3263 4.3).
     func isTakenInDialog(_ index: Int, _ c: DialogCase, _ table: SignallingTable) -> PackedEndpoint? {
         let step = c.steps[index]

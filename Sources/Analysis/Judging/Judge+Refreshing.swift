@@ -16,6 +16,11 @@ extension Judge {
             guard !step.isRequest, step.isFirst, isChange(step), step.leg == c.steps[accept].leg else { continue }
             if (200..<300).contains(step.status) { (refreshed, refused) = (index, nil) }
             if step.status >= 400, ![401, 407, 408, 422, 481, 491].contains(step.status) { refused = index }
+            // Asked for a password that nobody gives, it is refused, too.
+            let isGiven = c.steps[index..<bye].contains {
+                $0.isRequest && isChange($0) && $0.hasCredentials && $0.leg == step.leg
+            }
+            if step.hasChallenge, !isGiven { refused = index }
         }
         guard let refused, let waited = c.gap(c.steps[refused], c.steps[bye]),
             let silent = c.gap(c.steps[refreshed], c.steps[bye]),
@@ -31,6 +36,16 @@ extension Judge {
         let refuser = Self.name(table.endpoints[answer.record.source])
         let subject = answer.record.source == c.steps[bye].record.source ? "it" : refuser
         let refresher = Self.name(table.endpoints[answer.record.destination])
+        if answer.hasChallenge {
+            return (
+                "\(spoken(waited)) after \(subject) asked for a password for the refresh of the session (\(answer.status)) and \(refresher) gave none "
+                    + "(RFC 4028)",
+                Remedy(
+                    answer.flags.contains(.fromClient) ? .server : .phone,
+                    "Let \(refresher) answer challenges inside a call as it does those to its first INVITE (RFC 3261 22.2), or let \(refuser) take refreshes without a password. Else switch session timers off."
+                ), refused
+            )
+        }
         return (
             "\(spoken(waited)) after \(subject) refused to refresh the session by \(answer.method.token) with \(answer.status), and nothing "
                 + "refreshed it since (RFC 4028)",

@@ -43,6 +43,14 @@ extension Judge {
         let source = table.endpoints[request.record.source]
         let (sent, answered) = (table.endpoints[request.record.destination], table.endpoints[challenge.record.source])
         let isElsewhere = sent.address == answered.address && sent.port != answered.port
+        // An answer bears the Via of its request (RFC 3261 8.2.6.2), to the letter.
+        let isAltered =
+            request.viaCount == 1 && challenge.viaCount == 1 && request.via.kind == .address && challenge.via.kind == .address
+            && (request.via.address != challenge.via.address || request.via.portOrDefault != challenge.via.portOrDefault)
+        if isAltered {
+            alteredVia(request, challenge, &c, table)
+            return
+        }
         report(.sipRetransmit, .fault, variant: 4, c.server(request, table), &c) { c in
             Finding(
                 .sipRetransmit, .fault,
@@ -69,6 +77,26 @@ extension Judge {
                         "Answer to where the phone listens: to the source port behind a NAT, to the port in Via for phones that send from another."
                     ),
                 ], subject: Self.subject(c, request, table))
+        }
+    }
+
+    /// The challenge arrives with another address in Via than the phone wrote: it is dropped there (RFC 3261 18.1.2).
+    private mutating func alteredVia(_ request: Step, _ challenge: Step, _ c: inout DialogCase, _ table: SignallingTable) {
+        let phone = Self.name(table.endpoints[request.record.source])
+        report(.sipRetransmit, .fault, variant: 41, c.server(request, table), &c) { c in
+            Finding(
+                .sipRetransmit, .fault,
+                "\(c.opening) cannot get on: the challenge to its \(request.method.token) comes back with another address in Via than \(phone) wrote, so "
+                    + "\(phone) has to drop it, and the same request comes again and again.",
+                details: [
+                    "The phone wrote \(request.via.address.address):\(request.via.portOrDefault), the answer says \(challenge.via.address.address):\(challenge.via.portOrDefault): a helper (ALG) changed the one on the way out and did not change it back."
+                ],
+                evidence: [
+                    Self.evidence(request, table, ["Via", "CSeq"], "as the phone wrote it"),
+                    Self.evidence(challenge, table, ["Via", "CSeq"], "as it comes back"),
+                ], culprit: Self.between(c, request, table), confidence: .likely,
+                remedies: [.disableALG, Remedy(.phone, "Or use TLS or TCP, which helpers mostly leave alone.")],
+                subject: Self.subject(c, request, table))
         }
     }
 

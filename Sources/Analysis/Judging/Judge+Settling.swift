@@ -111,6 +111,7 @@ extension Judge {
                 finding.severity = .note
                 finding.details.append("The digits also went as events beside the audio (RFC 4733), which the other end may use.")
                 key.severity = .note
+            case .digitsTwice(let dialog): guard media.hasDigits(dialog: dialog) else { continue }
             case .oldNonce(let nonce, let fresh, let address):
                 guard oldNonces[nonce, default: 0] >= Self.fewestOldAnswers, !table.usedNonces.contains(fresh),
                     !attackers.contains(address)
@@ -163,6 +164,12 @@ extension Judge {
                 key.severity = .note
             case .notRegisteredAgain(let dialog, let after, let wait):
                 let state = table.dialogs[dialog]
+                if let taker = standIn(for: finding, state, after: after) {
+                    finding.severity = .note
+                    finding.summary += " \(Self.name(taker)) took the registration in its place."
+                    key.severity = .note
+                    break
+                }
                 guard state.progress.contains(.answered), state.status == 200, state.last > after else { break }
                 finding.severity = .note
                 finding.summary += " It registered again \(wait.map { "\(spoken($0)) later" } ?? "afterwards")."

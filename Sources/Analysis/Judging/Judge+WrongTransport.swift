@@ -2,7 +2,7 @@ import Base
 import Capture
 
 extension Judge {
-    /// tcp.unanswered of a server that calls a phone over TCP, as the Contact says that the phone registered over UDP.
+    /// tcp.unanswered and tcp.refused of a server that calls a phone over TCP, as the Contact says that the phone registered over UDP.
     func wrongTransport(
         _ key: ConnectionLedger.Key, _ attempts: ConnectionLedger.Attempts, _ table: SignallingTable
     ) -> Finding? {
@@ -12,12 +12,23 @@ extension Judge {
                     !$0.isStream && $0.server.address == key.client && $0.client.address == key.server.address
                 }), let (record, text) = register(dialog, table)
             else { continue }
+            let isRefused = attempts.refused > 0
+            // It goes back to UDP, and gets through.
+            let isReached = table.dialogs.contains { other in
+                other.kind == .call && other.progress.contains(.bothWays)
+                    && other.legs.contains {
+                        !$0.isStream && $0.client.address == key.client && $0.server.address == key.server.address
+                    }
+            }
+            if isRefused, isReached { return nil }
             let aor = String(decoding: dialog.to.isEmpty ? dialog.from : dialog.to, as: UTF8.self)
             return Finding(
-                .tcpUnanswered, .fault,
+                isRefused ? .tcpRefused : .tcpUnanswered, .fault,
                 "\(attempts.client.endpoint.address) cannot call \(aor): it opens a TCP connection to \(Self.name(key.server)), as the Contact of the phone "
-                    + "says (transport=tcp), and nobody answers; the phone registers over UDP.",
-                details: ["\(counted(max(1, attempts.tried), "connection")) tried, and neither SYN-ACK nor RST came back."],
+                    + "says (transport=tcp), and \(isRefused ? "it is refused (RST)" : "nobody answers"); the phone registers over UDP.",
+                details: [
+                    "\(counted(max(1, attempts.tried), "connection")) tried, and \(isRefused ? "nothing listens there" : "neither SYN-ACK nor RST came back")."
+                ],
                 evidence: [
                     Evidence(
                         place: record.place, time: record.time, source: table.endpoints[record.source].endpoint,

@@ -35,6 +35,8 @@ struct Judge: Sendable {
     var oldNonces: [UInt64: Int] = [:]
     /// Servers seen to send to where they heard from, whatever Contact said.
     var repairing: Set<PackedAddress> = []
+    /// Descriptions that name a host where others name an address.
+    var namedPlaces: [NamedPlace] = []
     /// Findings that hold only if nothing seen elsewhere explains them.
     var drafts: [Draft] = []
     var cutMessages = 0
@@ -95,6 +97,8 @@ struct Judge: Sendable {
             case silence(dialog: Int)
             /// Nor did the digits go as audio's events.
             case digits(dialog: Int)
+            /// They did.
+            case digitsTwice(dialog: Int)
             /// One end, if it was heard between these times, makes a note of it. `isProof`: its not being seen is not needed.
             case silentStretch(dialog: Int, speakerIsCaller: Bool, from: Int64, to: Int64, isProof: Bool)
             /// The same call was taken soon after with other media, which makes a note of it.

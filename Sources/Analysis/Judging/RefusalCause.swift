@@ -39,6 +39,7 @@ extension Judge {
         case 420: unknownExtension(step, c, table)
         case 422: shortInterval(step, c, table)
         case 482, 483: circle(status, step, c, table)
+        case 500..<600: unheardPRACK(step, c, table)
         default: nil
         }
     }

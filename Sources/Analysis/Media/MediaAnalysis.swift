@@ -131,8 +131,12 @@ public struct MediaAnalysis: Sendable {
         var isSound = true
         if type != table.streams[index].payloadType { isSound = turn(index, type, payload) }
         if !holes.isEmpty { check(index, sequence, now) }
+        // Neither padding, extension nor contributors: what is behind the header is the sound.
+        let octets = payload[0] == 0x80 && !record.flags.contains(.truncated) ? payload.count - 12 : 0
         table.receive(
-            index, sequence: sequence, timestamp: timestamp, marker: second & 0x80 != 0, isSound: isSound, at: now, frame: frame)
+            index, sequence: sequence, timestamp: timestamp, marker: second & 0x80 != 0, isSound: isSound, octets: octets,
+            at: now,
+            frame: frame)
     }
 
     /// A message from a public address names a private one as its sender's.

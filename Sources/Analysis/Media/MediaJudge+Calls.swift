@@ -185,7 +185,8 @@ extension MediaJudge {
             let suppresses =
                 !quietStreams.isEmpty
                 && (quietStreams.contains { isSuppressing(seen[$0].stream) }
-                    || call.said(leg, caller: quiet == .caller)?.flags.contains(.offersComfortNoise) == true)
+                    || call.said(leg, caller: quiet == .caller)?.flags.contains(.offersComfortNoise) == true
+                    || saysIdle(quiet, call, leg))
             let patience = suppresses ? Self.patienceWithSuppression : Self.patience
             guard length > patience, length > worst?.1 ?? 0, !isHeardUnseen(by: quiet == .caller ? false : true, call, leg) else {
                 continue
@@ -200,6 +201,17 @@ extension MediaJudge {
             return .cut(seconds: Double(cut) / 1e9)
         }
         return speakers.count == 2 ? .bothWays : .unknown
+    }
+
+    /// Its own reports say, more than once, that it sends nothing at the time.
+    private func saysIdle(_ speaker: StreamSummary.Speaker, _ call: CallMedia, _ leg: Int16) -> Bool {
+        guard let event = call.said(leg, caller: speaker == .caller) else { return false }
+        let count = [event.address, event.packetSource].reduce(0) { most, address in
+            [event.port, event.port &+ 1].reduce(most) {
+                max($0, media.reports.idle[ReceiverReports.Reporter(file: call.file, address: address, port: $1)] ?? 0)
+            }
+        }
+        return count > 1
     }
 
     private func isSuppressing(_ stream: RTPStream) -> Bool { stream.spurts > 0 || stream.flags.contains(.sawComfortNoise) }

@@ -130,6 +130,9 @@ struct MediaJudge {
         judgeClocks()
         judgeCodecs()
         judgeDigits()
+        judgeSizes()
+        judgeRestamped()
+        judgeDiscarded()
         streams.sort { ($0.first, $0.source, $0.ssrc) < ($1.first, $1.source, $1.ssrc) }
     }
 

@@ -77,6 +77,8 @@ struct RTPStream: Sendable {
     private(set) var eventPackets: UInt32 = 0
     private(set) var eventsCounted: UInt32 = 0
     private var eventTimestamp: UInt32 = 0
+    /// Of the sound's payloads.
+    private(set) var sizes = PayloadSizes()
     var firstFrame: UInt32
     var lastFrame: UInt32
     let first: Int64
@@ -131,8 +133,11 @@ struct RTPStream: Sendable {
 
     /// Counts a packet. `isSound`: neither digits nor comfort noise.
     @inline(__always)
-    mutating func receive(sequence: UInt16, timestamp: UInt32, marker: Bool, isSound: Bool, at now: Int64, frame: UInt32) {
+    mutating func receive(
+        sequence: UInt16, timestamp: UInt32, marker: Bool, isSound: Bool, octets: Int = 0, at now: Int64, frame: UInt32
+    ) {
         lastFrame = frame
+        if isSound, octets > 0 { sizes.note(octets) }
         let pause = now &- last
         let step = timestamp &- lastTimestamp
         let ahead = sequence &- UInt16(truncatingIfNeeded: statistics.highestSequence)
@@ -146,6 +151,8 @@ struct RTPStream: Sendable {
             timesJitter: isSound && flags.contains(.hasClock))
         if now > last { last = now }
         guard isSound else {
+            // Digits after a pause in which nothing was lost: the sender itself was silent.
+            if pause > Self.longestPause, ahead == 1, isConfirmed { spurts &+= 1 }
             lastAuxiliary = now
             return
         }

@@ -68,11 +68,12 @@ struct RTPStreamTable: Sendable {
 
     @inline(__always)
     mutating func receive(
-        _ index: Int, sequence: UInt16, timestamp: UInt32, marker: Bool, isSound: Bool, at now: Int64, frame: UInt32
+        _ index: Int, sequence: UInt16, timestamp: UInt32, marker: Bool, isSound: Bool, octets: Int = 0, at now: Int64,
+        frame: UInt32
     ) {
         if now >= streams[index].binEnd { endBin(index, now) }
         streams[index].receive(
-            sequence: sequence, timestamp: timestamp, marker: marker, isSound: isSound, at: now, frame: frame)
+            sequence: sequence, timestamp: timestamp, marker: marker, isSound: isSound, octets: octets, at: now, frame: frame)
     }
 
     mutating func with<T>(_ index: Int, _ body: (inout RTPStream) -> T) -> T { body(&streams[index]) }

@@ -23,7 +23,16 @@ struct ReceiverReports: Sendable {
         var roundTrip: Int64?
     }
 
+    /// Who sends a report.
+    struct Reporter: Hashable, Sendable {
+        var file: UInt16
+        var address: PackedAddress
+        var port: UInt16
+    }
+
     static let most = 16_384
+    /// Reports in which an end says that it sends nothing: those of receivers, and a sender's without a packet (RFC 3550 6.4).
+    private(set) var idle: [Reporter: Int] = [:]
     private(set) var views: [Key: View] = [:]
     private var senders: [Key: (middle: UInt32, time: Int64)] = [:]
 
@@ -37,6 +46,10 @@ struct ReceiverReports: Sendable {
             guard at + length <= p.count else { return }
             let count = Int(p[at] & 31)
             let type = p[at + 1]
+            if packets == 1, type == 201 || type == 200 && length >= 28 && word(p, at + 20) == 0 {
+                let reporter = Reporter(file: file, address: record.source, port: record.sourcePort)
+                if idle[reporter] != nil || idle.count < Self.most { idle[reporter, default: 0] += 1 }
+            }
             if type == 200, length >= 28 {
                 let key = Key(file: file, ssrc: word(p, at + 4))
                 if senders[key] != nil || senders.count < Self.most {

@@ -63,6 +63,9 @@ struct ConnectionLedger: Sendable {
         var meetsTLS = false
     }
 
+    /// Ends that sent requests over a connection of their own, from a port that is not SIP's.
+    private var callers: Set<PackedEndpoint> = []
+
     static let mostServers = 4_096
     static let mostPending = 65_536
 
@@ -90,6 +93,7 @@ struct ConnectionLedger: Sendable {
             lastMessages[lastMessages[flow.reversed] == nil ? flow : flow.reversed] = time
         }
         if isRequest {
+            if before == nil, !Self.isSIP(source.port), callers.count < Self.mostPending { callers.insert(source) }
             if pending.count < Self.mostPending {
                 pending[flow] = Waiting(
                     dialog: dialog, place: place, time: time, source: source, destination: destination,
@@ -151,8 +155,11 @@ struct ConnectionLedger: Sendable {
         _ place: EvidencePlace,
         _ event: StreamEvent, _ change: (inout Attempts) -> Void
     ) {
-        let isForward = Self.isSIP(destinationPort)
-        guard isForward || Self.isSIP(sourcePort) else { return }
+        let isBack = !Self.isSIP(destinationPort) && !Self.isSIP(sourcePort)
+        let isForward = isBack ? callers.contains(PackedEndpoint(destination, destinationPort)) : Self.isSIP(destinationPort)
+        guard isForward || (isBack ? callers.contains(PackedEndpoint(source, sourcePort)) : Self.isSIP(sourcePort)) else {
+            return
+        }
         let client = isForward ? PackedEndpoint(source, sourcePort) : PackedEndpoint(destination, destinationPort)
         let server = isForward ? PackedEndpoint(destination, destinationPort) : PackedEndpoint(source, sourcePort)
         let key = Key(file: place.file, client: client.address, server: server)

@@ -36,7 +36,7 @@ struct AttackTests {
         #expect(finding.culprit == .proved("192.0.2.66"))
         #expect(
             finding.summary
-                == "Somebody tries to break into 203.0.113.10: 192.0.2.66 guessed names and passwords of 30 accounts, 60 times, without success."
+                == "Somebody tries to break into 203.0.113.10: 192.0.2.66 guessed names and passwords of 30 accounts, 30 times, without success."
         )
     }
 
