@@ -50,60 +50,60 @@ extension Harmless {
         ice icmp id identify idle ieee if ignore ignores illegal image impairment in inactiv inactive inactivity
         inappropriate inbound independent inet inferred info init init.d inject inline inner input insecure inside
         inspect inspection inspects instead instruments insufficient int interface interface's interfaces interference
-        intermediate internal interval into invite invites ios ios-12.x-scan ip ip4 ip6 ipfix iptables iptrace ipv4
-        ipv6 is isdn iso isr issabel issuer it its itself iwar j jitter join joins journal journalctl judge judged
-        jump jumped jumps juniper junos just k k12 kamailio keep keepalive keepalives keeps kept kernel key keylog
-        keys keys.log kind kmod know known knows l lacks lamp lamps lanalyzer lapd lapsed large larger last lasted
-        lasts latch latched latches latching late later latter layout lead leads learn learning learnt lease least
-        leave leaves led lede left leg legal legs length lengthen less let lets letter level lie lies life lifetime
-        like limit line lines link link-local linked linux list listed listen listener listens lists live lives load
-        local localnet log logger logging logs long longer longest look looked looks loop loopback lose loses loss
-        lossy lost lower lowers lt m machine maddr made make makes malformed manage mangle many map mapped mapping
-        maps mark masked match matched matches matching matter max max_contacts maximum may md5 mean means meant
-        meanwhile mech media media.none media.one-way media.quality media.wrong-source memory mend mended menu message
-        messages method mgmt microsoft middle mikrotik min min-expires mind minimum minimum_expiration minute minutes
-        mismatch missing mistake mode model modprobe module modules moment more mos most mostly moved mr mr.sip ms mss
-        mtp2 mtp3 mtu much multipart music must muted mux name named names naming narrower nat nat.mapping-expired
-        nat.port-jump nat.private-contact nat.private-sdp nat.register-longer-than-mapping nat.rport-missing nated
-        nathelper natping natping_interval nats nc near nearer nearest need needed needless needs negotiated neither
-        net netgear netlink netscreen netsh nettl network networks netxray never new newer newest next nf nflog nft
-        nftables ng nmap no nobody noise nonce nonces none nor nordic not nothing notify now nowhere ntp number
-        numbers o obfuscated observer octet octets of off offer offered offers office often ok old older oldest
-        omnipeek on once one ones only open opened opens openser opensips openwrt opnsense opposite options opus or
-        order os other others otherwise out out.pcap outage outbound outer outlive outside outstanding over override
-        own p packet packets paid paired palo paloalto pan parameter part pass passed passes passive passthrough
-        password passwords past path pause payload pbx pcap pcapng pcfg pcma pcmu pdf pdu peer peers pem pending per
-        permanently permissions person pfsense phone phones pi pick pick-up pin pinhole pix pjsip pktmon place places
-        plain plan play played plays plural pmtu point pointed policy pooling port ports pplsip ppm pppoe prack
-        precise prefix prefixes present priorities priority private probably probe profile profiles program programs
-        progress prohibited prompt protect protocol prove proved proves provider provisional proxies proxy ptime
-        public publish put puts q qop qualify qualify_frequency qualifyfreq quality query question questions queue
-        quicksec quota r rack radiotap raise ran random range rar rate re re-INVITE re-invite reach reachable reached
-        reaches read reads real realm reason reassemble reassembly reboot received receiver receives recognised
-        recomputed record recorded records recvonly redacted redirected refer refresh refreshed refresher refreshes
-        refusal refuse refused refuses refute reg reg.flapping reg.lapsed register registered registers registrar
-        registrar's registration registrations rejected rel relay relay's release reliable remotesecret remove removed
-        renew renewed renews repeat repeated repeats replace reply reports request requests required requires reserved
-        reset resets resolved resolver response responses rest restart restarted restarts resume resumes
-        retransmission retransmit retry reuse revoked rewrite rewrite_contact=yes rewrites rewriting rewritten rewrote
-        rfc rfc2833 rfc4733 right rights ring ringing rings rise rises risk role rough route router routerboard
-        routeros routers routes routing row rport rseq rst rt rtcp rtf rtp rtpengine rtpholdtimeout rtpmap rule ruled
-        rules run runs s saddr safenet said same sample samples save saveall savp saw say saying says sbc scan scanner
-        sccp screenos sctp sdes sdp sdp.mismatch se sec second seconds secret secrets section secure security see
-        seems seen sees segment segments send sender sender's senders sending sendonly sendrecv sends sense sent serve
-        server server's server.log servers service sess session sessions set sets setting settings settled setup
-        several sha shape share shared short shorten shorter shortest should show shown shows shut side sides sight
-        sign signaling signalled signalling signature silence silent since sip sip.fragmented sip.no-ack sip.refused
-        sip.retransmit sip.timer-drop sip.unfinished siparmyknife sipcli sipdump sipgateway sipptk sippts sips sipsak
-        sipscan sipvicious size skipped slow slower small smaller smap snap sngrep sniffer so socket sockets software
-        some somebody something sonicos sonicwall soon sound sounds source sources span spare speak speaks speedtouch
-        speedtouch510 speedtouch530 speedtouch780 spelling spite spoken spread sqlite srtp srv srx srx210 srx300 ssl
-        sslkeylogfile ssrc st780 stale stand standby standing stands start starts state static status stay stayed
-        stays steadily step sticky still stopgap stopped stops straight stranger strangers stream streams stretch
-        stretchoid strictrtp stuck stumbled stun stun.sdp-mismatch style subject subscribe subscription succeeded
-        success such suite sundayddr support supported suppression survived suspected switch switched symmetric syn
-        sys system systemd t t1 table tag tags take taken takes talking tally target tcap tcp tcp.refused
-        tcp.unanswered tcp_accept_aliases tcp_connection_lifetime=3605 tcpdump tcpmss tektronix telephone
+        intermediate internal internet interval into invite invites ios ios-12.x-scan ip ip4 ip6 ipfix iptables
+        iptrace ipv4 ipv6 is isdn iso isr issabel issuer it its itself iwar j jitter join joins journal journalctl
+        judge judged jump jumped jumps juniper junos just k k12 kamailio keep keepalive keepalives keeps kept kernel
+        key keylog keys keys.log kind kmod know known knows l lacks lamp lamps lanalyzer lapd lapsed large larger last
+        lasted lasts latch latched latches latching late later latter layout lead leads learn learning learnt lease
+        least leave leaves led lede left leg legal legs length lengthen less let lets letter level lie lies life
+        lifetime like limit line lines link link-local linked linux list listed listen listener listens lists live
+        lives load local localnet log logger logging logs long longer longest look looked looks loop loopback lose
+        loses loss lossy lost lower lowers lt m machine maddr made make makes malformed manage mangle many map mapped
+        mapping maps mark masked match matched matches matching matter max max_contacts maximum may md5 mean means
+        meant meanwhile mech media media.none media.one-way media.quality media.wrong-source memory mend mended menu
+        message messages method mgmt microsoft middle mikrotik min min-expires mind minimum minimum_expiration minute
+        minutes mismatch missing mistake mode model modprobe module modules moment more mos most mostly moved mr
+        mr.sip ms mss mtp2 mtp3 mtu much multipart music must muted mux name named names naming narrower nat
+        nat.mapping-expired nat.port-jump nat.private-contact nat.private-sdp nat.register-longer-than-mapping
+        nat.rport-missing nated nathelper natping natping_interval nats nc near nearer nearest need needed needless
+        needs negotiated neither net netgear netlink netscreen netsh nettl network networks netxray never new newer
+        newest next nf nflog nft nftables ng nmap no nobody noise nonce nonces none nor nordic not nothing notify now
+        nowhere ntp number numbers o obfuscated observer octet octets of off offer offered offers office often ok old
+        older oldest omnipeek on once one ones only open opened opens openser opensips openwrt opnsense opposite
+        option options opus or order os other others otherwise out out.pcap outage outbound outer outlive outside
+        outstanding over override own p packet packets paid paired palo paloalto pan parameter part pass passed passes
+        passive passthrough password passwords past path pause payload pbx pcap pcapng pcfg pcma pcmu pdf pdu peer
+        peers pem pending per permanently permissions person pfsense phone phones pi pick pick-up pin pinhole pix
+        pjsip pktmon place places plain plan play played plays plural pmtu point pointed policy pooling port ports
+        pplsip ppm pppoe prack precise prefix prefixes present priorities priority private probably probe profile
+        profiles program programs progress prohibited prompt protect protocol prove proved proves provider provisional
+        proxies proxy ptime public publish put puts q qop qualify qualify_frequency qualifyfreq quality query question
+        questions queue quicksec quota r rack radiotap raise ran random range rar rate re re-INVITE re-invite reach
+        reachable reached reaches read reads real realm reason reassemble reassembly reboot received receiver receives
+        recognised recomputed record recorded records recvonly redacted redirected refer refresh refreshed refresher
+        refreshes refusal refuse refused refuses refute reg reg.flapping reg.lapsed register registered registers
+        registrar registrar's registration registrations rejected rel relay relay's release reliable remotesecret
+        remove removed renew renewed renews repeat repeated repeats replace reply reports request requests required
+        requires reserved reset resets resolved resolver response responses rest restart restarted restarts resume
+        resumes retransmission retransmit retry reuse revoked rewrite rewrite_contact=yes rewrites rewriting rewritten
+        rewrote rfc rfc2833 rfc4733 right rightly rights ring ringing rings rise rises risk role rough route router
+        routerboard routeros routers routes routing row rport rseq rst rt rtcp rtf rtp rtpengine rtpholdtimeout rtpmap
+        rule ruled rules run runs s saddr safenet said same sample samples save saveall savp saw say saying says sbc
+        scan scanner sccp screenos sctp sdes sdp sdp.mismatch se sec second seconds secret secrets section secure
+        security see seems seen sees segment segments send sender sender's senders sending sendonly sendrecv sends
+        sense sent serve server server's server.log servers service sess session sessions set sets setting settings
+        settled setup several sha shape share shared short shorten shorter shortest should show shown shows shut side
+        sides sight sign signaling signalled signalling signature silence silent since sip sip.fragmented sip.no-ack
+        sip.refused sip.retransmit sip.timer-drop sip.unfinished siparmyknife sipcli sipdump sipgateway sipptk sippts
+        sips sipsak sipscan sipvicious size skipped slow slower small smaller smap snap sngrep sniffer so socket
+        sockets software some somebody something sonicos sonicwall soon sound sounds source sources span spare speak
+        speaks speedtouch speedtouch510 speedtouch530 speedtouch780 spelling spite spoken spread sqlite srtp srv srx
+        srx210 srx300 ssl sslkeylogfile ssrc st780 stale stand standby standing stands start starts state static
+        status stay stayed stays steadily step sticky still stopgap stopped stops straight stranger strangers stream
+        streams stretch stretchoid strictrtp stuck stumbled stun stun.sdp-mismatch style subject subscribe
+        subscription succeeded success such suite sundayddr support supported suppression survived suspected switch
+        switched symmetric syn sys system systemd t t1 table tag tags take taken takes talking tally target tcap tcp
+        tcp.refused tcp.unanswered tcp_accept_aliases tcp_connection_lifetime=3605 tcpdump tcpmss tektronix telephone
         telephone-event tell tells telnet temporarily temporary terminated test text tg tg784 tg784n tg789 tg789vn
         than that the their them themselves then there therefore these they this thomson those though three through
         tick time time-out timed timelessmessages timeout timeouts timer timers times timestamps tls

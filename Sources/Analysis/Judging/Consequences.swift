@@ -89,14 +89,12 @@ struct Consequences {
         }
         guard !causes.isEmpty else { return }
         var gone = Set<Int>()
-        for index in findings.indices
-        where findings[index].name == .mediaOneWay && findings[index].summary.contains("stopped being heard") {
+        for index in findings.indices {
+            guard let what = whatFollows(findings[index]) else { continue }
             let known = findings[index].subject.dialogs.map { causes[$0] }
             guard let cause = known.first ?? nil, known.allSatisfy({ $0 != nil }) else { continue }
             gone.insert(index)
-            findings[cause].details.append(
-                "The audio of one end stops before that of the other: it hung up or gave up, and its BYE goes the same way as the ACK."
-            )
+            findings[cause].details.append(what)
         }
         if !gone.isEmpty { findings = findings.indices.filter { !gone.contains($0) }.map { findings[$0] } }
     }
@@ -104,6 +102,23 @@ struct Consequences {
     /// Ends that never agreed on media do not hear one another because of that.
     private func isUnagreed(_ finding: Finding) -> Bool {
         finding.name == .sdpMismatch && finding.summary.contains("without saying to what")
+    }
+
+    /// What a finding says of a call whose 200 is not acknowledged; nil where it has another cause.
+    private func whatFollows(_ finding: Finding) -> String? {
+        switch finding.name {
+        case .mediaOneWay where finding.summary.contains("stopped being heard"):
+            "The audio of one end stops before that of the other: it hung up or gave up, and its BYE goes the same way as the ACK."
+        case .mediaOneWay
+        where finding.summary.hasPrefix("Audio went one way: the callee")
+            && finding.summary.contains("No packet of the caller reached"):
+            "No audio of the caller comes either: the 200 does not reach it, as it seems, so that it does not know of the call."
+        case .mediaOneWay where finding.summary.contains("a private address, while the caller is on the Internet"):
+            finding.summary
+        case .sipRetransmit where finding.evidence.first?.excerpt.hasPrefix("BYE ") == true:
+            "Nor is the BYE answered that ends it."
+        default: nil
+        }
     }
 
     /// An end that lost its call falls silent because of that.

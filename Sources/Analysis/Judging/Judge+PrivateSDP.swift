@@ -13,21 +13,33 @@ extension Judge {
                 !description.connection.address.isUnspecified, description.port != 0, !description.hasCandidates
             else { continue }
             let (source, destination) = (table.endpoints[step.record.source], table.endpoints[step.record.destination])
-            guard Self.isPublic(source) || source.isKnown && HostOnlyAddress.holds(description.connection.address),
-                source.address != description.connection.address,
-                step.method == .invite || step.method == .update || step.method == .ack
-            else {
-                continue
-            }
-            let said = "\(description.connection.address):\(description.port)"
+            guard step.method == .invite || step.method == .update || step.method == .ack else { continue }
             let role = ServerRole(step, table)
+            // Seen on a server's own host, or beside it, it comes from the very address; the phone it is told to is beyond a NAT all the same.
+            let isAtHome =
+                source.address == description.connection.address && role != nil && Self.isPublic(destination)
+                && source.address.isPrivateNetwork
+            guard
+                isAtHome
+                    || (Self.isPublic(source) || source.isKnown && HostOnlyAddress.holds(description.connection.address))
+                        && source.address != description.connection.address
+            else { continue }
+            let said = "\(description.connection.address):\(description.port)"
             let hostOnly = HostOnlyAddress(description.connection.address, said: said)
             let make: (DialogCase) -> Finding = { c in
                 Finding(
                     .natPrivateSDP, .fault,
                     "\(role?.name.capitalizedFirst ?? Self.name(source)) asks for its audio at \(hostOnly?.name ?? "the private address \(said)"): whoever sends there reaches nobody.",
-                    details: [hostOnly?.why ?? "The message came from a public address; no ICE candidates offer another way."],
-                    evidence: [Self.evidence(step, table, ["c", "m", "o", "CSeq"], "c= is private, the source is not")],
+                    details: [
+                        hostOnly?.why
+                            ?? (isAtHome
+                                ? "It tells that to \(Self.name(destination)), which is on the Internet; no ICE candidates offer another way."
+                                : "The message came from a public address; no ICE candidates offer another way.")
+                    ],
+                    evidence: [
+                        Self.evidence(
+                            step, table, ["c", "m", "o", "CSeq"], isAtHome ? "c= is private" : "c= is private, the source is not")
+                    ],
                     culprit: role.map { .proved($0.name) }
                         ?? (hostOnly == nil ? Self.between(c, step, table) : .proved(Self.name(source))),
                     confidence: .likely,

@@ -7,7 +7,7 @@ extension Judge {
         _ index: Int, _ again: [Int], _ answer: Int?, isOnly: Bool, _ c: inout DialogCase, _ table: SignallingTable
     ) {
         let step = c.steps[index]
-        let last = c.steps[again[again.count - 1]]
+        let last = again.last.map { c.steps[$0] } ?? step
         let destination = table.endpoints[step.record.destination]
         // Who asks all that listen expects that nobody does: a phone that looks for its provisioning (RFC 6080 5.1.4.2), or for a registrar.
         guard !destination.address.isMulticast else { return }
@@ -44,16 +44,19 @@ extension Judge {
         let copy = c
         let make: () -> Finding = {
             let c = copy
-            var details = [
-                "The branch is the same each time"
-                    + (c.gap(step, c.steps[again[0]]).map {
-                        $0 == 0 ? "." : " and the gaps grow from \(spoken($0)): the sender's timer, not a copy in the capture."
-                    } ?? "; the log tells no times.")
-            ]
-            var evidence = [
-                Self.evidence(step, table, Self.repeatedFields, "first sent"),
-                Self.evidence(last, table, Self.repeatedFields, "sent again, the last of \(again.count) times"),
-            ]
+            var details: [String] = []
+            var evidence = [Self.evidence(step, table, Self.repeatedFields, again.isEmpty ? "sent once" : "first sent")]
+            if let second = again.first {
+                details.append(
+                    "The branch is the same each time"
+                        + (c.gap(step, c.steps[second]).map {
+                            $0 == 0
+                                ? "." : " and the gaps grow from \(spoken($0)): the sender's timer, not a copy in the capture."
+                        } ?? "; the log tells no times."))
+                evidence.append(Self.evidence(last, table, Self.repeatedFields, "sent again, the last of \(again.count) times"))
+            } else {
+                details.append("Its sender gives up at an ICMP error, and rightly (RFC 3261 18.4).")
+            }
             if let answer { evidence.append(Self.evidence(c.steps[answer], table, ["CSeq"], "answered at last")) }
             if let proxy { details.append("The last hop that answered is \(Self.name(proxy)); what lies behind it did not.") }
             if let icmp {
@@ -81,7 +84,8 @@ extension Judge {
             return Finding(
                 .sipRetransmit, severity,
                 "\(step.method.token) from \(Self.name(table.endpoints[step.record.source])) to \(Self.name(destination)) was sent "
-                    + "\(again.count + 1) times\(isTimed ? " within \(spoken(lasted))" : "") and \(rest)"
+                    + (again.isEmpty ? "once" : "\(again.count + 1) times\(isTimed ? " within \(spoken(lasted))" : "")")
+                    + " and \(rest)"
                     + (taker.map(Self.takenBy) ?? ""),
                 details: details, evidence: evidence,
                 culprit: icmp.map { .proved("\($0.source)") } ?? (gaveUp ? .unknown : Self.between(c, step, table)),
@@ -95,7 +99,9 @@ extension Judge {
             draft(
                 .answersOthers(destination, from: table.endpoints[step.record.source].address), .sipRetransmit, severity,
                 variant: 7, &c, server: destination.address, make)
-        } else if answer == nil, severity == .fault, reason?.isAbsence == true, step.method != .invite || !isOnly {
+        } else if answer == nil, severity == .fault,
+            again.isEmpty || reason?.isAbsence == true && (step.method != .invite || !isOnly)
+        {
             draft(
                 .comesBack(destination, after: last.nanoseconds), .sipRetransmit, severity, variant: 1, &c,
                 server: destination.address, make)
@@ -145,6 +151,24 @@ extension Judge {
         let patience = icmp.says == "host unreachable" ? 8 * second : second
         return icmp.times.count >= ICMPNote.mostTimes
             || icmp.times.contains { (0...patience).contains(elapsed(step.nanoseconds, $0) ?? -1) }
+    }
+
+    /// A request that its sender gave up because it was refused by ICMP, the moment it was sent (RFC 3261 18.4).
+    func isRefusedAtOnce(_ index: Int, _ c: DialogCase, _ table: SignallingTable) -> Bool {
+        let step = c.steps[index]
+        guard [.register, .invite, .message].contains(step.method), !step.isOverStream, step.toTag == 0 else { return false }
+        return isRefused(step, table)
+    }
+
+    /// An ICMP error that says why came a moment after it was sent.
+    func isRefused(_ step: Step, _ table: SignallingTable) -> Bool {
+        guard !table.errors.isEmpty, !step.isOverStream else { return false }
+        let (source, destination) = (table.endpoints[step.record.source], table.endpoints[step.record.destination])
+        let flow = PackedFlow(source: source.address, source.port, destination: destination.address, destination.port, .udp)
+        guard let icmp = table.errors[flow],
+            icmp.times.contains(where: { (0...8 * second).contains(elapsed(step.nanoseconds, $0) ?? -1) })
+        else { return false }
+        return unreached(icmp, step, table) != nil
     }
 
     private static let mostScannerDrafts = 1 << 14

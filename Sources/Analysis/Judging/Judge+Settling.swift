@@ -228,12 +228,14 @@ extension Judge {
     // MARK: capture.blind
 
     /// Whether each dialog of several messages was seen both ways.
-    mutating func noteDirections(_ c: DialogCase) {
+    mutating func noteDirections(_ c: DialogCase, _ table: SignallingTable) {
         guard c.dialog.progress.contains(.severalMessages) || c.dialog.progress.contains(.bothWays) else { return }
         // Who sends again has heard nothing: that is silence, not a blind capture.
         if !c.dialog.progress.contains(.bothWays), c.steps.contains(where: { $0.record.marks.contains(.retransmission) }) {
             return
         }
+        // Whom ICMP refuses need not be answered, too.
+        if !c.dialog.progress.contains(.bothWays), c.steps.contains(where: { isRefused($0, table) }) { return }
         // A farm may answer from another address than was asked.
         let isAnswered = c.steps.contains { answer in
             !answer.isRequest && answer.branch != 0 && c.steps.contains { $0.isRequest && $0.branch == answer.branch }

@@ -20,7 +20,7 @@ extension Judge {
 
     private mutating func retransmitted(_ c: inout DialogCase, _ table: SignallingTable) {
         // A scanner acknowledges nothing, and a server does well not to answer it.
-        guard c.steps.contains(where: { $0.record.marks.contains(.retransmission) }),
+        guard c.steps.contains(where: { $0.record.marks.contains(.retransmission) }) || !table.errors.isEmpty,
             !table.programs[c.dialog.clientProgram].isScanner
         else { return }
         var rounds: [(index: Int, again: [Int], answer: Int?)] = []
@@ -32,7 +32,7 @@ extension Judge {
                 return other > index && other < answer ?? Int.max && later.isRequest && later.branch == step.branch
                     && later.method == step.method && later.leg == step.leg && later.record.sequence == step.record.sequence
             }
-            guard again.count >= 2 else { continue }
+            guard again.count >= 2 || again.isEmpty && answer == nil && isRefusedAtOnce(index, c, table) else { continue }
             rounds.append((index, again, answer))
         }
         let silent = rounds.filter { $0.answer == nil && $0.again.count >= 3 }.count

@@ -121,7 +121,7 @@ struct Judge: Sendable {
     mutating func judge(_ number: Int, in table: inout SignallingTable, end: Int64, isFinal: Bool) {
         var c = DialogCase(number, table, end: end, isFinal: isFinal)
         guard !c.steps.isEmpty else { return }
-        if isFinal { noteDirections(c) }
+        if isFinal { noteDirections(c, table) }
         // What belongs to what cannot be told.
         guard !c.steps.contains(where: { $0.flags.contains(.unnumbered) }) else { return }
         addresses(&c, table)

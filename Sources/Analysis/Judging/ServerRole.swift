@@ -22,10 +22,17 @@ struct ServerRole {
         guard said != nil || table.registrars.contains(endpoint.address) else { return nil }
         let (program, known) = said ?? ("", nil)
         name = "the server \(Judge.name(endpoint))" + (program.isEmpty ? "" : " (\(program.prefix(40)))")
-        remedy = Remedy(
+        var remedy = Self.externalAddress
+        if let known { (remedy.device, remedy.commands) = (known.name, known.settings) }
+        self.remedy = remedy
+    }
+
+    /// For a server whose program does not show.
+    static var externalAddress: Remedy {
+        Remedy(
             .server,
             "Tell the server its public address, for SIP and for audio: it stands behind a NAT and names its own private one.",
-            device: known?.name, commands: known?.settings ?? Self.programs.flatMap(\.settings))
+            commands: programs.flatMap(\.settings))
     }
 
     /// Whether a message names a program that is a server; cheap enough to be asked of every call.

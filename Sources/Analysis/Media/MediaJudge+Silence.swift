@@ -158,7 +158,9 @@ extension MediaJudge {
         if let index = own.last(where: { seen[$0].refusal != nil }), MediaPlace(streams[index].destination) != target.goal {
             return refusedElsewhere(index, number, leg, target, quiet)
         }
-        if let refused = refusal(call, to: target.address, target.port) {
+        if let refused = refusal(call, to: target.address, target.port)
+            ?? own.lazy.filter({ seen[$0].isRefused }).compactMap({ seen[$0].refusal?.record }).first
+        {
             return self.refused(refused, number, target, listener)
         }
         if let stray = streams(of: number, leg).first(where: { seen[$0].speaker == quiet && seen[$0].isMisdirected }) {
@@ -215,12 +217,58 @@ extension MediaJudge {
                     Self.relay,
                 ], isExplained: false)
         }
+        if !wasReached, let cause = beyondTranslation(target, number, leg, quiet) { return cause }
+        if !wasReached, let sent = own.first {
+            return SilenceCause(
+                sentence:
+                    "The packets of \(name(quiet)) pass the place of the capture on their way to \(streams[sent].destination), and nothing shows that they arrive.",
+                culprit: ends, remedies: Self.generalRemedies, isExplained: false)
+        }
         return SilenceCause(
             sentence: wasReached
                 ? "In that time no packet of \(name(quiet)) reached the place of the capture: it was lost before, or not sent."
                 : "No packet of \(name(quiet)) reached the place of the capture, so it was lost before, or never sent.",
             culprit: ends,
             remedies: Self.generalRemedies, isExplained: false)
+    }
+
+    /// Who listens names a private address to somebody beyond the NAT that must stand between them, sends to him, and hears nothing: he sends
+    /// to the letter, or what he sends is kept off.
+    private func beyondTranslation(
+        _ target: MediaEvent, _ number: Int, _ leg: Int16, _ quiet: StreamSummary.Speaker
+    ) -> SilenceCause? {
+        let (call, listener) = (media.calls[number], other(quiet))
+        guard target.address == target.packetSource, target.address.isIPv4, target.address.isPrivateNetwork,
+            call.candidates.isEmpty,
+            let said = call.said(leg, caller: quiet == .caller), !said.packetSource.isUnknown,
+            !said.packetSource.isPrivateNetwork,
+            !said.address.isPrivateNetwork, !isOvercome(call, caller: listener == .caller),
+            streams(of: number, leg).contains(where: { seen[$0].speaker == listener }), !isReached(target.address, call.file)
+        else { return nil }
+        let isServer = media.servers.contains(target.packetSource)
+        return SilenceCause(
+            sentence:
+                "\(name(listener).capitalizedFirst) asks for its audio at \(target.endpoint), a private address, while \(name(quiet)) is on the "
+                + "Internet (\(said.packetSource)), which cannot send there: it would have to send back to where audio comes from, and nothing comes.",
+            culprit: .proved(named(call, leg, listener)), confidence: .likely,
+            evidence: [evidence(target, "asks for audio at a private address")],
+            remedies: [
+                isServer
+                    ? ServerRole.externalAddress
+                    : Remedy(
+                        .phone,
+                        "Let \(name(listener)) name the public address: a PBX by its external address setting, a phone by STUN or ICE.",
+                        commands: ServerRole.externalAddress.commands),
+                Remedy(
+                    .server,
+                    "Or let \(name(quiet)) send audio to where it comes from (symmetric RTP, \"NAT\" option of the provider)."),
+                Remedy(.network, "If that is so, see whether a firewall keeps its packets off: capture outside the router."),
+            ], isExplained: false)
+    }
+
+    /// Audio from the Internet comes to that host in some call: its private address does not keep everybody off.
+    private func isReached(_ host: PackedAddress, _ file: UInt16) -> Bool {
+        flows.keys.contains { $0.file == file && $0.destination.address == host && !$0.source.address.isPrivateNetwork }
     }
 
     static let relay = Remedy(

@@ -24,12 +24,23 @@ struct Verdict {
             text = "No NAT or ALG fault was found; \(failed).\(more)\(scope)"
         } else if let told = Self.told(result) {
             text = "No NAT or ALG fault was found. \(told)\(scope)"
+        } else if Self.isHalfSeen(result) {
+            let dialogs = result.dialogs.count
+            text =
+                "\(dialogs == 1 ? "The one dialog was" : "The \(dialogs) dialogs were") seen in one direction only, so that nobody can say whether anything failed.\(scope)"
         } else {
             let dialogs = result.dialogs.count
             text = "Nothing is wrong with \(dialogs == 1 ? "the one dialog" : "the \(dialogs) dialogs") seen.\(scope)"
         }
         let unread = result.sources.flatMap(\.blindness).filter { $0.kind == .unreadMessages }.map { $0.text + " " }.joined()
         self.text = unread + text
+    }
+
+    /// Of no dialog both directions are there.
+    private static func isHalfSeen(_ result: AnalysisResult) -> Bool {
+        let count = result.findings.filter { $0.name == .captureBlind && $0.summary.contains("were seen in one direction only") }
+            .reduce(0) { $0 + $1.count }
+        return count > 0 && count >= result.dialogs.count
     }
 
     private static let toldNotes: Set<FindingName> = [.sipRefused, .sipUnfinished]

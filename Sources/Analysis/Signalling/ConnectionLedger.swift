@@ -80,7 +80,7 @@ struct ConnectionLedger: Sendable {
     private var lastMessages: [PackedFlow: Int64] = [:]
     /// Requests whose connection the server closed instead of answering.
     private(set) var closed: [Waiting] = []
-    /// Those whose sender closed it first, when it had waited for so long that no server ponders.
+    /// Those whose sender closed it first, or went on with something else, when it had waited for so long that no server ponders.
     private(set) var abandoned: [Waiting] = []
 
     mutating func message(
@@ -94,15 +94,23 @@ struct ConnectionLedger: Sendable {
         }
         if isRequest {
             if before == nil, !Self.isSIP(source.port), callers.count < Self.mostPending { callers.insert(source) }
+            // Another one does not take the place of one that waits in vain.
+            if let waiting = pending[flow] { giveUp(waiting, at: time) }
             if pending.count < Self.mostPending {
                 pending[flow] = Waiting(
                     dialog: dialog, place: place, time: time, source: source, destination: destination,
                     size: size, idle: before.flatMap { elapsed($0, time) })
             }
         } else {
-            pending[flow.reversed] = nil
+            if let waiting = pending.removeValue(forKey: flow.reversed), waiting.dialog != dialog { giveUp(waiting, at: time) }
             if let reset = awaited.removeValue(forKey: dialog) { resets[reset].back = time }
         }
+    }
+
+    /// It had waited for so long that no server ponders.
+    private mutating func giveUp(_ waiting: Waiting, at time: Int64) {
+        guard elapsed(waiting.time, time).map({ $0 > Judge.patience }) ?? false, abandoned.count < 1_000 else { return }
+        abandoned.append(waiting)
     }
 
     mutating func event(_ event: StreamEvent, file: UInt16) {
@@ -126,9 +134,7 @@ struct ConnectionLedger: Sendable {
         case .closed:
             // Of the server: the client may close when it has waited long enough.
             if let waiting = pending.removeValue(forKey: flow) {
-                if elapsed(waiting.time, event.time.nanoseconds).map({ $0 > Judge.patience }) ?? false, abandoned.count < 1_000 {
-                    abandoned.append(waiting)
-                }
+                giveUp(waiting, at: event.time.nanoseconds)
             } else if let waiting = pending.removeValue(forKey: flow.reversed), closed.count < 1_000 {
                 closed.append(waiting)
             }
