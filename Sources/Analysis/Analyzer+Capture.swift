@@ -32,7 +32,10 @@ extension Analyzer {
                 let envelope = envelope(record, file)
                 table.stun.message(batch.payload(of: record), envelope)
                 relays.message(batch.payload(of: record), envelope)
-                if options.analyzesMedia { media.check(batch.payload(of: record), record, file: file) }
+                if options.analyzesMedia {
+                    media.check(batch.payload(of: record), record, file: file)
+                    if media.relay(batch.payload(of: record), record, file: file) { table.counts.rtp += 1 }
+                }
                 table.keepalive(envelope)
             case .keepalive, .empty:
                 table.counts.other += 1
@@ -40,6 +43,8 @@ extension Analyzer {
             case .dtls:
                 table.counts.other += 1
                 if options.analyzesMedia { media.handshake(batch.payload(of: record), record, file: file) }
+            case .channelData where options.analyzesMedia && media.channelData(batch.payload(of: record), record, file: file):
+                table.counts.rtp += 1
             case .other, .channelData, .hep:
                 table.counts.other += 1
                 if !media.handshakes.isEmpty, record.transport == .udp {
@@ -89,11 +94,11 @@ extension Analyzer {
         table.counts.icmp += 1
         if options.analyzesMedia { media.icmp(record, file: file) }
         guard let flow = record.quoted else { return }
-        table.icmp(
-            flow,
-            ICMPNote(
-                place: EvidencePlace(.frame, file: file, number: UInt32(clamping: record.frame)), time: record.time.nanoseconds,
-                source: record.source, type: record.type, code: record.code, count: 1))
+        let note = ICMPNote(
+            place: EvidencePlace(.frame, file: file, number: UInt32(clamping: record.frame)), time: record.time.nanoseconds,
+            source: record.source, type: record.type, code: record.code, count: 1)
+        table.icmp(flow, note)
+        relays.icmp(flow, note)
     }
 
     /// What the decoder could not read becomes blindness of the source; its numbers become the source's.

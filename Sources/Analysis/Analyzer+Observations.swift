@@ -37,11 +37,10 @@ extension Analyzer {
                 source: PackedAddress(source.address), source.port, destination: PackedAddress(destination.address),
                 destination.port,
                 .udp)
-            table.icmp(
-                flow,
-                ICMPNote(
-                    place: observation.place, time: envelope.time, source: envelope.source.address, type: type, code: code,
-                    count: 1))
+            let note = ICMPNote(
+                place: observation.place, time: envelope.time, source: envelope.source.address, type: type, code: code, count: 1)
+            table.icmp(flow, note)
+            relays.icmp(flow, note)
         case .keepalive:
             table.counts.other += 1
             table.keepalive(envelope)

@@ -7,7 +7,13 @@ extension Judge {
         var result: [Finding] = []
         let speakers = table.speakers
         let list = ledger.attempts.sorted { ($0.value.first, $0.key.server.port) < ($1.value.first, $1.key.server.port) }
-        for (key, attempts) in list where attempts.opened == 0 && result.count < 50 {
+        for (key, attempts) in list where result.count < 50 {
+            let lasted = attempts.lastTime - attempts.firstTime
+            if attempts.opened > 0 {
+                let isUnheard = attempts.unheard >= 3 && attempts.opened <= attempts.tried + attempts.unheard && !attempts.stands
+                if isUnheard, lasted > 3 * second, !speakers.contains(key.client) { result.append(unheard(key, attempts)) }
+                continue
+            }
             // Who speaks SIP by another way has lost little.
             let speaks = speakers.contains(key.client)
             let isSilent = attempts.refused == 0 && elapsed(attempts.firstTime, end(key.file)) ?? 0 > 3 * second
@@ -29,7 +35,10 @@ extension Judge {
                     result.append(wrong)
                     continue
                 }
-                result.append(silentConnection(key, attempts, speaks || isStranger ? .note : .fault))
+                // One that goes on asking for so long waits for it.
+                let waits = attempts.repeats >= 5 && lasted >= 7 * second && !speakers.contains(key.server.address)
+                result.append(
+                    silentConnection(key, attempts, speaks || isStranger && !waits ? .note : isStranger ? .risk : .fault))
             }
         }
         result += resetConnections(ledger, table)
@@ -144,6 +153,27 @@ extension Judge {
             subject: FindingSubject(
                 client: attempts.client.endpoint, server: key.server.endpoint, vantage: Vantage(key.file)),
             count: max(1, attempts.tried))
+    }
+
+    /// Its SYN is answered, and it sends it again and again: the answer does not arrive.
+    private func unheard(_ key: ConnectionLedger.Key, _ attempts: ConnectionLedger.Attempts) -> Finding {
+        let (client, server) = ("\(attempts.client.endpoint.address)", Self.name(key.server))
+        return Finding(
+            .tcpUnanswered, .fault,
+            "\(client) gets no TCP connection to \(server): the SYN-ACK that answers its SYN does not arrive, as it sent the SYN again "
+                + "\(Self.times(attempts.unheard)) after that.",
+            details: ["The SYN arrives where this was captured, and what \(server) sends is lost on the way back."],
+            evidence: [syn(key, attempts)], culprit: .between(server, client), confidence: .likely,
+            remedies: [
+                Remedy(
+                    .network,
+                    "Look on the way from \(server) to \(client) for what drops TCP: a firewall that did not see the SYN (another route back), or that lost its state."
+                ),
+                Remedy(.capture, "Capture at \(client) too: the SYN-ACK should be missing there."),
+            ],
+            subject: FindingSubject(
+                client: attempts.client.endpoint, server: key.server.endpoint, vantage: Vantage(key.file)),
+            count: attempts.unheard)
     }
 
     func syn(_ key: ConnectionLedger.Key, _ attempts: ConnectionLedger.Attempts) -> Evidence {

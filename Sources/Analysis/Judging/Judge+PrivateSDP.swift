@@ -14,7 +14,11 @@ extension Judge {
             else { continue }
             let (source, destination) = (table.endpoints[step.record.source], table.endpoints[step.record.destination])
             guard step.method == .invite || step.method == .update || step.method == .ack else { continue }
-            let role = ServerRole(step, table)
+            // A proxy passes on what a phone says that names the same place in its Contact.
+            let isPassedOn =
+                step.flags.contains(.recordRoute) && step.contact.kind == .address
+                && step.contact.address == description.connection.address
+            let role = ServerRole(step, table).flatMap { isPassedOn && !$0.isKnown ? nil : $0 }
             // Seen on a server's own host, or beside it, it comes from the very address; the phone it is told to is beyond a NAT all the same.
             let isAtHome =
                 source.address == description.connection.address && role != nil && Self.isPublic(destination)
@@ -29,7 +33,7 @@ extension Judge {
             let make: (DialogCase) -> Finding = { c in
                 Finding(
                     .natPrivateSDP, .fault,
-                    "\(role?.name.capitalizedFirst ?? Self.name(source)) asks for its audio at \(hostOnly?.name ?? "the private address \(said)"): whoever sends there reaches nobody.",
+                    "\(role?.name.capitalizedFirst ?? Self.name(source)) \(isPassedOn && role == nil ? "passes on a description that " : "")asks for its audio at \(hostOnly?.name ?? "the private address \(said)"): whoever sends there reaches nobody.",
                     details: [
                         hostOnly?.why
                             ?? (isAtHome

@@ -99,6 +99,8 @@ extension Judge {
             draft(
                 .answersOthers(destination, from: table.endpoints[step.record.source].address), .sipRetransmit, severity,
                 variant: 7, &c, server: destination.address, make)
+        } else if step.isUnasked, answer == nil, icmp == nil, severity == .fault {
+            draft(.hears(destination), .sipRetransmit, severity, variant: 10, &c, server: destination.address, make)
         } else if answer == nil, severity == .fault,
             again.isEmpty || reason?.isAbsence == true && (step.method != .invite || !isOnly)
         {

@@ -75,6 +75,15 @@ extension Judge {
                         "Switch the watch by OPTIONS off for this peer (qualify, keepalive), or expect it to be shown as unreachable."
                     )
                 ]
+            case .hears(let end):
+                let seen = table.activity(of: end)
+                guard seen.hearsWhenTold, !seen.isInvitedInVain else { break }
+                finding.severity = .note
+                key.severity = .note
+                finding.summary += " It hears the other end and goes on with all else, so it passes such a NOTIFY over."
+                finding.remedies = [
+                    Remedy(.server, "Send NOTIFY without a subscription (waiting messages) only to phones that take it.")
+                ]
             case .refusal(let proof, let plain, let attempt):
                 if let attempt {
                     let index = calls ?? CallIndex(table)

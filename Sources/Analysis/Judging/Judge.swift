@@ -81,6 +81,8 @@ struct Judge: Sendable {
             case fellSilent(dialog: Int, isCaller: Bool)
             /// An end that answers other requests makes a note of it, and one whose watcher calls through others that answer.
             case answersOthers(PackedEndpoint, from: PackedAddress)
+            /// An end that just then heard and answered all else makes a note of it.
+            case hears(PackedEndpoint)
             /// Audio that went both ways makes a note of it.
             case audioLost(dialog: Int)
             /// Nor did a DTLS handshake for the call's media complete.

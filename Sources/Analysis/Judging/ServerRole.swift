@@ -7,6 +7,8 @@ struct ServerRole {
     let name: String
     /// How the program is told its public address.
     let remedy: Remedy
+    /// Its program is one that is a server, and not only its address that of one.
+    let isKnown: Bool
 
     /// Nil where the sender of a message is no server, as far as is known: neither its program's name nor a registration says so.
     init?(_ step: Step, _ table: SignallingTable) {
@@ -21,6 +23,7 @@ struct ServerRole {
         }
         guard said != nil || table.registrars.contains(endpoint.address) else { return nil }
         let (program, known) = said ?? ("", nil)
+        isKnown = known != nil
         name = "the server \(Judge.name(endpoint))" + (program.isEmpty ? "" : " (\(program.prefix(40)))")
         var remedy = Self.externalAddress
         if let known { (remedy.device, remedy.commands) = (known.name, known.settings) }

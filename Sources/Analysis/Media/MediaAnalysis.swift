@@ -60,8 +60,10 @@ public struct MediaAnalysis: Sendable {
     /// By file: when the last fact of signalling came.
     var lastFact: [UInt16: Int64] = [:]
     var reports = ReceiverReports()
+    var empties = EmptyReports()
     var refusals: [MediaFlow: [Refusal]] = [:]
     var checks = ConnectivityChecks()
+    var tunnels = RelayTunnels()
     /// Public addresses from which messages came that name a private one: a router translates there.
     private(set) var routers: Set<PackedAddress> = []
     /// Addresses that a server answers calls from.
@@ -93,6 +95,12 @@ public struct MediaAnalysis: Sendable {
 
     /// One UDP payload that looks like RTP or RTCP (`record.content`), in place; the pointer is good during the call only.
     public mutating func packet(_ record: PayloadRecord, file: UInt16, _ payload: UnsafeRawBufferPointer) {
+        packet(record, file: file, payload, .plain)
+    }
+
+    mutating func packet(
+        _ record: PayloadRecord, file: UInt16, _ payload: UnsafeRawBufferPointer, _ carriage: RelayTunnels.Carriage
+    ) {
         let now = record.time.nanoseconds
         let place = Int(file)
         if place < lastSeen.count {
@@ -103,10 +111,19 @@ public struct MediaAnalysis: Sendable {
             while lastSeen.count <= place { lastSeen.append(now) }
         }
         guard record.content == .rtp else {
-            if record.content == .rtcp { reports.read(payload, record, file: file) }
+            if record.content == .rtcp {
+                reports.read(payload, record, file: file)
+                empties.read(payload, record, file: file)
+            }
             return
         }
         guard payload.count >= 12 else { return }
+        if !tunnels.isEmpty {
+            let flow = MediaFlow(
+                file: file, source: MediaPlace(record.source, record.sourcePort),
+                destination: MediaPlace(record.destination, record.destinationPort))
+            guard tunnels.admits(flow, carriage) else { return }
+        }
         let second = payload[1]
         let type = second & 0x7f
         let sequence = UInt16(payload[2]) << 8 | UInt16(payload[3])
@@ -210,7 +227,7 @@ public struct MediaAnalysis: Sendable {
         handshakes.datagram(payload, record, file: file)
     }
 
-    /// A STUN message; of interest where it is a check of ICE.
+    /// A STUN message; of interest where it is a check of ICE, or TURN's.
     mutating func check(_ payload: UnsafeRawBufferPointer, _ record: PayloadRecord, file: UInt16) {
         checks.read(payload, record, file: file)
     }

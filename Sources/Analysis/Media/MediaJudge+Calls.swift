@@ -109,6 +109,7 @@ extension MediaJudge {
             judgeSources(number)
             judgeStrays(number)
             judgePrivate(number)
+            if !told { judgeReports(number) }
         }
         tellStops()
         for (file, numbers) in hidden.sorted(by: { $0.key < $1.key }) { tellOneLeg(file, numbers) }
@@ -197,7 +198,9 @@ extension MediaJudge {
         let speakers = Set(heard.compactMap { seen[$0].speaker })
         let all = Spans(own.flatMap { seen[$0].stream.spans }).clipped(to: periods)
         let cut = all.longest(without: Spans(heard.flatMap { seen[$0].heardSpans }))
-        if speakers.count == 2, cut > Self.patience, own.contains(where: { seen[$0].isHeard && seen[$0].refused != nil }) {
+        if speakers.count == 2, cut > Self.patience,
+            own.contains(where: { seen[$0].isHeard && seen[$0].refused != nil || seen[$0].isMisdirected })
+        {
             return .cut(seconds: Double(cut) / 1e9)
         }
         return speakers.count == 2 ? .bothWays : .unknown

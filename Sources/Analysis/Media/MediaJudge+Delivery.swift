@@ -124,7 +124,7 @@ extension MediaJudge {
     /// Notes the ICMP errors that go on about a stream: to its end or through most of it, not only before the listener opened its port.
     mutating func refuse(_ index: Int) {
         let stream = seen[index].stream
-        let found = (media.refusals[flow(index)] ?? []).last { series in
+        let found = (media.refusals[carrier(index)] ?? []).last { series in
             let from = series.record.time.nanoseconds
             return series.count >= 3 && series.last - from >= Self.patience && from <= stream.last + MediaAnalysis.refusalsEvery
                 && series.last >= stream.first

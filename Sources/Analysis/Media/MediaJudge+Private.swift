@@ -6,6 +6,7 @@ extension MediaJudge {
     mutating func judgePrivate(_ number: Int) {
         judgeEarly(number)
         judgeDirect(number)
+        judgeInternal(number)
     }
 
     /// Audio before the answer that goes to a private address of somebody behind a NAT: no ringing is heard.
@@ -78,8 +79,9 @@ extension MediaJudge {
                     Finding(
                         .natPrivateSDP, .risk,
                         "\(server) tells \(told.packetDestination) to send its audio to \(told.endpoint), a private address behind another NAT "
-                            + "(\(found.event.packetSource)): the two phones cannot reach each other, and no audio is seen from then on, for "
-                            + "\(Self.tenth(Double(until - from) / 1e9)) s.",
+                            + "(\(found.event.packetSource)): the two phones cannot reach each other"
+                            + (seen.isEmpty
+                                ? "." : ", and no audio is seen from then on, for \(Self.tenth(Double(until - from) / 1e9)) s."),
                         details: [
                             "Audio that went directly would not pass here, but no way leads to a private address behind another NAT."
                         ],
@@ -94,6 +96,55 @@ extension MediaJudge {
                         ], subject: subject))
                 return
             }
+        }
+    }
+
+    /// A server that relays the audio, as it writes its own place into what both ends said, and names a private one to both, who are
+    /// elsewhere.
+    private mutating func judgeInternal(_ number: Int) {
+        let call = media.calls[number]
+        guard call.candidates.isEmpty, call.legs.count > 1, call.answered != CallMedia.unknown,
+            let toCallee = written(call, caller: true), let toCaller = written(call, caller: false),
+            toCallee.address == toCaller.address, toCallee.packetSource == toCaller.packetSource,
+            toCallee.place.kind == .frame
+        else { return }
+        let until = call.ended == CallMedia.unknown ? media.lastFact[call.file] ?? 0 : call.ended
+        // Somebody turns the address into one that works, past here.
+        guard until - call.answered > Self.patience,
+            !(ofCall[number] ?? []).contains(where: { seen[$0].isHeard && seen[$0].stream.statistics.totalReceived >= 10 })
+        else { return }
+        let server = Endpoint(toCallee.packetSource.address, toCallee.packetSourcePort)
+        findings.append(
+            Finding(
+                .natPrivateSDP, .risk,
+                "The server \(server) writes \(toCallee.address) into the SDP for \(toCaller.packetDestination) and for "
+                    + "\(toCallee.packetDestination), the private address of its media relay: what they send there arrives nowhere.",
+                details: [
+                    "Both ends are outside of its network. No audio of the call is in the capture.",
+                    "Only a router past this place that puts its outside address into SDP would mend it.",
+                ],
+                evidence: [evidence(toCaller, "what the caller is told"), evidence(toCallee, "what the callee is told")],
+                culprit: .proved("the server \(server)"), confidence: .likely,
+                remedies: [
+                    Remedy(
+                        .server, "Tell the relay the public address that it has outside.",
+                        commands: [
+                            "rtpengine: interface=private!public", "rtpproxy: -A public",
+                            "Asterisk pjsip: external_media_address and local_net in the transport",
+                            "FreeSWITCH: ext-rtp-ip in the profile",
+                        ])
+                ], subject: subject(call, call.legs[0])))
+    }
+
+    /// What a server passes on of an end, with a private place of its own instead of that end's, to somebody at a public address.
+    private func written(_ call: CallMedia, caller: Bool) -> MediaEvent? {
+        call.events.first { event in
+            event.isFromCaller == caller && event.isBothWays && event.address.isPrivateNetwork
+                && Self.isPublic(event.packetDestination)
+                && call.events.contains {
+                    $0.isFromCaller == caller && $0.leg != event.leg && $0.packetDestination == event.packetSource
+                        && $0.address != event.address && (0..<2_000_000_000).contains(event.time - $0.time)
+                }
         }
     }
 

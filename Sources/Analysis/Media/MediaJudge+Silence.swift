@@ -154,6 +154,7 @@ extension MediaJudge {
             return SilenceCause(sentence: "Why does not show.", remedies: Self.generalRemedies, isExplained: false)
         }
         let own = streams(of: number, leg).filter { seen[$0].speaker == quiet }
+        if let cause = unrelayed(own, call, leg, target, quiet) { return cause }
         if let looped = own.first(where: { seen[$0].isLooped }) { return self.looped(looped, listener) }
         if let index = own.last(where: { seen[$0].refusal != nil }), MediaPlace(streams[index].destination) != target.goal {
             return refusedElsewhere(index, number, leg, target, quiet)

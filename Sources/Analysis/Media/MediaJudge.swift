@@ -20,6 +20,8 @@ struct MediaJudge {
         var isMisdirected = false
         /// Sent from behind a NAT to the NAT's own outside address, and nothing comes back in.
         var isLooped = false
+        /// Arrives at a TURN server's relay, which passes none of it on.
+        var isUnforwarded = false
         /// ICMP errors go on about it, and the time through which they do: it arrives, and nobody takes it.
         var refusal: MediaAnalysis.Refusal?
         var refused: RTPStream.Activity?
@@ -27,7 +29,7 @@ struct MediaJudge {
         var stray: Stray?
 
         var isRefused: Bool { refused.map { $0.from <= stream.first && $0.to >= stream.last } ?? false }
-        var isHeard: Bool { !isMisdirected && !isLooped && !isRefused }
+        var isHeard: Bool { !isMisdirected && !isLooped && !isUnforwarded && !isRefused }
 
         /// When it was heard.
         var heardSpans: [RTPStream.Activity] {
@@ -107,7 +109,10 @@ struct MediaJudge {
     mutating func run() {
         index()
         judgeProtection()
-        guard !seen.isEmpty || !media.checks.isEmpty || !handshakes.isEmpty else { return }
+        guard !seen.isEmpty || !media.checks.isEmpty || !handshakes.isEmpty else {
+            for number in media.calls.indices { judgePrivate(number) }
+            return
+        }
         for index in seen.indices {
             let flow = flow(index)
             let source = FilePlace(file: flow.file, place: flow.source)
@@ -209,6 +214,7 @@ struct MediaJudge {
         for index in seen.indices {
             if let call = seen[index].call { seen[index].isMisdirected = isMisdirected(index, call) }
             seen[index].isLooped = isLooped(index)
+            seen[index].isUnforwarded = isUnforwarded(index)
             refuse(index)
         }
     }

@@ -13,6 +13,11 @@ struct ConnectionLedger: Sendable {
         var refused = 0
         /// SYNs, by connection.
         var tried = 0
+        /// SYNs sent again, before and after the capture showed an answer.
+        var repeats = 0
+        var unheard = 0
+        /// It carried TLS.
+        var stands = false
     }
 
     struct Key: Hashable, Sendable {
@@ -118,6 +123,10 @@ struct ConnectionLedger: Sendable {
         let place = EvidencePlace(.frame, file: file, number: UInt32(clamping: event.frame))
         switch event.kind {
         case .opening: note(flow.source, flow.sourcePort, flow.destination, flow.destinationPort, place, event) { $0.tried += 1 }
+        case .reopening(let isAnswered):
+            note(flow.source, flow.sourcePort, flow.destination, flow.destinationPort, place, event) {
+                if isAnswered { $0.unheard += 1 } else { $0.repeats += 1 }
+            }
         case .opened: note(flow.source, flow.sourcePort, flow.destination, flow.destinationPort, place, event) { $0.opened += 1 }
         // The RST comes from the server, or the event names the client's flow: the side with the SIP port is the server.
         case .refused:
@@ -152,7 +161,10 @@ struct ConnectionLedger: Sendable {
                 waiting.meetsTLS = true
                 closed.append(waiting)
             }
-        case .gap, .tls, .tlsNoCertificate, .webSocket, .resynchronised: break
+        case .tls:
+            let server = PackedEndpoint(flow.destination, flow.destinationPort)
+            attempts[Key(file: file, client: flow.source, server: server)]?.stands = true
+        case .gap, .tlsNoCertificate, .webSocket, .resynchronised: break
         }
     }
 

@@ -75,9 +75,20 @@ struct EndTable: Sendable {
         var wasInvited = false
         /// A response told it its address.
         var wasTold = false
+        /// When it last showed that it hears, by an answer, an ACK or credentials, nanoseconds.
+        var lastHeard = MessageRecord.unknownTime
+        /// It did so just before it was told something that it had not asked for.
+        var hearsWhenTold = false
         /// The dialogs of the latest request that it sent, and that it was sent; -1 for none.
         var asked: Int32 = -1
         var wasAsked: Int32 = -1
+
+        /// No mapping of a NAT runs out so fast.
+        private static let atOnce: Int64 = 5_000_000_000
+
+        mutating func isTold(at time: Int64) {
+            if elapsed(lastHeard, time).map({ (0..<Self.atOnce).contains($0) }) ?? false { hearsWhenTold = true }
+        }
 
         var isInvitedInVain: Bool { wasInvited && optionsAnswered == 0 && othersAnswered == 0 }
     }

@@ -100,7 +100,7 @@ struct HandshakeLedger: Sendable {
             open[side]?.stall = Stall(
                 octets: octets, longest: longest, sends: sends, isOfClient: isOfClient, isAwaited: isAwaited, place: place)
         case .moved: open[open[flow] != nil ? flow : flow.reversed]?.stall = nil
-        case .opening, .opened, .refused, .gap, .webSocket, .resynchronised: return
+        case .opening, .reopening, .opened, .refused, .gap, .webSocket, .resynchronised: return
         }
     }
 

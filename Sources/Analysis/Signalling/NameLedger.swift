@@ -115,7 +115,9 @@ extension Judge {
         var hosts: [NameLedger.Key: [(NameLedger.Key, NameLedger.LookUp)]] = [:]
         for (key, lookUp) in ledger.lookUps {
             let domain = NameLedger.domain(key.name)
-            guard key.type == .a || key.type == .aaaa || domain != nil, ledger.isOfSIP(domain ?? key.name), !speaks(key.client)
+            // That there is no NAPTR record says nothing.
+            let isAsked = key.type == .a || key.type == .aaaa || domain != nil || key.type == .naptr && lookUp.code == nil
+            guard isAsked, ledger.isOfSIP(domain ?? key.name), !speaks(key.client)
             else { continue }
             hosts[NameLedger.Key(file: key.file, client: key.client, name: domain ?? key.name, type: .a), default: []].append(
                 (key, lookUp))

@@ -23,6 +23,22 @@ struct RelayLedger: Sendable {
         /// The first refusal of a relay, and of leave to send to a peer, and how many came.
         var relay: Refusal?
         var permission: Refusal?
+        /// Requests for a relay that nothing answered, not even a challenge.
+        var silence: Silence?
+        var hasAnswered = false
+    }
+
+    /// Requests for a relay without an answer.
+    struct Silence: Sendable {
+        var first: EvidencePlace
+        /// Nanoseconds.
+        var time: Int64
+        var last: Int64
+        var client: PackedEndpoint
+        var sends = 0
+        /// ICMP errors about them.
+        var errors = 0
+        var error: ICMPNote?
     }
 
     private struct Pending: Sendable {
@@ -51,15 +67,25 @@ struct RelayLedger: Sendable {
         case 0x0000:
             guard pending.count < Self.mostPending else { return }
             let key = Key(file: envelope.place.file, client: envelope.source.address, server: envelope.destination)
+            if method == 3, room(for: key) {
+                var silence =
+                    uses[key]!.silence
+                    ?? Silence(first: envelope.place, time: envelope.time, last: envelope.time, client: envelope.source)
+                silence.sends += 1
+                silence.last = envelope.time
+                uses[key]!.silence = silence
+            }
             pending[transaction] = Pending(
                 key: key, client: envelope.source, place: envelope.place, isAllocation: method == 3,
                 hasCredentials: STUNLedger.has(0x0006, p) || STUNLedger.has(0x001e, p), peer: STUNLedger.endpoint(0x0012, p))
         case 0x0100:
             guard let asked = pending.removeValue(forKey: transaction), room(for: asked.key) else { return }
+            uses[asked.key]!.hasAnswered = true
             if asked.isAllocation { uses[asked.key]!.hasRelay = true } else { uses[asked.key]!.hasPermission = true }
         case 0x0110:
-            guard let asked = pending.removeValue(forKey: transaction), let code = STUNLedger.errorCode(p), room(for: asked.key)
-            else { return }
+            guard let asked = pending.removeValue(forKey: transaction), room(for: asked.key) else { return }
+            uses[asked.key]!.hasAnswered = true
+            guard let code = STUNLedger.errorCode(p) else { return }
             // The first challenge, and a nonce that has run out, are how it begins (RFC 8489 9.2.5); 300 names another server (10).
             guard code != 438, code != 300, code != 401 || asked.hasCredentials else { return }
             let refusal = Refusal(
@@ -68,6 +94,16 @@ struct RelayLedger: Sendable {
             if asked.isAllocation { note(refusal, &uses[asked.key]!.relay) } else { note(refusal, &uses[asked.key]!.permission) }
         default: return
         }
+    }
+
+    /// An ICMP error about a datagram.
+    mutating func icmp(_ flow: PackedFlow, _ note: ICMPNote) {
+        guard !uses.isEmpty, flow.transport == .udp else { return }
+        let key = Key(
+            file: note.place.file, client: flow.source, server: PackedEndpoint(flow.destination, flow.destinationPort))
+        guard uses[key]?.silence != nil else { return }
+        uses[key]!.silence!.errors += 1
+        if uses[key]!.silence!.error == nil { uses[key]!.silence!.error = note }
     }
 
     private mutating func room(for key: Key) -> Bool {

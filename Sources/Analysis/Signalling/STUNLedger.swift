@@ -84,6 +84,13 @@ struct STUNLedger: Sendable {
         return result
     }
 
+    /// Where the value of an attribute lies; nil where it is not there.
+    static func value(_ attribute: UInt16, _ p: Bytes) -> Range<Int>? {
+        var result: Range<Int>?
+        attributes(p) { type, start, length in if type == attribute, result == nil { result = start..<start + length } }
+        return result
+    }
+
     /// What an attribute like XOR-MAPPED-ADDRESS holds; nil where it is not there.
     static func endpoint(_ attribute: UInt16, _ p: Bytes) -> PackedEndpoint? {
         var result: PackedEndpoint?

@@ -75,10 +75,14 @@ extension SignallingTable {
     }
 
     private mutating func request(_ step: Step, _ number: Int) {
-        ends.note(step.record.source) { $0.asked = Int32(truncatingIfNeeded: number) }
+        ends.note(step.record.source) { end in
+            end.asked = Int32(truncatingIfNeeded: number)
+            if step.method == .ack || step.hasCredentials { end.lastHeard = max(step.nanoseconds, end.lastHeard) }
+        }
         ends.note(step.record.destination) { end in
             end.wasAsked = Int32(truncatingIfNeeded: number)
             if step.method == .invite { end.wasInvited = true }
+            if step.isUnasked { end.isTold(at: step.nanoseconds) }
         }
         switch step.method {
         case .register where step.isFirst && step.hasCredentials && dialogs[number].progress.contains(.challenged),
@@ -96,6 +100,7 @@ extension SignallingTable {
         ends.note(step.record.source) { sender in
             if step.method == .options { sender.optionsAnswered &+= 1 } else { sender.othersAnswered &+= 1 }
             if step.status >= 200 { sender.lastAnswer = max(step.nanoseconds, sender.lastAnswer) }
+            sender.lastHeard = max(step.nanoseconds, sender.lastHeard)
         }
         guard step.status >= 200 else { return }
         dialogs[number].progress.insert(.finalResponse)

@@ -44,6 +44,8 @@ struct Step: Sendable {
     var method: MessageMethod { record.method }
     var nanoseconds: Int64 { record.nanoseconds }
     var isOverStream: Bool { record.marks.contains(.overStream) }
+    /// A NOTIFY of no subscription, as of waiting messages, which many phones pass over.
+    var isUnasked: Bool { isRequest && method == .notify && toTag == 0 }
     /// Neither sent again nor seen twice.
     var isFirst: Bool { record.marks.isDisjoint(with: [.retransmission, .duplicate]) }
     var isDuplicate: Bool { record.marks.contains(.duplicate) }

@@ -144,6 +144,8 @@ public struct StreamEvent: Hashable, Sendable {
     public enum Kind: Hashable, Sendable {
         /// The handshake's first segment.
         case opening
+        /// The first segment again; `isAnswered`: although the capture shows its answer.
+        case reopening(isAnswered: Bool)
         /// SYN and ACK were seen: the connection stands.
         case opened
         /// A RST answered the SYN.

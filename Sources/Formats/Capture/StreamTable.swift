@@ -133,7 +133,11 @@ public struct StreamTable: ~Copyable {
     ) {
         let first = segment.sequence &+ 1
         // The handshake again: nothing new.
-        if directions[here].initial == first, directions[here].mode != .closed { return }
+        if directions[here].initial == first, directions[here].mode != .closed {
+            guard !segment.isACK, directions[here].received == 0 else { return }
+            event(.reopening(isAnswered: there.map { directions[$0].initial != nil } ?? false), here, context, &batch)
+            return
+        }
         release(here, &notes)
         held -= directions[here].heldOctets
         directions[here] = StreamDirection(directions[here].flow)

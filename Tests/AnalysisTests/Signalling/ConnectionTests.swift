@@ -71,6 +71,25 @@ struct ConnectionTests {
         #expect(try Self.findings([Self.syn, (false, [.syn, .ack], 900, [])]) == [])
     }
 
+    @Test("a SYN that is sent again and again although it was answered: the answer is lost on the way back")
+    func unheard() throws {
+        let answer: (Bool, TCPHeader.Flags, UInt32, [UInt8]) = (false, [.syn, .ack], 900, [])
+        let stranger = Endpoint("198.51.100.66:40000")!
+        let again = [Self.syn, answer, Self.syn, answer, Self.syn, answer, Self.syn, answer]
+        #expect(try Self.findings(again, client: stranger) == ["fault tcp.unanswered"])
+        #expect(try Self.findings([Self.syn, answer, Self.syn, answer, (true, .ack, 101, [])], client: stranger) == [])
+        #expect(try Self.findings(again, client: stranger, also: Self.invite).contains("fault tcp.unanswered") == false)
+        #expect(try Self.findings(again, client: stranger, server: Endpoint("203.0.113.5:443")!) == [])
+    }
+
+    @Test("a stranger that asks for so long waits for the answer; a server that speaks SIP with others owes it none")
+    func waits() throws {
+        let stranger = Endpoint("198.51.100.66:40000")!
+        let long = [(Bool, TCPHeader.Flags, UInt32, [UInt8])](repeating: Self.syn, count: 9)
+        #expect(try Self.findings(long, client: stranger) == ["risk tcp.unanswered"])
+        #expect(try Self.findings(Array(long.prefix(4)), client: stranger) == ["note tcp.unanswered"])
+    }
+
     @Test("a request whose connection is reset before any answer is a fault; a reset after the answer is none")
     func reset() throws {
         let opening: [(Bool, TCPHeader.Flags, UInt32, [UInt8])] = [

@@ -81,6 +81,20 @@ struct NameTests {
         #expect(tap.findings(speaks: true).isEmpty)
     }
 
+    @Test("a phone that looks for its services first (RFC 3263 4.1) and gets no answer; an empty one says nothing")
+    func servicesFirst() {
+        var tap = Tap()
+        tap.ask("example.org", .naptr, at: 0, times: 5)
+        #expect(tap.findings().map(\.severity) == [.fault])
+        tap.answer("example.org", .naptr, .noError, at: 30)
+        #expect(tap.findings().isEmpty)
+        var found = Tap()
+        found.ask("example.org", .naptr, at: 0, times: 5)
+        found.ask("example.org", .a, at: 22)
+        found.answer("example.org", .a, .noError, .a(IPv4Address("192.0.2.1")!), at: 22.1)
+        #expect(found.findings().isEmpty)
+    }
+
     @Test("services and IPv6 addresses that are not there harm nobody while the host is found")
     func hostFound() {
         var tap = Tap()

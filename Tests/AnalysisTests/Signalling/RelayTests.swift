@@ -93,4 +93,51 @@ struct RelayTests {
         #expect(findings([(3, [Self.user], 401), (3, [Self.user], 200)]).isEmpty)
         #expect(findings([(1, [Self.user], 401)]).isEmpty)
     }
+
+    /// So many requests for a relay that nothing answers; ICMP errors about so many of them, from there.
+    private func silence(
+        _ asked: Int, errors: Int = 0, from box: String = "203.0.113.60", hears: Bool = true, elsewhere: Bool = false
+    ) -> [Finding] {
+        var talk = Talk()
+        talk.phone = Endpoint("192.168.1.20:5060")!
+        if hears { talk.registers() }
+        for number in 0..<asked {
+            let time = 1 + Double(number)
+            talk.see(time, Self.phone, Self.server, .stun(Self.stun(3, 1)))
+            guard number < errors else { continue }
+            talk.see(
+                time + 0.01, Endpoint(IPAddress(box)!, 0), Self.phone,
+                .icmp(type: 3, code: box == "203.0.113.60" ? 3 : 1, source: Self.phone, destination: Self.server))
+        }
+        if elsewhere {
+            let other = Endpoint("203.0.113.61:3478")!
+            talk.see(20, Self.phone, other, .stun(Self.stun(3, 2)))
+            talk.see(20.1, other, Self.phone, .stun(Self.stun(0x0103, 2)))
+        }
+        return talk.result().findings.filter { $0.name == .turnRefused }
+    }
+
+    @Test("a TURN server whose port is closed, that cannot be reached, or that says nothing")
+    func absent() throws {
+        let closed = try #require(silence(5, errors: 5).first)
+        #expect(closed.severity == .risk)
+        #expect(
+            closed.summary
+                == "The TURN server 203.0.113.60:3478 gives 192.168.1.20 no relay: nothing listens there (ICMP). It was asked 5 times."
+        )
+        #expect(closed.culprit == .proved("the TURN server 203.0.113.60:3478"))
+        let lost = try #require(silence(5, errors: 3, from: "198.51.100.1").first)
+        #expect(lost.culprit == .proved("198.51.100.1"))
+        #expect(lost.summary.contains("198.51.100.1 says by ICMP: host unreachable."))
+        let silent = try #require(silence(12).first)
+        #expect(silent.culprit == .between("192.168.1.20", "the TURN server 203.0.113.60:3478"))
+    }
+
+    @Test("few requests, a tap that shows nothing that arrives, and another TURN server accuse nobody")
+    func absentAndInnocent() {
+        #expect(silence(2, errors: 1).isEmpty)
+        #expect(silence(6).isEmpty)
+        #expect(silence(12, hears: false).isEmpty)
+        #expect(silence(7, errors: 7, elsewhere: true).map(\.severity) == [.note])
+    }
 }
