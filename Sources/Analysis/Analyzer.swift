@@ -129,6 +129,7 @@ public struct Analyzer: Sendable {
         {
             media.translates(at: sender)
         }
+        if !step.isRequest, step.status == 401 || step.status == 407 { media.asksForPasswords(at: sender) }
         if !step.isRequest, step.method == .invite, step.status == 200,
             // A proxy passes the Contact of whoever answered on.
             table.registrars.contains(sender) && (step.contact.kind != .address || step.contact.address == sender)

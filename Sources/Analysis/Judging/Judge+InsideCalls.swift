@@ -215,36 +215,4 @@ extension Judge {
                 ], subject: Self.subject(c, bye, table))
         }
     }
-
-    /// Who hears nothing for long ends the call; where media shows what was not heard, that is told.
-    private mutating func endedBySilence(_ bye: Step, _ reason: String, _ c: inout DialogCase, _ table: SignallingTable) {
-        let name = Self.name(table.endpoints[bye.record.source])
-        let copy = c
-        // A log shows no media, and no hold stands before.
-        let isLog = bye.record.place.kind == .line
-        draft(.silence(dialog: c.number), .sipTimerDrop, .fault, variant: 44, &c, server: c.server(bye, table).address) {
-            Finding(
-                .sipTimerDrop, .fault,
-                "A timer ended the call, nobody hung up: \(name) sent BYE because it heard no audio, as it says: \(reason).",
-                details: [
-                    isLog
-                        ? "No hold stands before it in the log: the other end's audio did not arrive, or that end sent none."
-                        : "On hold or muted, a phone may send nothing at all for as long as it lasts."
-                ],
-                evidence: [Self.evidence(bye, table, ["Reason", "CSeq"], "the reason")], culprit: .unknown, confidence: .likely,
-                remedies: (isLog
-                    ? [
-                        Remedy(
-                            .network,
-                            "Find where the audio gets lost: capture RTP at \(name), and see that each SDP names a place it can reach."
-                        )
-                    ]
-                    : []) + [
-                        Remedy(
-                            .server, "Give calls on hold a longer limit at \(name), or none.",
-                            commands: ["Asterisk pjsip: rtp_timeout_hold=0", "FreeSWITCH: rtp-hold-timeout-sec"]),
-                        Remedy(.phone, "Let the phone send audio or comfort noise on hold, and RTCP beside it."),
-                    ], subject: Self.subject(copy, bye, table))
-        }
-    }
 }

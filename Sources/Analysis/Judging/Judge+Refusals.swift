@@ -20,6 +20,7 @@ extension Judge {
         let cause = isRegistration || drafts.count >= Self.mostRefused ? nil : cause(status, step, c, table)
         // Sent elsewhere is not refused, unless in circles.
         if !isRegistration, (300..<400).contains(status), cause == nil { return }
+        if !isRegistration, endedByPeople(step, &c, table) { return }
         let severity: Severity = isRegistration || (500..<600).contains(status) ? .fault : .note
         let sender = table.endpoints[step.record.source]
         let refusal: (DialogCase) -> Finding = { c in

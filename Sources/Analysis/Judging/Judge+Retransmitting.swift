@@ -101,6 +101,13 @@ extension Judge {
                 variant: 7, &c, server: destination.address, make)
         } else if step.isUnasked, answer == nil, icmp == nil, severity == .fault {
             draft(.hears(destination), .sipRetransmit, severity, variant: 10, &c, server: destination.address, make)
+        } else if answer == nil, icmp == nil, severity == .fault, let extra = extra(step, table) {
+            let asker = table.endpoints[step.record.source].address
+            peers.ignores(extra, asker: asker, end: destination.address, from: step.nanoseconds)
+            draft(
+                .servesOtherwise(extra, asker: asker, end: destination.address), .sipRetransmit, severity,
+                variant: 64 + extra.rawValue,
+                &c, server: destination.address, make)
         } else if answer == nil, severity == .fault,
             again.isEmpty || reason?.isAbsence == true && (step.method != .invite || !isOnly)
         {

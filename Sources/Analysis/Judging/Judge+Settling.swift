@@ -84,6 +84,13 @@ extension Judge {
                 finding.remedies = [
                     Remedy(.server, "Send NOTIFY without a subscription (waiting messages) only to phones that take it.")
                 ]
+            case .servesOtherwise(let extra, let asker, let end):
+                if attackers.contains(asker) { continue }
+                guard peers.serves(asker, end, besides: extra) else { break }
+                finding.severity = .note
+                key.severity = .note
+                finding.summary += " Other requests between the two are answered: it is there, and ignores \(extra.name) alone."
+                finding.remedies = [extra.remedy]
             case .refusal(let proof, let plain, let attempt):
                 if let attempt {
                     let index = calls ?? CallIndex(table)
@@ -99,8 +106,15 @@ extension Judge {
                 finding = plain
                 key.severity = plain.severity
                 key.variant += 1
-            case .silence(let dialog):
+            case .silence(let dialog, let speakerIsCaller, let until):
                 if finding.evidence.first?.place.kind == .line { break }
+                if let speakerIsCaller, until != MessageRecord.unknownTime,
+                    media.hears(dialog: dialog, caller: speakerIsCaller, from: until - Self.lastAudio, to: until)
+                {
+                    finding.details.append(
+                        "The capture holds that audio up to the end of the call: it is sent, and gets lost behind the place of the capture, or is not counted there."
+                    )
+                }
                 switch media.outcome(ofDialog: dialog) {
                 case .oneWay, .none: finding.severity = .note
                 case .bothWays, .interrupted, .unknown: break

@@ -83,6 +83,8 @@ struct Judge: Sendable {
             case answersOthers(PackedEndpoint, from: PackedAddress)
             /// An end that just then heard and answered all else makes a note of it.
             case hears(PackedEndpoint)
+            /// An end that serves its asker otherwise, and ignores that alone, makes a note of it.
+            case servesOtherwise(Extra, asker: PackedAddress, end: PackedAddress)
             /// Audio that went both ways makes a note of it.
             case audioLost(dialog: Int)
             /// Nor did a DTLS handshake for the call's media complete.
@@ -96,7 +98,8 @@ struct Judge: Sendable {
             /// The other end was heard after this time, and that one not.
             case unheard(dialog: Int, isCaller: Bool, from: Int64)
             /// Nor does media show what was not heard.
-            case silence(dialog: Int)
+            /// Nor heard it at all, where the end is given that sent audio up to that time: then it is lost farther on.
+            case silence(dialog: Int, speakerIsCaller: Bool?, until: Int64)
             /// Nor did the digits go as audio's events.
             case digits(dialog: Int)
             /// They did.
@@ -159,6 +162,7 @@ struct Judge: Sendable {
         if isFinal { foreignNonce(&c, table) }
         if isFinal { refused(&c, table) }
         if isFinal { peers.note(c) }
+        peers.noteService(c, table)
         table.dialogs[number].reported = c.dialog.reported
         table.dialogs[number].progress = c.dialog.progress
     }

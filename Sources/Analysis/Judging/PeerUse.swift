@@ -3,7 +3,18 @@ import Capture
 
 /// Who asks whom for what: tells a spare that is only watched by OPTIONS from a peer that calls need.
 struct PeerUse: Sendable {
-    private static let most = 1 << 14
+    static let most = 1 << 14
+
+    /// What an end answered one asker.
+    struct Service: Sendable {
+        /// When it last answered something that calls or registrations need, nanoseconds.
+        var last = Int64.min
+        var extras: Set<MessageMethod> = []
+    }
+
+    var services: [Pair: Service] = [:]
+    /// Since when each kind of request is ignored.
+    var ignored: [Pair: [Extra: Int64]] = [:]
 
     /// Peers that answer the OPTIONS of a host.
     private var answering: [PackedAddress: Set<PackedAddress>] = [:]

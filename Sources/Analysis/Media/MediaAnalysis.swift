@@ -68,6 +68,8 @@ public struct MediaAnalysis: Sendable {
     private(set) var routers: Set<PackedAddress> = []
     /// Addresses that a server answers calls from.
     private(set) var servers: Set<PackedAddress> = []
+    /// Addresses from which passwords are asked for.
+    private var askers: Set<PackedAddress> = []
     var handshakes = DTLSLedger()
     var outcomes: [Int: MediaOutcome] = [:]
     var protections: [Int: MediaProtection] = [:]
@@ -138,15 +140,17 @@ public struct MediaAnalysis: Sendable {
         if let found = table.find(key, hash) {
             index = found
             if now &- table.streams[found].last > Self.betweenCalls, isOfNextCall(found) {
-                table.renew(found, stream(key, type, timestamp, now, frame))
+                table.renew(found, stream(key, type, timestamp, now, frame, payload))
             }
-        } else if let opened = open(key, hash, type, timestamp, now, frame) {
+        } else if let opened = table.open(key, hash, stream(key, type, timestamp, now, frame, payload), at: now) {
             index = opened
         } else {
             return
         }
         var isSound = true
-        if type != table.streams[index].payloadType { isSound = turn(index, type, payload) }
+        if type != table.streams[index].payloadType || table.streams[index].flags.contains(.isKeepalive) {
+            isSound = turn(index, type, payload)
+        }
         if !holes.isEmpty { check(index, sequence, now) }
         // Neither padding, extension nor contributors: what is behind the header is the sound.
         let octets = payload[0] == 0x80 && !record.flags.contains(.truncated) ? payload.count - 12 : 0
@@ -160,6 +164,13 @@ public struct MediaAnalysis: Sendable {
     mutating func translates(at address: PackedAddress) {
         if routers.count < Self.mostCalls { routers.insert(address) }
     }
+
+    /// Who asks for passwords is a server (RFC 3261 22).
+    mutating func asksForPasswords(at address: PackedAddress) {
+        if askers.count < Self.mostCalls { askers.insert(address) }
+    }
+
+    func isServer(_ address: PackedAddress) -> Bool { servers.contains(address) || askers.contains(address) }
 
     /// A server answered a call from there.
     package mutating func serves(at address: PackedAddress) {
@@ -288,14 +299,8 @@ public struct MediaAnalysis: Sendable {
 
     // MARK: Packets
 
-    private mutating func open(
-        _ key: RTPStreamKey, _ hash: UInt64, _ type: UInt8, _ timestamp: UInt32, _ now: Int64, _ frame: UInt32
-    ) -> Int? {
-        table.open(key, hash, stream(key, type, timestamp, now, frame), at: now)
-    }
-
     private mutating func stream(
-        _ key: RTPStreamKey, _ type: UInt8, _ timestamp: UInt32, _ now: Int64, _ frame: UInt32
+        _ key: RTPStreamKey, _ type: UInt8, _ timestamp: UInt32, _ now: Int64, _ frame: UInt32, _ payload: UnsafeRawBufferPointer
     ) -> RTPStream {
         var stream = RTPStream(key: key, payloadType: type, timestamp: timestamp, at: now, frame: frame)
         let formats = formatLists[Int(formatList(key))]
@@ -304,10 +309,11 @@ public struct MediaAnalysis: Sendable {
         }
         let (rate, codec) = codecs.look(up: type, in: formats)
         stream.turn(to: type, clockRate: rate, codec: codec)
+        if isKeepalive(type, payload, key) { stream.flags.insert(.isKeepalive) }
         return stream
     }
 
-    private func formatList(_ key: RTPStreamKey) -> UInt16 {
+    func formatList(_ key: RTPStreamKey) -> UInt16 {
         let there = MediaPlace(key.destination, key.destinationPort)
         return (expected[there] ?? expected[MediaPlace(key.source, key.sourcePort)])?.formats ?? 0
     }
@@ -323,8 +329,9 @@ public struct MediaAnalysis: Sendable {
         return known.contains { calls[Int($0)].began > stream.last }
     }
 
-    /// Another payload type; false for digits and comfort noise.
+    /// Another payload type; false for digits, comfort noise and what only keeps a mapping alive.
     private mutating func turn(_ index: Int, _ type: UInt8, _ payload: UnsafeRawBufferPointer) -> Bool {
+        if isKeepalive(type, payload, table.streams[index].key) { return false }
         let header = RTPHeader(payload)
         let (count, timestamp) = (header?.payloadCount ?? 0, header?.timestamp ?? 0)
         if table.with(index, { $0.isAuxiliary(type, payloadCount: count, timestamp: timestamp) }) { return false }

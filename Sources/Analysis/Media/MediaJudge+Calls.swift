@@ -181,7 +181,7 @@ extension MediaJudge {
         }
         var worst: (StreamSummary.Speaker, Int64)?
         for quiet in [StreamSummary.Speaker.caller, .callee] {
-            let length = silence(of: quiet, heard, periods)
+            let length = silence(of: quiet, heard, call, leg, periods)
             let quietStreams = heard.filter { seen[$0].speaker == quiet }
             let suppresses =
                 !quietStreams.isEmpty
@@ -220,13 +220,15 @@ extension MediaJudge {
     private func isSuppressing(_ stream: RTPStream) -> Bool { stream.spurts > 0 || stream.flags.contains(.sawComfortNoise) }
 
     /// The longest stretch within the periods in which the other end was heard and this one was not.
-    private func silence(of quiet: StreamSummary.Speaker, _ heard: [Int], _ periods: [RTPStream.Activity]) -> Int64 {
+    private func silence(
+        of quiet: StreamSummary.Speaker, _ heard: [Int], _ call: CallMedia, _ leg: Int16, _ periods: [RTPStream.Activity]
+    ) -> Int64 {
         let talking = Spans(heard.filter { seen[$0].speaker != quiet }.flatMap { seen[$0].heardSpans })
         let answering = Spans(
             heard.filter { seen[$0].speaker == quiet }.flatMap { index in
                 let stream = seen[index].stream
                 return seen[index].heardSpans + (stream.endsInNoise ? [RTPStream.Activity(from: stream.last, to: .max / 2)] : [])
-            })
+            } + ownPauses(of: quiet, heard, call, leg, periods))
         return talking.clipped(to: periods).longest(without: answering)
     }
 

@@ -28,7 +28,7 @@ extension MediaJudge {
             let stream = seen[index].stream
             guard let number = seen[index].call, let speaker = seen[index].speaker, !seen[index].isGuessed,
                 streams[index].packets >= Self.fewestOfCodec,
-                !stream.flags.contains(.isVideo), stream.payloadType != 13, stream.payloadType != 19
+                stream.flags.isDisjoint(with: [.isVideo, .isKeepalive]), stream.payloadType != 13, stream.payloadType != 19
             else { continue }
             let call = media.calls[number]
             guard !call.events.contains(where: { $0.flags.contains(.hasOther) }) else { continue }

@@ -43,6 +43,8 @@ struct RTPStream: Sendable {
         static let isEncrypted = Flags(rawValue: 16)
         /// The payload type changed.
         static let hasTurned = Flags(rawValue: 32)
+        /// Only packets that keep a mapping alive came so far (RFC 6263 4).
+        static let isKeepalive = Flags(rawValue: 64)
     }
 
     /// A stretch of time in which packets came, nanoseconds.
@@ -223,7 +225,8 @@ struct RTPStream: Sendable {
 
     /// The sound goes on in another payload type. `clockRate` 0: unknown.
     mutating func turn(to type: UInt8, clockRate: UInt32, codec: UInt16) {
-        if type != payloadType { flags.insert(.hasTurned) }
+        if type != payloadType, !flags.contains(.isKeepalive) { flags.insert(.hasTurned) }
+        flags.remove(.isKeepalive)
         payloadType = type
         self.codec = codec
         flags.remove(.isEstimated)
