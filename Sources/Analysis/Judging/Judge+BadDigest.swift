@@ -38,8 +38,16 @@ extension Judge {
         guard !table.programs[c.dialog.clientProgram].isScanner else { return }
         let server = c.server(step, table)
         let source = table.endpoints[step.record.source]
+        let condition: Draft.Condition
+        if c.dialog.kind == .registration {
+            let key = account(c.dialog.to, c)
+            note(refusals: history, of: key, c)
+            condition = .refusedPassword(source.address, key)
+        } else {
+            condition = .noScanner(source.address, nonce: 0)
+        }
         let remark = (table.remarks[c.number] ?? []).first { $0.request == step.record.place }
-        draft(.noScanner(source.address, nonce: 0), .authBadDigest, .fault, server, &c) { c in
+        draft(condition, .authBadDigest, .fault, server, &c) { c in
             var evidence: [Evidence] = []
             if let used = history.challenge(for: attempt) {
                 evidence.append(Self.evidence(c.steps[history.challenges[used].step], table, Self.fields, "the challenge"))
@@ -81,7 +89,7 @@ extension Judge {
         return (realm(answer) { $0.credentials.realm }, realm(question) { $0.challenge.realm })
     }
 
-    private func isRefused(_ attempt: AuthHistory.Attempt, _ c: DialogCase) -> Bool {
+    func isRefused(_ attempt: AuthHistory.Attempt, _ c: DialogCase) -> Bool {
         guard let response = attempt.response else { return false }
         let step = c.steps[response]
         return step.status == 403 || ((step.status == 401 || step.status == 407) && !step.record.marks.contains(.isStale))

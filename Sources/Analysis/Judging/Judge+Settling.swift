@@ -36,9 +36,24 @@ extension Judge {
                     key.severity = .note
                 }
                 if let tally = tallies[address], tally.names.count >= Self.scannerNames, tally.successes == 0 { continue }
+            case .unknownCaller(let pair, let nonce, let host, let asksAsServer):
+                if table.usedNonces.contains(nonce) || attackers.contains(pair.caller) { continue }
+                let isTrunk = tellsTrunk(&finding, pair, host: host, asksAsServer: asksAsServer)
+                if isTrunk { key.variant = 2 ^ pair.caller.low << 8 }
+                if !isTrunk, let tally = tallies[pair.caller], tally.names.count >= Self.scannerNames, tally.successes == 0 {
+                    continue
+                }
+            case .refusedPassword(let address, let account):
+                if attackers.contains(address) { continue }
+                if let tally = tallies[address], tally.names.count >= Self.scannerNames, tally.successes == 0 { continue }
+                if heal(&finding, of: account, from: address) { key.severity = .note }
             case .registration(let address, let account):
                 if attackers.contains(address) { continue }
                 if let tally = tallies[address], tally.names.count >= Self.scannerNames, tally.successes == 0 { continue }
+                if heal(refused: &finding, of: account, from: address) {
+                    key.severity = .note
+                    break
+                }
                 guard let grants = accounts[account]?.grants, let server = finding.subject.server?.address,
                     grants.contains(where: { $0.granted > 0 && $0.registrar.address.address != server })
                 else { break }
@@ -381,20 +396,5 @@ extension Judge {
             details: ["What is said below holds for what can be seen; what is missing here was not judged."], evidence: place,
             confidence: .proved, remedies: [remedy], subject: FindingSubject(vantage: Vantage(UInt16(clamping: index))),
             count: blindness.count)
-    }
-
-    /// What helps where a log does not show everything.
-    private static func advice(_ kind: Blindness.Kind) -> Remedy {
-        let text: String
-        switch kind {
-        case .oneDirection: text = "Let the program log what it receives and what it sends, and give the whole log."
-        case .noSIP: text = "Check that this is the right file, and that the program logs SIP messages."
-        case .unreadMessages: text = "Give the log as its program wrote it, or a capture."
-        case .truncatedFile, .snapLength, .drops, .encrypted, .encryptedRadio, .undecoded, .missingFragments, .streamGaps,
-            .cutMessages, .noTimes:
-            text = "Give the whole log, with times, or a capture."
-        case .sharedCallID: text = "Replace each Call-ID by a word of its own."
-        }
-        return Remedy(.capture, text)
     }
 }

@@ -19,7 +19,18 @@ extension Judge {
             return
         }
         let asker = Self.name(asked)
-        draft(.noScanner(source.address, nonce: nonce), .authNoAnswer, .fault, c.server(request, table), &c) {
+        let pair = TrunkCalls.Pair(caller: source.address, asker: asked.address)
+        let condition: Draft.Condition
+        if request.method == .invite, !isProvider {
+            trunkCalls.refuses(pair, hash(c.dialog.from))
+            condition = .unknownCaller(
+                pair, nonce: nonce, host: hash(TrunkCalls.host(of: c.dialog.from)),
+                asksAsServer: ServerRole(challenge, table) != nil
+                    || asked.address.isPrivateNetwork && !source.address.isPrivateNetwork)
+        } else {
+            condition = .noScanner(source.address, nonce: nonce)
+        }
+        draft(condition, .authNoAnswer, .fault, c.server(request, table), &c) {
             c in
             Finding(
                 .authNoAnswer, .fault,
@@ -37,16 +48,7 @@ extension Judge {
                 ],
                 culprit: .unknown, confidence: .likely,
                 remedies: isProvider
-                    ? [
-                        Remedy(
-                            .server,
-                            "Let \(asker) take calls of the provider \(source.address.address) without a password: know it by its address.",
-                            commands: [
-                                "Asterisk pjsip: an identify section with match=\(source.address.address), no inbound auth",
-                                "Asterisk chan_sip: insecure=invite,port",
-                                "FreeSWITCH: an acl list with that address, apply-inbound-acl",
-                            ])
-                    ]
+                    ? [TrunkCalls.remedy(asker, Self.name(PackedEndpoint(source.address, 0)))]
                     : [
                         Remedy(
                             .phone,

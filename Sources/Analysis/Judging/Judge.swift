@@ -26,9 +26,12 @@ struct Judge: Sendable {
     var quarterHours: [PackedAddress: Int] = [:]
     var callEnds: [UInt64: CallEnds] = [:]
     var accounts: [UInt64: AccountHistory] = [:]
+    /// Refusals of an account's password: how many, and when first and last.
+    var passwordRefusals: [UInt64: PasswordRefusals] = [:]
     var misses: [UInt64: [AccountHistory.Miss]] = [:]
     var unansweredOptions: [PackedEndpoint: Int] = [:]
     var peers = PeerUse()
+    var trunkCalls = TrunkCalls()
     /// Requests that an end answered only after several sendings, as each capture shows them.
     var outages: [Outage: Int] = [:]
     /// Requests refused with a fresh nonce that used this older one.
@@ -91,6 +94,10 @@ struct Judge: Sendable {
             case noHandshake(dialog: Int)
             /// As `noScanner`, and a note where another registrar took the account: one of a pair stands by.
             case registration(PackedAddress, UInt64)
+            /// As `noScanner`, and a note where the same host registered the account after the last refusal of its password.
+            case refusedPassword(PackedAddress, UInt64)
+            /// As `noScanner`; where the caller turns out to be a provider, its trunk is not known to who asks it.
+            case unknownCaller(TrunkCalls.Pair, nonce: UInt64, host: UInt64, asksAsServer: Bool)
             /// Unless proved, no more than the outcome that the plain words tell.
             case refusal(RefusalCause.Proof, Finding, Attempt?)
             /// That end of the call was heard after this time.
@@ -162,6 +169,7 @@ struct Judge: Sendable {
         if isFinal { foreignNonce(&c, table) }
         if isFinal { refused(&c, table) }
         if isFinal { peers.note(c) }
+        if isFinal { trunkCalls.note(c, table) }
         peers.noteService(c, table)
         table.dialogs[number].reported = c.dialog.reported
         table.dialogs[number].progress = c.dialog.progress

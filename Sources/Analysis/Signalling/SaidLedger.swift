@@ -31,6 +31,9 @@ struct SaidLedger: Sendable {
     /// Refused registrations by where they came from.
     private var refusals: [String: (file: UInt16, names: Set<String>, entry: Entry, isKnown: Bool)] = [:]
 
+    /// Names that were refused from there and registered afterwards.
+    private var healed: [String: Set<String>] = [:]
+
     /// The log shows requests, too.
     mutating func talks(_ file: UInt16) { talking.insert(file) }
 
@@ -51,6 +54,9 @@ struct SaidLedger: Sendable {
                 swings[about] = swing
             }
             guard saying == .unreachable else { return }
+        case .registered:
+            registered(about)
+            return
         case .wrongPassword, .unknownUser:
             refused(about, "", saying == .unknownUser, isLonely, text, place, time)
             return
@@ -80,6 +86,22 @@ struct SaidLedger: Sendable {
         refusals[remote] = known
     }
 
+    /// Who was refused before and is taken now typed it wrongly, and mended it.
+    private mutating func registered(_ user: String) {
+        guard !user.isEmpty else { return }
+        for remote in refusals.keys {
+            guard let name = refusals[remote]?.names.first(where: { Self.user($0) == user }) else { continue }
+            refusals[remote]?.names.remove(name)
+            healed[remote, default: []].insert(name)
+        }
+    }
+
+    /// `201` of `"Desk" <sip:201@192.0.2.1>`.
+    private static func user(_ name: String) -> Substring {
+        let address = name.firstRange(of: "sip:").map { name[$0.upperBound...] } ?? name[...]
+        return address.prefix { $0 != "@" && $0 != ">" && $0 != ";" }
+    }
+
     // MARK: Findings
 
     func findings() -> [Finding] {
@@ -98,6 +120,16 @@ struct SaidLedger: Sendable {
                         refusal.entry, refusal.file,
                         Remedy(.server, "Let a rate limit or fail2ban shut such sources out, and answer only where it is needed.")
                     ))
+                continue
+            }
+            if refusal.names.isEmpty, let healed = healed[remote] {
+                var note = Self.made(
+                    .authBadDigest, .note,
+                    "The log says \(Self.times(refusal.entry.count)) that credentials were refused, and that the same account registered "
+                        + "afterwards: \(Self.list(healed)). It healed.", refusal.entry, refusal.file,
+                    Remedy(.phone, "Nothing: a password was mistyped, and corrected."))
+                note.remedies = Array(note.remedies.prefix(1))
+                result.append(note)
                 continue
             }
             let what = refusal.isKnown ? "credentials were refused" : "a name is not known to the server"
@@ -199,7 +231,7 @@ struct SaidLedger: Sendable {
             return Self.made(
                 .dnsFailed, .fault, "\(says) a name could not be resolved.", entry, file,
                 Remedy(.network, "Check the name and the resolver that the program asks."))
-        case .wrongPassword, .unknownUser, .reachable: return nil
+        case .wrongPassword, .unknownUser, .reachable, .registered: return nil
         }
     }
 

@@ -7,8 +7,8 @@ public enum LogSaying: String, Hashable, Sendable, CaseIterable {
     case staleNonce, supersededNonce, reusedNonce
     /// A final response was never acknowledged; a request was never answered.
     case noACK, noAnswer
-    /// A phone stopped answering; it answers again.
-    case unreachable, reachable
+    /// A phone stopped answering; it answers again; it was registered.
+    case unreachable, reachable, registered
     case mediaTimeout, incompatibleMedia
     /// A registration at another server was never answered; was refused.
     case trunkSilent, trunkRefused
@@ -27,6 +27,8 @@ struct LogSayingShape {
     enum Place {
         /// Behind the time, level and place in the source.
         case opens
+        /// The same in a line of any level.
+        case tells
         /// Anywhere in a line of this gravity: a word in a chat or in a chatty line of a debugger is none.
         case graveLine
         /// Anywhere in a line with a time: the words are no one else's.
@@ -42,6 +44,8 @@ struct LogSayingShape {
 
     private static let table: [LogSayingShape] = [
         // Asterisk.
+        LogSayingShape(saying: .registered, place: .tells, words: ["Registered SIP '"], subject: "Registered SIP "),
+        LogSayingShape(saying: .registered, place: .tells, words: ["Added contact '", "to AOR '"], subject: "to AOR "),
         LogSayingShape(
             saying: .noACK, place: .opens, words: ["Hanging up call ", "no reply to our critical packet"], subject: "call "),
         LogSayingShape(
@@ -150,6 +154,8 @@ struct LogSayingShape {
                 guard marks.isGrave || marks.level == nil && marks.time != nil, part.starts(with: shape.words[0]) else {
                     continue
                 }
+            case .tells:
+                guard marks.level != nil || marks.time != nil, part.starts(with: shape.words[0]) else { continue }
             case .graveLine: guard marks.isGrave else { continue }
             case .dated: guard marks.time != nil, marks.level == nil || marks.isGrave else { continue }
             }
