@@ -36,9 +36,9 @@ extension Judge {
         if step.method == .publish { return .publication }
         guard step.method == .subscribe, let bytes = Self.bytes(step, table) else { return nil }
         let event = (MessageExcerpt.value(of: "Event", in: bytes) ?? "").lowercased().prefix { $0 != ";" && $0 != " " }
-        switch (step.method, event) {
-        case (.subscribe, "message-summary"): return .waitingMessages
-        case (.subscribe, "presence"), (.subscribe, "presence.winfo"): return .presence
+        switch event {
+        case "message-summary": return .waitingMessages
+        case "presence", "presence.winfo": return .presence
         default: return nil
         }
     }
@@ -58,7 +58,7 @@ extension PeerUse {
                 asker: table.endpoints[step.record.destination].address, end: table.endpoints[step.record.source].address)
             guard services.count < Self.most || services[pair] != nil else { return }
             var service = services[pair] ?? Service()
-            if [.subscribe, .publish, .notify].contains(step.method) {
+            if [.subscribe, .publish].contains(step.method) {
                 service.extras.insert(step.method)
             } else {
                 service.last = max(service.last, step.nanoseconds)
@@ -73,16 +73,10 @@ extension PeerUse {
         ignored[pair, default: [:]][extra] = min(time, ignored[pair]?[extra] ?? .max)
     }
 
-    /// An end answers the asker's other requests after it began to ignore that, and never took one like it. Between two private
-    /// addresses it is enough that it goes on asking there: no NAT on the way forgets it.
+    /// An end answers the asker's other requests after it began to ignore that, and never took one like it.
     func serves(_ asker: PackedAddress, _ end: PackedAddress, besides extra: Extra) -> Bool {
         let pair = Pair(asker: asker, end: end)
-        guard let since = ignored[pair]?[extra] else { return false }
-        if let service = services[pair] {
-            guard !service.extras.contains(extra.method) else { return false }
-            if service.last > since { return true }
-        }
-        guard asker.isPrivateNetwork, end.isPrivateNetwork else { return false }
-        return services[Pair(asker: end, end: asker)].map { $0.last > since } ?? false
+        guard let since = ignored[pair]?[extra], let service = services[pair] else { return false }
+        return !service.extras.contains(extra.method) && service.last > since
     }
 }
