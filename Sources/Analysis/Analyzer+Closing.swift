@@ -82,11 +82,13 @@ extension Analyzer {
     }
 
     /// What both sides prove needs no suspicion, and what both sides show untouched is cleared of it.
-    private static func settled(_ findings: [Finding], _ pairs: [SideComparison]) -> [Finding] {
+    private static func settled(_ findings: [Finding], _ pairs: [SideComparison], _ table: SignallingTable) -> [Finding] {
         let proved = findings.filter { $0.name == .algRewritten && $0.severity.accuses }.flatMap(\.subject.dialogs)
         var untouched = pairs.reduce(into: Set<Int>()) { $0.formUnion($1.untouchedDialogs) }
         // The phone addresses the box that writes for it.
         for pair in pairs where pair.box == .proxy { untouched.formUnion(pair.dialogs.flatMap { [$0.inside, $0.outside] }) }
+        untouched.formUnion(
+            ownBoxes(findings.filter { $0.name == .algSuspected && $0.severity != .fault }.flatMap(\.subject.dialogs), table))
         let known = untouched.union(proved)
         return findings.compactMap { finding in
             guard finding.name == .algSuspected else { return finding }
@@ -100,6 +102,23 @@ extension Analyzer {
             return had > 0 && left == 0 ? nil : finding
         }
     }
+
+    /// Those of these dialogs that another capture shows under the same Call-ID between a phone and a box in its own private network: it
+    /// addresses the box, which speaks for it outside.
+    private static func ownBoxes(_ dialogs: [Int], _ table: SignallingTable) -> Set<Int> {
+        guard !dialogs.isEmpty else { return [] }
+        var inner: [ArraySlice<UInt8>: Vantage] = [:]
+        for dialog in table.dialogs where inner.count < mostInner && !dialog.callID.isEmpty {
+            guard let leg = dialog.legs.first, leg.client.address.isPrivateNetwork, leg.server.address.isPrivateNetwork else {
+                continue
+            }
+            inner[dialog.callID] = dialog.vantage
+        }
+        return Set(
+            dialogs.filter { number in inner[table.dialogs[number].callID].map { $0 != table.dialogs[number].vantage } ?? false })
+    }
+
+    private static let mostInner = 100_000
 
     /// Ends the analysis; the analyzer is spent afterwards.
     public mutating func finish() -> AnalysisResult {
@@ -122,7 +141,7 @@ extension Analyzer {
             let (more, pairs) = sides.finish(spans)
             findings += more
             result.sides = pairs
-            findings = BothSides(Self.settled(findings, pairs), pairs, streams, sources, table).findings
+            findings = BothSides(Self.settled(findings, pairs, table), pairs, streams, sources, table).findings
         }
         findings += lonelyStale.sorted { $0.key < $1.key }.map { judge.staleInLog($0.value.first, $0.value.count, table) }
         findings += said.findings()

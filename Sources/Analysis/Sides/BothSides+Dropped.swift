@@ -32,6 +32,11 @@ extension BothSides {
             let crosses = one.isOutbound ? side.worn.crossesOut : side.worn.crossesIn
             // Where nothing was seen to cross that way, only who goes on repeating shows that it got nothing.
             guard crosses || (one.status > 0 && victims.contains { all[$0].name == .sipRetransmit }) else { continue }
+            if isAway(one, table) {
+                away(one, cause, table)
+                absorb(victims + accusing(Set(here), Self.alsoFollows(from: one)), into: cause)
+                continue
+            }
             let lacking = one.isOutbound ? side.outside : side.inside
             let isLossy = lossy[lacking] != nil
             guard one.count >= Self.fewestDespiteDrops || !isLossy && !Dropper.drops(sources, lacking) else { continue }

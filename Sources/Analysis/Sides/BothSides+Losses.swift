@@ -42,7 +42,7 @@ extension BothSides {
         all[index].details.append("\(why) The line did not lose the packets, this capture does not show them.")
     }
 
-    private func isWhole(_ twin: StreamSummary, beside worst: StreamSummary) -> Bool {
+    func isWhole(_ twin: StreamSummary, beside worst: StreamSummary) -> Bool {
         twin.expected * 10 >= worst.expected * 8 && twin.lossRate * 4 <= worst.lossRate
     }
 

@@ -82,7 +82,9 @@ struct BothSides {
             delays(side)
             halted(at: side, table)
         }
+        for side in sides { relaysNothing(side, table) }
         acquitLossy()
+        lostBetween()
         for side in sides { passed(by: side) }
         for side in sides {
             for pair in side.dialogs {
