@@ -45,7 +45,10 @@ struct EmptyReports: Sendable {
         let place = MediaPlace(record.source, record.sourcePort)
         guard blocks == 0 else {
             if hearing.count < Self.most { hearing.insert(key) }
-            if hearingPlaces.count < Self.most { hearingPlaces.insert(MediaJudge.FilePlace(file: file, place: place)) }
+            if hearingPlaces.count < 2 * Self.most {
+                hearingPlaces.insert(MediaJudge.FilePlace(file: file, place: place))
+                hearingPlaces.insert(MediaJudge.FilePlace(file: file, place: MediaPlace(place.address, 0)))
+            }
             reporters[key] = nil
             return
         }
@@ -58,11 +61,11 @@ struct EmptyReports: Sendable {
         reporters[key]!.times.append(record.time.nanoseconds)
     }
 
-    /// Nil for who reports of something, from there or under that number.
+    /// Nil for who reports of something, from there or under that number, and for hosts that never report what they hear: many programs do not.
     func deaf(_ file: UInt16, at place: MediaPlace) -> Reporter? {
-        reporters.first { key, reporter in
-            key.file == file && reporter.source == place
-                && !hearingPlaces.contains(MediaJudge.FilePlace(file: file, place: place))
-        }?.value
+        guard hearingPlaces.contains(MediaJudge.FilePlace(file: file, place: MediaPlace(place.address, 0))),
+            !hearingPlaces.contains(MediaJudge.FilePlace(file: file, place: place))
+        else { return nil }
+        return reporters.first { key, reporter in key.file == file && reporter.source == place }?.value
     }
 }

@@ -55,7 +55,7 @@ extension MediaJudge {
                     + "the way to \(stream.destination): they are lost past the place of this capture.",
                 details: [
                     "It speaks itself, and none of its sender reports (\(reporter.times.count)) has a block about what it hears (RFC 3550 6.4.1).",
-                    "An end that never reports what it hears would look the same.",
+                    "In another call it does report what it hears.",
                 ],
                 evidence: [
                     evidence(stream, "passes here"),

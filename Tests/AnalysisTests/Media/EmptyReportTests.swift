@@ -18,9 +18,13 @@ struct EmptyReportTests {
 
     /// Ten seconds both ways; the callee reports at these times, with so many blocks.
     private func scene(
-        _ reports: [(Double, Int)], spoken: Double = 10, holds: Bool = false, isServer: Bool = false, from port: UInt16 = 8_001
+        _ reports: [(Double, Int)], spoken: Double = 10, holds: Bool = false, isServer: Bool = false, from port: UInt16 = 8_001,
+        reportsElsewhere: Bool = true
     ) -> MediaScene {
         var scene = MediaScene()
+        if reportsElsewhere {
+            scene.packet(Self.report(77, blocks: 1), Endpoint(b.address, 9_001), Endpoint("192.0.2.77:6001")!, at: 0.5)
+        }
         if isServer { scene.media.serves(at: PackedAddress(MediaScene.callee.address)) }
         scene.call(ended: 11)
         if holds {
@@ -50,7 +54,9 @@ struct EmptyReportTests {
         #expect(muxed.accusations() == ["media.one-way fault [0]"])
     }
 
-    @Test("a report of something, ever, one that comes early, hold, a server that plays, and another end's report accuse nobody")
+    @Test(
+        "a report of something, ever, one that comes early, hold, a server that plays, another end's report, and a program that never reports what it hears accuse nobody"
+    )
     func innocent() {
         for reports in [[(6.0, 1)], [(6, 0), (9, 1)], [(3, 1), (8, 0)], [(2.5, 0)], []] {
             var scene = scene(reports)
@@ -60,6 +66,8 @@ struct EmptyReportTests {
         #expect(hold.accusations() == [])
         var server = scene([(6, 0)], isServer: true)
         #expect(server.accusations() == [])
+        var silent = scene([(6, 0), (9, 0)], reportsElsewhere: false)
+        #expect(silent.accusations() == [])
         var elsewhere = scene([(6, 0)], from: 8_100)
         #expect(elsewhere.accusations() == [])
     }
