@@ -6,6 +6,7 @@ extension Judge {
     func connections(_ ledger: ConnectionLedger, _ table: SignallingTable, end: (UInt16) -> Int64) -> [Finding] {
         var result: [Finding] = []
         let speakers = table.speakers
+        let phones = connected(table)
         let list = ledger.attempts.sorted { ($0.value.first, $0.key.server.port) < ($1.value.first, $1.key.server.port) }
         for (key, attempts) in list where result.count < 50 {
             let lasted = attempts.lastTime - attempts.firstTime
@@ -17,7 +18,7 @@ extension Judge {
             // Who speaks SIP by another way has lost little.
             let speaks = speakers.contains(key.client)
             let isSilent = attempts.refused == 0 && elapsed(attempts.firstTime, end(key.file)) ?? 0 > 3 * second
-            if attempts.refused > 0 || isSilent, let back = connectionBack(key, attempts, table) {
+            if attempts.refused > 0 || isSilent, let back = connectionBack(key, attempts, phones, table) {
                 result.append(back)
             } else if !ConnectionLedger.isSIP(key.server.port) {
                 continue

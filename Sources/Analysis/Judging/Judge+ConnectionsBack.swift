@@ -2,15 +2,26 @@ import Base
 import Capture
 
 extension Judge {
+    /// Registrations over a connection, by the server's address.
+    func connected(_ table: SignallingTable) -> [PackedAddress: [Int]] {
+        var phones: [PackedAddress: [Int]] = [:]
+        for (number, dialog) in table.dialogs.enumerated()
+        where dialog.kind == .registration && dialog.progress.contains(.answered) {
+            for leg in dialog.legs where leg.isStream { phones[leg.server.address, default: []].append(number) }
+        }
+        return phones
+    }
+
     /// tcp.refused and tcp.unanswered of a server that opens a connection of its own to a phone that registered over one: to the port
     /// that the phone connected from, where nobody listens, or to its private Contact.
     ///
     /// Innocent: phones that registered otherwise, and servers that reach the phone in another way.
     func connectionBack(
-        _ key: ConnectionLedger.Key, _ attempts: ConnectionLedger.Attempts, _ table: SignallingTable
+        _ key: ConnectionLedger.Key, _ attempts: ConnectionLedger.Attempts, _ phones: [PackedAddress: [Int]],
+        _ table: SignallingTable
     ) -> Finding? {
-        for dialog in table.dialogs
-        where dialog.kind == .registration && dialog.progress.contains(.answered) && dialog.vantage.index == key.file {
+        for number in phones[key.client] ?? [] where table.dialogs[number].vantage.index == key.file {
+            let dialog = table.dialogs[number]
             guard
                 let leg = dialog.legs.first(where: { leg in
                     leg.isStream && leg.server.address == key.client

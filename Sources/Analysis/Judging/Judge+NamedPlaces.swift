@@ -43,8 +43,9 @@ extension Judge {
         var told = Set<Int>()
         for place in namedPlaces where result.count < 50 {
             guard let name = DNSName(place.name) else { continue }
-            let asked = ledger.lookUps.filter {
-                $0.key.client == place.hearer.address && $0.key.name == name && ($0.key.type == .a || $0.key.type == .aaaa)
+            let asked = [DNSRecordType.a, .aaaa].compactMap { type in
+                let key = NameLedger.Key(file: place.said.place.file, client: place.hearer.address, name: name, type: type)
+                return ledger.lookUps[key].map { (key: key, value: $0) }
             }
             guard let (key, lookUp) = asked.min(by: { $0.value.first < $1.value.first }), let code = lookUp.code,
                 asked.allSatisfy({ !$0.value.hasFound }), code == .nameError || code == .noError,

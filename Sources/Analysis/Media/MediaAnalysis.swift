@@ -60,7 +60,6 @@ public struct MediaAnalysis: Sendable {
     /// By file: when the last fact of signalling came.
     var lastFact: [UInt16: Int64] = [:]
     var reports = ReceiverReports()
-    var empties = EmptyReports()
     var refusals: [MediaFlow: [Refusal]] = [:]
     var checks = ConnectivityChecks()
     var tunnels = RelayTunnels()
@@ -113,10 +112,7 @@ public struct MediaAnalysis: Sendable {
             while lastSeen.count <= place { lastSeen.append(now) }
         }
         guard record.content == .rtp else {
-            if record.content == .rtcp {
-                reports.read(payload, record, file: file)
-                empties.read(payload, record, file: file)
-            }
+            if record.content == .rtcp { reports.read(payload, record, file: file) }
             return
         }
         guard payload.count >= 12 else { return }

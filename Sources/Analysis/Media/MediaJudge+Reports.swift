@@ -10,7 +10,7 @@ extension MediaJudge {
     /// Innocent: an end that reports of something elsewhere, one on hold or that was sent little, a server that only plays something.
     mutating func judgeReports(_ number: Int) {
         let call = media.calls[number]
-        guard !media.empties.reporters.isEmpty, !stops.contains(where: { $0.call == number }) else { return }
+        guard !media.reports.empty.isEmpty, !stops.contains(where: { $0.call == number }) else { return }
         for leg in call.legs {
             let periods = call.activePeriods(leg, until: .max)
             for index in streams(of: number, leg) {
@@ -32,7 +32,7 @@ extension MediaJudge {
         let key = stream.key
         let spans = Spans(stream.spans).clipped(to: periods)
         for port in [key.destinationPort &+ 1, key.destinationPort] {
-            guard let reporter = media.empties.deaf(key.file, at: MediaPlace(key.destination, port)),
+            guard let reporter = media.reports.empty.deaf(key.file, at: MediaPlace(key.destination, port)),
                 reporter.times.contains(where: { time in
                     spans.clipped(to: [RTPStream.Activity(from: time - Self.reported, to: time)]).total > Self.reported * 9 / 10
                 })

@@ -244,7 +244,9 @@ extension MediaJudge {
             let said = call.said(leg, caller: quiet == .caller), !said.packetSource.isUnknown,
             !said.packetSource.isPrivateNetwork,
             !said.address.isPrivateNetwork, !isOvercome(call, caller: listener == .caller),
-            streams(of: number, leg).contains(where: { seen[$0].speaker == listener }), !isReached(target.address, call.file)
+            streams(of: number, leg).contains(where: { seen[$0].speaker == listener }),
+            // Its address does not keep everybody off.
+            !reachedHosts.contains(FilePlace(file: call.file, place: MediaPlace(target.address, 0)))
         else { return nil }
         let isServer = media.servers.contains(target.packetSource)
         return SilenceCause(
@@ -265,11 +267,6 @@ extension MediaJudge {
                     "Or let \(name(quiet)) send audio to where it comes from (symmetric RTP, \"NAT\" option of the provider)."),
                 Remedy(.network, "If that is so, see whether a firewall keeps its packets off: capture outside the router."),
             ], isExplained: false)
-    }
-
-    /// Audio from the Internet comes to that host in some call: its private address does not keep everybody off.
-    private func isReached(_ host: PackedAddress, _ file: UInt16) -> Bool {
-        flows.keys.contains { $0.file == file && $0.destination.address == host && !$0.source.address.isPrivateNetwork }
     }
 
     static let relay = Remedy(

@@ -94,6 +94,8 @@ struct MediaJudge {
     let callsByBegin: [Int]
     /// Hosts that media came from, as places with port 0.
     private(set) var sendingHosts: Set<FilePlace> = []
+    /// Hosts that media came to from the Internet.
+    private(set) var reachedHosts: Set<FilePlace> = []
     private(set) var places: [FilePlace: [Reference]] = [:]
     /// Where a description came from, with the port it names: an address that is translated one to one, as a cloud's is, keeps ports.
     private var translated: [FilePlace: [Reference]] = [:]
@@ -119,6 +121,9 @@ struct MediaJudge {
             lastFrom[source] = max(lastFrom[source] ?? .min, seen[index].stream.last)
             if flows[flow] == nil {
                 sendingHosts.insert(FilePlace(file: flow.file, place: MediaPlace(flow.source.address, 0)))
+                if !flow.source.address.isPrivateNetwork {
+                    reachedHosts.insert(FilePlace(file: flow.file, place: MediaPlace(flow.destination.address, 0)))
+                }
                 flowsFrom[source, default: []].append(flow)
                 flowsTo[FilePlace(file: flow.file, place: flow.destination), default: []].append(flow)
             }

@@ -35,6 +35,8 @@ struct ReceiverReports: Sendable {
     private(set) var idle: [Reporter: Int] = [:]
     private(set) var views: [Key: View] = [:]
     private var senders: [Key: (middle: UInt32, time: Int64)] = [:]
+    /// Ends that report of what they send and of nothing that they hear.
+    private(set) var empty = EmptyReports()
 
     /// Reads a compound packet as far as it is sound.
     mutating func read(_ p: UnsafeRawBufferPointer, _ record: PayloadRecord, file: UInt16) {
@@ -49,6 +51,9 @@ struct ReceiverReports: Sendable {
             if packets == 1, type == 201 || type == 200 && length >= 28 && word(p, at + 20) == 0 {
                 let reporter = Reporter(file: file, address: record.source, port: record.sourcePort)
                 if idle[reporter] != nil || idle.count < Self.most { idle[reporter, default: 0] += 1 }
+            }
+            if type == 200 && length >= 28 || type == 201 && count > 0 {
+                empty.note(word(p, at + 4), blocks: count, record, file: file)
             }
             if type == 200, length >= 28 {
                 let key = Key(file: file, ssrc: word(p, at + 4))

@@ -17,8 +17,8 @@ extension BothSides {
                 worst.lateRate >= worst.lossRate, worst.late >= Self.fewestLate, let isOutbound = way(of: worst, side),
                 let twin = twin(of: worst, side), twin.expected * 10 >= worst.expected * 8
             else { continue }
-            guard isPrompt(twin, beside: worst) else {
-                if let first = sameDelay(worst, twin, index) { absorb([index], into: first) }
+            guard Self.isPrompt(twin, beside: worst) else {
+                if let first = same(\.lateRate, worst, twin, index) { absorb([index], into: first) }
                 continue
             }
             guard !hasOwnTime(worst.vantage, side) else {
@@ -34,60 +34,27 @@ extension BothSides {
         }
     }
 
-    private func isOf(_ side: SideComparison, _ stream: StreamSummary) -> Bool {
-        stream.vantage == side.inside || stream.vantage == side.outside
+    private static func isPrompt(_ twin: StreamSummary, beside worst: StreamSummary) -> Bool {
+        twin.lateRate * 4 <= worst.lateRate
     }
-
-    /// The same stream on the other side.
-    func twin(of stream: StreamSummary, _ side: SideComparison) -> StreamSummary? {
-        (bySSRC[stream.ssrc] ?? []).lazy.map { streams[$0] }.first { $0.vantage != stream.vantage && isOf(side, $0) }
-    }
-
-    private func isPrompt(_ twin: StreamSummary, beside worst: StreamSummary) -> Bool { twin.lateRate * 4 <= worst.lateRate }
 
     /// It shows something late that is on time further on, which no line does.
     private func hasOwnTime(_ vantage: Vantage, _ side: SideComparison) -> Bool {
         streams.contains { stream in
             stream.vantage == vantage && stream.late >= Self.fewestLate
                 && way(of: stream, side) == (vantage == side.inside)
-                && twin(of: stream, side).map { isPrompt($0, beside: stream) } == true
-        }
-    }
-
-    /// The finding about the same stream on the other side that tells the same lateness.
-    private func sameDelay(_ worst: StreamSummary, _ twin: StreamSummary, _ index: Int) -> Int? {
-        guard twin.lateRate <= worst.lateRate * 1.2, worst.lateRate <= twin.lateRate * 1.2 else { return nil }
-        return all.indices.first { other in
-            other != index && !gone.contains(other) && all[other].name == .mediaQuality && all[other].severity.accuses
-                && all[other].evidence.contains { $0.place == twin.firstPlace }
+                && twin(of: stream, side).map { Self.isPrompt($0, beside: stream) } == true
         }
     }
 
     private mutating func slow(
         _ index: Int, _ worst: StreamSummary, _ twin: StreamSummary, _ isOutbound: Bool, _ side: SideComparison
     ) {
-        let stretch = stretch(of: worst, isOutbound: isOutbound, side) { $0.map { isPrompt($0, beside: worst) } ?? false }
-        let dropper = Dropper(
-            side, isOutbound ? worst.source.address : twin.destination.address, sources, lacking: worst.vantage,
-            stretch: stretch, peer: "\(isOutbound ? worst.destination : twin.source)",
-            phone: "\(isOutbound ? twin.source : worst.destination)")
-        let before = "before \(dropper.stretch == nil ? "it" : "that") \(twin.late) of \(twin.expected) are late."
-        all[index].summary +=
-            dropper.stretch.map { " They are held up \($0): \(before)" }
-            ?? " \(dropper.name.capitalizedFirst) holds them up: \(before)"
         all[index].details.removeAll { $0.hasPrefix("The numbers are missing in the capture already") }
         all[index].details.append("What goes the other way is on time in the same capture, so its clock is true.")
-        all[index].blame(dropper)
-        all[index].evidence.append(
-            Evidence(
-                place: twin.firstPlace, time: twin.first, source: twin.source, destination: twin.destination,
-                excerpt: MediaJudge.describe(twin), says: "the same stream before it"))
-        let shape = Remedy(
-            .router,
-            "Give RTP priority (DSCP EF) in it and shape below the rate of its slower line, so that no queue fills."
-        )
-        let remedy = dropper.stretch.map { [Self.path($0)] + (dropper.isRouterPossible ? [shape] : []) } ?? [shape]
-        all[index].remedies = remedy + all[index].remedies.dropFirst()
-        told.insert(index)
+        let harm = Harm(
+            onStretch: "are held up", byBox: "holds them up", before: "\(twin.late) of \(twin.expected) are late",
+            remedy: "Give RTP priority (DSCP EF) in it and shape below the rate of its slower line, so that no queue fills.")
+        lay(index, worst, twin, isOutbound, side, harm) { Self.isPrompt($0, beside: worst) }
     }
 }

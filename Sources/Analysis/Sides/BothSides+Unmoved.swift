@@ -25,7 +25,7 @@ extension BothSides {
         guard
             let worst = streams.filter({ places.contains($0.firstPlace) }).max(by: { $0.lossRate < $1.lossRate }),
             worst.lossRate > worst.lateRate, lossy[worst.vantage] == nil,
-            let twin = same(worst).first(where: { isWhole($0, beside: worst) }),
+            let twin = same(worst).first(where: { Self.isWhole($0, beside: worst) }),
             // What captures lose they lose of both directions.
             let back = streams.first(where: {
                 $0.vantage == worst.vantage && $0.source == worst.destination && $0.destination == worst.source
@@ -35,7 +35,7 @@ extension BothSides {
         all[index].details.removeAll { $0.hasPrefix("The numbers are missing in the capture already") }
         all[index].summary +=
             " They get lost between the two captures: in the one nearer \(worst.source) \(twin.lost) of \(twin.expected) are missing."
-        lay(index, twin, "the same stream, before they get lost")
+        layBetween(index, twin, "the same stream, before they get lost")
     }
 
     private mutating func filtered(_ index: Int) {
@@ -55,14 +55,14 @@ extension BothSides {
                         "\(heard.source) hears nothing: \(counted(lost.packets, "RTP packet")) from \(lost.source) to \(lost.destination) pass one capture and "
                         + "none the other, nearer \(lost.destination), while the opposite direction passes both."
                     all[index].details = []
-                    lay(index, lost, "none of them appeared in the other capture")
+                    layBetween(index, lost, "none of them appeared in the other capture")
                     return
                 }
             }
         }
     }
 
-    private mutating func lay(_ index: Int, _ seen: StreamSummary, _ says: String) {
+    private mutating func layBetween(_ index: Int, _ seen: StreamSummary, _ says: String) {
         all[index].culprit = .between("the capture nearer \(seen.source)", "the capture nearer \(seen.destination)")
         all[index].confidence = .likely
         all[index].evidence.append(

@@ -42,7 +42,7 @@ struct BothSides {
         var bySSRC: [UInt32: [Int]] = [:]
         for (index, stream) in streams.enumerated() {
             shown[stream.vantage, default: []].insert(stream.ssrc)
-            bySSRC[stream.ssrc, default: []].append(index)
+            if bySSRC[stream.ssrc, default: []].count < MediaJudge.mostAlike { bySSRC[stream.ssrc, default: []].append(index) }
             if let dialog = stream.dialog { streamsOf[dialog, default: []].append(index) }
         }
         (self.streamsOf, self.bySSRC, self.shown) = (streamsOf, bySSRC, shown)

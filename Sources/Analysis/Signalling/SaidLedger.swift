@@ -31,6 +31,8 @@ struct SaidLedger: Sendable {
     /// Refused registrations by where they came from.
     private var refusals: [String: (file: UInt16, names: Set<String>, entry: Entry, isKnown: Bool)] = [:]
 
+    /// From where an account was refused, by its user.
+    private var refusedFrom: [String: Set<String>] = [:]
     /// Names that were refused from there and registered afterwards.
     private var healed: [String: Set<String>] = [:]
 
@@ -82,14 +84,15 @@ struct SaidLedger: Sendable {
         var known = refusals[remote] ?? (place.file, [], Entry(first: Self.evidence(text, place, time)), false)
         known.entry.count += 1
         if known.names.count < Self.mostSubjects { known.names.insert(name) }
+        let user = String(Self.user(name))
+        if refusedFrom[user] != nil || refusedFrom.count < Self.mostSubjects { refusedFrom[user, default: []].insert(remote) }
         if !isUnknown { known.isKnown = true }
         refusals[remote] = known
     }
 
     /// Who was refused before and is taken now typed it wrongly, and mended it.
     private mutating func registered(_ user: String) {
-        guard !user.isEmpty else { return }
-        for remote in refusals.keys {
+        for remote in refusedFrom.removeValue(forKey: user) ?? [] {
             guard let name = refusals[remote]?.names.first(where: { Self.user($0) == user }) else { continue }
             refusals[remote]?.names.remove(name)
             healed[remote, default: []].insert(name)

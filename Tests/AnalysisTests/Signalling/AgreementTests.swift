@@ -7,14 +7,6 @@ struct AgreementTests {
     private let there = "<sip:bob@pbx.example>;tag=s1"
     private let uri = "sip:bob@203.0.113.10"
 
-    private func talk() -> Talk {
-        var talk = Talk()
-        talk.said = "198.51.100.7:5060"
-        talk.call = "c1@phone.example"
-        talk.phone = Endpoint("198.51.100.7:5060")!
-        return talk
-    }
-
     private let offer = Talk.sdp("198.51.100.7", port: 4_000)
     private let answer = Talk.sdp("203.0.113.10", port: 14_000)
 
@@ -51,7 +43,7 @@ struct AgreementTests {
 
     @Test("a 200 without an offer to an INVITE without one is the callee's fault")
     func noOffer() throws {
-        var talk = talk()
+        var talk = Talk.withoutNAT()
         exchange(&talk, 0, 1, "", "")
         end(&talk, 0.3, byCaller: true)
         #expect(talk.accusations() == ["fault sdp.mismatch"])
@@ -60,7 +52,7 @@ struct AgreementTests {
 
     @Test("an ACK without an answer to the offer of a 200 is the caller's fault")
     func noAnswer() throws {
-        var talk = talk()
+        var talk = Talk.withoutNAT()
         exchange(&talk, 0, 1, "", answer)
         end(&talk, 20)
         #expect(talk.accusations() == ["fault sdp.mismatch"])
@@ -69,7 +61,7 @@ struct AgreementTests {
 
     @Test("a re-INVITE whose offer its 200 does not answer is told of who answers")
     func changeUnanswered() throws {
-        var talk = talk()
+        var talk = Talk.withoutNAT()
         exchange(&talk, 0, 1, offer, answer)
         exchange(&talk, 10, 2, offer, "")
         end(&talk, 30)
@@ -83,7 +75,7 @@ struct AgreementTests {
     @Test("late offers that are answered, early answers, changes without media or mended by another: nothing")
     func agreed() {
         func accusations(_ build: (inout Talk) -> Void) -> [String] {
-            var talk = talk()
+            var talk = Talk.withoutNAT()
             build(&talk)
             end(&talk, 40)
             return talk.accusations()
@@ -114,7 +106,7 @@ struct AgreementTests {
 
     @Test("bodies that the capture cuts off are not taken for missing")
     func cut() {
-        var talk = talk()
+        var talk = Talk.withoutNAT()
         exchange(&talk, 0, 1, "", answer, offer)
         end(&talk, 20)
         #expect(talk.cut(300).accusations() == [])
@@ -126,7 +118,7 @@ struct AgreementTests {
         "a hold that is refused each time is told, with who refuses; challenges name who never answers them",
         arguments: [500, 401])
     func holds(status: Int) throws {
-        var talk = talk()
+        var talk = Talk.withoutNAT()
         exchange(&talk, 0, 1, offer, answer)
         for number in 2...4 { exchange(&talk, Double(number) * 5, number, held("sendonly"), "", status: status) }
         end(&talk, 60)
@@ -141,7 +133,7 @@ struct AgreementTests {
     @Test("one refusal, a hold that succeeds, glare, challenges that are answered, other changes: nobody is accused")
     func holdLookAlikes() {
         func accusations(_ rounds: [(String, Int, [String])]) -> [String] {
-            var talk = talk()
+            var talk = Talk.withoutNAT()
             exchange(&talk, 0, 1, offer, answer)
             for (place, round) in rounds.enumerated() {
                 exchange(
@@ -166,7 +158,7 @@ struct AgreementTests {
     func lines() {
         let two = offer + "m=video 4002 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
         func accusations(_ at: Double, _ reason: [String]) -> [String] {
-            var talk = talk()
+            var talk = Talk.withoutNAT()
             exchange(&talk, 0, 1, two, answer)
             end(&talk, at, reason, byCaller: true)
             return talk.accusations()
@@ -180,7 +172,7 @@ struct AgreementTests {
     @Test("IPv6 alone is not answered with IPv4 alone, unless a description names both")
     func families() {
         func accusations(_ more: String) -> [String] {
-            var talk = talk()
+            var talk = Talk.withoutNAT()
             let six = offer.replacing("IN IP4 198.51.100.7", with: "IN IP6 2001:db8::7") + more
             exchange(&talk, 0, 1, six, answer)
             end(&talk, 20)

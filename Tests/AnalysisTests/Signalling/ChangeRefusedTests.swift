@@ -7,14 +7,6 @@ struct ChangeRefusedTests {
     private let there = "<sip:bob@pbx.example>;tag=s1"
     private let uri = "sip:bob@203.0.113.10"
 
-    private func talk() -> Talk {
-        var talk = Talk()
-        talk.said = "198.51.100.7:5060"
-        talk.call = "c1@phone.example"
-        talk.phone = Endpoint("198.51.100.7:5060")!
-        return talk
-    }
-
     private func exchange(
         _ talk: inout Talk, _ at: Double, _ number: Int, _ offer: String, _ answer: String?, status: Int = 200,
         _ more: [String] = []
@@ -40,7 +32,7 @@ struct ChangeRefusedTests {
 
     @Test("a resume refused each time leaves the call on hold")
     func resume() throws {
-        var talk = talk()
+        var talk = Talk.withoutNAT()
         exchange(&talk, 0, 1, "sendrecv", "sendrecv")
         exchange(&talk, 10, 2, "inactive", "inactive")
         for number in 3...5 { exchange(&talk, Double(number) * 5 + 5, number, "sendrecv", nil, status: 488) }
@@ -57,7 +49,7 @@ struct ChangeRefusedTests {
     @Test("refusals and then success, one refusal, 491, refused changes of a call that nobody holds, hanging up at once: nothing")
     func resumeLookAlikes() {
         func accusations(_ rounds: [(String, String?, Int)], end at: Double = 60) -> [String] {
-            var talk = talk()
+            var talk = Talk.withoutNAT()
             for (number, round) in rounds.enumerated() {
                 exchange(&talk, Double(number) * 5, number + 1, round.0, round.1, status: round.2)
             }
@@ -78,7 +70,7 @@ struct ChangeRefusedTests {
 
     /// UPDATE refused at 300 s, a re-INVITE that mends it if told, BYE with those words.
     private func refresh(end at: Double, reason: [String] = [], mended: Bool = false, timer: [String] = timer) -> Talk {
-        var talk = talk()
+        var talk = Talk.withoutNAT()
         exchange(&talk, 0, 1, "sendrecv", "sendrecv", timer)
         let update = talk.request("UPDATE", uri, 2, timer, peer: there)
         talk.up(300, update)
@@ -158,7 +150,7 @@ struct ChangeRefusedTests {
         "489 to a subscription to another phone's calls is a note; to any other event, nothing",
         arguments: ["dialog", "as-feature-event"])
     func lamps(event: String) {
-        var talk = talk()
+        var talk = Talk.withoutNAT()
         let subscribe = talk.request("SUBSCRIBE", "sip:203@pbx.example", 1, ["Event: \(event)", "Expires: 600"])
         talk.up(0, subscribe)
         talk.down(0.03, talk.response(489, to: subscribe))

@@ -7,14 +7,6 @@ struct ChangedCallTests {
     private let there = "<sip:bob@pbx.example>;tag=s1"
     private let uri = "sip:bob@203.0.113.10"
 
-    private func talk() -> Talk {
-        var talk = Talk()
-        talk.said = "198.51.100.7:5060"
-        talk.call = "c1@phone.example"
-        talk.phone = Endpoint("198.51.100.7:5060")!
-        return talk
-    }
-
     private func begin(_ talk: inout Talk, _ more: [String] = []) {
         let invite = talk.request(
             "INVITE", uri, 1, ["Contact: <sip:alice@198.51.100.7:5060>"] + more, body: Talk.sdp("198.51.100.7", port: 4_000))
@@ -32,7 +24,7 @@ struct ChangedCallTests {
 
     /// T.38 asked for by the callee, refused, and so many seconds later the end.
     private func fax(end: Double) -> Talk {
-        var talk = talk()
+        var talk = Talk.withoutNAT()
         begin(&talk)
         let body = Talk.sdp("203.0.113.10", port: 14_002).replacing("m=audio 14002 RTP/AVP 0 8", with: "m=image 14002 udptl t38")
         let ask = talk.request(
@@ -59,7 +51,7 @@ struct ChangedCallTests {
 
     /// A refresh at 300 s that is challenged, perhaps answered, and the BYE of the session timer.
     private func refresh(answered: Bool) -> Talk {
-        var talk = talk()
+        var talk = Talk.withoutNAT()
         let timer = ["Session-Expires: 600;refresher=uac"]
         begin(&talk, timer)
         let body = Talk.sdp("198.51.100.7", port: 4_000)

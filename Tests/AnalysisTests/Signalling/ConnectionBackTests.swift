@@ -21,62 +21,32 @@ struct ConnectionBackTests {
         return Array(lines.joined(separator: "\r\n").utf8)
     }
 
-    private struct Tap: ~Copyable {
-        var decoder = FrameDecoder()
-        var batch = PayloadBatch(capacity: 65_536)
+    /// REGISTER and 200 over a connection of the phone's.
+    private static func register(_ tap: inout StreamTap) throws {
+        let (register, ok) = (text("REGISTER sip:example.com SIP/2.0", "REGISTER"), text("SIP/2.0 200 OK", "REGISTER"))
+        try tap.segment(phone, server, .syn, 100, at: 0)
+        try tap.segment(server, phone, [.syn, .ack], 900, at: 0.02)
+        try tap.segment(phone, server, .ack, 101, at: 0.03)
+        try tap.segment(phone, server, [.ack, .psh], 101, register, at: 0.04)
+        try tap.segment(server, phone, [.ack, .psh], 901, ok, at: 0.06)
+    }
 
-        mutating func see(_ packet: [UInt8], at seconds: Double) {
-            packet.withUnsafeBytes {
-                decoder.append(
-                    $0, wire: packet.count, at: Instant(nanoseconds: 1_700_000_000_000_000_000 + Int64(seconds * 1e9)),
-                    link: .raw, linkType: 101, to: &batch)
-            }
-        }
-
-        mutating func segment(
-            _ from: Endpoint, _ to: Endpoint, _ flags: TCPHeader.Flags, _ sequence: UInt32, _ payload: [UInt8] = [],
-            at seconds: Double
-        ) throws {
-            see(
-                try TCPSegment(from: from, to: to, sequence: sequence, acknowledgment: 1, flags: flags, payload: payload)
-                    .packet(),
-                at: seconds)
-        }
-
-        mutating func datagram(_ from: Endpoint, _ to: Endpoint, _ bytes: [UInt8], at seconds: Double) throws {
-            see(try IPPacket.bytes(of: Datagram(from: from, to: to, bytes), IPOptions()), at: seconds)
-        }
-
-        /// REGISTER and 200 over a connection of the phone's.
-        mutating func registers() throws {
-            let (register, ok) = (text("REGISTER sip:example.com SIP/2.0", "REGISTER"), text("SIP/2.0 200 OK", "REGISTER"))
-            try segment(phone, server, .syn, 100, at: 0)
-            try segment(server, phone, [.syn, .ack], 900, at: 0.02)
-            try segment(phone, server, .ack, 101, at: 0.03)
-            try segment(phone, server, [.ack, .psh], 101, register, at: 0.04)
-            try segment(server, phone, [.ack, .psh], 901, ok, at: 0.06)
-        }
-
-        mutating func findings() throws -> [Finding] {
-            try datagram(phone, Endpoint("192.0.2.9:9")!, [1, 2, 3], at: 200)
-            var analyzer = Analyzer(sources: [SourceSummary(name: "a", kind: .capture)])
-            analyzer.observe(batch, file: 0)
-            analyzer.blind(decoder.notes, in: Vantage(0))
-            return analyzer.finish().findings.filter { $0.severity.accuses }
-        }
+    private static func accusations(_ tap: inout StreamTap) throws -> [Finding] {
+        try tap.datagram(phone, Endpoint("192.0.2.9:9")!, [1, 2, 3], at: 200)
+        return tap.findings().filter(\.severity.accuses)
     }
 
     /// Connections that the server opens after the registration.
     private func opens(to place: Endpoint, refused: Bool, registered: Bool = true, taken: Bool = false) throws -> [Finding] {
-        var tap = Tap()
-        if registered { try tap.registers() }
+        var tap = StreamTap()
+        if registered { try Self.register(&tap) }
         for turn in 0..<3 {
             let (from, at) = (Endpoint(Self.server.address, UInt16(50_000 + turn)), 30 + Double(turn) * 20)
             try tap.segment(from, place, .syn, 500, at: at)
             if refused { try tap.segment(place, from, [.rst, .ack], 0, at: at + 0.02) }
             if taken { try tap.segment(place, from, [.syn, .ack], 0, at: at + 0.02) }
         }
-        return try tap.findings()
+        return try Self.accusations(&tap)
     }
 
     @Test(
@@ -109,7 +79,7 @@ struct ConnectionBackTests {
 
     /// A phone that registers over UDP, perhaps with a Contact for TCP, and whom the server calls by TCP and perhaps by UDP then.
     private func calls(contact: String, thenUDP: Bool) throws -> [Finding] {
-        var tap = Tap()
+        var tap = StreamTap()
         let at = Endpoint("192.168.1.20:5060")!
         let server = Endpoint("192.168.1.5:5060")!
         try tap.datagram(
@@ -131,7 +101,7 @@ struct ConnectionBackTests {
             try tap.datagram(server, at, message("INVITE sip:alice@192.168.1.20 SIP/2.0"), at: 30.1)
             try tap.datagram(at, server, message("SIP/2.0 486 Busy Here"), at: 31)
         }
-        return try tap.findings()
+        return try Self.accusations(&tap)
     }
 
     @Test("a Contact for TCP of a phone that registers over UDP and refuses TCP: a fault, unless calls get through by UDP")

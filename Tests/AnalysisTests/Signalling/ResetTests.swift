@@ -25,58 +25,37 @@ struct ResetTests {
         return Array(lines.joined(separator: "\r\n").utf8)
     }
 
-    private struct Tap: ~Copyable {
-        var decoder = FrameDecoder()
-        var batch = PayloadBatch(capacity: 65_536)
+    private static func segment(
+        _ tap: inout StreamTap, _ isUp: Bool, _ flags: TCPHeader.Flags, _ sequence: UInt32, _ payload: [UInt8] = [],
+        at seconds: Double, port: UInt16 = 40_000
+    ) throws {
+        let client = Endpoint(phone.address, port)
+        try tap.segment(isUp ? client : server, isUp ? server : client, flags, sequence, payload, at: seconds)
+    }
 
-        mutating func see(_ packet: [UInt8], at seconds: Double) {
-            packet.withUnsafeBytes {
-                decoder.append(
-                    $0, wire: packet.count, at: Instant(nanoseconds: 1_700_000_000_000_000_000 + Int64(seconds * 1e9)),
-                    link: .raw,
-                    linkType: 101, to: &batch)
-            }
-        }
-
-        mutating func segment(
-            _ isUp: Bool, _ flags: TCPHeader.Flags, _ sequence: UInt32, _ payload: [UInt8] = [], at seconds: Double,
-            port: UInt16 = 40_000
-        ) throws {
-            let client = Endpoint(phone.address, port)
-            see(
-                try TCPSegment(
-                    from: isUp ? client : server, to: isUp ? server : client, sequence: sequence, acknowledgment: 1, flags: flags,
-                    payload: payload
-                ).packet(), at: seconds)
-        }
-
-        mutating func findings(end: Double) throws -> [Finding] {
-            see(try IPPacket.bytes(of: Datagram(from: phone, to: Endpoint("192.0.2.9:9")!, [1, 2, 3]), IPOptions()), at: end)
-            var analyzer = Analyzer(sources: [SourceSummary(name: "a", kind: .capture)])
-            analyzer.observe(batch, file: 0)
-            analyzer.blind(decoder.notes, in: Vantage(0))
-            return analyzer.finish().findings.filter { $0.name != .captureBlind }
-        }
+    private static func findings(_ tap: inout StreamTap, end: Double) throws -> [Finding] {
+        try tap.datagram(phone, Endpoint("192.0.2.9:9")!, [1, 2, 3], at: end)
+        return tap.findings().filter { $0.name != .captureBlind }
     }
 
     /// REGISTER that passes, and after `idle` seconds an INVITE that is reset `after` so many more, on each of several connections.
     private func resets(_ count: Int, idle: Double, after: Double = 0.1) throws -> [Finding] {
-        var tap = Tap()
+        var tap = StreamTap()
         for number in 0..<count {
             let (start, port) = (Double(number) * 400, UInt16(40_000 + number))
             let register = Self.text("REGISTER sip:example.com SIP/2.0", 1, "REGISTER", call: "r\(number)", contact: "")
             let ok = Self.text("SIP/2.0 200 OK", 1, "REGISTER", call: "r\(number)", contact: "")
             let invite = Self.text("INVITE sip:bob@example.com SIP/2.0", 2, "INVITE", call: "i\(number)", contact: "", pad: 1_000)
-            try tap.segment(true, .syn, 100, at: start, port: port)
-            try tap.segment(false, [.syn, .ack], 900, at: start + 0.02, port: port)
-            try tap.segment(true, .ack, 101, at: start + 0.03, port: port)
-            try tap.segment(true, [.ack, .psh], 101, register, at: start + 0.04, port: port)
-            try tap.segment(false, [.ack, .psh], 901, ok, at: start + 0.06, port: port)
+            try Self.segment(&tap, true, .syn, 100, at: start, port: port)
+            try Self.segment(&tap, false, [.syn, .ack], 900, at: start + 0.02, port: port)
+            try Self.segment(&tap, true, .ack, 101, at: start + 0.03, port: port)
+            try Self.segment(&tap, true, [.ack, .psh], 101, register, at: start + 0.04, port: port)
+            try Self.segment(&tap, false, [.ack, .psh], 901, ok, at: start + 0.06, port: port)
             let next = 101 + UInt32(register.count)
-            try tap.segment(true, [.ack, .psh], next, invite, at: start + idle, port: port)
-            try tap.segment(false, .rst, 901 + UInt32(ok.count), at: start + idle + after, port: port)
+            try Self.segment(&tap, true, [.ack, .psh], next, invite, at: start + idle, port: port)
+            try Self.segment(&tap, false, .rst, 901 + UInt32(ok.count), at: start + idle + after, port: port)
         }
-        return try tap.findings(end: Double(count) * 400 + 60).filter { $0.name == .tcpRefused }
+        return try Self.findings(&tap, end: Double(count) * 400 + 60).filter { $0.name == .tcpRefused }
     }
 
     @Test("a connection that is reset at once by each request is refused for the request's sake, told once")
@@ -103,12 +82,12 @@ struct ResetTests {
     }
 
     private func called(contact: String, tries: Bool = true) throws -> [Finding] {
-        var tap = Tap()
+        var tap = StreamTap()
         let register = Self.text("REGISTER sip:example.com SIP/2.0", 1, "REGISTER", call: "r", contact: contact, via: "UDP")
         let ok = Self.text("SIP/2.0 200 OK", 1, "REGISTER", call: "r", contact: contact, via: "UDP")
         let at = Endpoint(Self.phone.address, 5_060)
-        tap.see(try IPPacket.bytes(of: Datagram(from: at, to: Self.server, register), IPOptions()), at: 0)
-        tap.see(try IPPacket.bytes(of: Datagram(from: Self.server, to: at, ok), IPOptions()), at: 0.02)
+        try tap.datagram(at, Self.server, register, at: 0)
+        try tap.datagram(Self.server, at, ok, at: 0.02)
         let caller = Endpoint("198.51.100.9:5060")!
         let invite = Array(
             String(
@@ -122,16 +101,12 @@ struct ResetTests {
                 as: UTF8.self
             )
             .replacing("From: <sip:alice@", with: "From: <sip:carol@").utf8)
-        tap.see(try IPPacket.bytes(of: Datagram(from: caller, to: Self.server, invite), IPOptions()), at: 10)
+        try tap.datagram(caller, Self.server, invite, at: 10)
         for gap in tries ? [0.0, 1, 3] : [] {
-            tap.see(
-                try TCPSegment(
-                    from: Endpoint(Self.server.address, 45_000), to: at, sequence: 100, acknowledgment: 0, flags: .syn,
-                    payload: []
-                ).packet(), at: 10.1 + gap)
+            try tap.segment(Endpoint(Self.server.address, 45_000), at, .syn, 100, acknowledgment: 0, at: 10.1 + gap)
         }
-        tap.see(try IPPacket.bytes(of: Datagram(from: Self.server, to: caller, refusal), IPOptions()), at: 42)
-        return try tap.findings(end: 120)
+        try tap.datagram(Self.server, caller, refusal, at: 42)
+        return try Self.findings(&tap, end: 120)
     }
 
     @Test("a phone that registers over UDP with a Contact for TCP cannot be called, and refused calls follow from it")

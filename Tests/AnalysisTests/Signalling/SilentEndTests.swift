@@ -97,20 +97,12 @@ struct SilentEndTests {
 
     /// One connection: at what second, whether the phone says it, and what; each is acknowledged by the other side.
     private static func accusations(_ said: [(at: Double, isPhone: Bool, bytes: [UInt8])]) throws -> [String] {
-        var decoder = FrameDecoder()
-        var batch = PayloadBatch(capacity: 65_536)
-        var analyzer = Analyzer(sources: [SourceSummary(name: "a", kind: .capture)])
+        var tap = StreamTap()
         var next: (phone: UInt32, server: UInt32) = (101, 901)
         func send(_ at: Double, _ isPhone: Bool, _ flags: TCPHeader.Flags, _ sequence: UInt32, _ bytes: [UInt8] = []) throws {
-            let packet = try TCPSegment(
-                from: isPhone ? phone : server, to: isPhone ? server : phone, sequence: sequence,
-                acknowledgment: isPhone ? next.server : next.phone, flags: flags, payload: bytes
-            ).packet()
-            packet.withUnsafeBytes {
-                decoder.append(
-                    $0, wire: packet.count, at: Instant(nanoseconds: 1_700_000_000_000_000_000 + Int64(at * 1e9)), link: .raw,
-                    linkType: 101, to: &batch)
-            }
+            try tap.segment(
+                isPhone ? phone : server, isPhone ? server : phone, flags, sequence, bytes,
+                acknowledgment: isPhone ? next.server : next.phone, at: at)
         }
         try send(-0.3, true, .syn, 100)
         try send(-0.2, false, [.syn, .ack], 900)
@@ -120,9 +112,7 @@ struct SilentEndTests {
             if one.isPhone { next.phone += UInt32(one.bytes.count) } else { next.server += UInt32(one.bytes.count) }
             try send(one.at + 0.01, !one.isPhone, .ack, one.isPhone ? next.server : next.phone)
         }
-        analyzer.observe(batch, file: 0)
-        analyzer.blind(decoder.notes, in: Vantage(0))
-        return analyzer.finish().findings.filter { $0.severity.accuses && $0.name != .captureBlind }.map {
+        return tap.findings().filter { $0.severity.accuses && $0.name != .captureBlind }.map {
             "\($0.severity) \($0.name.rawValue)"
         }
     }

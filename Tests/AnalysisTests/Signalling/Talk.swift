@@ -22,6 +22,15 @@ struct Talk {
 
     var aor: String { "\(user)@pbx.example" }
 
+    /// Of a phone that has its public address itself.
+    static func withoutNAT() -> Talk {
+        var talk = Talk()
+        talk.said = "198.51.100.7:5060"
+        talk.call = "c1@phone.example"
+        talk.phone = Endpoint("198.51.100.7:5060")!
+        return talk
+    }
+
     // MARK: Messages
 
     func via(_ branch: String) -> String {

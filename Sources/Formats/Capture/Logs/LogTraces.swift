@@ -5,7 +5,7 @@ enum LogTraces {
         var line = line
         while line.last == 0x4d, line.count > 1, line[line.count - 2] == 0x5e { line.removeLast(2) }
         if line.contains(0x5b) { line = withoutColours(line) }
-        if line.contains(text: " <mailto:") { line = withoutMailLinks(line) }
+        if line.contains(text: "<mailto:") { line = withoutMailLinks(line) }
         if let first = line.first(where: { $0 != 0x20 && $0 != 9 }), first == 0x2a || first == 0x60 || line.last == 0x2a {
             line = withoutMarks(line)
         }
@@ -75,7 +75,7 @@ enum LogTraces {
 
     /// The strings of a list that are a log's lines: `["INVITE ...", "Via: ...", ...]`. Nil where none of them opens a message.
     static func list(_ line: [UInt8]) -> [[UInt8]]? {
-        guard var at = line.firstIndex(of: "[\""), line.count > 200 else { return nil }
+        guard line.count > 200, var at = line.firstIndex(of: "[\"") else { return nil }
         at += 1
         var lines: [[UInt8]] = []
         var isLog = false
