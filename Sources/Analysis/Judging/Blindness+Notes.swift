@@ -96,6 +96,15 @@ extension Blindness {
                         + "status, \(one ? "" : "first ")at line \(line), \"\(text)\".",
                     count: gaps.unreadStarts, place: .line(file: file, number: line)))
         }
+        if let line = gaps.firstStray {
+            let one = gaps.strays == 1
+            result.append(
+                Blindness(
+                    .unreadMessages,
+                    "\(gaps.strays) message\(one ? " was" : "s were") not understood: \(one ? "its" : "their") header fields stand outside any "
+                        + "message that could be read, \(one ? "" : "first ")at line \(line).",
+                    count: gaps.strays, place: .line(file: file, number: line)))
+        }
         if let line = gaps.firstListed {
             let list = gaps.listed
             let shown = list.prefix(6).map { $0.what + ($0.count == 1 ? "" : " \($0.count) times") }.joined(separator: ", ")

@@ -127,14 +127,24 @@ enum LogDress {
 
     /// The same where line ends written as escapes follow.
     static func innerStart(_ line: [UInt8]) -> Int? {
-        guard let at = line.firstIndex(of: "SIP/2.0"), at + 12 < line.count else { return nil }
+        var from = 0
+        // A column may name the protocol before.
+        for _ in 0..<4 {
+            guard let at = line.firstIndex(of: "SIP/2.0", from: from), at + 12 < line.count else { return nil }
+            if let start = innerStart(line, at) { return start }
+            from = at + 7
+        }
+        return nil
+    }
+
+    private static func innerStart(_ line: [UInt8], _ at: Int) -> Int? {
         switch line[at + 7] {
-        case 0x20: return line[(at + 8)..<(at + 11)].allSatisfy(isDigit) ? at : nil
-        case 0x5c, 0x23: return at > 0 && line[at - 1] == 0x20 ? request(line, before: at - 1) : nil
+        case 0x20: line[(at + 8)..<(at + 11)].allSatisfy(isDigit) ? at : nil
+        case 0x5c, 0x23: at > 0 && line[at - 1] == 0x20 ? request(line, before: at - 1) : nil
         case 0x2e:
-            return at > 0 && line[at - 1] == 0x20 && (line[at + 8] == 0x2e || line[at + 8] == 0x5c)
+            at > 0 && line[at - 1] == 0x20 && (line[at + 8] == 0x2e || line[at + 8] == 0x5c)
                 ? request(line, before: at - 1) : nil
-        default: return nil
+        default: nil
         }
     }
 

@@ -192,7 +192,13 @@ struct LogFraming {
         while to < body.count, body[to] != 0x20 { to += 1 }
         let source = peer(body[from..<arrow]).peer
         let destination = peer(body[(arrow + 4)..<to]).peer
-        guard let source, let destination, source.endpoint != nil, destination.endpoint != nil else { return nil }
+        guard let source, let destination else { return nil }
+        // Who posts ngrep's output puts names in place of addresses.
+        let isNgrep = (body[0] == 0x55 || body[0] == 0x54) && body.count > 1 && body[1] == 0x20
+        guard
+            source.endpoint != nil && destination.endpoint != nil
+                || isNgrep && source.port != nil && destination.port != nil
+        else { return nil }
         var framing = LogFraming(bare: ())
         framing.local = source
         framing.remote = destination
@@ -207,7 +213,7 @@ struct LogFraming {
             while end < from, body[end] != 0x20 { end += 1 }
             framing.transport = transport(body[at..<end])
             at = min(end + 1, from)
-        } else if body[0] == 0x55 || body[0] == 0x54, body.count > 1, body[1] == 0x20 {
+        } else if isNgrep {
             framing.transport = body[0] == 0x55 ? .udp : .tcp
             framing.isDotted = true
             at = 2

@@ -10,6 +10,9 @@ public struct LogGaps: Hashable, Sendable {
     }
     private var firstLine: Int?
     private var firstText = ""
+    /// Messages whose fields stand outside any message that was read, and the line of the first, counted from 1.
+    public private(set) var strays = 0
+    public private(set) var firstStray: Int?
     /// The text stops in the middle of the message that begins at this line, counted from 1.
     public var endsInside: Int?
 
@@ -31,10 +34,37 @@ public struct LogGaps: Hashable, Sendable {
         if firstListed == nil { firstListed = number }
     }
 
-    /// The messages are there, too.
-    mutating func dropRows() { (rows, firstListed) = ([:], nil) }
+    /// The log has ended, and held so many messages.
+    mutating func settle(messages: Int) {
+        if messages > 0 { (rows, firstListed) = ([:], nil) }
+        // Programs that print a message's fields once more print no more of them than messages.
+        if strays <= messages { (strays, firstStray) = (0, nil) }
+    }
+
+    mutating func note(strays count: Int, line: Int) {
+        strays += count
+        if firstStray == nil { firstStray = line }
+    }
+
+    /// How often `CSeq: 2 INVITE` stands in a line, in capitals or not.
+    static func sequenceNumbers(in line: [UInt8]) -> Int {
+        var count = 0
+        var from = 0
+        while let colon = line[from...].firstIndex(of: 0x3a) {
+            from = colon + 1
+            guard colon >= 4, line[(colon - 4)..<colon].lazy.map({ $0 | 0x20 }).elementsEqual("cseq".utf8) else { continue }
+            var at = from
+            while at < line.count, line[at] == 0x20 { at += 1 }
+            guard line.number(&at) != nil, at + 3 < line.count, line[at] == 0x20,
+                line[(at + 1)...].prefix(3).allSatisfy({ (0x61...0x7a).contains($0 | 0x20) })
+            else { continue }
+            count += 1
+        }
+        return count
+    }
 
     private static func row(_ line: [UInt8]) -> String? {
+        if let what = column(line) { return what }
         guard let protocolName = line.firstIndex(of: "SIP"), line.contains(0x3a) else { return nil }
         if let at = line.firstIndex(of: "Request: ", from: protocolName) {
             let name = line[(at + 9)...].prefix { (0x41...0x5a).contains($0) }
@@ -46,6 +76,20 @@ public struct LogGaps: Hashable, Sendable {
             line[(at + 8)..<(at + 11)].allSatisfy(LogDress.isDigit)
         else { return nil }
         return String(decoding: line[(at + 8)..<(at + 11)], as: UTF8.self)
+    }
+
+    /// `1790762400.019999<tab>203.0.113.20<tab>...<tab>SIP/2.0 100 Trying<tab>...`: columns that somebody chose, one of them a start line.
+    private static func column(_ line: [UInt8]) -> String? {
+        guard line.count(where: { $0 == 9 }) > 1, let mark = line.firstIndex(of: "SIP/2.0") else { return nil }
+        let start = line[..<mark].lastIndex(of: 9).map { $0 + 1 } ?? 0
+        if mark == start {
+            let digits = line[(mark + 7)...].prefix(4).dropFirst()
+            guard digits.count == 3, digits.allSatisfy(LogDress.isDigit) else { return nil }
+            return String(decoding: digits, as: UTF8.self)
+        }
+        let name = line[start..<mark].prefix { (0x41...0x5a).contains($0) }
+        guard (3...10).contains(name.count), mark + 7 == line.count || line[mark + 7] == 9 else { return nil }
+        return String(decoding: name, as: UTF8.self)
     }
 
     mutating func note(line: Int, _ text: [UInt8]) {

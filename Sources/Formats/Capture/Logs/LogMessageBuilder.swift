@@ -163,7 +163,7 @@ struct LogMessageBuilder {
         case .bracketedDashes:
             return Self.afterClosingDashes(line, atLeast: isTypographic ? 3 : 6)
         case .dashes: return line.trimmed.elementsEqual([0x2d, 0x2d, 0x2d]) ? [] : nil
-        case .pipes: return line.count >= 20 && line.allSatisfy { $0 == 0x7c } ? [] : nil
+        case .pipes: return line.count >= 20 && line.trimmed.allSatisfy { $0 == 0x7c } ? [] : nil
         case .octets:
             if case .before = phase { return nil }
             return framing.hasRule && Self.isRule(line) ? [] : nil

@@ -1,7 +1,7 @@
 /// Kamailio's sipdump: a head of named fields, then the message.
 extension LogReader {
     mutating func kamailio(_ line: [UInt8], _ fields: [String: String], _ first: Int) {
-        if line.count >= 20, line.allSatisfy({ $0 == 0x7e }) {
+        if line.count >= 20, line.trimmed.allSatisfy({ $0 == 0x7e }) {
             func peer(_ host: String, _ port: String) -> LoggedPeer? {
                 fields[host].map { LoggedPeer(host: $0, port: fields[port].flatMap { UInt16($0) }) }
             }
@@ -18,7 +18,7 @@ extension LogReader {
         guard fields.count < 32, let colon = line.firstIndex(of: 0x3a) else {
             // Not Kamailio's after all.
             state = .between
-            if !(line.count >= 20 && line.allSatisfy { $0 == 0x3d }) {
+            if !(line.count >= 20 && line.trimmed.allSatisfy { $0 == 0x3d }) {
                 process(line)
             } else {
                 state = .kamailio([:], line: lines)
@@ -26,7 +26,7 @@ extension LogReader {
             return
         }
         var fields = fields
-        let value = Array(line[(colon + 1)...]).trimmed
+        let value = line[(colon + 1)...].trimmed
         fields[String(decoding: line[..<colon], as: UTF8.self)] = String(decoding: value.prefix(200), as: UTF8.self)
         state = .kamailio(fields, line: first)
     }

@@ -4,6 +4,11 @@ extension LogReader {
         lines += 1
         var line = raw
         while line.last == 0x0d { line.removeLast() }
+        // Blanks that a page put behind the line's end.
+        if line.last == 0x20, let end = line.lastIndex(where: { $0 != 0x20 }), line[end] == 0x0d {
+            line = Array(line[...end])
+            while line.last == 0x0d { line.removeLast() }
+        }
         if isQuotedPrintable {
             guard let plain = plainly(line) else { return }
             line = plain
@@ -87,13 +92,14 @@ extension LogReader {
     mutating func undressed(_ line: [UInt8]) {
         let isHead = release(followedBy: line)
         headTime = recordTime
+        learnHead(line)
         if !head.isEmpty, let start = LogDress.after(head, in: line) {
             headTime = LogLine(Array(line[..<start]), &clock).time ?? recordTime
             process(Array(line[start...]))
             headTime = nil
             return
         }
-        if !isHead, let start = LogDress.startLine(in: line), start > 0, start <= 256,
+        if !isHead, let start = LogDress.startLine(in: line) ?? dottedStart(line), start > 0, start <= 256,
             // Octets of a packet's head may touch it.
             !LogDress.isSeam(line[start - 1])
                 || line[..<start].contains(where: { LogDress.isDigit($0) || (0x41...0x5a).contains($0 & 0xdf) })
@@ -105,6 +111,21 @@ extension LogReader {
         headTime = nil
     }
 
+    /// A start line that ends with ngrep's dot, with something before it.
+    private func dottedStart(_ line: [UInt8]) -> Int? {
+        line.last == 0x2e ? LogDress.startLine(in: Array(line.dropLast())).flatMap { $0 > 0 ? $0 : nil } : nil
+    }
+
+    /// FreeSWITCH's rule stands between what opens a message and its start line: what it begins with each line does.
+    private mutating func learnHead(_ line: [UInt8]) {
+        guard head.isEmpty, builder?.framing.hasRule == true, builder?.isEmpty == true, line.last == 0x2d,
+            let end = line.lastIndex(where: { $0 != 0x2d }), line.count - end > 20
+        else { return }
+        let text = line[...end].lastIndex { $0 != 0x20 }
+        // One of the blanks is the head's, the others are how the message is set in.
+        if let text, (4...200).contains(text) { head = Array(line[...min(text + 1, end)]) }
+    }
+
     /// What was held back is read: without its head if the next line has the same one before a header field, or is one itself. True: each
     /// line has it.
     @discardableResult
@@ -114,7 +135,8 @@ extension LogReader {
         // What follows may be a piece of the same line.
         let now = lines
         lines = number
-        defer { lines = now }
+        isDotting = line.last == 0x2e && next?.last == 0x2e
+        defer { (lines, isDotting) = (now, false) }
         let candidate = Array(line[..<start])
         guard let next else {
             process(line)

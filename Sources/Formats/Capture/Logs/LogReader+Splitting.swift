@@ -29,7 +29,19 @@ extension LogReader {
         if carried.count > Self.mostLine { flushLongLine() }
         let whole = carried
         carried.removeAll(keepingCapacity: true)
-        line(whole)
+        take(whole)
+    }
+
+    /// A line as it stands in the text.
+    mutating func take(_ raw: [UInt8]) {
+        if paste.isPlain { line(raw) } else { give(paste.take(raw)) }
+    }
+
+    mutating func give(_ pasted: [LogPaste.Line]) {
+        for piece in pasted {
+            lines = piece.number - 1
+            line(piece.text)
+        }
     }
 
     /// Lines of a log that knows carriage returns alone.
@@ -45,6 +57,7 @@ extension LogReader {
         while carried.count > Self.mostLine {
             let piece = Array(carried[..<Self.mostLine])
             carried.removeFirst(Self.mostLine)
+            give(paste.finish())
             line(piece)
             lines -= 1
         }

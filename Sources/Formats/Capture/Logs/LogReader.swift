@@ -36,6 +36,8 @@ public struct LogReader: Sendable {
     var widest = 0
     /// The beginning of a line that is not complete.
     var carried: [UInt8] = []
+    /// What was done to all lines alike.
+    var paste = LogPaste()
     /// Until the first line feed a carriage return may end lines alone.
     var hasLineFeed = false
     /// A table of values, if the log is one.
@@ -59,6 +61,8 @@ public struct LogReader: Sendable {
     var head: [UInt8] = []
     /// A line whose end is a start line: the next tells whether what precedes it is a head.
     var held: (line: [UInt8], start: Int, number: Int)?
+    /// The line in hand and the next end with ngrep's dot.
+    var isDotting = false
     /// Of the head taken off the line in hand.
     var headTime: LoggedTime?
     /// A packet as `tcpdump -X` prints it, in hexadecimal.
@@ -73,12 +77,14 @@ public struct LogReader: Sendable {
     /// Where the program itself stands.
     private var standing = LogStanding()
     /// Header fields without a start line: counted once until something else comes.
-    private var isOrphaned = false
+    var isOrphaned = false
     /// Of the record that the line in hand came in.
     var recordTime: LoggedTime?
-    private var hasMessages = false
+    /// Given so far; of them those that end before they said.
+    private var messages = 0
+    private var shortened = 0
     /// What was there and could not be read.
-    public private(set) var gaps = LogGaps()
+    public internal(set) var gaps = LogGaps()
     /// Lines read so far.
     public internal(set) var lines = 0
 
@@ -123,9 +129,11 @@ public struct LogReader: Sendable {
         if !carried.isEmpty {
             let last = carried
             carried = []
-            line(last)
+            take(last)
+            give(paste.finish())
             builder?.isLineCut = true
         }
+        give(paste.finish())
         finishTable()
         if !softly.isEmpty {
             isQuotedPrintable = false
@@ -135,11 +143,12 @@ public struct LogReader: Sendable {
             line(last)
         }
         release(followedBy: nil)
-        if let builder, builder.isCutOff { gaps.endsInside = builder.firstLine }
+        // Where others are as short, whoever hid addresses made them so.
+        if let builder, builder.isCutOff, shortened == 0 || shortened * 4 < messages { gaps.endsInside = builder.firstLine }
         end(isTerminated: false)
         flushPacket()
         endParagraph()
-        if hasMessages { gaps.dropRows() }
+        gaps.settle(messages: messages)
         isFinished = true
     }
 
@@ -251,13 +260,15 @@ public struct LogReader: Sendable {
         if let next = framing(line, marks) {
             endParagraph()
             open(next, marks)
-        } else if line.count >= 20, line.allSatisfy({ $0 == 0x3d }) {
+        } else if line.count >= 20, line.trimmed.allSatisfy({ $0 == 0x3d }) {
             endParagraph()
             state = .kamailio([:], line: lines)
-        } else if Self.isBareStart(line, from: marks.start) {
+        } else if Self.isBareStart(isDotting ? line.dropLast() : line, from: marks.start) {
             endParagraph()
-            let hint = LogHint(recent.filter { $0.line > lines - Self.mostAbove }.map(\.text), &clock)
-            open(LogFraming(hint), marks, hint.time)
+            let hint = LogHint(recent.filter { $0.line > lines - Self.mostAbove * paste.reach }.map(\.text), &clock)
+            var framing = LogFraming(hint)
+            framing.isDotted = isDotting
+            open(framing, marks, hint.time)
             process(marks.isMarked ? Array(line[min(marks.start, line.count)...]) : line)
         } else if let remark = LoggedRemark(line, marks) {
             endParagraph()
@@ -268,12 +279,14 @@ public struct LogReader: Sendable {
             endParagraph()
         } else if !marks.isMarked {
             noteOrphan(line)
+            noteStray(line)
             remember(line)
             add(toParagraph: line)
         } else if let time = marks.time, Array(line[min(marks.start, line.count)...]).isBlank {
             announced = (time, lines)
             remember(line)
         } else {
+            noteStray(line)
             remember(line)
         }
     }
@@ -282,16 +295,6 @@ public struct LogReader: Sendable {
         gaps.noteRow(line, lines)
         if recent.count == Self.mostRecent { recent.removeFirst() }
         recent.append((lines, line))
-    }
-
-    /// `Via:` opens header fields: what stands before it should have been a start line.
-    private mutating func noteOrphan(_ line: [UInt8]) {
-        guard !isOrphaned, line.first.map({ $0 | 0x20 == 0x76 }) == true,
-            line.starts(with: "Via: SIP/2.0/") || line.starts(with: "v: SIP/2.0/")
-        else { return }
-        isOrphaned = true
-        let before = recent.last.flatMap { $0.line == lines - 1 ? $0 : nil }
-        gaps.note(line: before?.line ?? lines, before?.text ?? line)
     }
 
     // MARK: Openings and ends
@@ -312,7 +315,7 @@ public struct LogReader: Sendable {
         builder = LogMessageBuilder(framing, line: lines, isTypographic: isTypographic, hasEntities: hasEntities)
         builder?.widest = widest
         isOrphaned = false
-        let announced = announced.flatMap { $0.line == lines - 1 ? $0.time : nil }
+        let announced = announced.flatMap { $0.line >= lines - paste.reach ? $0.time : nil }
         // The fullest of them; of equals the nearest.
         var times = [framing.time, marks.time, announced, headTime, hinted].compactMap { $0 }
         if times.isEmpty, let time = LogHint(members, &clock).time { times = [time] }
@@ -350,13 +353,14 @@ public struct LogReader: Sendable {
             return
         }
         state = .between
+        if ended.isCutOff { shortened += 1 }
         let (first, last, format, isDump) = (ended.firstLine, ended.lastLine, ended.framing.format, ended.framing.isDump)
         recent.removeAll(keepingCapacity: true)
         guard var message = ended.finish(isTerminated: isTerminated) else { return }
         if !message.bytes.withUnsafeBytes({ SIPStart.isStart($0) }), !message.bytes.allSatisfy({ $0 == 13 || $0 == 10 }) {
             gaps.note(line: first, Array(message.bytes.prefix { $0 != 13 }))
         }
-        hasMessages = true
+        messages += 1
         standing.complete(&message, isKnownProgram: format != nil)
         give(.message(message), first, last, time, format, isDump: isDump)
     }

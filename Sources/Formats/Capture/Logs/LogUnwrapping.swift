@@ -10,6 +10,8 @@ struct LogUnwrapping {
             if !records.isEmpty { return records.map { LogUnwrapping($0) } }
         }
         if line.first == 0x7b || line.first == 0x5b, let lines = LogTraces.list(line) { return [LogUnwrapping(lines: lines)] }
+        let rows = LogInsert.records(line)
+        if !rows.isEmpty { return rows }
         if let unfolded = LogUnfolding(line) { return [LogUnwrapping(lines: unfolded.lines)] }
         return LogUnwrapping(line).map { [$0] } ?? []
     }
