@@ -14,6 +14,11 @@ extension Analyzer {
         }
     }
 
+    /// So many lines a log has, whatever stands in them.
+    public mutating func count(lines: Int, file: Int) {
+        if sources.indices.contains(file) { sources[file].frames = max(sources[file].frames, lines) }
+    }
+
     /// What a log held and did not give whole.
     public mutating func blind(_ gaps: LogGaps, in vantage: Vantage) {
         for blindness in Blindness.from(gaps, file: Int(vantage.index)) { blind(blindness, in: vantage) }

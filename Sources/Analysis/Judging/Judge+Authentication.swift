@@ -288,8 +288,12 @@ extension Judge {
         // Asked again much later, the phone has let the challenges before go by.
         let waited = max(c.silence(after: c.steps[last.step]), c.gap(c.steps[first.step], c.steps[last.step]) ?? 0)
         guard waited >= Self.patience || history.challenges.count >= 3 else { return }
-        // What was cut off a later request may have been the credentials.
-        guard !c.steps[first.step...].contains(where: { $0.isRequest && $0.flags.contains(.truncated) }) else { return }
+        // What was cut off a later request, or hidden in it, may have been the credentials.
+        guard
+            !c.steps[first.step...].contains(where: {
+                $0.isRequest && !$0.flags.isDisjoint(with: [.truncated, .hiddenCredentials])
+            })
+        else { return }
         let request = c.steps[stepIndex]
         // An answer with a success to the same without credentials: the challenge did not matter.
         guard history.lastSuccess.map({ $0 < last.step }) ?? true else { return }

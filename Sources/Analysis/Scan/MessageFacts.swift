@@ -56,6 +56,8 @@ struct MessageFacts: Sendable {
     var contentLength: UInt32?
     var credentials = Credentials()
     var secondCredentials = Credentials()
+    /// Credentials without a nonce: hidden by whoever gave the text away.
+    var hidesCredentials = false
     var challenge = Challenge()
     var secondChallenge = Challenge()
     var userAgent = Span()

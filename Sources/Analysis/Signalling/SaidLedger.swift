@@ -11,6 +11,14 @@ struct SaidLedger: Sendable {
         var subjects: Set<String> = []
     }
 
+    /// Moments in nanoseconds: of the first loss, and of the latest return.
+    struct Swing: Sendable {
+        var lost = 0
+        var back = 0
+        var lostAt = MessageRecord.unknownTime
+        var backAt = MessageRecord.unknownTime
+    }
+
     private struct Key: Hashable {
         var file: UInt16
         var saying: LogSaying
@@ -27,7 +35,7 @@ struct SaidLedger: Sendable {
     /// Logs that show requests.
     private var talking: Set<UInt16> = []
     /// How often a phone was lost and came back, by name.
-    private var swings: [String: (lost: Int, back: Int)] = [:]
+    private(set) var swings: [String: Swing] = [:]
     /// Refused registrations by where they came from.
     private var refusals: [String: (file: UInt16, names: Set<String>, entry: Entry, isKnown: Bool)] = [:]
 
@@ -51,8 +59,14 @@ struct SaidLedger: Sendable {
         switch saying {
         case .reachable, .unreachable:
             if swings.count < Self.mostSubjects || swings[about] != nil {
-                var swing = swings[about] ?? (0, 0)
-                if saying == .unreachable { swing.lost += 1 } else if swing.lost > 0 { swing.back += 1 }
+                var swing = swings[about] ?? Swing()
+                if saying == .unreachable {
+                    if swing.lost == 0 { swing.lostAt = time }
+                    swing.lost += 1
+                } else if swing.lost > 0 {
+                    swing.back += 1
+                    swing.backAt = time
+                }
                 swings[about] = swing
             }
             guard saying == .unreachable else { return }
@@ -65,11 +79,13 @@ struct SaidLedger: Sendable {
         // What no message of the log need show.
         case .tlsFailed, .certificateRefused, .dnsFailed, .mediaTimeout, .trunkSilent: break
         case .staleNonce, .supersededNonce, .reusedNonce, .noACK, .noAnswer, .incompatibleMedia, .rewritten, .portJump,
-            .fragmentsLost, .trunkRefused:
+            .fragmentsLost, .trunkRefused, .timerExpired, .callForbidden:
             guard isLonely else { return }
         }
         let key = Key(file: place.file, saying: saying)
         var entry = entries[key] ?? Entry(first: Self.evidence(text, place, time))
+        // Of one call given up two lines may tell.
+        if saying == .noACK || saying == .noAnswer, entry.subjects.contains(about) { return }
         entry.count += 1
         if entry.subjects.count < Self.mostSubjects, !about.isEmpty { entry.subjects.insert(about) }
         entries[key] = entry
@@ -182,6 +198,13 @@ struct SaidLedger: Sendable {
                 file,
                 Remedy(.network, "Find where it gets lost: capture where it leaves and where it should arrive."))
         case .unreachable:
+            if let all = allLost() {
+                return Self.made(
+                    .sipRetransmit, .risk, all, entry, file, confidence: .likely,
+                    Remedy(
+                        .network,
+                        "See what became of the server's own connection at that time: cable, router, provider, a restart."))
+            }
             let swinging = swings.filter { entry.subjects.contains($0.key) && $0.value.lost > 1 && $0.value.back > 0 }
             guard !swinging.isEmpty else { return nil }
             return Self.made(
@@ -197,6 +220,22 @@ struct SaidLedger: Sendable {
             return Self.made(
                 .sdpMismatch, .fault, "\(says) a call failed because both sides share no media format\(of).", entry, file,
                 Remedy(.server, "Allow a codec that both sides offer."))
+        case .timerExpired:
+            return Self.made(
+                .sipTimerDrop, .fault,
+                "\(says) a call was ended because nobody answered or acknowledged what was sent until its time was over\(of).",
+                entry, file,
+                Remedy(
+                    .server,
+                    "Of an answered call: make the Contact in the 200 reachable for the caller, as the ACK goes there; otherwise find where requests get lost."
+                ))
+        case .callForbidden:
+            return Self.made(
+                .sipRefused, .risk, "\(says) another server refused a call as forbidden\(of).", entry, file,
+                Remedy(
+                    .server,
+                    "Compare account, password, the caller's number and the called one with what that provider allows; it knows why."
+                ))
         case .rewritten:
             return Self.made(
                 .algRewritten, .fault,

@@ -32,6 +32,7 @@ extension SignallingTable {
         }
         if envelope.isFragmented { flags.insert(.fragmented) }
         if envelope.isSecureOrWeb { flags.insert(.secureOrWeb) }
+        if facts.isRequest, facts.hidesCredentials { flags.insert(.hiddenCredentials) }
         if facts.isRequest, facts.credentials.isPresent {
             step.record.marks.insert(.hasCredentials)
             step.nonce = p.hash(facts.credentials.nonce)

@@ -88,6 +88,8 @@ struct StepFlags: OptionSet, Sendable {
     static let contactReceived = StepFlags(rawValue: 65536)
     /// Cut before its CSeq.
     static let unnumbered = StepFlags(rawValue: 131072)
+    /// Credentials without a nonce: whoever gave the log away hid them.
+    static let hiddenCredentials = StepFlags(rawValue: 262144)
     /// The response carries two challenges.
     static let twoChallenges = StepFlags(rawValue: 32768)
 }

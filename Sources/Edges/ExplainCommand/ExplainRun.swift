@@ -103,7 +103,9 @@ struct ExplainRun {
         case .empty:
             analyzer.blind(Blindness(.undecoded, "\(name) is empty."), in: vantage)
         case .compressed, .archive, .foreign, .unknown:
-            analyzer.blind(Blindness(.undecoded, "\(name) \(ExplainInputs.unread(source.kind))"), in: vantage)
+            // What was made of the messages is told before anything else.
+            let kind: Blindness.Kind = source.kind == .foreign(.dissection) ? .unreadMessages : .undecoded
+            analyzer.blind(Blindness(kind, "\(name) \(ExplainInputs.unread(source.kind))"), in: vantage)
             return false
         }
         return true
@@ -178,6 +180,7 @@ struct ExplainRun {
         reader.finish()
         while let item = reader.nextItem() { order.add(item) { analyzer.observe($0, file: index) } }
         order.finish { analyzer.observe($0, file: index) }
+        analyzer.count(lines: reader.lines, file: index)
         if let shortfall = source.shortfall {
             analyzer.blind(.shortfall(isBomb: shortfall != .damaged), in: Vantage(UInt16(index)))
         }

@@ -52,6 +52,30 @@ struct LogSayingTests {
                 .mediaNone
             ),
             (
+                "2024-01-31 12:00:00.123456 [NOTICE] sofia.c:8273 Hangup sofia/internal/100@pbx [CS_EXECUTE] [RECOVERY_ON_TIMER_EXPIRE]",
+                .sipTimerDrop
+            ),
+            (
+                "2024-01-31 12:00:00.123456 [WARNING] sofia_reg.c:505 prov Failed Registration [408], setting retry to 30 seconds.",
+                .sipRetransmit
+            ),
+            (
+                "2024-01-31 12:00:00.123456 [WARNING] sofia_reg.c:505 prov Failed Registration [403], setting retry to 30 seconds.",
+                .sipRefused
+            ),
+            (
+                "\(asterisk)NOTICE[7][C-07]: chan_sip.c:1 process_sdp: No compatible codecs, not accepting this offer!",
+                .sdpMismatch
+            ),
+            (
+                "\(asterisk)ERROR[7]: res_pjsip_session.c:1 handle_incoming_sdp: 100: Couldn't negotiate stream 0:audio-0:audio:sendrecv (nothing)",
+                .sdpMismatch
+            ),
+            (
+                "\(asterisk)WARNING[7][C-07]: chan_sip.c:1 handle_response_invite: Received response: \"Forbidden\" from '\"Ann\" <sip:493@prov.example>;tag=a1'",
+                .sipRefused
+            ),
+            (
                 "2024-01-31 12:00:00.123456 [NOTICE] sofia.c:8273 Hangup sofia/internal/100@pbx [CS_NEW] [INCOMPATIBLE_DESTINATION]",
                 .sdpMismatch
             ),

@@ -22,7 +22,8 @@ struct LogPaste: Sendable {
     /// Empty lines since the last that was not; whether that one stood apart from the one before it.
     private var blanks = 1
     private var isApart = true
-    private var count = 0
+    /// Lines shown so far.
+    private(set) var count = 0
 
     /// Nothing is to be undone: lines need not be shown.
     var isPlain: Bool { isDecided && !isNumbered && !isDoubled && wrapping == nil }

@@ -11,7 +11,7 @@ extension LogReader {
                 hasLineFeed = true
                 start += end + 1
                 // Two carriage returns and a line feed are one line's end.
-                if lines == 0 || carried != [0x0d] { carriedLine() } else { carried = [] }
+                if paste.count == 0 || carried != [0x0d] { carriedLine() } else { carried = [] }
                 continue
             }
             guard let end else {

@@ -19,6 +19,8 @@ public enum LogSaying: String, Hashable, Sendable, CaseIterable {
     case portJump
     /// Large requests are lost, small ones are not.
     case fragmentsLost
+    /// A transaction's time was over, and its call ended; a call was refused by another server with 403.
+    case timerExpired, callForbidden
 }
 
 /// How a saying is told from other sentences.
@@ -85,10 +87,14 @@ struct LogSayingShape {
             words: ["Temporal response '", "' received from '", "' on registration attempt to '"], subject: "attempt to "),
         LogSayingShape(saying: .unreachable, place: .opens, words: ["Peer '", "is now UNREACHABLE"], subject: "Peer "),
         LogSayingShape(saying: .reachable, place: .opens, words: ["Peer '", "is now Reachable"], subject: "Peer "),
-        LogSayingShape(saying: .unreachable, place: .opens, words: ["Contact ", " is now Unreachable"], subject: "Contact "),
-        LogSayingShape(saying: .reachable, place: .opens, words: ["Contact ", " is now Reachable"], subject: "Contact "),
-        LogSayingShape(saying: .unreachable, place: .opens, words: ["Endpoint ", " is now Unreachable"], subject: "Endpoint "),
-        LogSayingShape(saying: .reachable, place: .opens, words: ["Endpoint ", " is now Reachable"], subject: "Endpoint "),
+        LogSayingShape(saying: .unreachable, place: .tells, words: ["Contact ", " is now Unreachable"], subject: "Contact "),
+        LogSayingShape(saying: .reachable, place: .tells, words: ["Contact ", " is now Reachable"], subject: "Contact "),
+        LogSayingShape(saying: .unreachable, place: .tells, words: ["Endpoint ", " is now Unreachable"], subject: "Endpoint "),
+        LogSayingShape(saying: .reachable, place: .tells, words: ["Endpoint ", " is now Reachable"], subject: "Endpoint "),
+        LogSayingShape(
+            saying: .callForbidden, place: .opens, words: ["Received response: \"Forbidden\" from '"], subject: "<sip:"),
+        LogSayingShape(saying: .incompatibleMedia, place: .opens, words: ["No compatible codecs, not accepting this offer!"]),
+        LogSayingShape(saying: .incompatibleMedia, place: .graveLine, words: [": Couldn't negotiate stream "]),
         // FreeSWITCH.
         LogSayingShape(saying: .wrongPassword, place: .opens, words: ["SIP auth failure"], subject: "for "),
         LogSayingShape(saying: .mediaTimeout, place: .graveLine, words: ["[MEDIA_TIMEOUT]"], subject: "Hangup "),
@@ -96,6 +102,10 @@ struct LogSayingShape {
         LogSayingShape(
             saying: .trunkSilent, place: .graveLine, words: ["Failed Registration with status Request Timeout [408]"]),
         LogSayingShape(saying: .trunkRefused, place: .graveLine, words: ["Failed Registration with status "]),
+        LogSayingShape(saying: .trunkSilent, place: .graveLine, words: [" Failed Registration [408]"], subject: ""),
+        LogSayingShape(
+            saying: .trunkRefused, place: .graveLine, words: [" Failed Registration [", "], setting retry"], subject: ""),
+        LogSayingShape(saying: .timerExpired, place: .graveLine, words: ["[RECOVERY_ON_TIMER_EXPIRE]"], subject: "Hangup "),
         // FRITZ!Box.
         LogSayingShape(
             saying: .dnsFailed, place: .dated,
@@ -177,7 +187,9 @@ struct LogSayingShape {
     private func about(_ part: ArraySlice<UInt8>) -> String {
         let start: Int
         if let subject {
-            guard let at = part.firstIndex(of: subject) else { return "" }
+            // Without one the line's first word does.
+            let first = subject.utf8CodeUnitCount == 0 ? part.startIndex : part.firstIndex(of: subject)
+            guard let at = first else { return "" }
             start = at + subject.utf8CodeUnitCount
         } else if case .dated = place {
             start = part.startIndex
@@ -188,7 +200,7 @@ struct LogSayingShape {
         if let quote = rest.first, quote == 0x27 || quote == 0x22 || quote == 0x5b {
             rest = rest.dropFirst().prefix { $0 != (quote == 0x5b ? 0x5d : quote) }
         } else {
-            rest = rest.prefix { $0 > 0x20 }
+            rest = rest.prefix { $0 > 0x20 && $0 != 0x3e }
         }
         return String(decoding: rest, as: UTF8.self)
     }

@@ -17,25 +17,28 @@ struct LogWrapping: Sendable {
         for line in lines { if let head = Self.head(line.text) { counts[head, default: 0] += 1 } }
         width = lines.reduce(0) { Self.trimmed($1.text).contains(0x20) ? max($0, Self.trimmed($1.text).count) : $0 }
         guard (60...132).contains(width) else { return nil }
-        let heads = counts.filter { $0.value >= 8 && !$0.key.allSatisfy { $0 == 0x20 } }
+        // Blanks are no head, nor are the places of octets.
+        let heads = counts.filter { $0.value >= 8 && !$0.key.allSatisfy { $0 == 0x20 || LogDress.hex($0) != nil } }
             .sorted { $0.value == $1.value ? $0.key.lexicographicallyPrecedes($1.key) : $0.value > $1.value }
         for (head, count) in heads.prefix(8) {
             self.head = head
-            let (broken, others) = pieces(of: lines)
-            // Text around a log has lines of its own.
-            if broken >= 4, broken * 3 >= count, others * 20 <= broken { return }
+            let (broken, ragged, others) = pieces(of: lines)
+            // Text around a log has lines of its own; rows of octets are all as long.
+            if broken >= 4, broken * 3 >= count, others * 20 <= broken, ragged * 2 >= broken { return }
         }
         return nil
     }
 
-    /// Lines that do not begin like the log's own: how many were broken off the one before, how many not.
-    private func pieces(of lines: [LogPaste.Line]) -> (broken: Int, others: Int) {
-        var (broken, others) = (0, 0)
+    /// Lines that do not begin like the log's own: how many were broken off the one before, of them off one that
+    /// had room left; how many not.
+    private func pieces(of lines: [LogPaste.Line]) -> (broken: Int, ragged: Int, others: Int) {
+        var (broken, ragged, others) = (0, 0, 0)
         for (line, next) in zip(lines, lines.dropFirst())
         where Self.head(next.text) != head && !next.text.isBlank && !line.text.isBlank {
             if goesOn(line.text, next.text) { broken += 1 } else { others += 1 }
+            if goesOn(line.text, next.text), Self.trimmed(line.text).count < width { ragged += 1 }
         }
-        return (broken, others)
+        return (broken, ragged, others)
     }
 
     mutating func take(_ line: LogPaste.Line) -> [LogPaste.Line] {
