@@ -151,7 +151,7 @@ extension Analyzer {
         findings += judge.handshakes(handshakes, speakers: table.speakers)
         findings += judge.relays(relays, media: media, table)
         findings += judge.blindness(sources, table)
-        findings = findings.map { table.unnamed.filled($0) }
+        findings = Outages(findings, table, streams).findings.map { table.unnamed.filled($0) }
         let routers = devices.routers(table.programs)
         result.findings = FindingList(findings, table, routers).ordered
         result.devices = devices.recognised(table.programs)

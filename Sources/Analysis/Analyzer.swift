@@ -108,6 +108,7 @@ public struct Analyzer: Sendable {
             }
         }
         if facts.isRequest { latestRequest = (dialog, envelope.place) }
+        if options.analyzesMedia { noteOutside(dialog, table.steps[Int(index)], facts, p) }
         if options.analyzesMedia, table.dialogs[dialog].kind == .call { tellMedia(dialog, table.steps[Int(index)], facts, p) }
         sinceSweep += 1
         octetsSinceSweep += p.count

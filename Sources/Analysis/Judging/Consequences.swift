@@ -7,11 +7,23 @@ struct Consequences {
 
     init(_ findings: [Finding], _ table: SignallingTable) {
         self.findings = findings
+        shutOut()
         unanswered(table)
         silenced()
         gaveUp()
         uncallable(table)
         sameNonce()
+    }
+
+    /// Whatever private places the phones name: no audio comes in from any of them.
+    private mutating func shutOut() {
+        let shut = findings.filter { $0.name == .mediaNone && $0.summary.hasPrefix("No audio packet reaches") }.reduce(
+            into: Set<Int>()
+        ) { $0.formUnion($1.subject.dialogs) }
+        guard !shut.isEmpty else { return }
+        findings.removeAll {
+            $0.name == .natPrivateSDP && !$0.subject.dialogs.isEmpty && shut.isSuperset(of: $0.subject.dialogs)
+        }
     }
 
     /// An old nonce that is told is the foreign one of the same calls.

@@ -28,6 +28,17 @@ extension Judge {
                     || (Self.isPublic(source) || source.isKnown && HostOnlyAddress.holds(description.connection.address))
                         && source.address != description.connection.address
             else { continue }
+            // Whose place it is shows itself, in a private network as well as who is told: they need nobody outside.
+            if destination.address.isPrivateNetwork,
+                c.steps.contains(where: { other in
+                    other.sdp >= 0 && table.endpoints[other.record.source].address.isPrivateNetwork
+                        && table.description(other).map {
+                            $0.connection.address == description.connection.address && $0.port == description.port
+                        } == true
+                })
+            {
+                continue
+            }
             let said = "\(description.connection.address):\(description.port)"
             let hostOnly = HostOnlyAddress(description.connection.address, said: said)
             let make: (DialogCase) -> Finding = { c in

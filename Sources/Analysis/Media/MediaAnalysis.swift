@@ -65,6 +65,7 @@ public struct MediaAnalysis: Sendable {
     var tunnels = RelayTunnels()
     /// Public addresses from which messages came that name a private one: a router translates there.
     private(set) var routers: Set<PackedAddress> = []
+    package var outsides = OutsideAddresses()
     /// Addresses that a server answers calls from.
     private(set) var servers: Set<PackedAddress> = []
     /// Addresses from which passwords are asked for.

@@ -40,7 +40,8 @@ extension MediaJudge {
         var single: [UInt16: Int] = [:]
         for number in media.calls.indices {
             let call = media.calls[number]
-            let legs = call.legs.map { LegVerdict(leg: $0, what: judge(number, $0)) }
+            var legs: [LegVerdict] = []
+            for leg in call.legs { legs.append(LegVerdict(leg: leg, what: judge(number, leg))) }
             verdicts.append((number, legs))
             var sawOneWay = false
             var sawBoth = false
@@ -67,9 +68,10 @@ extension MediaJudge {
                 causes.insert(Reference(call: other.call, isCaller: quiet == .caller))
             }
         }
+        let shut = tellShut(verdicts)
         for (number, legs) in verdicts {
             let call = media.calls[number]
-            var told = false
+            var told = shut.contains(number)
             for leg in legs where !told {
                 if case .oneWay(let quiet, let seconds) = leg.what {
                     self.quiet.insert(CallEnd(dialog: call.dialog, isCaller: quiet == .caller))
@@ -109,7 +111,10 @@ extension MediaJudge {
             judgeSources(number)
             judgeStrays(number)
             judgePrivate(number)
-            if !told { judgeReports(number) }
+            if !told {
+                judgeReports(number)
+                judgeEnding(number)
+            }
         }
         tellStops()
         for (file, numbers) in hidden.sorted(by: { $0.key < $1.key }) { tellOneLeg(file, numbers) }
@@ -154,7 +159,7 @@ extension MediaJudge {
         }
     }
 
-    private func judge(_ number: Int, _ leg: Int16) -> LegVerdict.What {
+    private mutating func judge(_ number: Int, _ leg: Int16) -> LegVerdict.What {
         let call = media.calls[number]
         guard call.said(leg, caller: true) != nil, call.said(leg, caller: false) != nil else { return .unknown }
         let checks = failedChecks(number)
@@ -192,6 +197,11 @@ extension MediaJudge {
             guard length > patience, length > worst?.1 ?? 0, !isHeardUnseen(by: quiet == .caller ? false : true, call, leg) else {
                 continue
             }
+            if isLostOnTheWay(
+                quiet, heard, patience, silence(of: quiet, heard, call, leg, periods, knowing: lostPauses(quiet, heard)))
+            {
+                continue
+            }
             worst = (quiet, length)
         }
         if let worst { return .oneWay(quiet: worst.0, seconds: Double(worst.1) / 1e9) }
@@ -221,14 +231,15 @@ extension MediaJudge {
 
     /// The longest stretch within the periods in which the other end was heard and this one was not.
     private func silence(
-        of quiet: StreamSummary.Speaker, _ heard: [Int], _ call: CallMedia, _ leg: Int16, _ periods: [RTPStream.Activity]
+        of quiet: StreamSummary.Speaker, _ heard: [Int], _ call: CallMedia, _ leg: Int16, _ periods: [RTPStream.Activity],
+        knowing pauses: [RTPStream.Activity] = []
     ) -> Int64 {
         let talking = Spans(heard.filter { seen[$0].speaker != quiet }.flatMap { seen[$0].heardSpans })
         let answering = Spans(
             heard.filter { seen[$0].speaker == quiet }.flatMap { index in
                 let stream = seen[index].stream
                 return seen[index].heardSpans + (stream.endsInNoise ? [RTPStream.Activity(from: stream.last, to: .max / 2)] : [])
-            } + ownPauses(of: quiet, heard, call, leg, periods))
+            } + ownPauses(of: quiet, heard, call, leg, periods) + pauses)
         return talking.clipped(to: periods).longest(without: answering)
     }
 

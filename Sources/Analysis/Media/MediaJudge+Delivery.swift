@@ -103,7 +103,7 @@ extension MediaJudge {
         return ends
     }
 
-    /// Sent from within to the address that the sender itself gives as its own outside one, while nothing comes back in: the router
+    /// Sent from within to the NAT's outside address, as the sender itself gives it or others saw it, while nothing comes back in: the router
     /// does not turn such packets round (hairpinning, RFC 4787 6).
     func isLooped(_ index: Int) -> Bool {
         let key = seen[index].stream.key
@@ -111,7 +111,10 @@ extension MediaJudge {
             !key.destination.isPrivateNetwork
         else { return false }
         let said = media.calls[call].events.filter { $0.isFromCaller == (speaker == .caller) && $0.port > 0 }
-        guard !said.isEmpty, said.allSatisfy({ $0.address == key.destination }) else { return false }
+        guard
+            media.outsides.contains(key.destination, key.file)
+                || !said.isEmpty && said.allSatisfy({ $0.address == key.destination })
+        else { return false }
         let flow = flow(index)
         return !flows.contains { other, indices in
             other.file == flow.file

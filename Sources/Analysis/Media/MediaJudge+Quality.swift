@@ -41,6 +41,7 @@ extension MediaJudge {
         let stream = streams[index]
         guard stream.expected >= Self.fewest, !seen[index].stream.flags.contains(.isVideo) else { return .good }
         if isCaptureLoss(stream) || countsTwice(stream) { return .good }
+        if broken.contains(index) { return .bad }
         let late = untrueClocks.contains(seen[index].stream.key.file) ? 0 : stream.lateRate
         let gone = min(1, stream.lossRate + late)
         let far = remoteLoss(stream)
@@ -77,12 +78,18 @@ extension MediaJudge {
     }
 
     private mutating func tell(_ bad: [(Int, Grade)], _ subject: FindingSubject) {
-        guard let worst = bad.max(by: { ($0.1, score($0.0)) < ($1.1, score($1.0)) }) else { return }
+        guard
+            let worst = bad.first(where: { broken.contains($0.0) })
+                ?? bad.max(by: { ($0.1, score($0.0)) < ($1.1, score($1.0)) })
+        else { return }
+        let isBroken = broken.contains(worst.0)
         let stream = streams[worst.0]
         let speaker = stream.speaker.map { "\(name($0)) (\(stream.source))" } ?? "\(stream.source)"
-        let far = remoteLoss(stream) > stream.lossRate + stream.lateRate
+        let far = !isBroken && remoteLoss(stream) > stream.lossRate + stream.lateRate
         var sentence = "Audio of \(speaker) to \(stream.destination) sounds \(worst.1 == .bad ? "bad" : "rough"): "
-        if far, let remote = stream.remote {
+        if isBroken {
+            sentence = "Audio of \(speaker) to \(stream.destination) \(interruption(worst.0))"
+        } else if far, let remote = stream.remote {
             sentence += "the receiver reports \(remote.packetsLost) packets lost, beyond the place of the capture."
         } else if stream.lossRate >= stream.lateRate {
             sentence +=
@@ -113,18 +120,20 @@ extension MediaJudge {
             .mediaQuality, worst.1 == .bad ? .fault : .risk, sentence, details: details,
             evidence: bad.prefix(4).map { evidence(streams[$0.0], "") },
             culprit: far ? .between(here, "\(stream.destination)") : .between("\(stream.source)", here),
-            confidence: stream.remote != nil ? .likely : .likely,
-            remedies: [
-                Remedy(
-                    .network,
-                    "Look for a full or lossy link \(far ? "beyond" : "before") the capture (wireless, uplink): give RTP priority (DSCP EF) and shape the uplink below its rate."
-                ),
-                Remedy(
-                    .phone,
-                    stream.lateRate > stream.lossRate
-                        ? "Use an adaptive jitter buffer of at least \(Int(min(max(120, stream.mostLate), 1e9).rounded(.up))) ms."
-                        : "Use a codec that stands loss (opus with FEC) until the link is mended."),
-            ], subject: subject, count: 1)
+            confidence: .likely,
+            remedies: isBroken
+                ? Self.lineRemedies
+                : [
+                    Remedy(
+                        .network,
+                        "Look for a full or lossy link \(far ? "beyond" : "before") the capture (wireless, uplink): give RTP priority (DSCP EF) and shape the uplink below its rate."
+                    ),
+                    Remedy(
+                        .phone,
+                        stream.lateRate > stream.lossRate
+                            ? "Use an adaptive jitter buffer of at least \(Int(min(max(120, stream.mostLate), 1e9).rounded(.up))) ms."
+                            : "Use a codec that stands loss (opus with FEC) until the link is mended."),
+                ], subject: subject, count: 1)
         findings.append(finding)
     }
 

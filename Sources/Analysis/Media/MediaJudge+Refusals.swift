@@ -32,14 +32,15 @@ extension MediaJudge {
                 "Both ends stand behind the same NAT and are told its outside address: audio for \(goal) goes to \(router), which does "
                 + "not turn it back inside (no NAT loopback)\(error == nil ? "" : " and refuses it by ICMP").",
             culprit: .proved(router), confidence: error == nil ? .likely : .proved,
-            evidence: error.map { [evidence($0, streams[index].vantage.index, "refuses the audio")] } ?? [],
+            evidence: [evidence(streams[index], "goes to the router's outside address")]
+                + (error.map { [evidence($0, streams[index].vantage.index, "refuses the audio")] } ?? []),
             remedies: [
                 Remedy(
                     .server,
                     "Relay the audio on the server, so that neither phone has to reach the router's outside address from within."),
                 Remedy(.router, "Turn on NAT loopback (hairpinning) for UDP."),
                 Remedy(.phone, "Use ICE: it finds the way inside the network."),
-            ])
+            ], root: "turns back \(goal.address)")
     }
 
     /// ICMP errors about audio sent to another place than the listener's SDP names.

@@ -8,6 +8,8 @@ struct SilenceCause {
     var confidence = Confidence.likely
     var evidence: [Evidence] = []
     var remedies: [Remedy] = []
+    /// What makes silences of different calls the same, where it is not the hosts.
+    var root: String?
     /// Seen, not only concluded from silence.
     var isExplained = true
 }
@@ -55,7 +57,7 @@ extension MediaJudge {
         guard let caller = signals(call, leg, .caller)?.address, let callee = signals(call, leg, .callee)?.address else {
             return false
         }
-        let key = "\(call.file) \(caller) \(callee) " + cause.sentence.filter { !$0.isNumber }
+        let key = "\(call.file) " + (cause.root ?? "\(caller) \(callee) " + cause.sentence.filter { !$0.isNumber })
         guard let index = silencesTold[key] else {
             silencesTold[key] = findings.count
             return false
@@ -95,7 +97,9 @@ extension MediaJudge {
         let leg = legs.first { if case .none = $0.what { true } else { false } }?.leg ?? legs[0].leg
         let ways = [cause(number, leg, quiet: .caller), cause(number, leg, quiet: .callee)]
         let cause =
-            ways.first { $0.confidence == .proved } ?? ways.first { $0.culprit != .unknown || !$0.evidence.isEmpty } ?? ways[0]
+            ways.first { $0.confidence == .proved } ?? ways.first { $0.root != nil } ?? ways.first {
+                $0.culprit != .unknown || !$0.evidence.isEmpty
+            } ?? ways[0]
         guard !isSame(call, leg, cause) else { return }
         var finding = Finding(
             .mediaNone, .fault,

@@ -70,6 +70,7 @@ extension MediaJudge {
             }
         }
         let hanging = Set(follows.values.joined()).subtracting(follows.keys)
+        tellRecordings(stops.indices.filter { !told.contains($0) && stops[$0].isRecording }.map { stops[$0] })
         for members in alike(stops.indices.filter { !told.contains($0) && !hanging.contains($0) && !stops[$0].isRecording }) {
             guard let first = members.first else { continue }
             let stop = stops[first]

@@ -72,6 +72,8 @@ struct MediaJudge {
     var failedHandshakes: Set<Int> = []
     /// Ends that were not heard for a while.
     var quiet: Set<CallEnd> = []
+    /// Streams that were broken off and went on, with all that was sent meanwhile lost; indices into `seen`.
+    var broken: Set<Int> = []
     /// Ends that fell silent or record, told when all calls are known.
     var stops: [Stop] = []
     /// Streams of each call, indices into `seen`.

@@ -53,6 +53,13 @@ struct RTPStream: Sendable {
         var to: Int64
     }
 
+    /// A pause that the numbers and timestamps of the packets missing in it fill to the packet: they were sent, and did not come.
+    struct Gap: Sendable {
+        var from: Int64
+        var to: Int64
+        var missing: Int
+    }
+
     /// Losses that lie across a hole in the capture.
     struct HoleLoss: Sendable {
         var hole: Int
@@ -102,6 +109,7 @@ struct RTPStream: Sendable {
     private var windowEnd: Int64
     private var activityFrom: Int64
     private var activities: [Activity] = []
+    private(set) var gaps: [Gap] = []
     private(set) var holeLosses: [HoleLoss] = []
     private var jitterSum: UInt64 = 0
     private var jitterCount: UInt32 = 0
@@ -147,7 +155,10 @@ struct RTPStream: Sendable {
             seam(step: step, pause: pause, marker: marker, isNext: ahead == 1)
         }
         // Numbers that go on without a gap: the sender itself was silent, and nothing is missing.
-        if pause > Self.longestPause, ahead != 1 { resume(at: now) }
+        if pause > Self.longestPause, ahead != 1 {
+            if isSound { noteGap(step, ahead, pause, now) }
+            resume(at: now)
+        }
         let verdict = statistics.receive(
             ssrc: key.ssrc, sequence: sequence, timestamp: timestamp, at: Instant(nanoseconds: now),
             timesJitter: isSound && flags.contains(.hasClock))
@@ -289,6 +300,16 @@ struct RTPStream: Sendable {
     private mutating func learn(_ step: UInt32) {
         if step == stepCandidate, step > 0, step < 0x8000_0000 { packetStep = step }
         stepCandidate = step
+    }
+
+    private mutating func noteGap(_ step: UInt32, _ ahead: UInt16, _ pause: Int64, _ now: Int64) {
+        guard gaps.count < Self.mostActivities, ahead > 1, isConfirmed, packetStep > 0, flags.contains(.hasClock),
+            statistics.clockRate > 0
+        else { return }
+        let units = Int64(ahead) &* Int64(packetStep)
+        let lasts = units &* 1_000_000 / Int64(statistics.clockRate) &* 1_000
+        guard (units &- Int64(step)).magnitude <= UInt64(packetStep), (lasts &- pause).magnitude < 300_000_000 else { return }
+        gaps.append(Gap(from: last, to: now, missing: Int(ahead) - 1))
     }
 
     private mutating func resume(at now: Int64) {

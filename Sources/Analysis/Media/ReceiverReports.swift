@@ -35,6 +35,8 @@ struct ReceiverReports: Sendable {
     private(set) var idle: [Reporter: Int] = [:]
     private(set) var views: [Key: View] = [:]
     private var senders: [Key: (middle: UInt32, time: Int64)] = [:]
+    /// When each source was said to leave (BYE, RFC 3550 6.6), nanoseconds, and in which frame.
+    private(set) var farewells: [Key: (time: Int64, frame: UInt32)] = [:]
     /// Ends that report of what they send and of nothing that they hear.
     private(set) var empty = EmptyReports()
 
@@ -59,6 +61,12 @@ struct ReceiverReports: Sendable {
                 let key = Key(file: file, ssrc: word(p, at + 4))
                 if senders[key] != nil || senders.count < Self.most {
                     senders[key] = (word(p, at + 8) << 16 | word(p, at + 12) >> 16, record.time.nanoseconds)
+                }
+            }
+            if type == 203, count > 0, length >= 8 {
+                let key = Key(file: file, ssrc: word(p, at + 4))
+                if farewells[key] == nil, farewells.count < Self.most {
+                    farewells[key] = (record.time.nanoseconds, UInt32(truncatingIfNeeded: record.frame))
                 }
             }
             if type == 200 || type == 201 {

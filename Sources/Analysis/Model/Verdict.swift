@@ -43,7 +43,7 @@ struct Verdict {
         return count > 0 && count >= result.dialogs.count
     }
 
-    private static let toldNotes: Set<FindingName> = [.sipRefused, .sipUnfinished]
+    private static let toldNotes: Set<FindingName> = [.sipRefused, .sipUnfinished, .mediaOneWay, .mediaNone]
 
     /// A note about something that did not go as somebody wanted although no dialog failed; nil where there is none.
     private static func told(_ result: AnalysisResult) -> String? {

@@ -46,6 +46,7 @@ struct MessageFacts: Sendable {
     var branch = Span()
     var rport = Rport.absent
     var hasReceived = false
+    var received = HostPort()
     var contact = HostPort()
     var contactIsAll = false
     /// A registrar's note of where the request really came from.
@@ -285,6 +286,7 @@ extension MessageFacts {
                 }
             } else if p.starts(at, stop, with: "received=") {
                 hasReceived = true
+                received = Self.host(p, at + 9, stop)
             }
             at = stop
         }

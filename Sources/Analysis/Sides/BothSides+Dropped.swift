@@ -68,7 +68,7 @@ extension BothSides {
     private static func alsoFollows(from lost: SideLosses.Lost) -> Set<FindingName> {
         switch (lost.method, lost.status) {
         case (.invite, 200...): [.mediaOneWay, .mediaNone, .natPrivateSDP]
-        case (.bye, 0): [.mediaOneWay]
+        case (.bye, 0): [.mediaOneWay, .mediaNone]
         default: []
         }
     }
@@ -98,6 +98,25 @@ extension BothSides {
         let what = lost.status > 0 ? "the answers" : "the \(token)"
         let fate =
             dropper.stretch.map { "\(what) \(lost.status > 0 ? "get" : "gets") lost \($0)" } ?? "\(dropper.name) drops \(what)"
+        if dropper.stretch == nil, lost.isOutbound, let again = passedLater(lost, table) {
+            all[cause].summary =
+                "\(dropper.name.capitalizedFirst) let nothing out for a time: \(lost.source) sent its \(token) \(lost.count) times to \(lost.destination), "
+                + "none appeared outside, and \(MediaJudge.tenth(Double(again) / 1e9)) s after the first the same passed: an outage, no filter."
+            all[cause].details.append("Both captures cover that time.")
+            all[cause].blame(dropper)
+            all[cause].evidence.append(
+                Evidence(
+                    place: lost.place, time: lost.time, source: lost.source, destination: lost.destination,
+                    excerpt: lost.firstLine, says: "the first of \(lost.count); none of them outside"))
+            all[cause].remedies = [
+                Remedy(
+                    .network,
+                    "See what happened to the Internet access at that time: the log of router or modem (synchronisation, new address), the provider's faults."
+                )
+            ]
+            told.insert(cause)
+            return
+        }
         let harm = Self.harm(lost.method, dialog, isAnswered: lost.status > 0)
         let there = lost.isOutbound ? "outside" : "inside"
         all[cause].summary =
@@ -117,6 +136,17 @@ extension BothSides {
             dropper.stretch.map { [Self.path($0)] + Self.remedies(lost).prefix(dropper.isRouterPossible ? 1 : 0) }
             ?? Self.remedies(lost)
         told.insert(cause)
+    }
+
+    /// How long after it, nanoseconds, a REGISTER between the same two places was answered, with nothing from outside in between.
+    private func passedLater(_ lost: SideLosses.Lost, _ table: SignallingTable) -> Int64? {
+        guard lost.method == .register, let sent = lost.time?.nanoseconds else { return nil }
+        let after = table.records.filter { record in
+            record.place.file == lost.place.file && record.nanoseconds > sent && record.destination != MessageRecord.noEndpoint
+                && table.endpoints[record.destination].endpoint == lost.source
+        }.min { $0.nanoseconds < $1.nanoseconds }
+        guard let after, after.method == .register, after.status >= 200 else { return nil }
+        return after.nanoseconds - sent
     }
 
     /// What to do where the router is not the one, or not the only one.
