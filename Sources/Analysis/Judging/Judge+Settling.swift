@@ -226,7 +226,8 @@ extension Judge {
                 case .interrupted:
                     finding.severity = .note
                     finding.details.append(
-                        "Audio reached that end all the same, for a time: the address is not why it stopped or came late.")
+                        "Audio reached that end for a time, there or at a place named before: the address need not be why it stopped or came late."
+                    )
                 case .unknown:
                     finding.severity = .note
                     finding.confidence = .possible

@@ -114,6 +114,7 @@ extension MediaJudge {
             if !told {
                 judgeReports(number)
                 judgeEnding(number)
+                judgeNulled(number, seesBothWays: hasPairs.contains(call.file))
             }
         }
         tellStops()

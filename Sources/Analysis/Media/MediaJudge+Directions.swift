@@ -13,6 +13,8 @@ extension MediaJudge {
         guard own.allSatisfy({ seen[$0].refusal == nil && seen[$0].isHeard }) else { return false }
         let spans = Spans(own.flatMap { seen[$0].stream.spans }).list
         guard let first = spans.first, let last = spans.last, spans.count == 1 else { return false }
+        // Sent off to go elsewhere after the answer.
+        guard call.said(leg, caller: false, before: call.answered).map({ $0.goal == said.goal }) != false else { return false }
         // What hold breaks off goes on when it is over.
         let isHeld = call.activePeriods(leg, until: .max).dropLast().contains { abs($0.to - last.to) < 1_000_000_000 }
         guard !isHeld else { return false }

@@ -179,6 +179,7 @@ extension MediaJudge {
                     + "of \(name(listener)), which stands behind a NAT.",
                 culprit: ends, confidence: .proved, remedies: Self.privateRemedies)
         }
+        if let cause = movedInside(number, leg, quiet) { return cause }
         if let cause = foreignExternal(number, target, listener), own.allSatisfy({ !seen[$0].isHeard }) { return cause }
         if own.isEmpty, let checks = failedChecks(number) { return self.unanswered(checks, call, ends) }
         let wasReached = own.contains { seen[$0].isHeard }
