@@ -83,7 +83,7 @@ extension Analyzer {
             meaning = words.contains("wrong password") ? .wrongPassword : .failed(reason)
         case .says(let saying, let about):
             said.note(saying, about, isLonely(place), remark.text, place, time)
-            guard saying == .noACK || saying == .noAnswer else { return }
+            guard saying == .noACK || saying == .noAnswer || saying == .asideUnanswered else { return }
             meaning = .retransmissionTimeout
         case .keepalive, .dialogDestroyed, .explanation, .notice: return
         }

@@ -28,6 +28,8 @@ struct SaidLedger: Sendable {
     private static let mostSubjects = 1_000
     /// So many names from one place are guessed, not mistyped.
     private static let fewestGuesses = 3
+    /// Fewer requests besides calls that nobody answers are everyday.
+    private static let fewestUnanswered = 3
     /// So many with wrong passwords, each tried once or so: a site's phones, whose password was changed, come back to theirs.
     private static let fewestTried = 5
 
@@ -79,13 +81,13 @@ struct SaidLedger: Sendable {
         // What no message of the log need show.
         case .tlsFailed, .certificateRefused, .dnsFailed, .mediaTimeout, .trunkSilent: break
         case .staleNonce, .supersededNonce, .reusedNonce, .noACK, .noAnswer, .incompatibleMedia, .rewritten, .portJump,
-            .fragmentsLost, .trunkRefused, .timerExpired, .callForbidden:
+            .fragmentsLost, .trunkRefused, .timerExpired, .callForbidden, .asideUnanswered:
             guard isLonely else { return }
         }
         let key = Key(file: place.file, saying: saying)
         var entry = entries[key] ?? Entry(first: Self.evidence(text, place, time))
         // Of one call given up two lines may tell.
-        if saying == .noACK || saying == .noAnswer, entry.subjects.contains(about) { return }
+        if saying == .noACK || saying == .noAnswer || saying == .asideUnanswered, entry.subjects.contains(about) { return }
         entry.count += 1
         if entry.subjects.count < Self.mostSubjects, !about.isEmpty { entry.subjects.insert(about) }
         entries[key] = entry
@@ -192,9 +194,12 @@ struct SaidLedger: Sendable {
             return Self.made(
                 .sipNoACK, .fault, "\(says) the answer to a call was never acknowledged, and gave the call up\(of).", entry, file,
                 Remedy(.server, "Make the Contact in the 200 reachable for the caller: the ACK goes there."))
-        case .noAnswer:
+        case .noAnswer, .asideUnanswered:
+            // Once a phone was switched off, or closed as it was asked.
+            let isRare = saying == .asideUnanswered && entry.count < Self.fewestUnanswered
             return Self.made(
-                .sipRetransmit, .risk, "\(says) a request was repeated until its time was over, and nobody answered\(of).", entry,
+                .sipRetransmit, isRare ? .note : .risk,
+                "\(says) a request was repeated until its time was over, and nobody answered\(of).", entry,
                 file,
                 Remedy(.network, "Find where it gets lost: capture where it leaves and where it should arrive."))
         case .unreachable:

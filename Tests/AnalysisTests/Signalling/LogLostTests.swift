@@ -45,6 +45,16 @@ struct LogLostTests {
         #expect(Self.findings(swing + [swing[0].replacing("10:00:01", with: "10:06:01")]).map(\.name) == [.natMappingExpired])
     }
 
+    @Test(
+        "OPTIONS or NOTIFY that nobody answered: a note, from the third on a risk", arguments: [(1, Severity.note), (3, .risk)])
+    func aside(count: Int, severity: Severity) {
+        let found = Self.findings(
+            (0..<count).map {
+                "[Sep 30 10:00:33] WARNING[7] chan_sip.c: Retransmission timeout reached on transmission a\($0)@b for seqno 102 (Non-critical Request) -- See"
+            })
+        #expect(found.map(\.name) == [.sipRetransmit] && found[0].severity == severity && found[0].count == count)
+    }
+
     @Test("two lines about one call given up tell of one")
     func once() {
         let found = Self.findings([

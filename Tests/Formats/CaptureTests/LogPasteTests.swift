@@ -107,6 +107,10 @@ struct LogPasteTests {
             #expect(message.remote == LoggedPeer(host: "203.0.113.5", port: 5060))
         }
         #expect(found.items.allSatisfy { $0.time?.basis == .absolute })
+        let long = "INSERT INTO sip_capture VALUES " + Array(repeating: row, count: 400).joined(separator: ",") + ";\n"
+        #expect(
+            long.utf8.count > 2 * LogReader.mostLine && Self.read(long).messages == Array(repeating: Self.expected[1], count: 400)
+        )
     }
 
     @Test("fields of messages outside any are counted; those printed beside the messages are not")

@@ -24,6 +24,15 @@ struct LogInsert {
         return records
     }
 
+    /// Where the last row ends that lies within so many octets of a line too long to be kept; nil for another line.
+    static func end(within most: Int, of line: [UInt8]) -> Int? {
+        guard line.first == 0x28 || line.starts(with: "INSERT ") else { return nil }
+        var at = min(most, line.count - 3)
+        while at > 0, !line.starts(with: "),(", at: at) { at -= 1 }
+        // What follows opens with its bracket.
+        return at > 0 ? min(at + 2, most) : nil
+    }
+
     /// The next value of the row; nil where it ends.
     private static func field(_ line: [UInt8], _ at: inout Int) -> Field? {
         while at < line.count, line[at] == 0x20 || line[at] == 0x2c { at += 1 }

@@ -55,8 +55,9 @@ extension LogReader {
 
     private mutating func flushLongLine() {
         while carried.count > Self.mostLine {
-            let piece = Array(carried[..<Self.mostLine])
-            carried.removeFirst(Self.mostLine)
+            let end = LogInsert.end(within: Self.mostLine, of: carried) ?? Self.mostLine
+            let piece = Array(carried[..<end])
+            carried.removeFirst(end)
             give(paste.finish())
             line(piece)
             lines -= 1

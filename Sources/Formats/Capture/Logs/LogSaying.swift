@@ -21,6 +21,8 @@ public enum LogSaying: String, Hashable, Sendable, CaseIterable {
     case fragmentsLost
     /// A transaction's time was over, and its call ended; a call was refused by another server with 403.
     case timerExpired, callForbidden
+    /// A request of no call's, such as OPTIONS or NOTIFY, was never answered.
+    case asideUnanswered
 }
 
 /// How a saying is told from other sentences.
@@ -57,11 +59,20 @@ struct LogSayingShape {
             saying: .noACK, place: .opens, words: ["Maximum retries exceeded on transmission ", "(Critical Response)"],
             subject: "on transmission "),
         LogSayingShape(
-            saying: .noAnswer, place: .opens, words: ["Retransmission timeout reached on transmission ", "ritical Request)"],
+            saying: .noAnswer, place: .opens, words: ["Retransmission timeout reached on transmission ", "(Critical Request)"],
             subject: "on transmission "
         ),
         LogSayingShape(
-            saying: .noAnswer, place: .opens, words: ["Maximum retries exceeded on transmission ", "ritical Request)"],
+            saying: .noAnswer, place: .opens, words: ["Maximum retries exceeded on transmission ", "(Critical Request)"],
+            subject: "on transmission "),
+        LogSayingShape(
+            saying: .asideUnanswered, place: .opens,
+            words: ["Retransmission timeout reached on transmission ", "(Non-critical Request)"],
+            subject: "on transmission "
+        ),
+        LogSayingShape(
+            saying: .asideUnanswered, place: .opens,
+            words: ["Maximum retries exceeded on transmission ", "(Non-critical Request)"],
             subject: "on transmission "),
         LogSayingShape(
             saying: .mediaTimeout, place: .opens, words: ["Disconnecting call '", "for lack of RTP activity"],

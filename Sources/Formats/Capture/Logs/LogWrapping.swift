@@ -42,12 +42,13 @@ struct LogWrapping: Sendable {
     }
 
     mutating func take(_ line: LogPaste.Line) -> [LogPaste.Line] {
-        if let before = pending, before.text.count < Self.longest, Self.head(line.text) != head, !line.text.isBlank,
+        // Not bound to a name: it grows in place.
+        if (pending?.text.count ?? Self.longest) < Self.longest, Self.head(line.text) != head, !line.text.isBlank,
             goesOn(last, line.text)
         {
             // A word longer than a line was cut where the line was full.
             let isCut = last.count == width && !last.contains(0x20)
-            if !isCut, before.text.last != 0x20 { pending?.text.append(0x20) }
+            if !isCut, last.last != 0x20 { pending?.text.append(0x20) }
             pending?.text += line.text
             last = line.text
             return []
