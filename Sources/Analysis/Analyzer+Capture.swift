@@ -2,11 +2,12 @@ import Base
 import Capture
 
 extension Analyzer {
-    /// A stretch of a capture, in order of its frames. `file`: the source's index.
-    public mutating func observe(_ batch: borrowing PayloadBatch, file: Int) {
+    /// A stretch of a capture, in order of its frames. `reading`: its messages, if they are read already. `file`: the source's index.
+    public mutating func observe(_ batch: borrowing PayloadBatch, _ reading: BatchReading = BatchReading(), file: Int) {
         let whole = UInt16(clamping: file)
         let isSplit = file < splits.count && splits[file] != nil
         var told = 0
+        var read = 0
         for index in batch.records.indices {
             let record = batch.records[index]
             // What became of connections before, so that an answer after a reset is known to be one.
@@ -21,12 +22,13 @@ extension Analyzer {
                 if options.analyzesMedia { media.packet(record, file: file, batch.payload(of: record)) }
             case .sip:
                 let bytes = batch.payload(of: record)
-                let envelope = envelope(record, file)
-                guard let facts = MessageFacts(bytes, isCut: envelope.isTruncated) else {
+                let facts = read < reading.messages.count ? reading.messages[read] : BatchReading.facts(record, bytes)
+                read += 1
+                guard let facts else {
                     table.counts.malformed += 1
                     continue
                 }
-                message(facts, bytes, envelope)
+                message(facts, bytes, envelope(record, file))
             case .stun:
                 table.counts.stun += 1
                 let envelope = envelope(record, file)
@@ -83,7 +85,7 @@ extension Analyzer {
             source: PackedEndpoint(record.source, record.sourcePort),
             destination: PackedEndpoint(record.destination, record.destinationPort), isStream: record.transport != .udp,
             transport: record.transport.sipTransport,
-            isTruncated: !record.flags.isDisjoint(with: [.truncated, .cutShort, .lengthLies]),
+            isTruncated: !record.flags.isDisjoint(with: BatchReading.cut),
             isFragmented: !record.flags.isDisjoint(with: [.ipFragment, .reassembled]),
             isMiscounted: record.flags.contains(.miscounted), ipID: record.ipID)
         envelope.isLogged = isTimeless

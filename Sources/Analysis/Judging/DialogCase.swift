@@ -11,7 +11,7 @@ struct DialogCase: Sendable {
     /// The dialog is not known to its end: later messages may come.
     let isFinal: Bool
 
-    init(_ number: Int, _ table: SignallingTable, end: Int64, isFinal: Bool) {
+    init(_ number: Int, _ table: borrowing SignallingTable, end: Int64, isFinal: Bool) {
         self.number = number
         dialog = table.dialogs[number]
         let all = table.steps(of: number)

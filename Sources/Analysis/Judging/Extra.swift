@@ -57,13 +57,11 @@ extension PeerUse {
             let pair = Pair(
                 asker: table.endpoints[step.record.destination].address, end: table.endpoints[step.record.source].address)
             guard services.count < Self.most || services[pair] != nil else { return }
-            var service = services[pair] ?? Service()
-            if [.subscribe, .publish].contains(step.method) {
-                service.extras.insert(step.method)
+            if step.method == .subscribe || step.method == .publish {
+                services[pair, default: Service()].extras.insert(step.method)
             } else {
-                service.last = max(service.last, step.nanoseconds)
+                services[pair, default: Service()].answered(at: step.nanoseconds)
             }
-            services[pair] = service
         }
     }
 

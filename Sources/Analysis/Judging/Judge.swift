@@ -133,6 +133,13 @@ struct Judge: Sendable {
     mutating func judge(_ number: Int, in table: inout SignallingTable, end: Int64, isFinal: Bool) {
         var c = DialogCase(number, table, end: end, isFinal: isFinal)
         guard !c.steps.isEmpty else { return }
+        judge(&c, table)
+        table.dialogs[number].reported = c.dialog.reported
+        table.dialogs[number].progress = c.dialog.progress
+    }
+
+    private mutating func judge(_ c: inout DialogCase, _ table: SignallingTable) {
+        let isFinal = c.isFinal
         if isFinal { noteDirections(c, table) }
         // What belongs to what cannot be told.
         guard !c.steps.contains(where: { $0.flags.contains(.unnumbered) }) else { return }
@@ -171,8 +178,6 @@ struct Judge: Sendable {
         if isFinal { peers.note(c) }
         if isFinal { trunkCalls.note(c, table) }
         peers.noteService(c, table)
-        table.dialogs[number].reported = c.dialog.reported
-        table.dialogs[number].progress = c.dialog.progress
     }
 
     // MARK: Reporting

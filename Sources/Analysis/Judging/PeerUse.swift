@@ -10,6 +10,8 @@ struct PeerUse: Sendable {
         /// When it last answered something that calls or registrations need, nanoseconds.
         var last = Int64.min
         var extras: Set<MessageMethod> = []
+
+        mutating func answered(at time: Int64) { last = max(last, time) }
     }
 
     var services: [Pair: Service] = [:]

@@ -3,11 +3,16 @@ import Synchronization
 
 /// Reads a capture file on a thread of its own and hands over what it holds, batch by batch, in order.
 public struct CaptureFileReader: ~Copyable {
-    /// A batch on its way between the threads.
-    private final class Box {
+    /// A batch on its way between the threads, and what was read of it.
+    private final class Box<Reading> {
         var batch: PayloadBatch
+        var reading: Reading
         var done: UInt64 = 0
-        init(capacity: Int) { batch = PayloadBatch(capacity: capacity) }
+
+        init(capacity: Int, _ reading: Reading) {
+            batch = PayloadBatch(capacity: capacity)
+            self.reading = reading
+        }
     }
 
     /// What the reading thread leaves when it is done.
@@ -25,13 +30,15 @@ public struct CaptureFileReader: ~Copyable {
         self.boxes = max(2, boxes)
     }
 
-    /// Calls `body` with every batch, on this thread; `done` is how far the file has been read. `tls`: what TLS is read with; nil: it is not.
-    /// Returns what the capture could not show.
-    public func read(
-        _ source: ByteSource, file: Int, limits: CaptureDecoder.Limits = .init(), tls: TLSReading? = nil,
-        _ body: (_ batch: borrowing PayloadBatch, _ done: UInt64) -> Void
+    /// Calls `prepare` with every batch on the reading thread, for what can be read of it without what came before, and then `body` on this
+    /// one; `done` is how far the file has been read. `reading`: what `prepare` fills anew each time. `tls`: what TLS is read with; nil: it
+    /// is not. Returns what the capture could not show.
+    public func read<Reading: Sendable>(
+        _ source: ByteSource, file: Int, limits: CaptureDecoder.Limits = .init(), tls: TLSReading? = nil, reading: Reading,
+        _ prepare: @escaping @Sendable (_ batch: borrowing PayloadBatch, _ reading: inout Reading) -> Void,
+        _ body: (_ batch: borrowing PayloadBatch, _ reading: Reading, _ done: UInt64) -> Void
     ) throws(InputError) -> CaptureNotes {
-        let handover = Handover((0..<boxes).map { _ in Box(capacity: capacity) })
+        let handover = Handover((0..<boxes).map { _ in Box(capacity: capacity, reading) })
         let outcome = Outcome()
         let carrier = Carrier(source)
         let thread = WorkerThread {
@@ -48,6 +55,7 @@ public struct CaptureFileReader: ~Copyable {
                         decoder.finish(&box.batch)
                         isEnding = true
                     }
+                    prepare(box.batch, &box.reading)
                     box.done = source.done
                     handover.give(box)
                 }
@@ -59,7 +67,7 @@ public struct CaptureFileReader: ~Copyable {
             handover.end()
         }
         while let box = handover.takeFull() {
-            body(box.batch, box.done)
+            body(box.batch, box.reading, box.done)
             handover.giveBack(box)
         }
         thread.join()

@@ -89,8 +89,10 @@ struct ExplainRun {
         defer { progress.clear() }
         switch source.kind {
         case .pcap, .pcapng:
-            let notes = try CaptureFileReader().read(source, file: index, tls: tls) { batch, done in
-                analyzer.observe(batch, file: index)
+            let notes = try CaptureFileReader().read(source, file: index, tls: tls, reading: BatchReading()) {
+                $1.read($0)
+            } _: { batch, reading, done in
+                analyzer.observe(batch, reading, file: index)
                 progress.show(done)
             }
             analyzer.blind(notes, in: vantage)

@@ -58,6 +58,13 @@ struct RecordedTalkTests {
         #expect(whole.findings == pieces.findings && whole.counts == pieces.counts)
     }
 
+    @Test("messages read ahead, on another thread, are judged as those read in their turn")
+    func readAhead() throws {
+        let seen = [("old-nonce-udp-plain", Recording.Side.outside)]
+        let (turn, ahead) = (try Recording.analyse(seen), try Recording.analyse(seen, isReadAhead: true))
+        #expect(turn.findings == ahead.findings && turn.counts == ahead.counts && turn.counts.sip > 0)
+    }
+
     @Test("what two captures of one talk show alike is one finding")
     func bothSides() throws {
         let result = try Recording.analyse([("old-nonce-udp-plain", .inside), ("old-nonce-udp-plain", .outside)])

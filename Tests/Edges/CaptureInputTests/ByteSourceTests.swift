@@ -140,9 +140,12 @@ struct ByteSourceTests {
         try withFile(writer.bytes) { path in
             var frames: [UInt64] = []
             var batches = 0
-            let notes = try CaptureFileReader(capacity: 65_536, boxes: 3).read(try ByteSource(path: path), file: 2) { batch, _ in
+            let reader = CaptureFileReader(capacity: 65_536, boxes: 3)
+            let notes = try reader.read(try ByteSource(path: path), file: 2, reading: 0) {
+                $1 = $0.records.count
+            } _: { batch, reading, _ in
                 batches += 1
-                #expect(batch.file == 2)
+                #expect(batch.file == 2 && reading == batch.records.count)
                 for record in batch.records { frames.append(record.frame) }
             }
             #expect(frames == Array(1...5_000) && batches > 3 && notes.frames == 5_000 && notes.damages == 0)
@@ -155,7 +158,7 @@ struct ByteSourceTests {
         for number in 0..<2_000 { writer.append([0x45] + (0..<100).map { UInt8(truncatingIfNeeded: $0 * number) }, at: .epoch) }
         let cut = try compressed(writer.bytes).dropLast(500)
         try withFile(Array(cut)) { path in
-            let notes = try CaptureFileReader().read(try ByteSource(path: path), file: 0) { _, _ in }
+            let notes = try CaptureFileReader().read(try ByteSource(path: path), file: 0, reading: 0, { _, _ in }, { _, _, _ in })
             #expect(notes.damage.contains { $0.reason == .compression } && notes.frames > 0)
         }
     }

@@ -6,8 +6,8 @@ import Base
 enum LogDress {
     static func undressed(_ raw: [UInt8]) -> [UInt8] {
         var line = raw
-        if line.contains(0x1b) { line = withoutColours(line) }
-        if line.contains(0xc2) { line = withPlainBlanks(line) }
+        if line.contains(text: "\u{1b}") { line = withoutColours(line) }
+        if line.contains(text: "\u{a0}") { line = withPlainBlanks(line) }
         switch line.first {
         case 0x3e:
             let quotes = line.prefix { $0 == 0x3e }.count

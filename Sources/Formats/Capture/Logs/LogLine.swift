@@ -72,15 +72,15 @@ struct LogLine {
         }
     }
 
+    private static let levels: [(StaticString, Level)] = [
+        ("NOTICE", .notice), ("WARNING", .warning), ("ERROR", .error), ("VERBOSE", .other), ("DEBUG", .other), ("DTMF", .other),
+        ("SECURITY", .other), ("INFO", .other), ("[NOTICE]", .notice), ("[WARNING]", .warning), ("[ERR]", .error),
+        ("[ERROR]", .error), ("[DEBUG]", .other), ("[INFO]", .other), ("[CRIT]", .error), ("CRITICAL", .error),
+    ]
+
     private static func level(_ b: [UInt8], _ at: Int) -> (Level, Int)? {
-        let names: [(StaticString, Level)] = [
-            ("NOTICE", .notice), ("WARNING", .warning), ("ERROR", .error), ("VERBOSE", .other), ("DEBUG", .other),
-            ("DTMF", .other),
-            ("SECURITY", .other), ("INFO", .other), ("[NOTICE]", .notice), ("[WARNING]", .warning), ("[ERR]", .error),
-            ("[ERROR]", .error),
-            ("[DEBUG]", .other), ("[INFO]", .other), ("[CRIT]", .error), ("CRITICAL", .error),
-        ]
-        for (name, level) in names where b.starts(with: name, at: at) {
+        guard at < b.count, b[at] == 0x5b || (0x41...0x5a).contains(b[at]) else { return nil }
+        for (name, level) in levels where b.starts(with: name, at: at) {
             var end = at + name.utf8CodeUnitCount
             if b[at] == 0x5b { return (level, end) }
             // Kamailio's and our own.

@@ -363,16 +363,21 @@ struct LogMessageBuilder {
 
     /// Header fields that a paste has run together: `algorithm=md5Expires: 3600`.
     private static func unglued(_ line: [UInt8]) -> [[UInt8]] {
-        let names: [StaticString] = [
-            "Expires: ", "Content-Length: ", "Content-Type: ", "CSeq: ", "Call-ID: ", "User-Agent: ", "Max-Forwards: ",
-            "Authorization: ",
-        ]
-        for name in names {
-            guard let at = line.firstIndex(of: name, from: 1), SIPStart.isToken(line[at - 1]) || line[at - 1] == 0x22,
-                line[at - 1] != 0x2d, isField(line)
-            else { continue }
-            return [Array(line[..<at])] + unglued(Array(line[at...]))
+        var from = 2
+        while let colon = line.firstIndex(of: ": ", from: from) {
+            from = colon + 1
+            for name in gluedNames {
+                let at = colon - name.utf8CodeUnitCount
+                guard at > 0, line.starts(with: name, at: at), SIPStart.isToken(line[at - 1]) || line[at - 1] == 0x22,
+                    line[at - 1] != 0x2d, isField(line)
+                else { continue }
+                return [Array(line[..<at])] + unglued(Array(line[at...]))
+            }
         }
         return [line]
     }
+
+    private static let gluedNames: [StaticString] = [
+        "Expires", "Content-Length", "Content-Type", "CSeq", "Call-ID", "User-Agent", "Max-Forwards", "Authorization",
+    ]
 }

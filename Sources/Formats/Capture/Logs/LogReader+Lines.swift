@@ -29,8 +29,10 @@ extension LogReader {
         line = LogTraces.removed(LogDress.undressed(line))
         line = withoutEnd(line)
         if let text = content(line) { line = text }
-        widest = max(widest, line.count)
-        builder?.widest = widest
+        if line.count > widest {
+            widest = line.count
+            builder?.widest = widest
+        }
         if isFolded(line) {
             undressed(line)
             return

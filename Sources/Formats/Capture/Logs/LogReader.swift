@@ -329,8 +329,8 @@ public struct LogReader: Sendable {
 
     /// A row of a packet that ngrep prints without -W.
     func isFolded(_ line: [UInt8]) -> Bool {
-        builder?.framing.isDotted == true && builder?.isEmpty == true
-            && line.prefix { $0 == 0x20 }.count >= (builder?.framing.indent ?? 0) + 2
+        guard line.starts(with: "  "), let builder, builder.framing.isDotted, builder.isEmpty else { return false }
+        return line.prefix { $0 == 0x20 }.count >= builder.framing.indent + 2
     }
 
     mutating func end(isTerminated: Bool) {

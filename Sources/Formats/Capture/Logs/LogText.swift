@@ -1,16 +1,26 @@
+import Base
+
 /// Words about bytes of text: what every part of the log reader asks.
 extension Collection where Element == UInt8, Index == Int {
-    /// Where `text` begins, at `from` or later; letters compared as they are.
+    /// Where `text` begins in bytes that lie in one piece, at `from` or later; letters compared as they are.
     func firstIndex(of text: StaticString, from: Int? = nil) -> Int? {
         let wanted = UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
         let start = Swift.max(from ?? startIndex, startIndex)
-        guard let lead = wanted.first, endIndex - start >= wanted.count else { return nil }
-        var at = start
-        while at <= endIndex - wanted.count {
-            if self[at] == lead, matches(wanted, at: at) { return at }
-            at += 1
+        guard !wanted.isEmpty, endIndex - start >= wanted.count else { return nil }
+        // What is neither letter nor blank is rare in text: that is looked for first.
+        let anchor = wanted.firstIndex { $0 != 0x20 && !(0x61...0x7a).contains($0 | 0x20) } ?? 0
+        let found = withContiguousStorageIfAvailable { octets -> Int? in
+            var at = start - startIndex + anchor
+            let all = UnsafeRawBufferPointer(octets)
+            while let place = all.place(of: wanted[anchor], at, all.count) {
+                at = place - anchor
+                guard octets.count - at >= wanted.count else { return nil }
+                if octets.matches(wanted, at: at) { return at + startIndex }
+                at = place + 1
+            }
+            return nil
         }
-        return nil
+        return found ?? nil
     }
 
     func contains(text: StaticString) -> Bool { firstIndex(of: text) != nil }
@@ -21,7 +31,7 @@ extension Collection where Element == UInt8, Index == Int {
         return at >= startIndex && endIndex - at >= wanted.count && matches(wanted, at: at)
     }
 
-    private func matches(_ wanted: UnsafeBufferPointer<UInt8>, at place: Int) -> Bool {
+    fileprivate func matches(_ wanted: UnsafeBufferPointer<UInt8>, at place: Int) -> Bool {
         for offset in 0..<wanted.count where self[place + offset] != wanted[offset] { return false }
         return true
     }
@@ -50,10 +60,11 @@ extension Collection where Element == UInt8, Index == Int {
 extension ArraySlice where Element == UInt8 {
     /// Without blanks at either end.
     var trimmed: ArraySlice<UInt8> {
-        var part = self
-        while let first = part.first, first == 0x20 || first == 9 { part.removeFirst() }
-        while let last = part.last, last == 0x20 || last == 9 { part.removeLast() }
-        return part
+        guard let first = firstIndex(where: { $0 != 0x20 && $0 != 9 }), let last = lastIndex(where: { $0 != 0x20 && $0 != 9 })
+        else {
+            return self[endIndex...]
+        }
+        return self[first...last]
     }
 }
 

@@ -4,7 +4,7 @@ enum LogTraces {
     static func removed(_ line: [UInt8]) -> [UInt8] {
         var line = line
         while line.last == 0x4d, line.count > 1, line[line.count - 2] == 0x5e { line.removeLast(2) }
-        if line.contains(0x5b) { line = withoutColours(line) }
+        if line.contains(text: "[") { line = withoutColours(line) }
         if line.contains(text: "<mailto:") { line = withoutMailLinks(line) }
         if let first = line.first(where: { $0 != 0x20 && $0 != 9 }), first == 0x2a || first == 0x60 || line.last == 0x2a {
             line = withoutMarks(line)

@@ -71,7 +71,7 @@ enum LogTypography {
 
     /// Whether a line was copied from a page's source: `&lt;---`.
     static func hasEntities(_ line: [UInt8]) -> Bool {
-        guard line.contains(0x26) else { return false }
+        guard line.contains(text: "&") else { return false }
         return line.contains(text: "&lt;") || line.contains(text: "&gt;") || line.contains(text: "&quot;")
             || line.contains(text: "&#")
             || line.contains(text: "dash;")
