@@ -3,7 +3,7 @@ import Capture
 
 /// Hangs findings that only repeat what another one explains below it: one cause, one finding.
 struct Consequences {
-    private(set) var findings: [Finding]
+    var findings: [Finding]
 
     init(_ findings: [Finding], _ table: SignallingTable) {
         self.findings = findings
@@ -13,6 +13,7 @@ struct Consequences {
         gaveUp()
         uncallable(table)
         sameNonce()
+        passedOn(table)
     }
 
     /// Whatever private places the phones name: no audio comes in from any of them.

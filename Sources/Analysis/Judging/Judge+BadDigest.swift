@@ -26,12 +26,17 @@ extension Judge {
         let response = attempt.response.map { c.steps[$0] }
         let outcome = recheck(step, history.challenge(for: attempt).map { c.steps[history.challenges[$0].step] }, table)
         let isSettled = outcome != .unknown || verdict == .wrong
+        // The capture ends with it: what the phone did next is not to be seen.
+        var isLast = false
         if !isSettled {
             // Later success with the same account, or a refusal that nothing followed yet: nothing to say.
             if let success = history.lastSuccess, let response = attempt.response, success > response { return }
             let refusals = history.attempts.filter { $0.hasCredentials && isRefused($0, c) }.count
             let waited = response.map { c.silence(after: $0) } ?? 0
-            guard verdict == .forbidden || refusals >= 2 || waited >= Self.patience else { return }
+            if verdict != .forbidden, refusals < 2, waited < Self.patience {
+                guard isRefusedAtEnd(attempt, stepIndex, history, c) else { return }
+                isLast = true
+            }
         } else if let success = history.lastSuccess, let response = attempt.response, success > response, outcome == .right {
             return
         }
@@ -47,7 +52,8 @@ extension Judge {
             condition = .noScanner(source.address, nonce: 0)
         }
         let remark = (table.remarks[c.number] ?? []).first { $0.request == step.record.place }
-        draft(condition, .authBadDigest, .fault, server, &c) { c in
+        let severity: Severity = isLast ? .risk : .fault
+        draft(condition, .authBadDigest, severity, server, &c) { c in
             var evidence: [Evidence] = []
             if let used = history.challenge(for: attempt) {
                 evidence.append(Self.evidence(c.steps[history.challenges[used].step], table, Self.fields, "the challenge"))
@@ -69,14 +75,28 @@ extension Judge {
                     )
                 ]
             }
+            if isLast { details.append("That is the last that is seen of it: whether another try succeeded is not to be seen.") }
             return Finding(
-                .authBadDigest, .fault, "\(c.opening) answered the newest challenge in time, and the server refused it\(words)",
+                .authBadDigest, severity, "\(c.opening) answered the newest challenge in time, and the server refused it\(words)",
                 details: details, evidence: evidence,
                 culprit: realms != nil ? .proved("the phone") : outcome == .unknown ? .unknown : Self.guilty(outcome),
                 confidence: outcome == .unknown && remark == nil && realms == nil ? .likely : .proved, remedies: remedies,
                 subject: Self.subject(c, step, table))
         }
     }
+
+    /// A challenge answered at once, and refused by the same one with the same question, which nothing follows.
+    private func isRefusedAtEnd(_ attempt: AuthHistory.Attempt, _ step: Int, _ history: AuthHistory, _ c: DialogCase) -> Bool {
+        guard c.isFinal, let used = history.challenge(for: attempt), let response = attempt.response else { return false }
+        let (asked, again) = (c.steps[history.challenges[used].step], c.steps[response])
+        guard asked.status == again.status, asked.realm == again.realm, asked.record.source == again.record.source,
+            c.gap(asked, c.steps[step]) ?? 0 < Self.promptness
+        else { return false }
+        return c.steps[(response + 1)...].allSatisfy { $0.method == .ack || !$0.isRequest && $0.branch == again.branch }
+    }
+
+    /// A nonce given no longer ago is not stale.
+    private static let promptness: Int64 = 5 * second
 
     /// The realm of an answer, and that of the challenge whose nonce it uses, where they differ.
     private static func otherRealm(_ step: Step, _ challenge: Step, _ table: SignallingTable) -> (said: String, asked: String)? {

@@ -117,7 +117,7 @@ extension Judge {
             && (bye.map { $0.record.source == request.record.source && (c.gap(step, $0) ?? second) < patience } ?? false)
         let severity: Severity = wasUp && !isEnded || succeeded ? .note : .fault
         let attempt = Attempt(
-            allowsSame: true, dialog: c.number, client: table.endpoints[request.record.source].address,
+            sameWithin: Self.longestFailover, dialog: c.number, client: table.endpoints[request.record.source].address,
             server: table.endpoints[request.record.destination], first: request.nanoseconds, last: step.nanoseconds)
         draft(.notRetried(attempt), name, severity, c.server(step, table), &c) { c in
             let codecs = Self.codecs(request, table)

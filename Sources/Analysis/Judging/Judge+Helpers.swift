@@ -54,7 +54,7 @@ extension Judge {
         let server = copy.server(step, table)
         // A private o= alone is what phones with STUN write; a length that the server refuses broke the call.
         let severity: Severity =
-            why == .origin || namesItself(step, why, table)
+            why == .origin || why == .contactOnly && !Self.isBeginning(step) || namesItself(step, why, table)
             ? .note : why == .wrongLength && copy.dialog.status == 400 ? .fault : .risk
         report(.algSuspected, severity, variant: why.rawValue, &c, server: server.address) {
             let source = Self.name(table.endpoints[step.record.source])
@@ -69,7 +69,9 @@ extension Judge {
             case .contactOnly:
                 what = "Contact names the public address \(source) while Via still names a private one"
                 detail =
-                    "This was the first message of the registration: the phone had not been told its address by any answer, and no STUN was seen."
+                    Self.isBeginning(step)
+                    ? "This was the first message of the registration: the phone had not been told its address by any answer, and no STUN was seen."
+                    : "The registration may have begun before the capture (CSeq \(step.record.sequence)): an answer may have told it its address."
             case .callID:
                 what = "Via and Contact name the public address \(source) while Call-ID still names a private one"
                 detail = "No STUN was seen, and no answer had told the phone its address."
@@ -91,6 +93,9 @@ extension Judge {
         }
     }
 
+    /// Its CSeq counts from one: before it nobody can have told the phone anything. Programs that begin at random are not told from refreshes.
+    private static func isBeginning(_ step: Step) -> Bool { step.record.sequence <= 2 }
+
     /// Programs that are told their public address in their settings, and keep their own in Call-ID: servers, and adapters with a setting
     /// for what goes into Contact.
     private func namesItself(_ step: Step, _ why: Suspicion, _ table: SignallingTable) -> Bool {
@@ -98,7 +103,7 @@ extension Judge {
         return text.withUnsafeBytes { p in
             guard let facts = MessageFacts(p) else { return false }
             let name = p.string(facts.userAgent).lowercased()
-            return why == .callID && ServerRole.isServer(facts, p)
+            return why == .callID && (ServerRole.isServer(facts, p) || ProgramTable.isExchange(name))
                 || ["linksys", "sipura", "cisco/spa"].contains { name.hasPrefix($0) }
         }
     }

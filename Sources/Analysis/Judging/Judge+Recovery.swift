@@ -3,8 +3,8 @@ import Capture
 
 /// A request to which one server stayed silent.
 struct Attempt: Sendable {
-    /// The same server may take the next one.
-    var allowsSame = false
+    /// Within which time the same server may take the next one; nil: another server alone counts.
+    var sameWithin: Int64?
     var dialog: Int
     var client: PackedAddress
     var server: PackedEndpoint
@@ -22,7 +22,7 @@ struct CallIndex: Sendable {
 
     private var calls: [Key: [Int]] = [:]
 
-    init(_ table: SignallingTable) {
+    init(_ table: borrowing SignallingTable) {
         for (number, dialog) in table.dialogs.enumerated() where dialog.kind == .call && dialog.progress.contains(.answered) {
             guard let leg = dialog.legs.first else { continue }
             calls[Key(client: leg.client.address, names: Self.names(dialog)), default: []].append(number)
@@ -40,7 +40,8 @@ struct CallIndex: Sendable {
     func taker(of attempt: Attempt, _ table: SignallingTable) -> (server: PackedEndpoint, began: Int64)? {
         for number in calls[Key(client: attempt.client, names: Self.names(table.dialogs[attempt.dialog]))] ?? [] {
             let other = table.dialogs[number]
-            guard let leg = other.legs.first, number != attempt.dialog, leg.server != attempt.server || attempt.allowsSame,
+            guard let leg = other.legs.first, number != attempt.dialog,
+                leg.server != attempt.server || attempt.sameWithin.map({ other.began - attempt.last < $0 }) ?? false,
                 other.began >= attempt.first,
                 other.began <= attempt.last + Judge.longestFailover
             else { continue }
@@ -109,6 +110,11 @@ extension Judge {
     /// Said of a silent server that another stood in for.
     static func takenBy(_ server: PackedEndpoint) -> String {
         " \(name(server)) took the call in its place: only the wait was lost, as long as that one is there."
+    }
+
+    static func takenBy(_ taker: (server: PackedEndpoint, began: Int64), after attempt: Attempt) -> String {
+        taker.server == attempt.server
+            ? " It took the same call \(spoken(max(0, taker.began - attempt.last))) later." : takenBy(taker.server)
     }
 
     /// Two private addresses as the phone itself names them.

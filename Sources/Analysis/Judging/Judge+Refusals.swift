@@ -2,16 +2,37 @@ import Base
 import Capture
 
 extension Judge {
+    /// Who said it first, where proxies in view pass it on; these make a 500 of another's 503 (RFC 3261 16.7).
+    private func origin(of refusal: Step, _ c: DialogCase, _ table: SignallingTable) -> Step {
+        var first = refusal
+        for step in c.steps.reversed()
+        where !step.isRequest && step.method == first.method && step.record.sequence == first.record.sequence
+            && (step.status == first.status || step.status >= 500 && first.status == 500)
+            && step.record.place < first.record.place
+            && table.endpoints[step.record.destination].address == table.endpoints[first.record.source].address
+            && table.endpoints[step.record.source].address != table.endpoints[first.record.destination].address
+        {
+            first = step
+        }
+        return first
+    }
+
+    /// A helper that is only suspected explains no refusal but that of a message it made wrong.
+    private func isExplained(_ status: Int, _ c: DialogCase) -> Bool {
+        c.dialog.progress.contains(.accused) && (status == 400 || c.dialog.reported.accuses(besides: .algSuspected))
+    }
+
     /// sip.refused: a final answer of 400 or more that ended a registration or a call, in its sender's own words.
     ///
     /// What something else explains is told there; everyday ends of calls are outcomes and accuse nobody.
     mutating func refused(_ c: inout DialogCase, _ table: SignallingTable) {
         guard case .failed(let status) = c.dialog.outcome, c.dialog.kind == .registration || c.dialog.kind == .call,
-            !c.dialog.progress.contains(.accused), ![401, 407, 487, 491].contains(status),
-            let step = c.steps.last(where: {
+            !isExplained(status, c), ![401, 407, 487, 491].contains(status),
+            let last = c.steps.last(where: {
                 !$0.isRequest && $0.status == status && ($0.method == .invite || $0.method == .register)
             })
         else { return }
+        let step = origin(of: last, c, table)
         let isRegistration = c.dialog.kind == .registration
         if !isRegistration, [480, 486, 408, 600, 603].contains(status), !saysWhy(step, table) { return }
         // A registrar that asks for longer, or for another start, is answered at once.
@@ -107,7 +128,7 @@ extension Judge {
     private func attempt(before step: Step, _ c: DialogCase, _ table: SignallingTable) -> Attempt? {
         guard let asked = Self.invite(before: step, c), step.nanoseconds != MessageRecord.unknownTime else { return nil }
         return Attempt(
-            dialog: c.number, client: table.endpoints[asked.record.source].address,
+            sameWithin: Self.automatic, dialog: c.number, client: table.endpoints[asked.record.source].address,
             server: table.endpoints[asked.record.destination],
             first: asked.nanoseconds, last: step.nanoseconds)
     }
@@ -125,6 +146,9 @@ extension Judge {
         guard found.count == 1, let (flow, note) = found.first else { return nil }
         return (Self.name(PackedEndpoint(flow.destination, flow.destinationPort)), note)
     }
+
+    /// So soon no person dials again.
+    private static let automatic: Int64 = 2 * second
 
     /// Refused registrations that wait for what else their source did; more are the same once more.
     private static let mostRefused = 1 << 14

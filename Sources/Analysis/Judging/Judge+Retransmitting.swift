@@ -41,6 +41,7 @@ extension Judge {
             $0 > second && again.count >= 3 ? $0 : nil
         }
         let waited = answer.flatMap { c.gap(step, c.steps[$0]) } ?? lasted
+        let forgetful = answer == nil && icmp == nil ? idleBehindNAT(step, c, table) : nil
         let copy = c
         let make: () -> Finding = {
             let c = copy
@@ -58,6 +59,12 @@ extension Judge {
                 details.append("Its sender gives up at an ICMP error, and rightly (RFC 3261 18.4).")
             }
             if let answer { evidence.append(Self.evidence(c.steps[answer], table, ["CSeq"], "answered at last")) }
+            if let forgetful {
+                details.append(
+                    "Nothing had passed between them for \(spoken(forgetful)), and the phone is behind a NAT: many forget a UDP mapping "
+                        + "within 3 min of silence, and drop what comes then. A phone that is off looks the same."
+                )
+            }
             if let proxy { details.append("The last hop that answered is \(Self.name(proxy)); what lies behind it did not.") }
             if let icmp {
                 details.append("\(icmp.source) reports: \(icmp.says).")
@@ -86,11 +93,13 @@ extension Judge {
                 "\(step.method.token) from \(Self.name(table.endpoints[step.record.source])) to \(Self.name(destination)) was sent "
                     + (again.isEmpty ? "once" : "\(again.count + 1) times\(isTimed ? " within \(spoken(lasted))" : "")")
                     + " and \(rest)"
+                    + (forgetful.map { " After \(spoken($0)) of silence its NAT may have forgotten the phone." } ?? "")
                     + (taker.map(Self.takenBy) ?? ""),
                 details: details, evidence: evidence,
                 culprit: icmp.map { .proved("\($0.source)") } ?? (gaveUp ? .unknown : Self.between(c, step, table)),
                 confidence: icmp == nil ? .likely : .proved,
-                remedies: reason?.remedies ?? Self.remedies(destination, gaveUp: gaveUp, late: late.map { _ in waited }),
+                remedies: reason?.remedies ?? (forgetful == nil ? [] : Self.keepalives)
+                    + Self.remedies(destination, gaveUp: gaveUp, late: late.map { _ in waited }),
                 subject: Self.subject(c, step, table))
         }
         // Some never answer OPTIONS and do all else.
@@ -130,6 +139,24 @@ extension Judge {
                 .sipRetransmit, severity, variant: answer == nil ? 1 : late == nil ? 2 : 8, &c, server: destination.address, make)
         }
     }
+
+    /// For how long nothing had passed between a server and a phone behind a NAT when it sent that, nanoseconds. Nil where the NAT is known to
+    /// remember as long, or where that is no time for one.
+    private func idleBehindNAT(_ step: Step, _ c: DialogCase, _ table: SignallingTable) -> Int64? {
+        let number = table.flows.number(
+            table.endpoints[step.record.destination], table.endpoints[step.record.source], c.dialog.vantage)
+        guard step.idle >= 60_000, let flow = table.flows[number], flow.hasPrivateContact,
+            flow.provenIdle < step.idle
+        else { return nil }
+        return Int64(step.idle) * 1_000_000
+    }
+
+    private static let keepalives = [
+        Remedy(.phone, "Let the phone send a keepalive every 30 s or less (RFC 5626), or register as often."),
+        Remedy(
+            .server,
+            "Or let the server ping its phones as often (Asterisk: qualify, Kamailio: nathelper, FreeSWITCH: nat-options-ping)."),
+    ]
 
     /// `late`: after how long the answer came, where it did and was not lost.
     private static func remedies(_ server: PackedEndpoint, gaveUp: Bool, late: Int64?) -> [Remedy] {

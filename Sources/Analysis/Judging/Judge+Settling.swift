@@ -112,7 +112,7 @@ extension Judge {
                     calls = index
                     if let taker = index.taker(of: attempt, table) {
                         finding.severity = .note
-                        finding.summary += Self.takenBy(taker.server)
+                        finding.summary += Self.takenBy(taker, after: attempt)
                         key.severity = .note
                         break
                     }
@@ -198,7 +198,7 @@ extension Judge {
                 calls = index
                 guard let taker = index.taker(of: attempt, table) else { break }
                 finding.severity = .note
-                finding.summary += Self.takenBy(taker.server)
+                finding.summary += Self.takenBy(taker, after: attempt)
                 key.severity = .note
             case .notRegisteredAgain(let dialog, let after, let wait):
                 let state = table.dialogs[dialog]

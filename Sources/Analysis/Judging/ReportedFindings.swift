@@ -13,6 +13,15 @@ struct ReportedFindings: Sendable {
     /// Whether the finding was reported as a risk or a fault.
     func accuses(_ name: FindingName) -> Bool { self[name] >= Self.level(.risk) }
 
+    /// Whether anything but that was reported as a risk or a fault.
+    func accuses(besides name: FindingName) -> Bool {
+        var rest = self
+        let place = name.rank * 2
+        if place < 64 { rest.bits.low &= ~(3 << place) } else { rest.bits.high &= ~(3 << (place - 64)) }
+        let worse: UInt64 = 0xaaaa_aaaa_aaaa_aaaa
+        return (rest.bits.low | rest.bits.high) & worse != 0
+    }
+
     private subscript(name: FindingName) -> UInt64 {
         let place = name.rank * 2
         return (place < 64 ? bits.low >> place : bits.high >> (place - 64)) & 3

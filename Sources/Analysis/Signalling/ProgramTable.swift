@@ -45,4 +45,13 @@ struct ProgramTable: Sendable {
         let lower = name.lowercased()
         return scanners.contains { lower.hasPrefix($0) }
     }
+
+    /// How private exchanges and gateways call themselves, beside the programs of `ServerRole`.
+    private static let exchanges = [
+        "pbx", "3cx", "starface", "auerswald", "agfeo", "yeastar", "ucm6", "mivoice", "ipoffice", "ip office", "oxo",
+        "innovaphone", "sipgateway", "switchvox", "openscape", "swyx",
+    ]
+
+    /// `name`: in lower case.
+    static func isExchange(_ name: String) -> Bool { exchanges.contains { name.contains($0) } }
 }

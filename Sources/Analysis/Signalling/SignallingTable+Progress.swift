@@ -196,6 +196,7 @@ extension SignallingTable {
         if step.isRequest, step.method == .invite, step.flags.contains(.fromClient) { returns(step, number, envelope) }
         let inbound = flows.number(envelope.destination, envelope.source, vantage)
         if inbound >= 0 {
+            if step.isRequest, let state = flows[inbound] { step.idle = silence(of: state, until: envelope.time) }
             flows.inbound(
                 inbound, at: envelope.time,
                 request: step.isRequest && step.method != .ack ? (envelope.place, number) : nil)

@@ -211,6 +211,30 @@ struct AddressTests {
         #expect(try #require(talk.finding(.algSuspected)).confidence == .possible)
     }
 
+    @Test("where a registration began before the capture, a public Contact beside a private Via may be learnt: a note")
+    func contactLearntBefore() throws {
+        var talk = Talk()
+        let a = talk.register(57, contact: "198.51.100.7:40000")
+        talk.up(0, a)
+        talk.down(0.02, talk.challenge(to: a, nonce: "n1"))
+        let b = talk.register(58, nonce: "n1", contact: "198.51.100.7:40000")
+        talk.up(0.03, b)
+        talk.down(0.05, talk.response(200, to: b))
+        talk.later(60)
+        #expect(talk.accusations() == [])
+        #expect(try #require(talk.finding(.algSuspected)).details.contains { $0.contains("before the capture (CSeq 57)") })
+    }
+
+    @Test("a suspicion of a helper hides no refusal")
+    func suspectedAndRefused() {
+        var talk = Talk()
+        let a = talk.register(1, contact: "198.51.100.7:40000")
+        talk.up(0, a)
+        talk.down(0.02, talk.response(503, to: a))
+        talk.later(60)
+        #expect(Set(talk.accusations()) == ["fault sip.refused", "risk alg.suspected"])
+    }
+
     @Test("no suspicion: the phone asked STUN, or learnt its address from an answer", arguments: ["stun", "answer"])
     func knows(how: String) {
         var talk = Talk()

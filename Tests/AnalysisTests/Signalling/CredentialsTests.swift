@@ -51,6 +51,36 @@ struct CredentialsTests {
         #expect(finding.summary.hasSuffix("the server refused it: rejected.") && finding.culprit == .unknown)
     }
 
+    /// A challenge, its answer after `wait` seconds, and what the server says to that; the capture ends there.
+    private func ended(wait: Double = 0.01, _ last: (Talk, _ request: String) -> String) -> Talk {
+        var talk = Talk()
+        let a = talk.register(1)
+        talk.up(0, a)
+        talk.down(0.02, talk.challenge(to: a, nonce: "n1"))
+        let b = talk.register(2, nonce: "n1")
+        talk.up(0.02 + wait, b)
+        talk.down(0.04 + wait, last(talk, b))
+        return talk
+    }
+
+    @Test("a capture that ends when credentials for a fresh nonce are refused: a wrong password at a guess, a risk")
+    func refusedLast() throws {
+        let talk = ended { $0.challenge(to: $1, nonce: "n2") }
+        #expect(talk.accusations() == ["risk auth.bad-digest"])
+        let finding = try #require(talk.finding(.authBadDigest))
+        #expect(finding.details.contains { $0.hasPrefix("That is the last that is seen of it") })
+        // A server that counts seconds in its nonce gives the same once more.
+        #expect(ended { $0.challenge(to: $1, nonce: "n1") }.accusations() == ["risk auth.bad-digest"])
+    }
+
+    @Test("no guess at the end of a capture: another realm asks, the nonce is called stale, or it was old")
+    func askedLast() {
+        #expect(ended { $0.challenge(to: $1, nonce: "n2", realm: "elsewhere.example") }.accusations() == [])
+        #expect(ended { $0.challenge(407, to: $1, nonce: "n2") }.accusations() == [])
+        #expect(ended { $0.challenge(to: $1, nonce: "n2", stale: true) }.accusations() == [])
+        #expect(ended(wait: 20) { $0.challenge(to: $1, nonce: "n2") }.accusations() == [])
+    }
+
     @Test("a first refusal that is put right by the next answer accuses nobody")
     func recovered() {
         var talk = Talk()

@@ -30,6 +30,24 @@ struct HopTests {
         #expect(talk.accusations() == [])
     }
 
+    @Test(
+        "a refusal that a proxy passes on is told as that of who said it first, also where a 503 becomes 500",
+        arguments: [503, 500])
+    func refusedBehind(passedOn: Int) throws {
+        var talk = Talk()
+        talk.said = "198.51.100.7:40000"
+        talk.call = "plain"
+        let invite = talk.request("INVITE", "sip:bob@pbx.example", 1)
+        talk.up(0, invite)
+        talk.down(0.01, talk.response(100, to: invite))
+        talk.up(0.02, forwarded(invite), from: Self.proxy, to: Self.registrar)
+        talk.down(0.2, talk.response(503, to: forwarded(invite)), to: Self.proxy, from: Self.registrar)
+        talk.down(0.21, talk.response(passedOn, to: invite))
+        talk.later(60)
+        let finding = try #require(talk.finding(.sipRefused))
+        #expect(finding.summary.hasSuffix("failed: 203.0.113.20:5060 answered 503 Whatever."), "\(finding.summary)")
+    }
+
     @Test("the last hop that answered is named when what lies behind it is silent")
     func silentHop() throws {
         var talk = Talk()

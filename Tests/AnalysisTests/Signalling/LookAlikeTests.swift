@@ -171,6 +171,20 @@ struct LookAlikeTests {
     }
 
     @Test(
+        "alg.suspected: an exchange that is told its public address keeps its own in Call-ID",
+        arguments: [("STARFACE PBX", true), ("3CXPhoneSystem 18.0.7", true), ("Yealink SIP-T46S 66.86.0.15", false)])
+    func exchange(program: String, isExchange: Bool) {
+        var talk = publicPhone
+        talk.call = "77@10.9.8.7"
+        talk.agent = program
+        let options = talk.request("OPTIONS", "sip:bob@pbx.example", 7, ["Contact: <sip:alice@198.51.100.7:40000>"])
+        talk.up(0, options)
+        talk.down(0.1, talk.response(200, to: options))
+        talk.later(60)
+        #expect(talk.accusations() == (isExchange ? [] : ["risk alg.suspected"]))
+    }
+
+    @Test(
         "nat.port-jump: a phone whose own address changes, between calls' requests or registrations, went to another network",
         arguments: [false, true])
     func anotherNetwork(moves: Bool) {

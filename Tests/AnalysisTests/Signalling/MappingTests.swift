@@ -23,6 +23,42 @@ struct MappingTests {
         #expect(finding.details[0] == "Ports in order: 40000, 40007.")
     }
 
+    /// A call to a phone behind a NAT that nobody answers, `idle` seconds after the last that passed between server and phone.
+    private func unansweredCall(idle: Double, pingedBefore: Bool = false) throws -> Finding {
+        var talk = Talk()
+        talk.registers()
+        var at = 0.05
+        let ping = talk.request("OPTIONS", "sip:alice@198.51.100.7:40000", 7, tag: "s9")
+        if pingedBefore {
+            at += idle + 1
+            talk.down(at, ping)
+            talk.up(at + 0.02, talk.response(200, to: ping))
+            at += 0.02
+        }
+        talk.call = "incoming"
+        let invite = talk.request("INVITE", "sip:alice@198.51.100.7:40000", 9, body: Talk.sdp("203.0.113.10"), tag: "s9")
+        for gap in [0, 0.5, 1.5, 3.5, 7.5, 15.5] { talk.down(at + idle + gap, invite) }
+        talk.later(at + idle + 60)
+        return try #require(talk.finding(.sipRetransmit))
+    }
+
+    @Test("a call to a phone behind a NAT, unanswered after long silence: the NAT may have forgotten it, keepalives help")
+    func forgottenInSilence() throws {
+        let finding = try unansweredCall(idle: 400)
+        #expect(
+            finding.summary.hasSuffix("After 400 s of silence its NAT may have forgotten the phone."), "\(finding.summary)")
+        #expect(finding.remedies.first?.text.contains("keepalive every 30 s") == true)
+    }
+
+    @Test(
+        "no word of a NAT that forgets: the silence is short, or it remembered as long before",
+        arguments: [(20.0, false), (400.0, true)])
+    func remembered(idle: Double, pinged: Bool) throws {
+        let finding = try unansweredCall(idle: idle, pingedBefore: pinged)
+        #expect(!finding.summary.contains("forgotten"), "\(finding.summary)")
+        #expect(finding.remedies.first?.actor == .network)
+    }
+
     @Test("there and back again within a minute is a fault, in whatever order keepalives come")
     func backAgain() {
         var talk = Talk()

@@ -56,6 +56,19 @@ struct RefusedCallTests {
         #expect(talk.accusations() == [])
     }
 
+    @Test(
+        "503, and the same server takes the same call a moment later: a note; dialled again by a person, a fault",
+        arguments: [0.3, 5.0])
+    func takenAfterAll(wait: Double) throws {
+        var talk = Talk()
+        refuse(&talk, 0, 503, call: "x")
+        accept(&talk, wait, call: "y")
+        talk.later(60)
+        let finding = try #require(talk.finding(.sipRefused))
+        #expect((finding.severity == .note) == (wait < 2), "\(finding.summary)")
+        #expect(finding.summary.contains("It took the same call") == (wait < 2))
+    }
+
     @Test("420 names the extension that was required")
     func extensions() throws {
         var talk = Talk()
