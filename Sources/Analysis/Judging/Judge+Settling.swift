@@ -26,14 +26,12 @@ extension Judge {
                 if finding.name == .sipRefused, let aor = finding.subject.aor, peers.isRegistered(aor, besides: key.server) {
                     finding.severity = .note
                     finding.details.append("It is registered with another server, of which this one may be the standby.")
-                    key.severity = .note
                 }
                 if finding.name == .authNoAnswer, isCalled(finding, table) {
                     finding.severity = .note
                     finding.details.append(
                         "The server calls it there all the same and it answers: the capture lacks the answer to the challenge, or an earlier registration still stands."
                     )
-                    key.severity = .note
                 }
                 if let tally = tallies[address], tally.names.count >= Self.scannerNames, tally.successes == 0 { continue }
             case .unknownCaller(let pair, let nonce, let host, let asksAsServer):
@@ -46,12 +44,11 @@ extension Judge {
             case .refusedPassword(let address, let account):
                 if attackers.contains(address) { continue }
                 if let tally = tallies[address], tally.names.count >= Self.scannerNames, tally.successes == 0 { continue }
-                if heal(&finding, of: account, from: address) { key.severity = .note }
+                _ = heal(&finding, of: account, from: address)
             case .registration(let address, let account):
                 if attackers.contains(address) { continue }
                 if let tally = tallies[address], tally.names.count >= Self.scannerNames, tally.successes == 0 { continue }
                 if heal(refused: &finding, of: account, from: address) {
-                    key.severity = .note
                     break
                 }
                 guard let grants = accounts[account]?.grants, let server = finding.subject.server?.address,
@@ -59,7 +56,6 @@ extension Judge {
                 else { break }
                 finding.severity = .note
                 finding.details.append("Another registrar took the account: this one may stand by.")
-                key.severity = .note
             case .notRepaired(let server):
                 if repairing.contains(server) || table.flows.repairing.contains(server) { continue }
             case .quarterHour(let server):
@@ -67,12 +63,10 @@ extension Judge {
                 if (quarterHours[server] ?? 0) > 1 {
                     finding.severity = .fault
                     finding.details = ["\(quarterHours[server] ?? 0) calls of this server lasted 15 minutes to the second."]
-                    key.severity = .fault
                 }
             case .answersOthers(let end, let watcher):
                 if peers.isSpare(end, of: watcher) {
                     finding.severity = .note
-                    key.severity = .note
                     finding.summary += " Calls go by another peer that answers, so this one is a spare."
                     finding.remedies = [
                         Remedy(.server, "Mend the spare before it is needed, or take it out of the list if it is gone for good.")
@@ -82,7 +76,6 @@ extension Judge {
                 let seen = table.activity(of: end)
                 guard seen.othersAnswered > 0 || Int(seen.optionsAnswered) > 2 * (unansweredOptions[end] ?? 0) else { break }
                 finding.severity = .note
-                key.severity = .note
                 finding.summary += " It answers other requests, so it is there."
                 finding.remedies = [
                     Remedy(
@@ -94,7 +87,6 @@ extension Judge {
                 let seen = table.activity(of: end)
                 guard seen.hearsWhenTold, !seen.isInvitedInVain else { break }
                 finding.severity = .note
-                key.severity = .note
                 finding.summary += " It hears the other end and goes on with all else, so it passes such a NOTIFY over."
                 finding.remedies = [
                     Remedy(.server, "Send NOTIFY without a subscription (waiting messages) only to phones that take it.")
@@ -103,7 +95,6 @@ extension Judge {
                 if attackers.contains(asker) { continue }
                 guard peers.serves(asker, end, besides: extra) else { break }
                 finding.severity = .note
-                key.severity = .note
                 finding.summary += " Other requests between the two are answered: it is there, and ignores \(extra.name) alone."
                 finding.remedies = [extra.remedy]
             case .refusal(let proof, let plain, let attempt):
@@ -113,13 +104,11 @@ extension Judge {
                     if let taker = index.taker(of: attempt, table) {
                         finding.severity = .note
                         finding.summary += Self.takenBy(taker, after: attempt)
-                        key.severity = .note
                         break
                     }
                 }
                 guard !isProved(proof) else { break }
                 finding = plain
-                key.severity = plain.severity
                 key.variant += 1
             case .silence(let dialog, let speakerIsCaller, let until):
                 if finding.evidence.first?.place.kind == .line { break }
@@ -134,12 +123,10 @@ extension Judge {
                 case .oneWay, .none: finding.severity = .note
                 case .bothWays, .interrupted, .unknown: break
                 }
-                key.severity = finding.severity
             case .goesOn(let dialog, let isCaller, let from):
                 if media.isHeardOn(dialog: dialog, caller: isCaller, from: from) { break }
                 guard finding.name == .sipRefused, !media.isQuiet(dialog: dialog, caller: isCaller) else { continue }
                 finding = Self.endedAllTheSame(finding)
-                key.severity = .note
             case .unheard(let dialog, let isCaller, let from):
                 guard media.isHeardOn(dialog: dialog, caller: !isCaller, from: from),
                     !media.isHeardOn(dialog: dialog, caller: isCaller, from: from)
@@ -148,7 +135,6 @@ extension Judge {
                 guard media.hasDigits(dialog: dialog) else { break }
                 finding.severity = .note
                 finding.details.append("The digits also went as events beside the audio (RFC 4733), which the other end may use.")
-                key.severity = .note
             case .digitsTwice(let dialog): guard media.hasDigits(dialog: dialog) else { continue }
             case .oldNonce(let nonce, let fresh, let address):
                 guard oldNonces[nonce, default: 0] >= Self.fewestOldAnswers, !table.usedNonces.contains(fresh),
@@ -159,12 +145,10 @@ extension Judge {
                 finding.severity = .note
                 finding.summary += " It answers again later, so it was away for a while, as for a restart."
                 finding.remedies = [Remedy(.server, "Nothing if it was restarted then; else see in its log why it was away.")]
-                key.severity = .note
             case .answeredAtLast(let outage):
                 guard outages[outage] == 1, table.activity(of: outage.end).othersAnswered > 2 else { break }
                 finding.severity = .note
                 finding.summary += " All else was answered at once, so it was one short outage."
-                key.severity = .note
             case .fellSilent(let dialog, let isCaller):
                 guard media.isQuiet(dialog: dialog, caller: isCaller), media.outcome(ofDialog: dialog) == .interrupted else {
                     continue
@@ -173,7 +157,6 @@ extension Judge {
                 guard media.outcome(ofDialog: dialog) == .bothWays else { break }
                 finding.severity = .note
                 finding.details.append("\(Self.bothWays).")
-                key.severity = .note
             case .noHandshake(let dialog): if media.hasHandshake(dialog: dialog) { continue }
             case .silentStretch(let dialog, let isCaller, let from, let to, let isProof):
                 let isHeard = media.hears(dialog: dialog, caller: isCaller, from: from, to: to)
@@ -185,33 +168,28 @@ extension Judge {
                         ? "That end was heard in that time all the same, as where it plays music to a call that it holds itself."
                         : "Whether it played music to a call that it holds itself is not to be seen: the capture holds no media of this call."
                 )
-                key.severity = .note
             case .notRetried(let attempt):
                 let index = calls ?? CallIndex(table)
                 calls = index
                 guard index.taker(of: attempt, table) != nil else { break }
                 finding.severity = .note
                 finding.details.append("The same call was taken right after, with other media.")
-                key.severity = .note
             case .noFailover(let attempt):
                 let index = calls ?? CallIndex(table)
                 calls = index
                 guard let taker = index.taker(of: attempt, table) else { break }
                 finding.severity = .note
                 finding.summary += Self.takenBy(taker, after: attempt)
-                key.severity = .note
             case .notRegisteredAgain(let dialog, let after, let wait):
                 let state = table.dialogs[dialog]
                 if let taker = standIn(for: finding, state, after: after) {
                     finding.severity = .note
                     finding.summary += " \(Self.name(taker)) took the registration in its place."
-                    key.severity = .note
                     break
                 }
                 guard state.progress.contains(.answered), state.status == 200, state.last > after else { break }
                 finding.severity = .note
                 finding.summary += " It registered again \(wait.map { "\(spoken($0)) later" } ?? "afterwards")."
-                key.severity = .note
             case .mediaInstead(let dialog, let toCaller):
                 guard [.oneWay, .none].contains(media.outcome(ofDialog: dialog)), media.isAstray(dialog: dialog, caller: toCaller)
                 else { continue }
@@ -256,8 +234,8 @@ extension Judge {
                     }
                     finding.details.append("The capture shows that audio did not go both ways.")
                 }
-                key.severity = finding.severity
             }
+            key.severity = finding.severity
             if !merger.merge(key, dialogs: draft.dialogs) { merger.insert(finding, key) }
         }
         drafts = []
