@@ -14,11 +14,10 @@ extension Analyzer {
             }
             return
         }
-        guard step.method == .invite, step.viaCount > 1, step.isFirst,
-            let via = MessageExcerpt.fields(Array(p)).last(where: { $0.name == "Via" })?.value.split(separator: ",").last,
-            let mark = String(via).firstRange(of: "branch=")
-        else { return }
-        let text = String(via)
+        guard step.method == .invite, step.isFirst else { return }
+        // One field may hold several (RFC 3261 7.3.1).
+        let vias = MessageExcerpt.fields(Array(p)).filter { $0.name == "Via" }.flatMap { $0.value.split(separator: ",") }
+        guard vias.count > 1, let text = vias.last.map(String.init), let mark = text.firstRange(of: "branch=") else { return }
         let branch = text[mark.upperBound...].prefix { $0 != ";" && $0 != " " }
         let place = text.split(separator: " ").dropFirst().first.map { $0.prefix { $0 != ";" && $0 != ":" } } ?? ""
         guard let address = IPAddress(String(place)) else { return }
