@@ -150,6 +150,8 @@ extension Analyzer {
         findings += judge.names(names, speaks: table.speakers.contains) { end(of: Vantage($0)) }
         findings += judge.handshakes(handshakes, speakers: table.speakers)
         findings += judge.relays(relays, media: media, table)
+        findings += judge.unansweredTries(table)
+        findings = judge.moved(findings, table)
         findings += judge.blindness(sources, table)
         findings = Outages(findings, table, streams).findings.map { table.unnamed.filled($0) }
         let routers = devices.routers(table.programs)

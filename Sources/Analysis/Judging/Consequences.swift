@@ -103,9 +103,10 @@ struct Consequences {
         guard !causes.isEmpty else { return }
         var gone = Set<Int>()
         for index in findings.indices {
-            guard let what = whatFollows(findings[index]) else { continue }
             let known = findings[index].subject.dialogs.map { causes[$0] }
             guard let cause = known.first ?? nil, known.allSatisfy({ $0 != nil }) else { continue }
+            let isUnheard = findings[cause].summary.contains(Judge.unheardAcceptance)
+            guard let what = whatFollows(findings[index], ofUnheard: isUnheard) else { continue }
             gone.insert(index)
             findings[cause].details.append(what)
         }
@@ -118,8 +119,11 @@ struct Consequences {
     }
 
     /// What a finding says of a call whose 200 is not acknowledged; nil where it has another cause.
-    private func whatFollows(_ finding: Finding) -> String? {
+    private func whatFollows(_ finding: Finding, ofUnheard isUnheard: Bool) -> String? {
         switch finding.name {
+        case .sipTimerDrop where isUnheard: finding.summary
+        case .sipRetransmit where isUnheard && finding.evidence.first?.excerpt.hasPrefix("CANCEL ") == true:
+            "Nor is the CANCEL answered, which comes too late for a call that is taken."
         case .mediaOneWay where finding.summary.contains("stopped being heard"):
             "The audio of one end stops before that of the other: it hung up or gave up, and its BYE goes the same way as the ACK."
         case .mediaOneWay

@@ -6,8 +6,9 @@ extension Judge {
     mutating func judgeAccounts(_ table: SignallingTable) {
         for (key, account) in accounts.sorted(by: {
             $0.value.grants.first.map(\.dialog) ?? 0 < $1.value.grants.first.map(\.dialog) ?? 0
-        })
-        where account.grants.count > 1 {
+        }) {
+            ranOut(account, misses[key] ?? [], table)
+            guard account.grants.count > 1 else { continue }
             let grants = account.grants.sorted { $0.time < $1.time }
             lapsed(account, grants, misses[key] ?? [], table)
             contested(account, grants, table)

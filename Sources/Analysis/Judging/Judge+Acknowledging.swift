@@ -34,7 +34,7 @@ extension Judge {
             if misnumbered(first, again, &c, table) || incomplete(first, again, &c, table) { return }
             // Whoever passed the acceptance on waits for the ACK from the caller's side, too: there it went astray.
             if isPassedOn(accept, c, table), isRepeatedElsewhere(accept, c, table) { continue }
-            missingACK(first, again, lasted, &c, table)
+            if !unheardAcceptance(first, again, &c, table) { missingACK(first, again, lasted, &c, table) }
             return
         }
     }

@@ -28,9 +28,9 @@ extension Judge {
             refusesAll(c.steps[accept], change, refusal, &c, table)
             return
         }
-        let copy = c
+        let (copy, contact) = (c, privateContact(of: bye, before: index, c, table))
         draft(
-            .fellSilent(dialog: c.number, isCaller: !isFromClient), .sipRefused, .fault, variant: 481, &c,
+            .fellSilent(dialog: c.number, isCaller: !isFromClient, contact), .sipRefused, .fault, variant: 481, &c,
             server: table.endpoints[refusal.record.source].address
         ) {
             Finding(
@@ -38,21 +38,68 @@ extension Judge {
                 "\(lost) no longer knows the call of \(copy.aor) to \(String(decoding: copy.dialog.to, as: UTF8.self)): its audio stopped while the other "
                     + "end went on, and it answered the BYE with 481.",
                 details: [
-                    "Whoever hung up had been talking to nobody. No BYE came from \(lost): it lost the call, or its own BYE got lost on the way."
+                    "Whoever hung up had been talking to nobody. 481 says that \(lost) has no such call, and not why: most often it had hung up before, and its BYE got lost on the way; or it lost the call."
                 ],
                 evidence: [
                     Self.evidence(copy.steps[accept], table, ["CSeq", "Contact"], "the call is accepted"),
                     Self.evidence(bye, table, ["CSeq", "To"], "hangs up"),
                     Self.evidence(refusal, table, ["CSeq", "Reason", "Warning"], "knows no such call"),
-                ], culprit: .proved(lost), confidence: .likely,
+                ], culprit: Self.between(copy, bye, table), confidence: .likely,
                 remedies: [
                     Remedy(
                         .server,
-                        "See in the log of \(lost) what became of the call: a restart or crash, a switch to another machine, a channel that timed out."
+                        "See in the log of \(lost) whether it sent a BYE when its audio stopped, and to which address. If it did, it got lost:"
                     ),
-                    Remedy(.router, "If it did hang up: keep the NAT mapping of the phone alive, so that its BYE arrives."),
+                    Self.letByeThrough,
+                    Remedy(
+                        .server,
+                        "If it sent none, see there what became of the call: a restart, a time-out, a switch to another machine."),
                 ], subject: Self.subject(copy, bye, table))
         }
+    }
+
+    private static let letByeThrough = Remedy(
+        .router, "Keep the NAT mapping for SIP alive during calls, and look for a helper or filter that drops the BYE.")
+
+    /// The private address that whoever hangs up last had named for requests to it, to a peer on the Internet.
+    private func privateContact(of bye: Step, before index: Int, _ c: DialogCase, _ table: SignallingTable) -> HostPort? {
+        let own = c.steps[..<index].last {
+            $0.method == .invite && $0.leg == bye.leg && $0.record.source == bye.record.source
+                && ($0.isRequest || (200..<300).contains($0.status)) && $0.contact.kind == .address
+        }
+        guard let own, own.contact.address.isPrivateNetwork, !own.flags.contains(.recordRoute),
+            !table.endpoints[bye.record.destination].address.isPrivateNetwork,
+            !table.endpoints[bye.record.destination].address.isUnknown,
+            // What comes in goes by another address.
+            !c.steps.contains(where: {
+                $0.isRequest && $0.method != .ack && $0.leg == bye.leg && $0.record.destination == bye.record.source
+            })
+        else { return nil }
+        return own.contact
+    }
+
+    /// What else is known of an end that fell silent and has no such call: RTCP tells who hung up, a private Contact why a BYE does not come.
+    func tellEnded(
+        _ finding: inout Finding, _ dialog: Int, isCaller: Bool, _ contact: HostPort?, server: PackedAddress,
+        _ media: MediaAnalysis, _ table: SignallingTable
+    ) {
+        let goodbye = media.goodbyes[CallEnd(dialog: dialog, isCaller: isCaller)]
+        let isRepaired = repairing.contains(server) || table.flows.repairing.contains(server)
+        if let goodbye, let end = finding.summary.firstRange(of: " no longer knows the call") {
+            finding.summary =
+                "\(finding.summary[..<end.lowerBound]) hung up, as its RTCP says, but its BYE did not arrive: the other end talked on to nobody, until its own BYE was answered with 481."
+            finding.details = ["481 says that the call is over there (RFC 3261 12.2.2), as it was."]
+            finding.evidence.insert(goodbye.evidence, at: 1)
+            finding.remedies = [Self.letByeThrough]
+        }
+        guard let contact, !isRepaired else { return }
+        finding.details.append(
+            "A BYE sent before could not arrive: it goes to the Contact of who talked on, and that names the private address \(contact.address.address)."
+        )
+        finding.remedies.insert(
+            Remedy(
+                .server, "Let the end at \(contact.address.address) name its public address in Contact.",
+                commands: ServerRole.externalAddress.commands), at: 0)
     }
 
     /// sip.refused of a change and of the BYE after it: no media need show that the call is lost.
@@ -67,18 +114,18 @@ extension Judge {
                 "\(lost) no longer knows the call of \(c.aor) to \(String(decoding: c.dialog.to, as: UTF8.self)): it answered a "
                     + "\(change.method.token) inside it\(after) with 481, and the BYE as well.",
                 details: [
-                    "481 says that there is no such dialog (RFC 3261 12.2.2): no timer of the other end and no NAT does that."
+                    "481 says that there is no such dialog any more (RFC 3261 12.2.2), and not why: \(lost) lost the call, or it had hung up before and its BYE got lost on the way."
                 ],
                 evidence: [
                     Self.evidence(accept, table, ["CSeq", "Contact"], "the call is accepted"),
                     Self.evidence(change, table, ["CSeq", "To"], "knows no such call"),
                     Self.evidence(end, table, ["CSeq", "To"], "nor when it ends"),
-                ], culprit: .proved(lost), confidence: .likely,
+                ], culprit: Self.between(c, end, table), confidence: .likely,
                 remedies: [
                     Remedy(
                         .server,
-                        "See in the log of \(lost) what became of the call: a restart or crash, a switch to another machine, a channel that timed out."
-                    )
+                        "See in the log of \(lost) what became of the call: a BYE that it sent, a restart or crash, a switch to another machine, a channel that timed out."
+                    ), Self.letByeThrough,
                 ], subject: Self.subject(c, end, table))
         }
     }

@@ -175,10 +175,14 @@ extension Judge {
         let hub = c.server(c.steps[bye], table).address
         if longestCalls.count < 1 << 16 { longestCalls[hub] = max(longestCalls[hub] ?? 0, lasted) }
         let drop: (why: String, remedy: Remedy, from: Int)?
+        var refresher: String?
         if let refused = refusedRefresh(accept, bye, c) {
             drop = refused
         } else if let refused = refreshRefused(accept, bye, c, table) {
             drop = refused
+        } else if let never = neverRefreshed(accept, bye, c, table) {
+            drop = (never.why, never.remedy, never.from)
+            refresher = never.refresher
         } else if let silent = sessionExpired(accept, bye, c) {
             drop = silent
         } else if abs(lasted - 32 * second) < second, !isAcknowledged(accept, c),
@@ -195,7 +199,7 @@ extension Judge {
             drop = nil
         }
         guard let drop else { return }
-        let step = c.steps[bye]
+        let (step, never) = (c.steps[bye], refresher)
         report(.sipTimerDrop, .fault, c.server(step, table), &c) { c in
             var evidence = [Self.evidence(c.steps[accept], table, ["CSeq", "Session-Expires"], "the call is accepted")]
             if drop.from != accept {
@@ -205,7 +209,8 @@ extension Judge {
             return Finding(
                 .sipTimerDrop, .fault,
                 "A timer ended the call, nobody hung up: \(Self.name(table.endpoints[step.record.source])) sent BYE \(drop.why).",
-                details: ["The call lasted \(spoken(lasted))."], evidence: evidence, culprit: Self.between(c, step, table),
+                details: ["The call lasted \(spoken(lasted))."], evidence: evidence,
+                culprit: never.map { .proved($0) } ?? Self.between(c, step, table),
                 confidence: .likely,
                 remedies: [
                     drop.remedy,

@@ -32,6 +32,7 @@ struct Judge: Sendable {
     var unansweredOptions: [PackedEndpoint: Int] = [:]
     var peers = PeerUse()
     var trunkCalls = TrunkCalls()
+    var tries: [Tries.Key: Tries] = [:]
     /// Requests that an end answered only after several sendings, as each capture shows them.
     var outages: [Outage: Int] = [:]
     /// Requests refused with a fresh nonce that used this older one.
@@ -80,8 +81,8 @@ struct Judge: Sendable {
             case comesBack(PackedEndpoint, after: Int64)
             /// One short outage of an end that answers all else makes a note of it.
             case answeredAtLast(Outage)
-            /// That end of the call fell silent before it ended.
-            case fellSilent(dialog: Int, isCaller: Bool)
+            /// That end of the call fell silent before it ended; with the private Contact that the other had named.
+            case fellSilent(dialog: Int, isCaller: Bool, HostPort?)
             /// An end that answers other requests makes a note of it, and one whose watcher calls through others that answer.
             case answersOthers(PackedEndpoint, from: PackedAddress)
             /// An end that just then heard and answered all else makes a note of it.
@@ -172,6 +173,8 @@ struct Judge: Sendable {
         if isFinal { lostDialog(&c, table) }
         if isFinal { challengedBye(&c, table) }
         if isFinal { deafToBye(&c, table) }
+        if isFinal, c.dialog.kind == .call { unansweredOverStream(&c, table) }
+        if isFinal { noteTries(c, table) }
         if isFinal { holdRefused(&c, table) }
         if isFinal { foreignNonce(&c, table) }
         if isFinal { refused(&c, table) }

@@ -34,7 +34,8 @@ extension Judge {
         switch status {
         case 302: turnedInCircle(step, c, table)
         case 400: malformed(step, c, table)
-        case 403, 428, 436, 437, 438: notAllowed(status, step, c, table)
+        case 403: fromAnother(step, c, table) ?? notAllowed(status, step, c, table)
+        case 428, 436, 437, 438: notAllowed(status, step, c, table)
         case 404: unknownToItself(step, c, table) ?? unknownNumbers(step, c, table)
         case 420: unknownExtension(step, c, table)
         case 422: shortInterval(step, c, table)
@@ -55,6 +56,7 @@ extension Judge {
         count(pair(c)) { $0.accepted += 1 }
         count(end(table.endpoints[accept.record.source], c)) { $0.accepted += 1 }
         count(way(accept, c, table)) { $0.accepted += 1 }
+        count(ends(accept, c, table)) { $0.accepted += 1 }
         count(caller(at: table.endpoints[accept.record.source], c)) { $0.accepted += 1 }
     }
 

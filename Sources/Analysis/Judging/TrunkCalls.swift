@@ -40,6 +40,8 @@ struct TrunkCalls: Sendable {
         numbers[pair, default: []].insert(number)
     }
 
+    func registers(_ caller: PackedAddress) -> Bool { registering.contains(caller) }
+
     /// How many numbers call from that address; 0 where it looks like phones.
     func numbers(_ pair: Pair) -> Int {
         let count = numbers[pair]?.count ?? 0
@@ -69,9 +71,16 @@ extension Judge {
     func tellsTrunk(_ finding: inout Finding, _ pair: TrunkCalls.Pair, host: UInt64, asksAsServer: Bool) -> Bool {
         let sibling = trunkCalls.sibling(pair, host: host)
         let numbers = trunkCalls.numbers(pair)
-        guard sibling != nil || numbers > 0 else { return false }
         let asker = Self.name(PackedEndpoint(pair.asker, 0))
         let caller = Self.name(PackedEndpoint(pair.caller, 0))
+        guard sibling != nil || numbers > 0 else {
+            if asksAsServer, !trunkCalls.registers(pair.caller) {
+                finding.details.append(
+                    "\(caller) does not register with \(asker) here: a provider's trunk has no password to give.")
+                finding.remedies.insert(TrunkCalls.remedy(asker, caller), at: 0)
+            }
+            return false
+        }
         let sign =
             sibling.map { "and takes calls of \($0.address) from the same domain without one" }
             ?? "\(numbers) calling numbers in all"

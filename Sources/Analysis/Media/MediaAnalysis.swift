@@ -85,6 +85,8 @@ public struct MediaAnalysis: Sendable {
     private var heard: [CallEnd: [RTPStream.Activity]] = [:]
     /// Ends that fell silent, or were silent, while the other spoke and both wanted to be heard.
     private var quiet: Set<CallEnd> = []
+    /// Ends whose last word was RTCP's BYE.
+    private(set) var goodbyes: [CallEnd: Goodbye] = [:]
 
     public init() { self.init(mostStreams: 16_384) }
 
@@ -282,6 +284,7 @@ public struct MediaAnalysis: Sendable {
         heard = judge.heardEnds
         astray = judge.astrayEnds
         quiet = judge.quiet
+        goodbyes = judge.goodbyes
         return (judge.findings, judge.streams)
     }
 

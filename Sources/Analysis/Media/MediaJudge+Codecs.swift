@@ -22,7 +22,8 @@ extension MediaJudge {
     /// codec.not-negotiated: audio in a format that its listener never said it takes (RFC 3264 6.1): silence, or noise.
     ///
     /// Innocent: what the listener named in any of its descriptions, comfort noise and digits, a sender that uses its own number for a
-    /// dynamic format, and formats that the sender named too, which most phones take all the same.
+    /// dynamic format, and formats that the sender named too, which most phones take all the same, unless it had offered them and the
+    /// listener's answer left them out.
     mutating func judgeCodecs() {
         for index in seen.indices {
             let stream = seen[index].stream
@@ -38,13 +39,57 @@ extension MediaJudge {
                 wanted.allSatisfy({ !$0.types.isEmpty })
             else { continue }
             let own = call.events.filter { $0.isFromCaller == (speaker == .caller) && $0.flags.contains(.hasAudio) }
-            if own.contains(where: { $0.types.contains(type) }) { continue }
+            if own.contains(where: { $0.types.contains(type) }) {
+                if !wanted.contains(where: { $0.types.contains(type) }), ignoresAnswer(index, number, own, listener) {
+                    tellIgnored(index, call, listener, speaker)
+                }
+                continue
+            }
             if !wanted.contains(where: { $0.types.contains(type) }) {
                 tellCodec(index, call, listener, speaker)
             } else if type < 96, !own.isEmpty, own.allSatisfy({ !$0.types.isEmpty && $0.time <= stream.first + Self.patience }) {
                 tellLeftOut(index, call, listener, speaker)
             }
         }
+    }
+
+    /// The sender had offered a format of fixed number, the answer left it out, and for seconds after that it is sent all the same
+    /// (RFC 3264 7), though the listener sends another.
+    private func ignoresAnswer(_ index: Int, _ number: Int, _ own: [MediaEvent], _ answer: MediaEvent) -> Bool {
+        let stream = seen[index].stream
+        guard stream.payloadType < 35, media.calls[number].legs.count == 1, !stream.flags.contains(.hasTurned),
+            let offer = own.last(where: { $0.time <= stream.last }), offer.types.contains(stream.payloadType),
+            offer.time < answer.time, stream.last - max(stream.first, answer.time) >= Self.patience
+        else { return false }
+        let back = (ofCall[number] ?? []).filter {
+            seen[$0].speaker != seen[index].speaker && streams[$0].packets >= Self.fewestOfCodec
+        }
+        return !back.isEmpty
+            && back.allSatisfy {
+                let type = seen[$0].stream.payloadType
+                return type != stream.payloadType && offer.types.contains(type)
+            }
+    }
+
+    private mutating func tellIgnored(_ index: Int, _ call: CallMedia, _ listener: MediaEvent, _ speaker: StreamSummary.Speaker) {
+        let stream = streams[index]
+        let codec = stream.codec.map { "\($0) (payload type \(stream.payloadType))" } ?? "payload type \(stream.payloadType)"
+        let (sender, receiver) = (named(call, listener.leg, speaker), name(other(speaker)))
+        var finding = Finding(
+            .codecNotNegotiated, .fault,
+            "\(sender.capitalizedFirst) sends \(codec), which it had offered and \(receiver) left out of its answer: whoever offers has to send what "
+                + "the answer names.",
+            details: ["RFC 3264 7. \(receiver.capitalizedFirst) may hear silence or noise; it sends another format itself."],
+            evidence: [evidence(listener, "leaves it out"), evidence(stream, "sent all the same")], culprit: .proved(sender),
+            confidence: .likely,
+            remedies: [
+                Remedy(
+                    .server,
+                    "Make \(name(speaker)) send what the answer names: look there for a forced codec or one that it takes over from another call's leg; or offer only the codecs that it will send."
+                )
+            ], subject: subject(call, listener.leg))
+        finding.subject.server = stream.source
+        findings.append(finding)
     }
 
     /// What the listener offered and the sender's own answer left out: most phones play it all the same.

@@ -30,6 +30,11 @@ extension MediaJudge {
                     ? Remedy(.network, "See why \(refusal.record.source) does not let the audio pass any more.")
                     : isRelayed
                         ? Self.turnIsUp
+                        : !media.isServer(carrier.destination.address)
+                        ? Remedy(
+                            .phone,
+                            "See in the log of \(goal.address) what closed the ports: its program ended, or it hung up and its BYE got lost on the way (router, firewall)."
+                        )
                         : Remedy(
                             .server,
                             "See in the log of \(goal.address) why its media relay closed the ports of a call that goes on: a crash, a restart, a time-out."

@@ -65,7 +65,8 @@ struct Verdict {
             others[pair.inside, default: []].insert(pair.outside)
             others[pair.outside, default: []].insert(pair.inside)
         }
-        var ends: [(end: End, count: Int)] = []
+        var ends: [(end: End, count: Int, dialogs: Set<Int>)] = []
+        var failed: [DialogSummary] = []
         for dialog in result.dialogs {
             // 3xx names another place to try: no failure.
             guard case .failed(let status) = dialog.outcome, dialog.kind == .call || dialog.kind == .registration,
@@ -75,15 +76,51 @@ struct Verdict {
             guard !elsewhere.contains(where: { $0.hasSucceeded || $0.outcome == dialog.outcome && $0.id < dialog.id }) else {
                 continue
             }
+            // The leg by which a server passes a call on, inside the time of the other and to the same number, is no call of its own.
+            if dialog.kind == .call, failed.suffix(Self.mostLegs).contains(where: { $0.passesOn(dialog) }) { continue }
+            failed.append(dialog)
             let end = End(kind: dialog.kind, status: status)
-            if let at = ends.firstIndex(where: { $0.end == end }) { ends[at].count += 1 } else { ends.append((end, 1)) }
+            if let at = ends.firstIndex(where: { $0.end == end }) {
+                ends[at].count += 1
+                ends[at].dialogs.insert(dialog.id)
+            } else {
+                ends.append((end, 1, [dialog.id]))
+            }
         }
         guard !ends.isEmpty else { return nil }
         let parts = ends.prefix(3).map { entry in
             let what = (entry.end.kind == .call ? "call" : "registration") + (entry.count == 1 ? "" : "s")
             let reason = MessageExcerpt.reason(of: UInt16(clamping: entry.end.status))
-            return "\(entry.count) \(what) failed with \(entry.end.status)\(reason.isEmpty ? "" : " \(reason)")"
+            let said = Self.said(result, of: entry.dialogs, besides: "\(entry.end.status) \(reason)").map { " (\($0))" } ?? ""
+            return "\(entry.count) \(what) failed with \(entry.end.status)\(reason.isEmpty ? "" : " \(reason)")\(said)"
         }
         return parts.joined(separator: ", ") + (ends.count > 3 ? " and others otherwise" : "")
+    }
+
+    private static let mostLegs = 64
+
+    /// What a refusal says in words of its own: its phrase, where it is not the registered one, or its Warning.
+    private static func said(_ result: AnalysisResult, of dialogs: Set<Int>, besides plain: String) -> String? {
+        for finding in result.findings
+        where finding.name == .sipRefused && finding.severity == .note && !dialogs.isDisjoint(with: finding.subject.dialogs) {
+            let warning = finding.details.first { $0.hasPrefix("Its Warning header says: ") }
+            if let warning { return String(warning.dropFirst("Its Warning header says: ".count)) }
+            guard let phrase = finding.summary.firstRange(of: " answered ").map({ finding.summary[$0.upperBound...].dropLast() }),
+                phrase != plain[...], phrase.prefix(3) == plain.prefix(3)
+            else { continue }
+            return "\"\(phrase.dropFirst(4))\""
+        }
+        return nil
+    }
+}
+
+extension DialogSummary {
+    /// Another dialog may be the next leg of this call: it lies inside its time, as the same source shows it, and goes to the same number.
+    fileprivate func passesOn(_ other: DialogSummary) -> Bool {
+        guard kind == .call, outcome == other.outcome, vantage == other.vantage, callID != other.callID, let began, let ended,
+            let start = other.began, let end = other.ended
+        else { return false }
+        func user(_ name: String) -> Substring { name.prefix { $0 != "@" } }
+        return began <= start && end <= ended && began < ended && !to.isEmpty && user(to) == user(other.to)
     }
 }

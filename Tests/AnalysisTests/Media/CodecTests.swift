@@ -54,6 +54,49 @@ struct CodecTests {
     @Test("what only the sender named is no accusation: most phones take it")
     func sendersOwn() { #expect(accusations(sending: 8, calleeNames: ["0 PCMU/8000", "8 PCMA/8000"]) == []) }
 
+    /// An offer of PCMA and G.729, answered with G.729 alone, which the callee sends; the caller sends `type`.
+    private func ignored(
+        _ type: UInt8 = 8, answer: [String] = ["18 G729/8000"], back: UInt8 = 18, at: Double = 1.1, seconds: Double = 6,
+        again: Bool = false
+    ) -> MediaScene {
+        var scene = MediaScene()
+        scene.call(
+            ended: 9, offer: MediaScene.sdp(a, formats: ["8 PCMA/8000", "18 G729/8000"]),
+            answer: MediaScene.sdp(b, formats: answer))
+        if again {
+            scene.fact(
+                .description(MediaScene.sdp(b, formats: ["8 PCMA/8000"]), isAnswer: false), fromCaller: false, at: 1.05)
+            scene.fact(.description(MediaScene.sdp(a, formats: ["8 PCMA/8000"]), isAnswer: true), fromCaller: true, at: 1.06)
+        }
+        scene.say(a, b, at: at) {
+            $0.payloadType = type; $0.seconds = seconds
+        }
+        scene.say(b, a, at: 1.1) {
+            $0.payloadType = back; $0.ssrc = 2; $0.step = 160
+        }
+        return scene
+    }
+
+    @Test("what the sender had offered and the answer left out is a fault of the sender, where the listener sends another")
+    func ignoredAnswer() throws {
+        var scene = ignored()
+        let finding = try #require(scene.finish().findings.first { $0.name == .codecNotNegotiated })
+        #expect(finding.severity == .fault && finding.culprit == .proved("the caller (198.51.100.5:5060)"))
+        #expect(
+            finding.summary
+                == "The caller (198.51.100.5:5060) sends PCMA (payload type 8), which it had offered and the callee left out of its answer: whoever "
+                + "offers has to send what the answer names.")
+    }
+
+    @Test("agreed, sent before the answer came, changed within the call, sent back alike, or for a moment: nothing")
+    func ignoredAlike() {
+        var scenes = [
+            ignored(18), ignored(answer: ["8 PCMA/8000", "18 G729/8000"]), ignored(at: 0.2, seconds: 1.5), ignored(again: true),
+            ignored(back: 8), ignored(seconds: 2),
+        ]
+        #expect(scenes.indices.map { scenes[$0].accusations().filter { $0.hasPrefix("codec") } } == scenes.map { _ in [] })
+    }
+
     @Test("comfort noise alone is no codec", arguments: [13, 19])
     func comfortNoise(type: UInt8) {
         #expect(!accusations(sending: type).contains { $0.hasPrefix("codec") })
