@@ -75,9 +75,11 @@ extension SignallingTable {
     }
 
     private mutating func request(_ step: Step, _ number: Int) {
+        // What is cut may lack the credentials that answer the challenge.
+        let asksAnew = step.isFirst && step.flags.contains(.truncated) && dialogs[number].progress.contains(.challenged)
         ends.note(step.record.source) { end in
             end.asked = Int32(truncatingIfNeeded: number)
-            if step.method == .ack || step.hasCredentials { end.lastHeard = max(step.nanoseconds, end.lastHeard) }
+            if step.method == .ack || step.hasCredentials || asksAnew { end.lastHeard = max(step.nanoseconds, end.lastHeard) }
         }
         ends.note(step.record.destination) { end in
             end.wasAsked = Int32(truncatingIfNeeded: number)

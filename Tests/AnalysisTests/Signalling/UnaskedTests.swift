@@ -36,6 +36,11 @@ struct UnaskedTests {
         #expect(finding.summary.hasSuffix("It hears the other end and goes on with all else, so it passes such a NOTIFY over."))
     }
 
+    @Test("the same where the capture cuts messages before the credentials that show that it hears", arguments: [260, 300, 400])
+    func cut(octets: Int) {
+        #expect(!talk(after: 0.01).cut(octets).accusations().contains("fault sip.retransmit"))
+    }
+
     @Test("one that was not heard for long, is rung in vain as well, or subscribed is told")
     func lost() {
         #expect(talk(after: 40).accusations() == ["fault sip.retransmit"])
