@@ -84,7 +84,7 @@ struct MovedTests {
         for (number, status) in statuses.enumerated() {
             var call = talk
             call.call = "in\(number)"
-            call.user = "caller\(number)"
+            call.user = "carol"
             let invite = call.request("INVITE", "sip:alice@192.168.1.20", 1, body: Talk.sdp("203.0.113.14"))
             talk.down(20 + Double(number) * 30, invite, from: second)
             talk.up(
@@ -107,25 +107,5 @@ struct MovedTests {
                 "198.51.100.7:40000 refuses the calls that come from 203.0.113.14:5060: it registered with 203.0.113.10"))
         #expect(fromAnother([403]).finding(.sipRefused)?.severity == .note)
         #expect(fromAnother([403, 403, 200]).finding(.sipRefused)?.severity != .fault)
-    }
-
-    @Test("the first sentence tells a refusal in its sender's own words, and the legs of one call once")
-    func words() {
-        var talk = Talk.withoutNAT()
-        let invite = talk.request("INVITE", "sip:bob@pbx.example", 1, body: Talk.sdp("198.51.100.7"))
-        var leg = talk
-        (leg.call, leg.user) = ("leg", "4930")
-        let second = leg.request("INVITE", "sip:bob@trunk.example", 1, body: Talk.sdp("203.0.113.10"))
-        let trunk = Endpoint("203.0.113.30:5060")!
-        talk.up(0, invite)
-        talk.up(0.05, second, from: talk.server, to: trunk)
-        talk.down(
-            0.1, leg.response(403, to: second).replacing("403 Whatever", with: "403 Number not allowed"), to: talk.server,
-            from: trunk)
-        talk.down(0.15, talk.response(403, to: invite).replacing("403 Whatever", with: "403 Forbidden"))
-        talk.later(60)
-        #expect(
-            talk.result().verdict.hasPrefix(
-                "No NAT or ALG fault was found; 1 call failed with 403 Forbidden (\"Number not allowed\")"))
     }
 }
