@@ -98,7 +98,7 @@ extension MessageFacts {
             header(p, isCut && at == end && p[end - 1] != 0x0a ? Self.whole(p, line) : line)
         }
         body = Span(min(at, end), end)
-        if !hasSequence { findSequence(p) }
+        if !hasSequence, !isCut { findSequence(p) }
     }
 
     /// Without its line end; the second is where the next begins.
@@ -111,8 +111,10 @@ extension MessageFacts {
         return (Span(from, stop), min(feed + 1, end))
     }
 
-    /// What of a header that is not there to its end is: up to the last delimiter outside quotes.
+    /// What of a header that is not there to its end is: up to the last delimiter outside quotes. Nothing of a CSeq: a number without
+    /// its method tells a response to INVITE from none, and the answers to a request that is cut there, which are longer, lack theirs.
     private static func whole(_ p: Bytes, _ line: Span) -> Span {
+        if p.starts(line.start, line.end, with: "cseq") { return Span(line.start, line.start) }
         var end = line.start
         var isQuoted = false
         for at in line.start..<line.end {

@@ -75,8 +75,8 @@ extension SignallingTable {
     }
 
     private mutating func request(_ step: Step, _ number: Int) {
-        // What is cut may lack the credentials that answer the challenge.
-        let asksAnew = step.isFirst && step.flags.contains(.truncated) && dialogs[number].progress.contains(.challenged)
+        // What is cut may lack the challenge, and the credentials that answer it.
+        let asksAnew = step.isFirst && step.flags.contains(.truncated) && [401, 407].contains(dialogs[number].status)
         ends.note(step.record.source) { end in
             end.asked = Int32(truncatingIfNeeded: number)
             if step.method == .ack || step.hasCredentials || asksAnew { end.lastHeard = max(step.nanoseconds, end.lastHeard) }

@@ -102,6 +102,30 @@ struct CutMessageTests {
         }
     }
 
+    @Test(
+        "a CSeq that the cut parts is not there: no answer is taken for missing that only lost its method",
+        arguments: ["CSeq: 1", "CSeq: 15", "CSeq: 15 OPTION", "CSeq: 15 OPTIONS"])
+    func sequence(line: String) {
+        for start in ["OPTIONS sip:pbx.example SIP/2.0", "SIP/2.0 200 OK"] {
+            Array("\(start)\r\n\(line)".utf8).withUnsafeBytes { p in
+                #expect(MessageFacts(p, isCut: true)?.hasSequence == false)
+                #expect(MessageFacts(p)?.hasSequence == true)
+            }
+        }
+    }
+
+    @Test("a call without ringing, of which 100 is whole and 200 is cut in its CSeq, is not taken for unfinished")
+    func unfinished() {
+        var talk = Talk.withoutNAT()
+        let invite = talk.request("INVITE", "sip:bob@pbx.example", 15, body: Talk.sdp("198.51.100.7"))
+        talk.up(0, invite)
+        talk.down(0.02, talk.response(100, to: invite))
+        talk.down(0.1, talk.response(200, to: invite, body: Talk.sdp("203.0.113.10")))
+        talk.up(0.12, talk.request("ACK", "sip:bob@203.0.113.10", 15, branch: "ack"))
+        talk.later(150)
+        for octets in 100...300 { #expect(accusations(talk.cut(octets)) == [], "\(octets) octets") }
+    }
+
     @Test("an Authorization that is cut within a quoted value keeps what comes before")
     func quoted() throws {
         let text = "REGISTER sip:pbx.example SIP/2.0\r\nAuthorization: Digest username=\"alice\", nonce=\"n1\", realm=\"a, b"
