@@ -128,11 +128,9 @@ extension Judge {
                 guard finding.name == .sipRefused, !media.isQuiet(dialog: dialog, caller: isCaller) else { continue }
                 finding = Self.endedAllTheSame(finding)
             case .unheard(let dialog, let isCaller, let from):
-                if !media.isHeardOn(dialog: dialog, caller: !isCaller, from: from)
-                    || media.isHeardOn(dialog: dialog, caller: isCaller, from: from)
-                {
-                    continue
-                }
+                guard media.isHeardOn(dialog: dialog, caller: !isCaller, from: from),
+                    !media.isHeardOn(dialog: dialog, caller: isCaller, from: from)
+                else { continue }
             case .digits(let dialog):
                 guard media.hasDigits(dialog: dialog) else { break }
                 finding.severity = .note

@@ -10,7 +10,7 @@ extension Judge {
         guard let registrar = registrars.min(by: { $0.low < $1.low }), !registrars.contains(caller.address),
             !table.registered.contains(where: { $0.registrar == phone.address })
         else { return nil }
-        let key = way(step, c, table) ^ UInt64(step.record.status) << 40
+        let key = ends(step, c, table) ^ UInt64(step.record.status) << 40
         count(key) { $0.refused += 1 }
         let (called, calling) = (Self.name(phone), Self.name(caller))
         return RefusalCause(

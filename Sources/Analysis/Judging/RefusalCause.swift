@@ -49,14 +49,18 @@ extension Judge {
 
     /// Counts how a call ended, for what only several show together.
     mutating func noteEnd(_ c: DialogCase, _ table: SignallingTable) {
-        guard c.dialog.kind == .call, c.dialog.progress.contains(.answered),
+        guard c.dialog.kind == .call else { return }
+        // Who rings lets its caller in.
+        if let ring = c.steps.first(where: { !$0.isRequest && $0.method == .invite && (180..<300).contains($0.status) }) {
+            count(ends(ring, c, table)) { $0.accepted += 1 }
+        }
+        guard c.dialog.progress.contains(.answered),
             let accept = c.steps.first(where: { !$0.isRequest && $0.method == .invite && $0.status >= 200 && $0.status < 300 })
         else { return }
         noteTalk(accept, c, table)
         count(pair(c)) { $0.accepted += 1 }
         count(end(table.endpoints[accept.record.source], c)) { $0.accepted += 1 }
         count(way(accept, c, table)) { $0.accepted += 1 }
-        count(ends(accept, c, table)) { $0.accepted += 1 }
         count(caller(at: table.endpoints[accept.record.source], c)) { $0.accepted += 1 }
     }
 

@@ -31,14 +31,14 @@ extension MediaJudge {
                     : isRelayed
                         ? Self.turnIsUp
                         : !media.isServer(carrier.destination.address)
-                        ? Remedy(
-                            .phone,
-                            "See in the log of \(goal.address) what closed the ports: its program ended, or it hung up and its BYE got lost on the way (router, firewall)."
-                        )
-                        : Remedy(
-                            .server,
-                            "See in the log of \(goal.address) why its media relay closed the ports of a call that goes on: a crash, a restart, a time-out."
-                        )
+                            ? Remedy(
+                                .phone,
+                                "See in the log of \(goal.address) what closed the ports: its program ended, or it hung up and its BYE got lost on the way (router, firewall)."
+                            )
+                            : Remedy(
+                                .server,
+                                "See in the log of \(goal.address) why its media relay closed the ports of a call that goes on: a crash, a restart, a time-out."
+                            )
             ], subject: subject(call, leg))
         if !isRelayed, isHost, let left = farewell(own, other(speaker), before: refusal.record.time.nanoseconds) {
             hungUp(&finding, goal, left, who: named(call, leg, other(speaker)), speaker)

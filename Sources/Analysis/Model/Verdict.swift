@@ -76,12 +76,13 @@ struct Verdict {
             guard !elsewhere.contains(where: { $0.hasSucceeded || $0.outcome == dialog.outcome && $0.id < dialog.id }) else {
                 continue
             }
-            // The leg by which a server passes a call on, inside the time of the other and to the same number, is no call of its own.
-            if dialog.kind == .call, failed.suffix(Self.mostLegs).contains(where: { $0.passesOn(dialog) }) { continue }
-            failed.append(dialog)
+            // The leg by which a server passes a call on, inside the time of the other and to the same number, is no call of its own; what
+            // is said in it counts.
+            let isLeg = dialog.kind == .call && failed.suffix(Self.mostLegs).contains { $0.passesOn(dialog) }
+            if !isLeg { failed.append(dialog) }
             let end = End(kind: dialog.kind, status: status)
             if let at = ends.firstIndex(where: { $0.end == end }) {
-                ends[at].count += 1
+                if !isLeg { ends[at].count += 1 }
                 ends[at].dialogs.insert(dialog.id)
             } else {
                 ends.append((end, 1, [dialog.id]))
