@@ -14,8 +14,7 @@ extension Analyzer {
             }
             return
         }
-        guard step.method == .invite, step.isFirst else { return }
-        // One field may hold several (RFC 3261 7.3.1).
+        guard step.method == .invite, step.isFirst, facts.viaCount > 1 else { return }
         let vias = MessageExcerpt.fields(Array(p)).filter { $0.name == "Via" }.flatMap { $0.value.split(separator: ",") }
         guard vias.count > 1, let text = vias.last.map(String.init), let mark = text.firstRange(of: "branch=") else { return }
         let branch = text[mark.upperBound...].prefix { $0 != ";" && $0 != " " }

@@ -3,10 +3,13 @@ import Capture
 
 /// What only an account's registrations together show.
 extension Judge {
+    /// Accounts in the order of their first registrations.
+    var ordered: [(key: UInt64, value: AccountHistory)] {
+        accounts.sorted { $0.value.grants.first.map(\.dialog) ?? 0 < $1.value.grants.first.map(\.dialog) ?? 0 }
+    }
+
     mutating func judgeAccounts(_ table: SignallingTable) {
-        for (key, account) in accounts.sorted(by: {
-            $0.value.grants.first.map(\.dialog) ?? 0 < $1.value.grants.first.map(\.dialog) ?? 0
-        }) {
+        for (key, account) in ordered {
             ranOut(account, misses[key] ?? [], table)
             guard account.grants.count > 1 else { continue }
             let grants = account.grants.sorted { $0.time < $1.time }

@@ -35,11 +35,11 @@ extension Judge {
     }
 
     /// A password that was refused and taken afterwards, from the same host: nothing is left to mend. A 200 before shows that it was right.
-    func heal(_ finding: inout Finding, of account: UInt64, from client: PackedAddress) -> Bool {
+    func heal(_ finding: inout Finding, of account: UInt64, from client: PackedAddress) {
         guard let refusals = passwordRefusals[account], refusals.count > 0, refusals.count <= Self.mostTries,
             let grants = accounts[account]?.grants.filter({ $0.granted > 0 && $0.client.address == client }),
             let healed = grants.filter({ $0.time > refusals.last }).min(by: { $0.time < $1.time })
-        else { return false }
+        else { return }
         let wasRight = grants.contains { $0.time < refusals.first }
         let (name, server) = (accounts[account]?.name ?? "", Self.name(healed.registrar))
         let after = spoken(healed.time - refusals.last)
@@ -54,7 +54,6 @@ extension Judge {
             wasRight
             ? [Remedy(.server, "If it comes again: see in the log of \(server) why it refused at that moment.")]
             : [Remedy(.phone, "Nothing: the password was corrected.")]
-        return true
     }
 
     /// A registration that its registrar refused and took afterwards; more than a short outage stays a fault, as one that is over.

@@ -48,7 +48,7 @@ extension Judge {
                 remedies: [
                     Remedy(
                         .server,
-                        "See in the log of \(lost) whether it sent a BYE when its audio stopped, and to which address. If it did, it got lost:"
+                        "See in the log of \(lost) whether it sent a BYE when its audio stopped, and to which address. If it did, it got lost on the way."
                     ),
                     Self.letByeThrough,
                     Remedy(

@@ -11,7 +11,7 @@ extension Judge {
     func moved(_ findings: [Finding], _ table: SignallingTable) -> [Finding] {
         guard findings.contains(where: { Self.unreached.contains($0.name) && $0.severity == .fault }) else { return findings }
         var moves: [PackedAddress: [(from: AccountHistory.Grant, to: AccountHistory.Grant, name: String)]] = [:]
-        for account in accounts.values where account.grants.count > 1 {
+        for (_, account) in ordered where account.grants.count > 1 {
             let grants = account.grants.sorted { $0.time < $1.time }
             for (grant, next) in zip(grants, grants.dropFirst())
             where grant.client.address != next.client.address && grant.granted > 0 && next.granted > 0

@@ -44,13 +44,11 @@ extension Judge {
             case .refusedPassword(let address, let account):
                 if attackers.contains(address) { continue }
                 if let tally = tallies[address], tally.names.count >= Self.scannerNames, tally.successes == 0 { continue }
-                _ = heal(&finding, of: account, from: address)
+                heal(&finding, of: account, from: address)
             case .registration(let address, let account):
                 if attackers.contains(address) { continue }
                 if let tally = tallies[address], tally.names.count >= Self.scannerNames, tally.successes == 0 { continue }
-                if heal(refused: &finding, of: account, from: address) {
-                    break
-                }
+                if heal(refused: &finding, of: account, from: address) { break }
                 guard let grants = accounts[account]?.grants, let server = finding.subject.server?.address,
                     grants.contains(where: { $0.granted > 0 && $0.registrar.address.address != server })
                 else { break }

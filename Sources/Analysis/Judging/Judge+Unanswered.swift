@@ -13,7 +13,7 @@ extension Judge {
         let asked = c.server(request, table)
         // Who takes registrations and is asked for a password by one that registers with it is a provider: it has none to give.
         let isProvider =
-            request.method == .invite && table.registered.contains(.init(client: asked.address, registrar: source.address))
+            request.method == .invite && table.registered[asked.address]?.contains(source.address) ?? false
         if request.method == .invite, !isProvider, let role = ServerRole(request, table) {
             trunk(role.name, request, challenge, nonce: nonce, &c, table)
             return

@@ -12,7 +12,7 @@ extension Judge {
         let (server, phone) = (table.endpoints[step.record.source], table.endpoints[step.record.destination])
         guard !step.flags.contains(.fromClient), !table.programs[c.dialog.clientProgram].isScanner,
             phone.address.isPrivateNetwork
-                || table.registered.contains(.init(client: phone.address, registrar: server.address)),
+                || table.registered[phone.address]?.contains(server.address) ?? false,
             let number = Self.invite(before: step, c).flatMap({ Self.bytes($0, table) }).map(MessageExcerpt.requestUser),
             number.utf8.count > 1
         else { return nil }

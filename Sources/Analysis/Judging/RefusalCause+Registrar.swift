@@ -6,9 +6,8 @@ extension Judge {
     /// registrar alone.
     mutating func fromAnother(_ step: Step, _ c: DialogCase, _ table: SignallingTable) -> RefusalCause? {
         let (phone, caller) = (table.endpoints[step.record.source], table.endpoints[step.record.destination])
-        let registrars = table.registered.filter { $0.client == phone.address }.map(\.registrar)
-        guard let registrar = registrars.min(by: { $0.low < $1.low }), !registrars.contains(caller.address),
-            !table.registered.contains(where: { $0.registrar == phone.address })
+        guard let registrars = table.registered[phone.address], !registrars.contains(caller.address),
+            let registrar = registrars.min(by: { $0.low < $1.low }), !table.registrars.contains(phone.address)
         else { return nil }
         let key = ends(step, c, table) ^ UInt64(step.record.status) << 40
         count(key) { $0.refused += 1 }

@@ -10,6 +10,12 @@ struct Tries: Sendable {
         var vantage: Vantage
     }
 
+    /// Who asks which host, at whatever port.
+    struct Pair: Hashable {
+        var caller: PackedEndpoint
+        var host: PackedAddress
+    }
+
     static let most = 1 << 14
     /// In a row, and over so long: less is a restart or a line that was down.
     static let least = 6
@@ -21,6 +27,19 @@ struct Tries: Sendable {
     var dialogs: [Int] = []
     var answered = 0
     var lastAnswered = Int64.min
+
+    mutating func answer(at time: Int64) {
+        answered += 1
+        lastAnswered = max(lastAnswered, time)
+        if let began = first?.time?.nanoseconds, began < time { (count, first, last, dialogs) = (0, nil, nil, []) }
+    }
+
+    mutating func miss(_ evidence: Evidence, _ dialog: Int) {
+        count += 1
+        if first == nil { first = evidence }
+        last = evidence
+        if dialogs.last != dialog, dialogs.count < 1_000 { dialogs.append(dialog) }
+    }
 
     var span: Int64 { elapsed(first?.time?.nanoseconds ?? .max, last?.time?.nanoseconds ?? .max) ?? 0 }
 }
@@ -38,24 +57,15 @@ extension Judge {
                 source: table.endpoints[step.record.source], destination: table.endpoints[step.record.destination],
                 method: step.method, vantage: c.dialog.vantage)
             guard tries[key] != nil || tries.count < Tries.most else { return }
-            var run = tries[key] ?? Tries()
             if c.response(to: step, from: index, atLeast: 100) != nil {
-                run.answered += 1
-                run.lastAnswered = max(run.lastAnswered, step.nanoseconds)
-                if let first = run.first?.time?.nanoseconds, first < step.nanoseconds {
-                    (run.count, run.first, run.last, run.dialogs) = (0, nil, nil, [])
-                }
-            } else if step.nanoseconds > run.lastAnswered, c.silence(after: step) > 4 * second, !isRefused(step, table),
+                tries[key, default: Tries()].answer(at: step.nanoseconds)
+            } else if step.nanoseconds > tries[key]?.lastAnswered ?? .min, c.silence(after: step) > 4 * second,
+                !isRefused(step, table),
                 // Who sends again is told of by itself.
                 !c.steps.contains(where: { $0.isRequest && !$0.isFirst && $0.branch == step.branch })
             {
-                run.count += 1
-                let evidence = Self.evidence(step, table, ["CSeq", "To"], "never answered")
-                if run.first == nil { run.first = evidence }
-                run.last = evidence
-                if run.dialogs.last != c.number, run.dialogs.count < 1_000 { run.dialogs.append(c.number) }
+                tries[key, default: Tries()].miss(Self.evidence(step, table, ["CSeq", "To"], "never answered"), c.number)
             }
-            tries[key] = run
         }
     }
 
@@ -67,6 +77,7 @@ extension Judge {
         let attackers = attacks()
         let runs = tries.compactMap { key, run in run.first.map { (key: key, run: run, first: $0) } }
             .filter { $0.run.count >= Tries.least && $0.run.span >= Tries.shortest }.sorted { $0.first.place < $1.first.place }
+        let ends = Dictionary(grouping: tries) { Tries.Pair(caller: $0.key.source, host: $0.key.destination.address) }
         var result: [Finding] = []
         for (key, run, first) in runs where result.count < 50 {
             guard let last = run.last, let began = first.time?.nanoseconds, !attackers.contains(key.source.address),
@@ -75,12 +86,8 @@ extension Judge {
             let seen = table.activity(of: key.destination)
             guard seen.lastAnswer == MessageRecord.unknownTime || seen.lastAnswer < began else { continue }
             // It has moved to another port, and is asked there.
-            guard
-                !tries.contains(where: {
-                    $0.key.source == key.source && $0.key.destination.address == key.destination.address
-                        && $0.key.destination != key.destination && $0.value.lastAnswered > began
-                })
-            else { continue }
+            let others = ends[Tries.Pair(caller: key.source, host: key.destination.address)] ?? []
+            if others.contains(where: { $0.key.destination != key.destination && $0.value.lastAnswered > began }) { continue }
             // Some never answer OPTIONS and do all else.
             if run.answered == 0, key.method == .options,
                 seen.othersAnswered > 0 || peers.isSpare(key.destination, of: key.source.address)

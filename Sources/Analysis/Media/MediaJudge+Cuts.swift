@@ -40,7 +40,7 @@ extension MediaJudge {
                                 "See in the log of \(goal.address) why its media relay closed the ports of a call that goes on: a crash, a restart, a time-out."
                             )
             ], subject: subject(call, leg))
-        if !isRelayed, isHost, let left = farewell(own, other(speaker), before: refusal.record.time.nanoseconds) {
+        if !isRelayed, isHost, let left = goodbye(own, other(speaker), before: refusal.record.time.nanoseconds) {
             hungUp(&finding, goal, left, who: named(call, leg, other(speaker)), speaker)
         }
         if let said = call.said(leg, caller: speaker != .caller) {
@@ -50,25 +50,20 @@ extension MediaJudge {
     }
 
     /// The listener said by RTCP that it leaves, just before its port closed.
-    private func farewell(_ own: [Int], _ listener: StreamSummary.Speaker, before time: Int64) -> (time: Int64, frame: UInt32)? {
-        own.lazy.filter { self.seen[$0].speaker == listener }.compactMap { index in
-            let key = self.seen[index].stream.key
-            return self.media.reports.farewells[ReceiverReports.Key(file: key.file, ssrc: key.ssrc)]
-        }.first { (-2_000_000_000...Self.patience).contains(time - $0.time) }
+    private func goodbye(_ own: [Int], _ listener: StreamSummary.Speaker, before time: Int64) -> Goodbye? {
+        own.lazy.filter { self.seen[$0].speaker == listener }.compactMap { self.goodbye(self.seen[$0].stream) }
+            .first { (-2_000_000_000...Self.patience).contains(time - $0.time) }
     }
 
     private func hungUp(
-        _ finding: inout Finding, _ goal: Endpoint, _ left: (time: Int64, frame: UInt32), who: String,
+        _ finding: inout Finding, _ goal: Endpoint, _ left: Goodbye, who: String,
         _ speaker: StreamSummary.Speaker
     ) {
         finding.summary =
             "\(who.capitalizedFirst) hung up, and \(name(speaker)) did not learn of it and goes on sending to \(goal): its RTCP says goodbye and its "
             + "port closes at that moment, but no BYE of SIP passes here."
         finding.details = ["What is sent on is refused by ICMP: nobody listens there any more."]
-        finding.evidence.append(
-            Evidence(
-                place: .frame(file: Int(finding.subject.vantage?.index ?? 0), number: Int(left.frame)),
-                time: Instant(nanoseconds: left.time), source: goal, excerpt: "RTCP BYE", says: "says goodbye"))
+        finding.evidence.append(left.evidence)
         finding.culprit = .between(who, "the place of the capture")
         finding.confidence = .likely
         finding.remedies = [

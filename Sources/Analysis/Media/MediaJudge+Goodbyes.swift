@@ -8,17 +8,17 @@ extension MediaJudge {
     /// The BYE of RTCP that ended all audio of an end in a call; nil where some came after it.
     private func goodbye(_ number: Int, _ speaker: StreamSummary.Speaker) -> Goodbye? {
         let own = (ofCall[number] ?? []).filter { seen[$0].speaker == speaker }.map { seen[$0].stream }
-        let said = own.compactMap { stream in
-            media.reports.farewells[.init(file: stream.key.file, ssrc: stream.key.ssrc)].map {
-                Goodbye(file: stream.key.file, frame: $0.frame, time: $0.time)
-            }
-        }.max { $0.time < $1.time }
+        let said = own.compactMap(goodbye).max { $0.time < $1.time }
         guard let said, own.allSatisfy({ $0.last <= said.time + Self.onTheWay }) else { return nil }
         return said
     }
 
+    func goodbye(_ stream: RTPStream) -> Goodbye? {
+        media.reports.goodbyes[ReceiverReports.Key(file: stream.key.file, ssrc: stream.key.ssrc)]
+    }
+
     var goodbyes: [CallEnd: Goodbye] {
-        guard !media.reports.farewells.isEmpty else { return [:] }
+        guard !media.reports.goodbyes.isEmpty else { return [:] }
         var ends: [CallEnd: Goodbye] = [:]
         for number in ofCall.keys {
             for speaker in [StreamSummary.Speaker.caller, .callee] {

@@ -35,8 +35,8 @@ struct ReceiverReports: Sendable {
     private(set) var idle: [Reporter: Int] = [:]
     private(set) var views: [Key: View] = [:]
     private var senders: [Key: (middle: UInt32, time: Int64)] = [:]
-    /// When each source was said to leave (BYE, RFC 3550 6.6), nanoseconds, and in which frame.
-    private(set) var farewells: [Key: (time: Int64, frame: UInt32)] = [:]
+    /// When each source first said that it leaves.
+    private(set) var goodbyes: [Key: Goodbye] = [:]
     /// Ends that report of what they send and of nothing that they hear.
     private(set) var empty = EmptyReports()
 
@@ -65,8 +65,9 @@ struct ReceiverReports: Sendable {
             }
             if type == 203, count > 0, length >= 8 {
                 let key = Key(file: file, ssrc: word(p, at + 4))
-                if farewells[key] == nil, farewells.count < Self.most {
-                    farewells[key] = (record.time.nanoseconds, UInt32(truncatingIfNeeded: record.frame))
+                if goodbyes[key] == nil, goodbyes.count < Self.most {
+                    goodbyes[key] = Goodbye(
+                        file: file, frame: UInt32(truncatingIfNeeded: record.frame), time: record.time.nanoseconds)
                 }
             }
             if type == 200 || type == 201 {

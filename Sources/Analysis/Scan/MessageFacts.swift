@@ -264,8 +264,14 @@ extension MessageFacts {
 
     @inline(__always)
     private mutating func via(_ p: Bytes, _ from: Int, _ to: Int) {
-        viaCount += 1
-        guard viaCount == 1 else { return }
+        let isFirst = viaCount == 0
+        // One field may hold several values (RFC 3261 7.3.1).
+        var comma = from
+        repeat {
+            viaCount += 1
+            comma = p.place(of: 0x2c, comma, to).map { $0 + 1 } ?? to
+        } while comma < to
+        guard isFirst else { return }
         // SIP/2.0/UDP host:port;parameters, and perhaps further values behind a comma.
         let end = p.place(of: 0x2c, from, to) ?? to
         guard let space = p.place(of: 0x20, from, end) else { return }

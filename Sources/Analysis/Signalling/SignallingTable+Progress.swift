@@ -125,10 +125,9 @@ extension SignallingTable {
                 dialogs[number].progress.insert(.unregistered)
             }
             if registrars.count < 1 << 16 { registrars.insert(endpoints[step.record.source].address) }
-            if registered.count < 1 << 16 {
-                registered.insert(
-                    Registration(
-                        client: endpoints[step.record.destination].address, registrar: endpoints[step.record.source].address))
+            let client = endpoints[step.record.destination].address
+            if registered[client].map({ $0.count < 256 }) ?? (registered.count < 1 << 16) {
+                registered[client, default: []].insert(endpoints[step.record.source].address)
             }
             dialogs[number].granted = step.expires
         } else if dialogs[number].kind != .call || !dialogs[number].progress.contains(.answered) {

@@ -12,12 +12,8 @@ struct SignallingTable: Sendable {
     static let mostLegs = 8
 
     var dialogs: ContiguousArray<DialogState> = []
-    /// Who registered with whom.
-    var registered: Set<Registration> = []
-    struct Registration: Hashable, Sendable {
-        var client: PackedAddress
-        var registrar: PackedAddress
-    }
+    /// With whom somebody registered, by client.
+    var registered: [PackedAddress: Set<PackedAddress>] = [:]
     /// Addresses that granted registrations.
     var registrars: Set<PackedAddress> = []
     /// Of closed dialogs.

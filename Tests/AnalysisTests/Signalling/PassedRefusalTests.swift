@@ -37,6 +37,29 @@ struct PassedRefusalTests {
         #expect(talk.result().findings.filter { $0.name == .sipRefused }.count == 1)
     }
 
+    @Test("many calls of a PBX that its provider refuses are one finding, and what the phones are told hangs below it")
+    func many() throws {
+        var talk = Talk()
+        for number in 0..<20 {
+            let at = Double(number) * 10
+            talk.call = "inner\(number)"
+            let inner = talk.request("INVITE", "sip:200@pbx.example", 1, body: Talk.sdp("198.51.100.7"))
+            talk.up(at, inner)
+            talk.call = "outer\(number)"
+            let outer = talk.request("INVITE", "sip:0301234567@provider.example", 1, body: Talk.sdp("203.0.113.10"))
+            talk.up(at + 0.1, outer, from: talk.server, to: Self.provider)
+            talk.down(at + 0.4, talk.response(403, to: outer), to: talk.server, from: Self.provider)
+            talk.down(at + 0.41, talk.response(503, to: inner))
+        }
+        talk.later(300)
+        #expect(talk.accusations() == ["fault sip.refused"])
+        let finding = try #require(talk.finding(.sipRefused))
+        #expect(finding.subject.dialogs.count == 20)
+        // The provider refuses each call of the PBX: what the phone is told hangs below that.
+        #expect(finding.culprit == .between("203.0.113.10:5060", "198.51.100.200:5060"))
+        #expect(finding.details.contains { $0.hasPrefix("What follows from it: The call of alice@pbx.example") })
+    }
+
     @Test("busy, unknown or unavailable there is an everyday end, whatever the PBX makes of it", arguments: [486, 404, 480, 603])
     func everyday(status: Int) throws {
         let talk = talk(status)

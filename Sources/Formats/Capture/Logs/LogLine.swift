@@ -53,7 +53,7 @@ struct LogLine {
 
     /// syslog: ` host program[pid]: `, or of RFC 5424 ` host program 812 - - `.
     private static func skipHost(_ b: [UInt8], _ at: inout Int) {
-        let head = b[at...].prefix(200).split(separator: 0x20, maxSplits: 5)
+        let head = b[at...].contains(text: " - ") ? b[at...].prefix(200).split(separator: 0x20, maxSplits: 5) : []
         if head.count == 6, head[4].elementsEqual([0x2d]), head[2].allSatisfy({ LogDress.isDigit($0) || $0 == 0x2d }) {
             at = head[4].endIndex
             return
