@@ -34,6 +34,8 @@ struct StreamDirection {
     var isInUse = true
     /// Sequence number of the first octet, when the handshake was seen.
     var initial: UInt32?
+    /// Of who was asked: the first octet of the other direction, as its answer to the SYN names it.
+    var greeted: UInt32?
     /// Sequence number of the octet that comes next.
     var next: UInt32 = 0
     var isFinished = false
@@ -77,6 +79,8 @@ struct StreamDirection {
         return result
     }
 
+    /// Where its octets begin, as far as none are missing since.
+    var start: UInt32 { next &- UInt32(truncatingIfNeeded: received) }
     var isClosed: Bool { mode == .closed }
     var isTLS: Bool { mode == .records || mode == .tls }
     var heldOctets: Int {

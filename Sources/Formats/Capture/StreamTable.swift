@@ -138,17 +138,24 @@ public struct StreamTable: ~Copyable {
             event(.reopening(isAnswered: there.map { directions[$0].initial != nil } ?? false), here, context, &batch)
             return
         }
-        release(here, &notes)
-        held -= directions[here].heldOctets
-        directions[here] = StreamDirection(directions[here].flow)
-        directions[here].lastFrame = context.frame
-        directions[here].initial = first
-        directions[here].next = first
-        directions[here].mode = .undecided
+        // Captured on several interfaces, octets may stand before the SYN that they follow, and the answer to it, too.
+        let isBehind = directions[here].initial == nil && !directions[here].isClosed && directions[here].start == first
+        let isAnswered = there.map { directions[$0].greeted == first && !directions[$0].isClosed } ?? false
+        if isBehind {
+            directions[here].initial = first
+        } else {
+            release(here, &notes)
+            held -= directions[here].heldOctets
+            directions[here] = StreamDirection(directions[here].flow)
+            directions[here].lastFrame = context.frame
+            directions[here].initial = first
+            directions[here].next = first
+            directions[here].mode = .undecided
+        }
         if !segment.isACK {
-            notes.connections &+= 1
+            if !isBehind, !isAnswered { notes.connections &+= 1 }
             // The ports are used again: what the other direction held belonged to the connection before.
-            if let there {
+            if let there, !isAnswered, !isBehind {
                 release(there, &notes)
                 held -= directions[there].heldOctets
                 directions[there] = StreamDirection(directions[there].flow)
@@ -156,6 +163,7 @@ public struct StreamTable: ~Copyable {
             }
             event(.opening, here, context, &batch)
         } else {
+            directions[here].greeted = segment.acknowledgement
             if there == nil { notes.connections &+= 1 }
             event(.opened, here, context, &batch)
         }
