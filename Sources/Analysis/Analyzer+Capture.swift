@@ -49,6 +49,7 @@ extension Analyzer {
                 table.counts.rtp += 1
             case .other, .channelData, .hep:
                 table.counts.other += 1
+                if !media.faxes.isEmpty, record.transport == .udp { media.faxes.packet(record, file: file) }
                 if !media.handshakes.isEmpty, record.transport == .udp {
                     media.handshake(batch.payload(of: record), record, file: file)
                 }

@@ -20,6 +20,8 @@ struct MediaEvent: Sendable {
     var security = MediaSecurity()
     /// Others on its way can read it: it did not come over TLS.
     var isReadable = true
+    /// Where it wants a fax (T.38), if it does.
+    var fax: MediaPlace?
     /// Index of its list of formats.
     var formats: UInt16
     var types: PayloadTypes
@@ -28,7 +30,7 @@ struct MediaEvent: Sendable {
     func repeats(_ other: MediaEvent) -> Bool {
         leg == other.leg && isFromCaller == other.isFromCaller && flags == other.flags && direction == other.direction
             && address == other.address && port == other.port && packetSource == other.packetSource && types == other.types
-            && security == other.security
+            && security == other.security && fax == other.fax
     }
 
     var isBothWays: Bool { flags.contains(.hasAudio) && direction == .both && !flags.contains(.isNulled) }
@@ -85,10 +87,13 @@ struct CallMedia: Sendable {
         let stop = ended == Self.unknown ? end : min(end, ended)
         var periods: [RTPStream.Activity] = []
         var from: Int64?
-        var both: (caller: Bool, callee: Bool) = (false, false)
+        var both: (caller: MediaEvent?, callee: MediaEvent?) = (nil, nil)
         for event in events where event.leg == leg && event.time < stop {
-            if event.isFromCaller { both.caller = event.isBothWays } else { both.callee = event.isBothWays }
-            let isActive = both.caller && both.callee
+            if event.isFromCaller { both.caller = event } else { both.callee = event }
+            // Where both agree on a fax there is nothing to be heard any more.
+            let isActive =
+                both.caller?.isBothWays ?? false && both.callee?.isBothWays ?? false
+                && (both.caller?.fax == nil || both.callee?.fax == nil)
             if isActive {
                 if from == nil { from = max(event.time, answered) }
             } else if let start = from {

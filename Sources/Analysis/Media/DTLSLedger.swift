@@ -137,3 +137,8 @@ extension UnsafeRawBufferPointer {
     fileprivate func number16(_ at: Int) -> Int { Int(self[at]) << 8 | Int(self[at + 1]) }
     fileprivate func number24(_ at: Int) -> Int { number16(at) << 8 | Int(self[at + 2]) }
 }
+
+extension MediaAnalysis {
+    /// A DTLS handshake for the call's media was seen to complete; known once `finish` was called.
+    func hasHandshake(dialog: Int) -> Bool { protections[dialog]?.handshake == .completed }
+}

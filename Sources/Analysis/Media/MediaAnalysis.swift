@@ -63,6 +63,7 @@ public struct MediaAnalysis: Sendable {
     var refusals: [MediaFlow: [Refusal]] = [:]
     var checks = ConnectivityChecks()
     var tunnels = RelayTunnels()
+    var faxes = FaxLedger()
     /// Public addresses from which messages came that name a private one: a router translates there.
     private(set) var routers: Set<PackedAddress> = []
     package var outsides = OutsideAddresses()
@@ -288,9 +289,6 @@ public struct MediaAnalysis: Sendable {
         return (judge.findings, judge.streams)
     }
 
-    /// A DTLS handshake for the call's media was seen to complete; known once `finish` was called.
-    func hasHandshake(dialog: Int) -> Bool { protections[dialog]?.handshake == .completed }
-
     /// That end of a call was not heard for a while although both wanted it; known once `finish` was called.
     func isQuiet(dialog: Int, caller: Bool) -> Bool { quiet.contains(CallEnd(dialog: dialog, isCaller: caller)) }
 
@@ -372,7 +370,7 @@ public struct MediaAnalysis: Sendable {
                 packetSource: fact.source.map { PackedAddress($0.address) } ?? .unknown,
                 packetSourcePort: fact.source?.port ?? 0,
                 packetDestination: fact.destination.map { PackedAddress($0.address) } ?? .unknown, security: offered.security,
-                isReadable: fact.isReadable, formats: list,
+                isReadable: fact.isReadable, fax: offered.fax.port > 0 ? offered.fax : nil, formats: list,
                 types: offered.types))
         let said = Expected(formats: list, call: Int32(truncatingIfNeeded: index))
         if offered.port > 0 {
@@ -382,6 +380,7 @@ public struct MediaAnalysis: Sendable {
                 callOfHost[source] = said.call
             }
         }
+        if offered.fax.port > 0 { faxes.expect(offered.fax, from: fact.source) }
         if offered.video > 0 { expected[MediaPlace(offered.videoAddress, offered.video)] = said }
         for candidate in offered.candidates where calls[index].candidates.count < 16 {
             calls[index].candidates.append((candidate.address, candidate.port, fact.isFromCaller))

@@ -28,8 +28,10 @@ extension MediaJudge {
         return Evidence(
             place: event.place, time: Instant(nanoseconds: event.time),
             source: event.packetSource.isUnknown ? nil : Endpoint(event.packetSource.address, event.packetSourcePort),
-            excerpt: event.flags.contains(.hasAudio)
-                ? "SDP: audio at \(event.endpoint), \(direction)" : "SDP: no audio", says: says)
+            excerpt: event.fax.map { "SDP: fax (T.38) at \(Endpoint($0.address.address, $0.port))" }
+                ?? (event.flags.contains(.hasAudio)
+                    ? "SDP: audio at \(event.endpoint), \(direction)" : "SDP: no audio"),
+            says: says)
     }
 
     func evidence(_ stream: StreamSummary, _ says: String) -> Evidence {

@@ -114,7 +114,10 @@ struct MediaJudge {
         index()
         judgeProtection()
         guard !seen.isEmpty || !media.checks.isEmpty || !handshakes.isEmpty else {
-            for number in media.calls.indices { judgePrivate(number) }
+            for number in media.calls.indices {
+                judgePrivate(number)
+                judgeFax(number)
+            }
             return
         }
         for index in seen.indices {
@@ -138,6 +141,7 @@ struct MediaJudge {
         streams = seen.indices.map { summary($0) }
         judgeHandshakes()
         judgeCalls()
+        for number in media.calls.indices { judgeFax(number) }
         judgeQuality()
         judgeClocks()
         judgeCodecs()

@@ -40,6 +40,8 @@ struct OfferedMedia: Sendable {
     var port: UInt16 = 0
     var video: UInt16 = 0
     var videoAddress = PackedAddress(high: 0, low: 0)
+    /// Fax over UDPTL (T.38); port 0: none.
+    var fax = MediaPlace(PackedAddress(high: 0, low: 0), 0)
     var formats: [Format] = []
     /// Of the audio stream's `m=`.
     var types = PayloadTypes()
@@ -53,7 +55,7 @@ struct OfferedMedia: Sendable {
         flags.contains(.hasAudio) && (direction == .both || direction == .receive) && !flags.contains(.isNulled)
     }
 
-    private enum Section { case session, audio, video, other }
+    private enum Section { case session, audio, video, fax, other }
 
     /// Nil where no `m=` line is found. A body of several parts is read as one text.
     init?(_ p: UnsafeRawBufferPointer) {
@@ -90,6 +92,11 @@ struct OfferedMedia: Sendable {
                         section = .video
                         video = port
                         videoAddress = sessionAddress
+                    } else if fax.port == 0, p.starts(value, stop, with: "image "),
+                        p.string(Span(value, stop)).lowercased().contains(" udptl")
+                    {
+                        section = .fax
+                        fax = MediaPlace(sessionAddress, port)
                     }
                 }
             case UInt8(ascii: "c"):
@@ -98,12 +105,13 @@ struct OfferedMedia: Sendable {
                 case .session: sessionAddress = found
                 case .audio: address = found
                 case .video: videoAddress = found
+                case .fax: fax.address = found
                 case .other: break
                 }
             case UInt8(ascii: "a"):
                 if let found = Self.direction(p, value, stop) {
                     if section == .session { sessionDirection = found } else if section == .audio { ownDirection = found }
-                } else if section != .other {
+                } else if section != .other, section != .fax {
                     attribute(p, value, stop, isAudio: section == .audio, isSession: section == .session)
                 }
             default: break
