@@ -3,7 +3,7 @@ extension Harmless {
     static let sentences = set(
         """
         0123456789abcdef 0x 0x1fff 100rel 3006o 5view 789vn 7xx 802.11 802.15.4 ACK Contact INFO INVITE IPv4 IPv6
-        IncompatibleDestination PIN PRACK RAck RSeq RTP Record-Route Refer-To Replaces Route SRTP SRV T.38 Via a about
+        IncompatibleDestination PIN PRACK RAck RSeq RTP Record-Route Refer-To Replaces Route SRTP SRV t.38 Via a about
         above accept acceptable accepted accepts access account accounts accuse accuses acfg ack acknowledge
         acknowledged acknowledges acks acl active actpass adaptive add address addressed addresses adguard
         administratively administrator admit advanced advertise advertised advertised_address advertises aead aes
@@ -11,7 +11,7 @@ extension Harmless {
         alg.suspected algorithm aliases alive alives all allocate allocation allocations allow allowed allows alone
         already also altered although alto altogether always among an and anew announcement anonymised anonymized
         another answer answered answering answers any anybody anything anywhere aor apart appconfig appeared appears
-        application apply archive archives are aria around arrive arrived arrives as asa ask asked asking asks
+        application apply archive archives are area aria around arrive arrived arrives as asa ask asked asking asks
         asserted assign asterisk astray asus asuswrt at attack attempt attempts audio auth auth.attack auth.bad-digest
         auth.no-answer auth.nonce-reuse auth.stale-late auth.stale-out-of-order authenticate authentication authority
         authorization auto average away b back bad balance balancer balancing band based be bear bears became because
@@ -25,7 +25,7 @@ extension Harmless {
         clients clock clocks close closed closes closing cloud cm cn cnonce code codec codec.not-negotiated codecs
         come comedia comes comfort commit common compare completed compressed conf config confirm connected connection
         connections connectivity conntrack conservative consistent contact contacts container container's content
-        context contradicts convert cope copy core correct corrected coturn could count counted counters counts cover
+        context contradicts convert cope copy core correct corrected coturn could count counted counters country counts cover
         covers crash crashed createpermission cred credentials crlf cross crossed crosses crypto cseq ct curve custom
         cut cutmessages cuts d damaged data database datagram datagrams dead debug decline decrypt decrypted deep
         default delays delete deleted delivered describe description descriptions design detected device devices df
@@ -35,7 +35,7 @@ extension Harmless {
         dtmf_mode dump duplicates during e each earlier early edge edgeos edgerouter editcap ef either elliptic else
         elsewhere emailprotected empty enable enc encoding encrypt encrypted encryption end endace ended endpoint ends
         enter entry equal equally erf error estimates etc etherpeek etl etl2pcap etl2pcapng even event events ever
-        every everyday everything exceeded exchange exist existing expands expect expectation expected expects expense
+        every everyday everything exceed exceeded exchange exist existing expands expect expectation expected expects expense
         expiration expire expired expires explain explains export exported ext ext-rtp-ip exten extension externaddr
         external external_media_address extra eyebeam f f8 fail fail2ban failed fails failure fallback family far
         faster fault faults fax faxes fddi fec few fewer fi fibre field fields file files fills filter filters fin

@@ -10,6 +10,7 @@ struct Consequences {
         shutOut()
         unanswered(table)
         silenced()
+        misled()
         gaveUp()
         uncallable(table)
         sameNonce()
@@ -92,6 +93,21 @@ struct Consequences {
             findings[cause].details.append("What follows from it: \(findings[index].summary)")
         }
         if !gone.isEmpty { findings = findings.indices.filter { !gone.contains($0) }.map { findings[$0] } }
+    }
+
+    /// Audio goes to the same wrong address as the requests.
+    private mutating func misled() {
+        let causes = findings.indices.filter { findings[$0].name == .natWrongExternal && findings[$0].severity == .fault }
+        guard let first = causes.first else { return }
+        let dialogs = causes.reduce(into: Set<Int>()) { $0.formUnion(findings[$1].subject.dialogs) }
+        let follows = findings.filter { Self.isMisled($0, dialogs) }.map { "What follows from it: \($0.summary)" }
+        findings[first].details += follows
+        findings.removeAll { Self.isMisled($0, dialogs) }
+    }
+
+    private static func isMisled(_ finding: Finding, _ dialogs: Set<Int>) -> Bool {
+        finding.name == .mediaOneWay && finding.severity != .note && !finding.subject.dialogs.isEmpty
+            && dialogs.isSuperset(of: finding.subject.dialogs)
     }
 
     /// Where no ACK comes, the call is over for one end before the other knows: its audio stops, and its BYE takes the same way.

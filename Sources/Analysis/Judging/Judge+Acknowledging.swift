@@ -34,6 +34,11 @@ extension Judge {
             if misnumbered(first, again, &c, table) || incomplete(first, again, &c, table) { return }
             // Whoever passed the acceptance on waits for the ACK from the caller's side, too: there it went astray.
             if isPassedOn(accept, c, table), isRepeatedElsewhere(accept, c, table) { continue }
+            if let ack = strandedACK(accept, c, table),
+                unroutableACK(accept, ack, c.steps[last], again.count, isEnded: lasted > 20 * second, &c, table)
+            {
+                return
+            }
             if !unheardAcceptance(first, again, &c, table) { missingACK(first, again, lasted, &c, table) }
             return
         }
@@ -120,6 +125,7 @@ extension Judge {
         let lasted = c.gap(accept, c.steps[last]) ?? 0
         // Repeated to the end: fewer, and an ACK arrived at last.
         let isEnded = lasted > 20 * second
+        if unroutableACK(accept, answer, c.steps[last], again.count, isEnded: isEnded, &c, table) { return true }
         let (source, went) = (table.endpoints[accept.record.source], table.endpoints[answer.record.destination])
         let (sender, caller) = (Self.name(source), Self.name(table.endpoints[accept.record.destination]))
         let isElsewhere = went.address != source.address

@@ -115,7 +115,7 @@ extension Judge {
         }
     }
 
-    private static let contactRemedies = [
+    static let contactRemedies = [
         Remedy(
             .server, "Answer to where requests come from: force rport and rewrite Contact.",
             commands: [

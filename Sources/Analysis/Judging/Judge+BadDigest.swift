@@ -18,7 +18,9 @@ extension Judge {
             isWanted = history.challenge(for: attempt) != nil
         case .forbidden:
             // A call is forbidden for many reasons; a registration hardly for another.
-            isWanted = attempt.method == .register || attempt.method == .subscribe || attempt.method == .publish
+            isWanted =
+                (attempt.method == .register || attempt.method == .subscribe || attempt.method == .publish)
+                && !(attempt.response.map { isContactLimit(c.steps[$0], table) } ?? false)
         case .unknown, .accepted, .stale: isWanted = false
         }
         guard isWanted else { return }

@@ -17,7 +17,7 @@ extension Judge {
             let step = c.steps[$0]
             return !step.isRequest && step.method == .register && step.status == 423 && step.isFirst
         }
-        guard refusals.count >= Self.fewestRefusedBriefly, let last = refusals.last,
+        guard let last = refusals.last, !table.programs[c.dialog.clientProgram].isScanner,
             !c.steps.contains(where: { !$0.isRequest && $0.method == .register && (200..<300).contains($0.status) }),
             let asked = c.steps[..<last].last(where: { $0.isRequest && c.isAnswer(c.steps[last], to: $0) }),
             let least = Self.bytes(c.steps[last], table).flatMap({ MessageExcerpt.value(of: "Min-Expires", in: $0) }).flatMap({
@@ -27,12 +27,14 @@ extension Judge {
         // Later ones ask for no more than the first did.
         guard asked.expires != Step.noNumber, asked.expires < least, asked.expires > 0 else { return }
         let answer = c.steps[last]
-        let phone = Self.name(table.endpoints[asked.record.source])
-        report(.sipRefused, .fault, variant: 423, c.server(answer, table), &c) { c in
+        let (phone, key) = (Self.name(table.endpoints[asked.record.source]), account(c.dialog.to, c))
+        let isProved = refusals.count >= Self.fewestRefusedBriefly
+        let times = isProved ? ", \(refusals.count) times" : ", each time under a new Call-ID"
+        let make: (DialogCase) -> Finding = { c in
             Finding(
                 .sipRefused, .fault,
                 "\(c.opening) cannot register: \(phone) asks for \(asked.expires) s again and again, although \(Self.name(table.endpoints[answer.record.source])) "
-                    + "answered 423 with at least \(least) s each time, \(refusals.count) times.",
+                    + "answered 423 with at least \(least) s each time\(times).",
                 details: ["A phone takes the number in Min-Expires and asks once more (RFC 3261 10.2.8)."],
                 evidence: [
                     Self.evidence(c.steps[refusals[0]], table, ["CSeq", "Min-Expires"], "the least it takes"),
@@ -45,6 +47,23 @@ extension Judge {
                         commands: ["Asterisk pjsip: minimum_expiration= in the aor"]),
                 ], subject: Self.subject(c, answer, table))
         }
+        if isProved {
+            report(.sipRefused, .fault, variant: 423, c.server(answer, table), &c, make)
+        } else if briefRefusals.count < AccountHistory.mostAccounts || briefRefusals[key] != nil {
+            // Some begin anew with a Call-ID of its own each time.
+            briefRefusals[key, default: 0] += refusals.count
+            let copy = c
+            draft(
+                .neverGranted(key, after: answer.nanoseconds), .sipRefused, .fault, variant: 423, &c,
+                server: table.endpoints[answer.record.source].address
+            ) { make(copy) }
+        }
+    }
+
+    /// Refused as too short often enough, and not registered since.
+    func isNeverGranted(_ account: UInt64, after time: Int64) -> Bool {
+        briefRefusals[account, default: 0] >= Self.fewestRefusedBriefly
+            && !(accounts[account]?.grants.contains { $0.granted > 0 && $0.time > time } ?? false)
     }
 
     /// 200 without any Contact and with Expires 0: the registrar lists the bindings it holds (RFC 3261 10.3), and holds none.

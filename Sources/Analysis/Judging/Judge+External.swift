@@ -37,6 +37,52 @@ extension Judge {
         }
     }
 
+    /// The same, where it harms: seen outside, who names in Via and Contact a public address from which nothing of it comes, and what the far
+    /// end asks in the call goes there and stays unanswered.
+    ///
+    /// Innocent: who is heard from the address that it names as well, and one whose Contact alone names another host.
+    mutating func lostToWrongExternal(
+        _ step: Step, _ count: Int, _ lasted: Int64, _ c: inout DialogCase, _ table: SignallingTable
+    ) -> Bool {
+        let (asker, named) = (table.endpoints[step.record.source], table.endpoints[step.record.destination])
+        guard step.toTag != 0, count >= 3, Self.isPublic(named), !table.speakers.contains(named.address),
+            let said = c.steps.first(where: { said in
+                said.isRequest && said.viaCount == 1 && said.via.kind == .address && said.via.address == named.address
+                    && said.contact.kind == .address && said.contact.address == named.address
+                    && table.endpoints[said.record.destination].address == asker.address
+            })
+        else { return false }
+        let source = table.endpoints[said.record.source]
+        guard Self.isPublic(source), source.address != named.address,
+            c.steps.allSatisfy({
+                $0.leg != said.leg || [source.address, asker.address].contains(table.endpoints[$0.record.source].address)
+            })
+        else { return false }
+        let who = ServerRole(said, table)
+        let name = who?.name ?? Self.name(source)
+        report(.natWrongExternal, .fault, variant: 1, c.server(said, table), &c) { c in
+            Finding(
+                .natWrongExternal, .fault,
+                "\(name.capitalizedFirst) calls itself \(named.address) to the outside, but is heard from \(source.address) alone: the "
+                    + "\(step.method.token) of \(Self.name(asker)) went to \(Self.name(named)) \(count + 1) times within \(spoken(lasted)), and nobody answered.",
+                details: [
+                    "Nothing came from \(named.address) in this capture: its external address is an old one, as after the line got another."
+                ],
+                evidence: [
+                    Self.evidence(said, table, ["Via", "Contact", "CSeq"], "the address that it names"),
+                    Self.evidence(step, table, Self.repeatedFields, "sent there"),
+                ], culprit: .proved(name), confidence: .likely,
+                remedies: [
+                    who?.correction(of: "Contact", from: "\(source.address)")
+                        ?? Remedy(
+                            .phone,
+                            "Correct the external address in its settings: \(source.address), or let STUN or rport find it where it changes."
+                        )
+                ], subject: Self.subject(c, said, table))
+        }
+        return true
+    }
+
     /// `received` of the topmost Via.
     private static func received(_ step: Step, _ table: SignallingTable) -> PackedAddress? {
         guard let bytes = bytes(step, table), let via = MessageExcerpt.fields(bytes).first(where: { $0.name == "Via" })?.value,

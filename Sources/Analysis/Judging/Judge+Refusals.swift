@@ -67,13 +67,15 @@ extension Judge {
                 ], subject: Self.subject(c, step, table))
         }
         let copy = c
+        let isFull = isRegistration && isContactLimit(step, table)
         if isRegistration {
             // Of one who guesses, it is the guessing that is told.
             let client = table.endpoints[step.record.destination].address
+            let told = isFull ? tooManyContacts(refusal(copy), sender) : nil
             draft(
-                .registration(client, account(c.dialog.to, c)), .sipRefused, severity, variant: UInt64(status), &c,
-                server: sender.address
-            ) { refusal(copy) }
+                .registration(client, account(c.dialog.to, c)), .sipRefused, severity,
+                variant: isFull ? 2_048 : UInt64(status), &c, server: sender.address
+            ) { told ?? refusal(copy) }
         } else if severity == .fault, let trunk = unreachedTrunk(step, sender, c, table) {
             report(.sipRefused, severity, variant: 1_024 + UInt64(status), &c, server: sender.address) {
                 var finding = refusal(copy)

@@ -34,6 +34,7 @@ extension Judge {
             return
         }
         if answer == nil, mismatched(step, again.count, lasted, &c, table) { return }
+        if answer == nil, lostToWrongExternal(step, again.count, lasted, &c, table) { return }
         if answer == nil, let icmp, isAbout(icmp, step), forgotten(step, again.count, lasted, icmp, &c, table) { return }
         let proxy = hopThatAnswered(index, c, table)
         let reason = answer == nil ? icmp.flatMap { isAbout($0, step) ? unreached($0, step, table) : nil } : nil

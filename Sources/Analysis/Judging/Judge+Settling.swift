@@ -143,6 +143,7 @@ extension Judge {
                 finding.severity = .note
                 finding.summary += " It answers again later, so it was away for a while, as for a restart."
                 finding.remedies = [Remedy(.server, "Nothing if it was restarted then; else see in its log why it was away.")]
+            case .neverGranted(let account, let time): guard isNeverGranted(account, after: time) else { continue }
             case .answeredAtLast(let outage):
                 guard outages[outage] == 1, table.activity(of: outage.end).othersAnswered > 2 else { break }
                 finding.severity = .note

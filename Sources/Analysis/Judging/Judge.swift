@@ -29,6 +29,8 @@ struct Judge: Sendable {
     /// Refusals of an account's password: how many, and when first and last.
     var passwordRefusals: [UInt64: PasswordRefusals] = [:]
     var misses: [UInt64: [AccountHistory.Miss]] = [:]
+    /// By account: how often a registration was refused as too short.
+    var briefRefusals: [UInt64: Int] = [:]
     var unansweredOptions: [PackedEndpoint: Int] = [:]
     var peers = PeerUse()
     var trunkCalls = TrunkCalls()
@@ -118,6 +120,8 @@ struct Judge: Sendable {
             case notRetried(Attempt)
             /// Another server took the same call soon after, which makes a note of it.
             case noFailover(Attempt)
+            /// The account was refused as too short often enough, and not registered after this time.
+            case neverGranted(UInt64, after: Int64)
             /// The registration went on after this time, after that wait if it is known, which makes a note of it.
             case notRegisteredAgain(dialog: Int, after: Int64, wait: Int64?)
         }

@@ -4,7 +4,7 @@ import Capture
 /// Stretches in which nothing comes in from outside, of nobody, while hosts inside go on sending: the line is down, and what stays
 /// unanswered or unheard then follows from it.
 struct Outages {
-    private(set) var findings: [Finding]
+    var findings: [Finding]
     private var gone = Set<Int>()
 
     private struct Inbound {
@@ -26,6 +26,8 @@ struct Outages {
 
     init(_ findings: [Finding], _ table: SignallingTable, _ streams: [StreamSummary]) {
         self.findings = findings
+        tellAway(table, streams)
+        let findings = self.findings
         let asked = findings.indices.filter { Self.isUnansweredOutside(findings[$0]) }
         let silent = findings.indices.filter {
             findings[$0].name == .mediaOneWay && findings[$0].severity == .fault

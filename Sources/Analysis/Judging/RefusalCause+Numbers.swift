@@ -12,7 +12,8 @@ extension Judge {
         let (server, phone) = (table.endpoints[step.record.source], table.endpoints[step.record.destination])
         guard !step.flags.contains(.fromClient), !table.programs[c.dialog.clientProgram].isScanner,
             phone.address.isPrivateNetwork
-                || table.registered[phone.address]?.contains(server.address) ?? false,
+                || table.registered[phone.address]?.contains(server.address) ?? false
+                || Self.invite(before: step, c)?.hasCredentials ?? false,
             let number = Self.invite(before: step, c).flatMap({ Self.bytes($0, table) }).map(MessageExcerpt.requestUser),
             number.utf8.count > 1
         else { return nil }
@@ -21,6 +22,12 @@ extension Judge {
         if callEnds[own] == nil { count(key) { $0.refused += 1 } }
         count(own) { $0.refused += 1 }
         let (there, here) = (Self.name(server), Self.name(phone))
+        let isOwn = phone.address.isPrivateNetwork || table.registered[phone.address]?.contains(server.address) ?? false
+        // A provider's customer: how numbers are written is agreed between the two.
+        let spelling = Remedy(
+            .server,
+            "Compare how \(here) writes the numbers with what \(there) expects: with or without the code of country and area, + or 00."
+        )
         return RefusalCause(
             proof: .never(refused: key, accepted: way(step, c, table), least: Self.fewestNumbers),
             summary:
@@ -28,8 +35,8 @@ extension Judge {
                 + "\(Self.words(step, table)).",
             details: [
                 "\(there) took no call of \(c.aor) in this capture, and it dialled \(Self.fewestNumbers) numbers or more: it is not the number that is wrong."
-            ], culprit: .proved(there),
-            remedies: [
+            ], culprit: isOwn ? .proved(there) : .between(here, there),
+            remedies: (isOwn ? [] : [spelling]) + [
                 Remedy(
                     .server,
                     "Look at \(there) where calls of \(c.aor) go: its context or class, the dial plan there, and the prefix it expects.",
