@@ -9,6 +9,8 @@ extension Outages {
         /// Its last word before, and its first after.
         var from: Int64
         var to: Int64
+        /// Whom it spoke to before or after.
+        var heard: Set<PackedAddress>
     }
 
     /// One caller alone tells nothing of the server.
@@ -16,6 +18,7 @@ extension Outages {
     /// Longer is no restart.
     private static let longestAbsence: Int64 = 180 * second
     private static let mostServers = 16
+    private static let mostHeard = 65_536
 
     /// One finding of a server that was away, in place of all that stayed unanswered then.
     ///
@@ -64,14 +67,16 @@ extension Outages {
     /// Between the last that a server said before a time and the first after; nil where it said nothing before or after, or for too long.
     private static func absence(_ server: PackedAddress, _ file: UInt16, _ time: Int64, _ table: SignallingTable) -> Absence? {
         var (from, to) = (Int64.min, Int64.max)
+        var heard = Set<PackedAddress>()
         for record in table.records
         where record.place.file == file && record.nanoseconds != MessageRecord.unknownTime
             && table.endpoints[record.source].address == server
         {
+            if heard.count < mostHeard { heard.insert(table.endpoints[record.destination].address) }
             if record.nanoseconds <= time { from = max(from, record.nanoseconds) } else { to = min(to, record.nanoseconds) }
         }
         guard from != .min, to != .max, to - from <= longestAbsence else { return nil }
-        return Absence(server: server, file: file, from: from, to: to)
+        return Absence(server: server, file: file, from: from, to: to, heard: heard)
     }
 
     /// Whatever of a dialog the server left without an answer was asked while it was away.
@@ -100,7 +105,7 @@ extension Outages {
         return list
     }
 
-    /// Who asked in vain, and how many of them wanted a call.
+    /// Who asked in vain that it answers otherwise, which strangers are not, and how many of them wanted a call.
     private static func askers(_ absence: Absence, _ dialogs: [Int], _ table: SignallingTable) -> (Set<PackedAddress>, calls: Int)
     {
         var (hosts, calls) = (Set<PackedAddress>(), 0)
@@ -109,7 +114,7 @@ extension Outages {
                 $0.isRequest && isIn(absence, $0)
                     && table.endpoints[$0.destination].address == absence.server
             }
-            hosts.formUnion(asked.map { table.endpoints[$0.source].address })
+            hosts.formUnion(asked.map { table.endpoints[$0.source].address }.filter(absence.heard.contains))
             if asked.contains(where: { $0.method == .invite }) { calls += 1 }
         }
         return (hosts, calls)

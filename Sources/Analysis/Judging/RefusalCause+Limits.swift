@@ -16,7 +16,7 @@ extension Judge {
             func has(_ words: [String]) -> Bool { words.contains { text.contains($0) } }
             return has(["contact", "registration", "binding", "device", "registered"])
                 && has(["too many", "maximum", "max ", "limit", "exceed", "number of"])
-                && !has(["attempt", "fail", "password", "invalid", "interval", "expire"])
+                && !has(["attempt", "fail", "password", "invalid", "interval", "expire", "request", "rate limit"])
         }
     }
 

@@ -2,7 +2,7 @@ import Base
 import Capture
 
 /// Fax packets (UDPTL, T.38) between places that session descriptions named for them.
-struct FaxLedger: Sendable {
+package struct FaxLedger: Sendable {
     /// What one place sent to another.
     struct Stream: Sendable {
         var packets = 0
@@ -28,7 +28,7 @@ struct FaxLedger: Sendable {
     }
 
     /// One datagram that looks like nothing else.
-    mutating func packet(_ record: PayloadRecord, file: UInt16) {
+    package mutating func packet(_ record: PayloadRecord, file: UInt16) {
         let flow = MediaFlow(
             file: file, source: MediaPlace(record.source, record.sourcePort),
             destination: MediaPlace(record.destination, record.destinationPort))

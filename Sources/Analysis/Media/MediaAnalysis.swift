@@ -63,7 +63,7 @@ public struct MediaAnalysis: Sendable {
     var refusals: [MediaFlow: [Refusal]] = [:]
     var checks = ConnectivityChecks()
     var tunnels = RelayTunnels()
-    var faxes = FaxLedger()
+    package var faxes = FaxLedger()
     /// Public addresses from which messages came that name a private one: a router translates there.
     private(set) var routers: Set<PackedAddress> = []
     package var outsides = OutsideAddresses()

@@ -113,6 +113,7 @@ extension MediaJudge {
             judgePrivate(number)
             if !told {
                 judgeReports(number)
+                judgePorts(number)
                 judgeEnding(number)
                 judgeNulled(number, seesBothWays: hasPairs.contains(call.file))
             }

@@ -4,7 +4,7 @@ import Capture
 extension MediaJudge {
     /// Fewer packets than this, or a shorter stretch, and a fax has hardly begun.
     private static let fewestFaxPackets = 10
-    private static let leastFax: Int64 = 5_000_000_000
+    private static let leastFax: Int64 = 10_000_000_000
 
     /// What one end sent of a fax.
     private struct Sent {
@@ -16,15 +16,46 @@ extension MediaJudge {
         var isLong: Bool { stream.packets >= fewestFaxPackets && stream.last - stream.first >= leastFax }
     }
 
+    /// One end of a call of which nothing of a fax arrives.
+    private struct Silence {
+        var call: Int
+        var leg: Int16
+        var period: RTPStream.Activity
+        var quiet: StreamSummary.Speaker
+        /// Where the other end wants the fax.
+        var said: MediaEvent
+        var lost: Sent?
+        /// What proves it: what was lost, or what the other end sent.
+        var proof: Sent
+    }
+
     /// media.one-way of a fax (T.38): both ends change to UDPTL, and one of them gets nothing of the other. Both speak at the beginning of
     /// every fax (T.30 5.1), so that a page, which goes one way for a minute, is not meant.
-    mutating func judgeFax(_ number: Int) {
+    mutating func judgeFaxes() {
+        guard !media.faxes.isEmpty else { return }
+        let silences = media.calls.indices.compactMap { silence(ofFax: $0) }
+        for one in silences where !silences.contains(where: { isFollowing(one, $0) }) { tell(one) }
+    }
+
+    /// A server has nothing to pass on in one leg of what it does not get in the other.
+    private func isFollowing(_ one: Silence, _ other: Silence) -> Bool {
+        guard one.call != other.call, media.calls[one.call].file == media.calls[other.call].file, one.lost == nil,
+            one.period.from < other.period.to, other.period.from < one.period.to,
+            let hub = media.calls[one.call].said(one.leg, caller: one.quiet == .caller)?.packetSource
+        else { return false }
+        return !hub.isUnknown && hub == other.said.packetSource
+    }
+
+    private func silence(ofFax number: Int) -> Silence? {
         let call = media.calls[number]
-        guard call.answered != CallMedia.unknown, call.events.contains(where: { $0.fax != nil }) else { return }
+        guard call.answered != CallMedia.unknown, call.events.contains(where: { $0.fax != nil }) else { return nil }
         for leg in call.legs {
             guard let period = faxPeriod(call, leg), period.to - period.from > Self.leastFax else { continue }
-            for quiet in [StreamSummary.Speaker.caller, .callee] where judgeFax(number, leg, period, quiet: quiet) { return }
+            for quiet in [StreamSummary.Speaker.caller, .callee] {
+                if let silence = silence(number, leg, period, quiet: quiet) { return silence }
+            }
         }
+        return nil
     }
 
     /// The stretch in which both ends of a leg want a fax; the first one.
@@ -73,29 +104,37 @@ extension MediaJudge {
         }.sorted { $0.stream.firstFrame < $1.stream.firstFrame }
     }
 
-    private mutating func judgeFax(
+    private func silence(
         _ number: Int, _ leg: Int16, _ period: RTPStream.Activity, quiet: StreamSummary.Speaker
-    ) -> Bool {
+    ) -> Silence? {
         let call = media.calls[number]
         let listener = other(quiet)
         let (own, others) = (sent(by: quiet, call, leg, period), sent(by: listener, call, leg, period))
-        guard own.allSatisfy({ $0.isMisdirected || $0.refusal != nil }), let said = call.said(leg, caller: listener == .caller),
-            let target = said.fax
-        else { return false }
+        guard own.allSatisfy({ $0.isMisdirected || $0.refusal != nil }),
+            let said = call.events.last(where: {
+                $0.leg == leg && $0.isFromCaller == (listener == .caller) && $0.fax != nil
+            })
+        else { return nil }
         let lost = own.first(where: \.isLong)
         guard let proof = lost ?? others.first(where: { $0.isLong && !$0.isMisdirected && $0.refusal == nil }) else {
-            return false
+            return nil
         }
         let streams = ofCall[number] ?? []
         // It goes on as audio: the change was agreed on and not made.
         let rest = streams.filter { seen[$0].speaker == quiet && seen[$0].stream.last > period.from + Self.leastFax }
-        guard rest.isEmpty else { return false }
+        guard rest.isEmpty else { return nil }
         // A tap that sees one direction alone.
         guard
             lost != nil || Set(streams.compactMap { seen[$0].speaker }).count == 2 || filesWithPairs(call.file)
                 || hasFaxPair(call.file)
-        else { return false }
-        let cause = faxCause(number, leg, lost, said, target, quiet)
+        else { return nil }
+        return Silence(call: number, leg: leg, period: period, quiet: quiet, said: said, lost: lost, proof: proof)
+    }
+
+    private mutating func tell(_ silence: Silence) {
+        let (call, leg, quiet, lost, proof) = (media.calls[silence.call], silence.leg, silence.quiet, silence.lost, silence.proof)
+        let listener = other(quiet)
+        let cause = faxCause(silence)
         let lasts = Self.tenth(Double(proof.stream.last - proof.stream.first) / 1e9)
         var finding = Finding(
             .mediaOneWay, .fault,
@@ -120,7 +159,6 @@ extension MediaJudge {
                 says: "what \(name(lost == nil ? listener : quiet)) sent"))
         finding.evidence += cause.evidence
         findings.append(finding)
-        return true
     }
 
     private func endpoint(_ place: MediaPlace) -> Endpoint { Endpoint(place.address.address, place.port) }
@@ -129,11 +167,11 @@ extension MediaJudge {
         media.faxes.streams.keys.contains { $0.file == file && media.faxes.streams[$0.reversed] != nil }
     }
 
-    private func faxCause(
-        _ number: Int, _ leg: Int16, _ lost: Sent?, _ said: MediaEvent, _ target: MediaPlace, _ quiet: StreamSummary.Speaker
-    ) -> SilenceCause {
-        let call = media.calls[number]
-        let listener = other(quiet)
+    private func faxCause(_ silence: Silence) -> SilenceCause {
+        let (call, leg, quiet, lost, said) = (
+            media.calls[silence.call], silence.leg, silence.quiet, silence.lost, silence.said
+        )
+        let (listener, target) = (other(quiet), said.fax ?? said.goal)
         let ends = Culprit.between(named(call, leg, quiet), named(call, leg, listener))
         if let lost, let record = lost.refusal {
             return SilenceCause(

@@ -114,10 +114,8 @@ struct MediaJudge {
         index()
         judgeProtection()
         guard !seen.isEmpty || !media.checks.isEmpty || !handshakes.isEmpty else {
-            for number in media.calls.indices {
-                judgePrivate(number)
-                judgeFax(number)
-            }
+            for number in media.calls.indices { judgePrivate(number) }
+            judgeFaxes()
             return
         }
         for index in seen.indices {
@@ -141,7 +139,7 @@ struct MediaJudge {
         streams = seen.indices.map { summary($0) }
         judgeHandshakes()
         judgeCalls()
-        for number in media.calls.indices { judgeFax(number) }
+        judgeFaxes()
         judgeQuality()
         judgeClocks()
         judgeCodecs()

@@ -99,6 +99,44 @@ struct FaxTests {
         #expect(findings(callee: nil, goesOn: true) == [])
     }
 
+    /// A fax of an adapter through a PBX, both legs in one capture, of which the provider sends nothing; or the PBX passes nothing on.
+    private func legs(passes: Bool) -> [String] {
+        let ends = ["192.168.1.5", "192.168.1.2", "203.0.113.9"].map { IPAddress($0)! }
+        var scene = MediaScene()
+        for leg in 0...1 {
+            let (near, far) = (Endpoint(ends[leg], 5_060), Endpoint(ends[leg + 1], 5_060))
+            let (here, there) = (Endpoint(ends[leg], 4_000 + UInt16(leg)), Endpoint(ends[leg + 1], 8_000))
+            scene.call(
+                dialog: leg, ended: 40, offer: MediaScene.sdp(here), answer: MediaScene.sdp(there), source: near, destination: far
+            )
+            scene.say(here, there, at: 1.1) {
+                $0.seconds = 4; $0.ssrc = UInt32(10 + leg)
+            }
+            scene.say(there, here, at: 1.1) {
+                $0.seconds = 4; $0.ssrc = UInt32(20 + leg)
+            }
+            for (caller, place) in [(false, there), (true, here)] {
+                let body = Talk.sdp("\(place.address)").replacingMedia(with: "m=image \(place.port) udptl t38")
+                scene.fact(
+                    .description(Array(body.utf8), isAnswer: caller), dialog: leg, fromCaller: caller, at: caller ? 5.1 : 5,
+                    source: caller ? near : far, destination: caller ? far : near)
+            }
+            for number in 0..<600 {
+                let bytes: [UInt8] = [UInt8(number >> 8), UInt8(number & 255), 1, 6, 0, 0]
+                let at = 5.3 + Double(number) * 0.05
+                scene.packet(bytes, here, there, at: at)
+                if !passes, leg == 1 { scene.packet(bytes, there, here, at: at) }
+            }
+        }
+        return scene.accusations()
+    }
+
+    @Test("a PBX with nothing to pass on is not named beside the provider that sends nothing; one that passes nothing on is")
+    func twoLegs() {
+        #expect(legs(passes: true) == ["media.one-way fault [1]"])
+        #expect(legs(passes: false) == ["media.one-way fault [0]"])
+    }
+
     @Test("a fax that is over at once, one that was refused, and a tap that sees one direction of all: nothing")
     func untold() {
         #expect(findings(callee: nil, seconds: 4) == [])

@@ -163,6 +163,7 @@ struct MediaScene {
             if record.content == .dtls || (packet.bytes.first ?? 0) & 0xe0 == 0x20 {
                 media.handshake(batch.payload(of: record), record, file: packet.file)
             } else {
+                if record.content == .other { media.faxes.packet(record, file: packet.file) }
                 media.packet(record, file: packet.file, batch.payload(of: record))
             }
         }

@@ -7,7 +7,8 @@ struct ServerAwayTests {
     private static let tries = [0, 0.5, 1.5, 3.5, 7.5, 11.5, 15.5]
 
     /// Phones of one office register every so often; from 100 s to 125 s the server is silent to the first `lost` of them. `back`: it comes back.
-    private func office(phones: Int = 4, lost: Int, back: Bool = true, calls: Bool = false) -> Talk {
+    /// `strangers`: as many others ask once, then, and never get an answer.
+    private func office(phones: Int = 4, lost: Int, back: Bool = true, calls: Bool = false, strangers: Int = 0) -> Talk {
         var talk = Talk()
         talk.server = Endpoint("192.168.1.2:5060")!
         for number in 0..<phones {
@@ -26,6 +27,14 @@ struct ServerAwayTests {
                 }
                 for time in Self.tries { talk.up(at + time, request) }
             }
+        }
+        for number in 0..<strangers {
+            talk.phone = Endpoint("198.51.100.\(20 + number):5060")!
+            talk.said = "198.51.100.\(20 + number):5060"
+            talk.user = "s\(number)"
+            talk.call = "s\(number)@x"
+            let request = talk.register(1, branch: "s\(number)", tag: "s\(number)")
+            for time in Self.tries { talk.up(101 + time, request) }
         }
         if calls {
             talk.phone = Endpoint("192.168.1.20:5060")!
@@ -53,9 +62,9 @@ struct ServerAwayTests {
         #expect(lost.summary.contains("1 call among them"))
     }
 
-    @Test("one phone alone, and a server that stays away, are no restart")
+    @Test("one phone alone, and a server that stays away, are no restart, nor are strangers that are never answered")
     func others() {
-        for talk in [office(lost: 1), office(lost: 4, back: false)] {
+        for talk in [office(lost: 1), office(lost: 4, back: false), office(phones: 1, lost: 1, strangers: 2)] {
             let told = talk.result().findings
             #expect(!told.isEmpty)
             #expect(told.allSatisfy { !$0.summary.contains("was away") })
