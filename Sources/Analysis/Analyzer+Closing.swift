@@ -145,6 +145,7 @@ extension Analyzer {
         }
         findings += lonelyStale.sorted { $0.key < $1.key }.map { judge.staleInLog($0.value.first, $0.value.count, table) }
         findings += said.findings()
+        result.understoodLines = said.understood
         findings += judge.connections(connections, table) { end(of: Vantage($0)) }
         findings += judge.unresolvedPlaces(names, media: media)
         findings += judge.names(names, speaks: table.speakers.contains) { end(of: Vantage($0)) }

@@ -79,10 +79,14 @@ extension Analyzer {
                 if isUnknown || isPassword {
                     said.refused(from, remote?.host ?? "", isUnknown, isLonely(place), remark.text, place, time)
                 }
+            } else if words.contains("no matching endpoint") {
+                // A call from nowhere that the server knows: mostly a stranger's.
+                said.note(
+                    .guessed, "", status: nil, from: remote?.host ?? "", isLonely(place), remark.text, place, time)
             }
             meaning = words.contains("wrong password") ? .wrongPassword : .failed(reason)
-        case .says(let saying, let about):
-            said.note(saying, about, isLonely(place), remark.text, place, time)
+        case .says(let saying, let about, let status, let from):
+            said.note(saying, about, status: status, from: from, isLonely(place), remark.text, place, time)
             guard saying == .noACK || saying == .noAnswer || saying == .asideUnanswered else { return }
             meaning = .retransmissionTimeout
         case .keepalive, .dialogDestroyed, .explanation, .notice: return

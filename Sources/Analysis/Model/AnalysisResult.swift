@@ -13,6 +13,8 @@ public struct AnalysisResult: Sendable {
     public package(set) var sides: [SideComparison] = []
     public package(set) var sources: [SourceSummary] = []
     public package(set) var counts = AnalysisCounts()
+    /// Lines of logs that tell in a program's own words what happened, for good or ill.
+    public package(set) var understoodLines = 0
     /// Devices that the messages or the prose around them name.
     public package(set) var devices: [RecognisedDevice] = []
     /// Everybody who sent or got a packet, by the index that records use.
@@ -27,9 +29,10 @@ public struct AnalysisResult: Sendable {
 
     public init() {}
 
-    /// Something of SIP, media or STUN was there, or a finding tells of what was not.
+    /// Something of SIP, media or STUN was there, a line of a log was understood, or a finding tells of what was not.
     public var hasSubject: Bool {
-        counts.sip + counts.rtp + counts.rtcp + counts.stun > 0 || findings.contains { $0.name != .captureBlind }
+        counts.sip + counts.rtp + counts.rtcp + counts.stun + understoodLines > 0
+            || findings.contains { $0.name != .captureBlind }
     }
 
     /// Whether anything accuses: what a program's exit status says. What a capture does not show accuses nobody.

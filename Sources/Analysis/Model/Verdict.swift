@@ -17,6 +17,14 @@ struct Verdict {
                 + (blind ? scope : more > 0 ? " \(more) more \(more == 1 ? "finding accuses" : "findings accuse")." : "")
         } else if let worst = risks.first {
             text = "Nothing broke in what was seen, but there is a risk: \(worst.summary)\(scope)"
+        } else if result.counts.sip == 0, let note = result.findings.first(where: { $0.name != .captureBlind }),
+            result.understoodLines > 0
+        {
+            text = "The log holds no messages, and its own words accuse nobody. \(note.summary)\(scope)"
+        } else if result.counts.sip == 0, result.understoodLines > 0 {
+            let lines = result.understoodLines
+            text =
+                "The log holds no messages; \(lines == 1 ? "the one line that is understood tells" : "the \(lines) lines that are understood tell") of nothing wrong.\(scope)"
         } else if result.counts.sip == 0 {
             text = "No SIP message was seen, so there is nothing to judge.\(scope)"
         } else if let failed = Self.failures(result) {

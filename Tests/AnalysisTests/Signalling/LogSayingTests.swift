@@ -9,6 +9,10 @@ struct LogSayingTests {
         LogTests.result(Array(lines.map { $0 + "\n" }.joined().utf8)).findings.filter { $0.name != .captureBlind }.map(\.name)
     }
 
+    static func isAccusing(_ lines: [String]) -> Bool {
+        LogTests.result(Array(lines.map { $0 + "\n" }.joined().utf8)).hasAccusations
+    }
+
     private static let asterisk = "[2024-01-31 12:00:00] "
     private static let serve = "2026-11-29 10:00:00.000 "
 
@@ -143,7 +147,8 @@ struct LogSayingTests {
         let found =
             Self.asterisk + "NOTICE[7]: chan_sip.c:1 handle_response_peerpoke: Peer '100' is now Reachable. (20ms / 2000ms)"
         #expect(Self.accused([lost, found, lost]) == [.natMappingExpired])
-        #expect(Self.accused([lost]) == [] && Self.accused([found, lost, found]) == [])
+        #expect(!Self.isAccusing([lost]) && !Self.isAccusing([found, lost, found]))
+        #expect(Self.accused([lost]) == [.sipRetransmit])
     }
 
     @Test("many unknown names from one place are guesses: told, and nobody's fault")
@@ -247,7 +252,6 @@ struct LogSayingTests {
             "2024-01-31 12:00:00.123456 [NOTICE] sofia.c:8273 Hangup sofia/internal/100@pbx [CS_EXECUTE] [NORMAL_CLEARING]",
             "\(serve)100@pbx.example registers: sip:100@192.168.1.20 over UDP 198.51.100.7:40112; the address was translated on the way",
             "\(serve)call 3: 200@pbx at 198.51.100.8:5060 rings (180)", "\(serve)2 accounts",
-            "\(asterisk)NOTICE[7]: chan_sip.c:1 x: Peer '100' is now Lagged. (2200ms / 2000ms)",
         ])
     func lookalikes(line: String) { #expect(Self.accused([line]).isEmpty) }
 

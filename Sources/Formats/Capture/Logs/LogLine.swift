@@ -4,7 +4,8 @@ import Base
 struct LogLine {
     enum Level {
         case notice, warning, error
-        /// VERBOSE, DEBUG, INFO and what else there is.
+        case debug
+        /// VERBOSE, INFO and what else there is.
         case other
     }
 
@@ -20,9 +21,12 @@ struct LogLine {
     var isGrave: Bool {
         switch level {
         case .notice, .warning, .error: true
-        case .other, nil: false
+        case .debug, .other, nil: false
         }
     }
+
+    /// What only its makers want to know.
+    var isDebug: Bool { level == .debug }
 
     init(_ b: [UInt8], _ clock: inout LogClock) {
         var at = 0
@@ -43,7 +47,8 @@ struct LogLine {
             }
         }
         while at < b.count, b[at] == 0x20 { at += 1 }
-        if let (level, end) = Self.level(b, at) {
+        if time != nil { Self.skipShare(b, &at) }
+        if let (level, end) = Self.level(b, at, isDated: time != nil) {
             self.level = level
             at = end
             Self.skipPlace(b, &at)
@@ -72,19 +77,44 @@ struct LogLine {
         }
     }
 
+    /// The idle share that FreeSWITCH writes before a level: `98.93% [NOTICE]`.
+    private static func skipShare(_ b: [UInt8], _ at: inout Int) {
+        let share = b[at...].prefix { LogDress.isDigit($0) || $0 == 0x2e }
+        guard (4...6).contains(share.count), share.endIndex + 2 < b.count, b[share.endIndex] == 0x25,
+            b[share.endIndex + 1] == 0x20,
+            b[share.endIndex + 2] == 0x5b
+        else { return }
+        at = share.endIndex + 2
+    }
+
+    /// What stands before a line's time: syslog's `<134>`, the call that FreeSWITCH names first, grep's `full:`. 0 where none does.
+    static func preface(_ b: [UInt8]) -> Int {
+        if b.first == 0x3c, let close = b.prefix(5).firstIndex(of: 0x3e), close > 1, b[1..<close].allSatisfy(LogDress.isDigit) {
+            return close + 1
+        }
+        let name = b.prefix(80).prefix { $0 > 0x20 && $0 != 0x3a }
+        if name.count > 2, name.endIndex + 1 < b.count, b[name.endIndex] == 0x3a, b[name.endIndex + 1] == 0x5b {
+            return name.endIndex + 1
+        }
+        guard b.count > 37, b[36] == 0x20, b[8] == 0x2d, b[13] == 0x2d, b[18] == 0x2d, b[23] == 0x2d else { return 0 }
+        return 37
+    }
+
     private static let levels: [(StaticString, Level)] = [
-        ("NOTICE", .notice), ("WARNING", .warning), ("ERROR", .error), ("VERBOSE", .other), ("DEBUG", .other), ("DTMF", .other),
+        ("NOTICE", .notice), ("WARNING", .warning), ("ERROR", .error), ("VERBOSE", .other), ("DEBUG", .debug), ("DTMF", .other),
         ("SECURITY", .other), ("INFO", .other), ("[NOTICE]", .notice), ("[WARNING]", .warning), ("[ERR]", .error),
-        ("[ERROR]", .error), ("[DEBUG]", .other), ("[INFO]", .other), ("[CRIT]", .error), ("CRITICAL", .error),
+        ("[ERROR]", .error), ("[DEBUG]", .debug), ("[INFO]", .other), ("[CRIT]", .error), ("CRITICAL", .error),
     ]
 
-    private static func level(_ b: [UInt8], _ at: Int) -> (Level, Int)? {
+    private static func level(_ b: [UInt8], _ at: Int, isDated: Bool) -> (Level, Int)? {
         guard at < b.count, b[at] == 0x5b || (0x41...0x5a).contains(b[at]) else { return nil }
         for (name, level) in levels where b.starts(with: name, at: at) {
             var end = at + name.utf8CodeUnitCount
             if b[at] == 0x5b { return (level, end) }
             // Kamailio's and our own.
             if end + 1 < b.count, b[end] == 0x3a, b[end + 1] == 0x20 { return (level, end + 1) }
+            // OpenSIPS' `ERROR:core:`.
+            if isDated, end + 1 < b.count, b[end] == 0x3a, (0x61...0x7a).contains(b[end + 1]) { return (level, end + 1) }
             // A level of Asterisk's always names its thread.
             guard end < b.count, b[end] == 0x5b else { return nil }
             while end < b.count, b[end] == 0x5b {

@@ -17,4 +17,15 @@ extension LogReader {
         guard isStatus || text.prefix(while: { $0 != 0x20 }).allSatisfy({ !(0x61...0x7a).contains($0) }) else { return false }
         return text.withUnsafeBytes { SIPStart.isStart($0) }
     }
+
+    /// What a line between messages says of itself, and when: also behind what stands before its time.
+    mutating func remark(_ line: [UInt8], _ marks: LogLine) -> (LoggedRemark, LoggedTime?)? {
+        if let remark = LoggedRemark(line, marks) { return (remark, marks.time) }
+        let preface = marks.isMarked ? 0 : LogLine.preface(line)
+        guard preface > 0 else { return nil }
+        let rest = Array(line[preface...])
+        let inner = LogLine(rest, &clock)
+        guard inner.isMarked, let remark = LoggedRemark(rest, inner) else { return nil }
+        return (remark, inner.time)
+    }
 }

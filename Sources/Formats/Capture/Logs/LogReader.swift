@@ -270,10 +270,10 @@ public struct LogReader: Sendable {
             framing.isDotted = isDotting
             open(framing, marks, hint.time)
             process(marks.isMarked ? Array(line[min(marks.start, line.count)...]) : line)
-        } else if let remark = LoggedRemark(line, marks) {
+        } else if let (remark, time) = remark(line, marks) {
             endParagraph()
             remember(line)
-            give(.remark(remark), lines, lines, marks.time ?? headTime, nil)
+            give(.remark(remark), lines, lines, time ?? headTime, nil)
         } else if line.isBlank {
             isOrphaned = false
             endParagraph()

@@ -20,16 +20,16 @@ extension LoggedRemark {
         }
         // Kamailio's and others' own words.
         if b.contains(text: "stale nonce") { return .staleNonce(from: "") }
-        if let failed = b.firstIndex(of: " failed for ") { return failure(b, failed) }
+        if let failed = b.firstIndex(of: " failed for "), let meaning = failure(b, failed) { return meaning }
         if b.starts(with: "Really destroying SIP dialog ") {
             return .dialogDestroyed(callID: quoted(b, after: "SIP dialog ") ?? "", method: word(b, after: "Method: ") ?? "")
         }
         if b.starts(with: "--- ("), b.contains(text: "Nat keepalive") { return .keepalive }
         if b.starts(with: "=> ") { return .explanation }
-        if let (saying, about) = LogSayingShape.find(b, marks) { return .says(saying, about: about) }
+        if let meaning = LogSayingShape.find(b, marks) { return meaning }
         switch marks.level {
         case .notice, .warning, .error: return .notice
-        case .other, nil: return nil
+        case .debug, .other, nil: return nil
         }
     }
 

@@ -23,6 +23,22 @@ public enum LogSaying: String, Hashable, Sendable, CaseIterable {
     case timerExpired, callForbidden
     /// A request of no call's, such as OPTIONS or NOTIFY, was never answered.
     case asideUnanswered
+    /// Another server refused name or password of a registration; asked for some, and none are configured.
+    case credentialsDenied, credentialsMissing
+    /// A registration failed, and the line does not say why; it is taken now.
+    case registrationUnclear, registrationTaken
+    /// A call was refused for a fault of the far end; drew no answer at all; went to a number or a phone that is not there.
+    case callRefused, callSilent, numberUnknown, absent
+    /// A connection was refused; was never answered; nothing could be sent at all.
+    case connectionRefused, connectionSilent, unsendable
+    /// One end protects media and the other does not.
+    case protectionMismatch
+    /// A stranger was turned away.
+    case guessed
+    /// A phone answers late.
+    case slow
+    /// What goes on every day: a challenge, somebody hung up.
+    case everyday
 }
 
 /// How a saying is told from other sentences.
@@ -37,6 +53,10 @@ struct LogSayingShape {
         case graveLine
         /// Anywhere in a line with a time: the words are no one else's.
         case dated
+        /// Anywhere in a line that has a time or a level and is no debugger's.
+        case marked
+        /// A line begins with it behind whatever a program writes before, or anywhere: nobody else says so.
+        case alone, anywhere
     }
 
     var saying: LogSaying
@@ -45,154 +65,69 @@ struct LogSayingShape {
     var words: [StaticString]
     /// What stands behind this names whom it is about, in quotes or up to a blank.
     var subject: StaticString?
-
-    private static let table: [LogSayingShape] = [
-        // Asterisk.
-        LogSayingShape(saying: .registered, place: .tells, words: ["Registered SIP '"], subject: "Registered SIP "),
-        LogSayingShape(saying: .registered, place: .tells, words: ["Added contact '", "to AOR '"], subject: "to AOR "),
-        LogSayingShape(
-            saying: .noACK, place: .opens, words: ["Hanging up call ", "no reply to our critical packet"], subject: "call "),
-        LogSayingShape(
-            saying: .noACK, place: .opens, words: ["Retransmission timeout reached on transmission ", "(Critical Response)"],
-            subject: "on transmission "),
-        LogSayingShape(
-            saying: .noACK, place: .opens, words: ["Maximum retries exceeded on transmission ", "(Critical Response)"],
-            subject: "on transmission "),
-        LogSayingShape(
-            saying: .noAnswer, place: .opens, words: ["Retransmission timeout reached on transmission ", "(Critical Request)"],
-            subject: "on transmission "
-        ),
-        LogSayingShape(
-            saying: .noAnswer, place: .opens, words: ["Maximum retries exceeded on transmission ", "(Critical Request)"],
-            subject: "on transmission "),
-        LogSayingShape(
-            saying: .asideUnanswered, place: .opens,
-            words: ["Retransmission timeout reached on transmission ", "(Non-critical Request)"],
-            subject: "on transmission "
-        ),
-        LogSayingShape(
-            saying: .asideUnanswered, place: .opens,
-            words: ["Maximum retries exceeded on transmission ", "(Non-critical Request)"],
-            subject: "on transmission "),
-        LogSayingShape(
-            saying: .mediaTimeout, place: .opens, words: ["Disconnecting call '", "for lack of RTP activity"],
-            subject: "Disconnecting call "),
-        LogSayingShape(
-            saying: .mediaTimeout, place: .opens, words: ["Disconnecting channel '", "for lack of ", "RTP activity"],
-            subject: "Disconnecting channel "),
-        LogSayingShape(
-            saying: .trunkSilent, place: .opens, words: ["-- Registration for '", "' timed out, trying again"],
-            subject: "Registration for "),
-        LogSayingShape(
-            saying: .trunkSilent, place: .opens, words: ["No response received from '", "' on registration attempt to '"],
-            subject: "attempt to "),
-        LogSayingShape(
-            saying: .trunkRefused, place: .opens, words: ["Forbidden - wrong password on authentication for REGISTER for '"],
-            subject: "REGISTER for "),
-        LogSayingShape(
-            saying: .trunkRefused, place: .opens,
-            words: ["Fatal response '", "' received from '", "' on registration attempt to '"],
-            subject: "attempt to "),
-        LogSayingShape(
-            saying: .trunkRefused, place: .opens,
-            words: ["Temporal response '", "' received from '", "' on registration attempt to '"], subject: "attempt to "),
-        LogSayingShape(saying: .unreachable, place: .opens, words: ["Peer '", "is now UNREACHABLE"], subject: "Peer "),
-        LogSayingShape(saying: .reachable, place: .opens, words: ["Peer '", "is now Reachable"], subject: "Peer "),
-        LogSayingShape(saying: .unreachable, place: .tells, words: ["Contact ", " is now Unreachable"], subject: "Contact "),
-        LogSayingShape(saying: .reachable, place: .tells, words: ["Contact ", " is now Reachable"], subject: "Contact "),
-        LogSayingShape(saying: .unreachable, place: .tells, words: ["Endpoint ", " is now Unreachable"], subject: "Endpoint "),
-        LogSayingShape(saying: .reachable, place: .tells, words: ["Endpoint ", " is now Reachable"], subject: "Endpoint "),
-        LogSayingShape(
-            saying: .callForbidden, place: .opens, words: ["Received response: \"Forbidden\" from '"], subject: "<sip:"),
-        LogSayingShape(saying: .incompatibleMedia, place: .opens, words: ["No compatible codecs, not accepting this offer!"]),
-        LogSayingShape(saying: .incompatibleMedia, place: .graveLine, words: [": Couldn't negotiate stream "]),
-        // FreeSWITCH.
-        LogSayingShape(saying: .wrongPassword, place: .opens, words: ["SIP auth failure"], subject: "for "),
-        LogSayingShape(saying: .mediaTimeout, place: .graveLine, words: ["[MEDIA_TIMEOUT]"], subject: "Hangup "),
-        LogSayingShape(saying: .incompatibleMedia, place: .graveLine, words: ["[INCOMPATIBLE_DESTINATION]"], subject: "Hangup "),
-        LogSayingShape(
-            saying: .trunkSilent, place: .graveLine, words: ["Failed Registration with status Request Timeout [408]"]),
-        LogSayingShape(saying: .trunkRefused, place: .graveLine, words: ["Failed Registration with status "]),
-        LogSayingShape(saying: .trunkSilent, place: .graveLine, words: [" Failed Registration [408]"], subject: ""),
-        LogSayingShape(
-            saying: .trunkRefused, place: .graveLine, words: [" Failed Registration [", "], setting retry"], subject: ""),
-        LogSayingShape(saying: .timerExpired, place: .graveLine, words: ["[RECOVERY_ON_TIMER_EXPIRE]"], subject: "Hangup "),
-        // FRITZ!Box.
-        LogSayingShape(
-            saying: .dnsFailed, place: .dated,
-            words: ["Anmeldung der Internetrufnummer ", " war nicht erfolgreich. Ursache: DNS-Fehler"],
-            subject: "Internetrufnummer "),
-        LogSayingShape(
-            saying: .trunkSilent, place: .dated,
-            words: ["Anmeldung der Internetrufnummer ", " war nicht erfolgreich. Ursache: Gegenstelle antwortet nicht"],
-            subject: "Internetrufnummer "),
-        LogSayingShape(
-            saying: .trunkRefused, place: .dated,
-            words: ["Anmeldung der Internetrufnummer ", " war nicht erfolgreich. Ursache: Gegenstelle meldet "],
-            subject: "Internetrufnummer "),
-        // pjsip.
-        LogSayingShape(saying: .wrongPassword, place: .dated, words: ["(PJSIP_EFAILEDCREDENTIAL)"]),
-        // OpenSSL within any of them.
-        LogSayingShape(saying: .certificateRefused, place: .graveLine, words: ["certificate verify failed"]),
-        LogSayingShape(saying: .certificateRefused, place: .graveLine, words: ["alert unknown ca"]),
-        LogSayingShape(saying: .tlsFailed, place: .graveLine, words: ["handshake failure"]),
-        LogSayingShape(saying: .tlsFailed, place: .graveLine, words: ["TLS handshake failed"]),
-        LogSayingShape(saying: .tlsFailed, place: .graveLine, words: ["SSL_accept failed"]),
-        LogSayingShape(saying: .tlsFailed, place: .graveLine, words: ["no shared cipher"]),
-        // Resolvers.
-        LogSayingShape(saying: .dnsFailed, place: .graveLine, words: ["Unable to resolve"]),
-        LogSayingShape(saying: .dnsFailed, place: .graveLine, words: ["could not resolve"]),
-        LogSayingShape(saying: .dnsFailed, place: .graveLine, words: ["Could not resolve"]),
-        LogSayingShape(saying: .dnsFailed, place: .dated, words: ["(PJLIB_UTIL_EDNS"]),
-        // pinhole serve.
-        LogSayingShape(
-            saying: .supersededNonce, place: .dated,
-            words: [": answers challenge ", "; right password, but ", "only the newest counts: stale"]),
-        LogSayingShape(saying: .staleNonce, place: .dated, words: ["; right password, but the nonce ", ": stale"]),
-        LogSayingShape(saying: .staleNonce, place: .dated, words: [": right password, but the nonce ", ": stale"]),
-        LogSayingShape(
-            saying: .reusedNonce, place: .dated, words: ["right password, but count ", " of this nonce was used before: stale"]),
-        LogSayingShape(saying: .wrongPassword, place: .dated, words: [" at ", ": ", "wrong password (nonce "]),
-        LogSayingShape(
-            saying: .unknownUser, place: .dated, words: [" at ", ": ", "unknown user, answered like a wrong password"]),
-        LogSayingShape(saying: .rewritten, place: .dated, words: ["right password, signed for ", ": rewritten on the way"]),
-        LogSayingShape(saying: .portJump, place: .dated, words: ["Call-ID ", " came from ", ", then "], subject: "Call-ID "),
-        LogSayingShape(
-            saying: .unreachable, place: .dated,
-            words: [" cannot be reached any more: ", " OPTIONS in a row over ", " went unanswered"]),
-        LogSayingShape(saying: .reachable, place: .dated, words: [" answers again over "]),
-        LogSayingShape(
-            saying: .fragmentsLost, place: .dated,
-            words: ["an INVITE of ", " drew no answer, though ", "the way drops fragments"]),
-    ]
+    /// Behind this stands where it came from.
+    var origin: StaticString?
+    /// The words do not tell it all: what stands behind them, a status or a cause, does.
+    var topic: LogCause.Topic?
+    /// They stand behind the first of the words, not behind the last.
+    var isBehindFirst = false
 
     /// What the line says: nil where it says nothing of these. `part`: behind its time and level.
-    static func find(_ part: ArraySlice<UInt8>, _ marks: LogLine) -> (LogSaying, about: String)? {
+    static func find(_ part: ArraySlice<UInt8>, _ marks: LogLine) -> LoggedRemark.Meaning? {
         guard part.count <= 1_000 else { return nil }
+        // Asterisk's console shows neither time nor level.
+        let isConsole = part.starts(with: "-- ")
+        let part = isConsole ? part.dropFirst(3).drop { $0 == 0x20 } : part
         for shape in table {
             switch shape.place {
             case .opens:
-                guard marks.isGrave || marks.level == nil && marks.time != nil, part.starts(with: shape.words[0]) else {
+                guard marks.isGrave || marks.level == nil && (isConsole || marks.time != nil), part.starts(with: shape.words[0])
+                else {
                     continue
                 }
             case .tells:
-                guard marks.level != nil || marks.time != nil, part.starts(with: shape.words[0]) else { continue }
+                guard isConsole || marks.isMarked, part.starts(with: shape.words[0]) else { continue }
             case .graveLine: guard marks.isGrave else { continue }
             case .dated: guard marks.time != nil, marks.level == nil || marks.isGrave else { continue }
+            case .marked: guard marks.isMarked, !marks.isDebug else { continue }
+            case .alone: guard !marks.isDebug, part.starts(with: shape.words[0]) else { continue }
+            case .anywhere: guard !marks.isDebug else { continue }
             }
-            guard shape.fits(part) else { continue }
-            return (shape.saying, shape.about(part))
+            guard let end = shape.end(in: part) else { continue }
+            switch shape.place {
+            case .alone, .anywhere: if LogComplaint.isTalk(part) { continue }
+            case .opens, .tells, .graveLine, .dated, .marked: break
+            }
+            return shape.meaning(part, end)
         }
-        return nil
+        return LogComplaint.find(part, marks)
     }
 
-    private func fits(_ part: ArraySlice<UInt8>) -> Bool {
+    private func meaning(_ part: ArraySlice<UInt8>, _ end: Int) -> LoggedRemark.Meaning? {
+        let from = origin.flatMap { origin in part.firstIndex(of: origin).map { $0 + origin.utf8CodeUnitCount } }
+            .map { Self.place(part[$0...]) }
+        guard let topic else { return .says(saying, about: about(part), from: from ?? "") }
+        let first = part.firstIndex(of: words[0]).map { $0 + words[0].utf8CodeUnitCount }
+        let cause = LogCause(part[(isBehindFirst ? first ?? end : end)...])
+        return .says(topic.saying(cause) ?? saying, about: about(part), status: cause?.status)
+    }
+
+    /// Behind the last of its words; nil where one is missing.
+    private func end(in part: ArraySlice<UInt8>) -> Int? {
         var from = part.startIndex
         for word in words {
-            guard let at = part.firstIndex(of: word, from: from) else { return false }
+            guard let at = part.firstIndex(of: word, from: from) else { return nil }
             from = at + word.utf8CodeUnitCount
         }
-        return true
+        return from
+    }
+
+    /// `198.51.100.7` of itself, of `IPV4/UDP/198.51.100.7/5060` and of `198.51.100.7:5060`.
+    private static func place(_ b: ArraySlice<UInt8>) -> String {
+        let word = b.prefix(80).prefix { $0 > 0x20 && ![0x22, 0x27, 0x29, 0x2c].contains($0) }
+        let parts = word.split(separator: 0x2f)
+        if parts.count == 4 { return String(decoding: parts[2], as: UTF8.self) }
+        return LogFraming.peer(word).peer?.host ?? String(decoding: word, as: UTF8.self)
     }
 
     private func about(_ part: ArraySlice<UInt8>) -> String {
@@ -211,8 +146,9 @@ struct LogSayingShape {
         if let quote = rest.first, quote == 0x27 || quote == 0x22 || quote == 0x5b {
             rest = rest.dropFirst().prefix { $0 != (quote == 0x5b ? 0x5d : quote) }
         } else {
-            rest = rest.prefix { $0 > 0x20 && $0 != 0x3e }
+            rest = rest.prefix { $0 > 0x20 && ![0x26, 0x3b, 0x3e].contains($0) }
         }
+        if rest.last == 0x3a { rest.removeLast() }
         return String(decoding: rest, as: UTF8.self)
     }
 }

@@ -134,8 +134,9 @@ public struct LoggedRemark: Hashable, Sendable {
         case dialogDestroyed(callID: String, method: String)
         /// "Nat keepalive": the message before was only that.
         case keepalive
-        /// Anything else that it says of itself or a phone; `about`: a phone, an account, a Call-ID, empty where it names none.
-        case says(LogSaying, about: String)
+        /// Anything else that it says of itself or a phone; `about`: a phone, an account, a Call-ID, empty where it names none; `from`: the
+        /// host that tried.
+        case says(LogSaying, about: String, status: Int? = nil, from: String = "")
         /// Our own view's explanation of the message before it ("=> ...").
         case explanation
         /// A NOTICE, WARNING or ERROR of other meaning.
