@@ -28,7 +28,7 @@ extension Harmless {
         context contradicts convert cope copy core correct corrected coturn could count counted counters country counts cover
         covers crash crashed createpermission cred credentials crlf cross crossed crosses crypto cseq ct curve custom
         cut cutmessages cuts d damaged data database datagram datagrams dead debug decline decrypt decrypted deep
-        default delays delete deleted delivered describe description descriptions design detected device devices df
+        default delays delete deleted delivered describe description descriptions design destination detected device devices df
         dhcp dial dialled dialog dialogs dialplan did dies differ different differently differs digest digit digits
         direct direction directions directly directmedia disable disabled discard dislikes diversions dlink dns
         dns.failed do docker docsis doctor document does domain down draytek drew drop dropped drops drowned dscp dtmf
@@ -123,6 +123,7 @@ extension Harmless {
         waits wan want wanted wants warning was watch watched watchguard way ways websocket well went were what
         whatever when where whether which while who whoever whole whom whose why wi wi-fi wildcard will windows wire
         wireguard wireless wireshark with within without wlan word words work worked works would write writes wrong
+        yours
         wrote ws www x yeastar yes yet zgrab zone zrtp zyxel
         """)
 }

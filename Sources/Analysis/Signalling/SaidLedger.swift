@@ -201,6 +201,16 @@ struct SaidLedger: Sendable {
                 result.append(note)
                 continue
             }
+            if !refusal.isKnown, Self.isPublic(remote) {
+                // Every server that can be reached from outside is asked for names that it does not know.
+                result.append(
+                    Self.made(
+                        .authBadDigest, .note,
+                        "The log says \(Self.times(refusal.entry.count)) that a name is not known to the server\(names.isEmpty ? "" : ": \(names)"). "
+                            + "It came from \(remote): a stranger, as long as no phone of yours is there.", refusal.entry, refusal.file,
+                        Remedy(.phone, "If it is a phone of yours: compare account and authentication name with the server's.")))
+                continue
+            }
             let what = refusal.isKnown ? "credentials were refused" : "a name is not known to the server"
             result.append(
                 Self.made(
@@ -222,7 +232,11 @@ struct SaidLedger: Sendable {
         guard !remote.isEmpty, names >= Self.fewestGuesses else { return false }
         return !isKnown
             || names >= Self.fewestTried && tries < names * 2
-                && IPAddress(remote).map { Judge.isPublic(PackedEndpoint(Endpoint($0, 5_060))) } ?? false
+                && Self.isPublic(remote)
+    }
+
+    private static func isPublic(_ remote: String) -> Bool {
+        IPAddress(remote).map { Judge.isPublic(PackedEndpoint(Endpoint($0, 5_060))) } ?? false
     }
 
     static func times(_ count: Int) -> String { count == 1 ? "once" : "\(count) times" }

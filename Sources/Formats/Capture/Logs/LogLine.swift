@@ -44,6 +44,7 @@ struct LogLine {
                 self.time = time
                 at = place
                 Self.skipHost(b, &at)
+                Self.skipSecondTime(b, &at, clock)
             }
         }
         while at < b.count, b[at] == 0x20 { at += 1 }
@@ -75,6 +76,16 @@ struct LogLine {
                 return
             }
         }
+    }
+
+    /// A file's own time behind that of the syslog that passed it on: `... asterisk[812]: [2026-03-09 09:12:12] WARNING[55] `.
+    private static func skipSecondTime(_ b: [UInt8], _ at: inout Int, _ clock: LogClock) {
+        var place = at
+        while place < b.count, b[place] == 0x20 { place += 1 }
+        guard place < b.count, b[place] == 0x5b else { return }
+        place += 1
+        var clock = clock
+        if clock.time(b, &place) != nil, place < b.count, b[place] == 0x5d { at = place + 1 }
     }
 
     /// The idle share that FreeSWITCH writes before a level: `98.93% [NOTICE]`.
@@ -127,7 +138,7 @@ struct LogLine {
         return nil
     }
 
-    /// `chan_sip.c:8167 check_auth: `, `chan_sip.c: `, ` sofia.c:123 `.
+    /// `chan_sip.c:8167 check_auth: `, `chan_sip.c:8167 in check_auth: `, `chan_sip.c: `, ` sofia.c:123 `.
     private static func skipPlace(_ b: [UInt8], _ at: inout Int) {
         while at < b.count, b[at] == 0x20 { at += 1 }
         var end = at
@@ -140,7 +151,8 @@ struct LogLine {
                 at = min(end, b.count)
                 return
             }
-            let name = end + 1
+            var name = end + 1
+            if b.starts(with: "in ", at: name) { name += 3 }
             var place = name
             while place < b.count, b[place] != 0x20, b[place] != 0x3a { place += 1 }
             end = place < b.count && b[place] == 0x3a ? place + 1 : name
