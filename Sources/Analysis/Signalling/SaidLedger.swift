@@ -207,7 +207,8 @@ struct SaidLedger: Sendable {
                     Self.made(
                         .authBadDigest, .note,
                         "The log says \(Self.times(refusal.entry.count)) that a name is not known to the server\(names.isEmpty ? "" : ": \(names)"). "
-                            + "It came from \(remote): a stranger, as long as no phone of yours is there.", refusal.entry, refusal.file,
+                            + "It came from \(remote): a stranger, as long as no phone of yours is there.", refusal.entry,
+                        refusal.file,
                         Remedy(.phone, "If it is a phone of yours: compare account and authentication name with the server's.")))
                 continue
             }
