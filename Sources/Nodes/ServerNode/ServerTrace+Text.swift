@@ -232,6 +232,8 @@ extension ServerTrace.Refusal {
         case .firstHopLacksOutbound: "the first hop does not do outbound"
         case .noTransaction: "no transaction or dialog of ours"
         case .noDialog: "no dialog of ours"
+        case .notOfItsDialog(let aor): "whoever asks is not \(aor), whose dialog that is"
+        case .notInPickupGroup(let aor): "whoever asks is in no pick-up group with \(aor)"
         case .tooManyCalls(let aor): "\(aor) has too many calls"
         case .session(let refusal): refusal.text
         case .sessionTooSmall(let seconds): "a session timer of \(seconds) s is too brief"

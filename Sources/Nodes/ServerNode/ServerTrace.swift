@@ -133,6 +133,10 @@ public enum ServerTrace: Sendable {
         case noTransaction
         /// No call or subscription of ours has this dialog.
         case noDialog
+        /// The dialog is there, and whoever asks is not the party of it.
+        case notOfItsDialog(AddressOfRecord)
+        /// A ringing call that whoever asks may not pick up.
+        case notInPickupGroup(AddressOfRecord)
         case tooManyCalls(of: AddressOfRecord)
         case session(SessionRefusal)
         /// Session-Expires in seconds: less than we bear (RFC 4028).

@@ -55,6 +55,8 @@ struct CallLeg: Sendable {
     /// Our tag as a number; hexadecimal in headers. Key of the tag table.
     var tag: UInt64
     var callID: SIPText
+    /// Callee: what watchers know its ringing by, in place of its dialog's identifiers. 0: there is none.
+    var pickUpID: UInt64 = 0
     var dialog: Dialog?
     /// Caller: the server transaction of its INVITE.
     var inviteKey: ReplyBook.Key?

@@ -44,6 +44,9 @@ public struct CallSettings: Sendable {
     public var address: String? = "602"
     /// Hz.
     public var toneFrequency = 440
+    /// Users who may pick up each other's ringing calls (RFC 3891), by the user part of their address of record. Whoever is in no group
+    /// picks up what rings on his own account alone.
+    public var pickupGroups: [Set<String>] = []
     /// How long a call may ring; then 480.
     public var ringFor: Duration = .seconds(60)
     /// The longest an INVITE may stay without a final response, whatever rings (RFC 3261 16.6 Timer C).
@@ -61,4 +64,10 @@ public struct CallSettings: Sendable {
     public var timers = TransactionTimers()
 
     public init() {}
+
+    /// Whether one user may pick up what rings at another.
+    func mayPickUp(_ user: AddressOfRecord, _ ringing: AddressOfRecord) -> Bool {
+        user == ringing
+            || user.domain == ringing.domain && pickupGroups.contains { $0.contains(user.user) && $0.contains(ringing.user) }
+    }
 }

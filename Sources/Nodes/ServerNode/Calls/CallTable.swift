@@ -21,6 +21,8 @@ struct MediaOwner: Sendable {
 /// Whose dialog a tag of ours names.
 enum TagOwner: Hashable, Sendable {
     case leg(call: UInt32, Int)
+    /// Invented for those who may pick up: it names the leg to nobody else, and only while it rings.
+    case pickUp(call: UInt32, Int)
     case subscription(UInt32)
 }
 
@@ -109,6 +111,11 @@ struct CallTable: Sendable {
     }
 
     func peek(_ key: UInt32) -> Call? { calls[key] }
+
+    func leg(_ leg: Int, of key: UInt32) -> CallLeg? {
+        guard let call = calls[key], call.legs.indices.contains(leg) else { return nil }
+        return call.legs[leg]
+    }
 
     /// For traces: the number people know it by; 0 for one that is gone.
     func number(_ key: UInt32) -> UInt64 { calls[key]?.number ?? 0 }

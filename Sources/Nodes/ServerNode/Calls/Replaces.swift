@@ -34,3 +34,24 @@ struct Replaces: Hashable, Sendable {
         return nil
     }
 }
+
+/// What a ringing phone's dialog is called towards those who may pick it up.
+struct PickUpIdentifiers {
+    let callID: SIPText
+    let localTag: SIPText
+    let remoteTag: SIPText
+
+    init(_ id: UInt64) {
+        callID = ServerNode.tagText(id)
+        localTag = callID.part(0..<8)
+        remoteTag = callID.part(8..<16)
+    }
+
+    /// The number that a `Replaces` names; nil where it is none of ours. Phones write the tags from their own side or from the watched phone's.
+    static func number(_ replaces: Replaces) -> UInt64? {
+        guard let number = ServerNode.tagNumber(replaces.callID) else { return nil }
+        let id = Self(number)
+        let tags = (replaces.fromTag, replaces.toTag)
+        return tags == (id.localTag, id.remoteTag) || tags == (id.remoteTag, id.localTag) ? number : nil
+    }
+}

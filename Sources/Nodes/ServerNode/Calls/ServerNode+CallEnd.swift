@@ -52,6 +52,7 @@ extension ServerNode {
         call.legs[leg].timer = nil
         call.legs[leg].client = nil
         calls.tags[call.legs[leg].tag] = nil
+        if call.legs[leg].pickUpID != 0 { calls.tags[call.legs[leg].pickUpID] = nil }
         // Its connection is gone: there is nobody to be answered.
         if let key = call.legs[leg].inviteKey, let entry = calls.invites[key], case .proceeding = entry.machine.state {
             forgetInvite(key)

@@ -5,7 +5,7 @@ import SIP
 extension ServerNode {
     func document(_ entry: SubscriptionTable.Entry) -> (type: String, body: [UInt8]) {
         switch entry.package {
-        case .dialog(let aor): ("application/dialog-info+xml", dialogInfo(aor, version: entry.version))
+        case .dialog(let aor): ("application/dialog-info+xml", dialogInfo(aor, to: entry.watcher, version: entry.version))
         case .reg(let aor): ("application/reginfo+xml", registrationInfo(aor, version: entry.version))
         case .messageSummary(let aor):
             (
@@ -20,19 +20,21 @@ extension ServerNode {
         String(decoding: uri(user: Array(aor.user.utf8), domain: Array(aor.domain.utf8)), as: UTF8.self)
     }
 
-    private func dialogInfo(_ aor: AddressOfRecord, version: UInt32) -> [UInt8] {
+    private func dialogInfo(_ aor: AddressOfRecord, to watcher: AddressOfRecord, version: UInt32) -> [UInt8] {
         let entity = Self.xml(Self.uriText(aor))
         var text = "<?xml version=\"1.0\"?>\r\n<dialog-info xmlns=\"urn:ietf:params:xml:ns:dialog-info\" version=\"\(version)\""
         text += " state=\"full\" entity=\"\(entity)\">\r\n"
         for call in calls.calls(of: aor) where !call.isOver {
-            for index in call.legs.indices where call.legs[index].party.address == aor { text += dialog(index, call) }
+            for index in call.legs.indices where call.legs[index].party.address == aor {
+                text += dialog(index, call, to: watcher)
+            }
         }
         return Array((text + "</dialog-info>\r\n").utf8)
     }
 
-    /// One dialog, as the watched phone sees it. Its identifiers are told only while it rings, for whoever picks up (RFC 3891): of a call that is
-    /// up they would let any watcher take it.
-    private func dialog(_ index: Int, _ call: Call) -> String {
+    /// One dialog, as the watched phone sees it. While it rings, whoever may pick it up is told identifiers for an INVITE with Replaces
+    /// (RFC 3891): invented ones, as the dialog's own are nobody's but its phone's.
+    private func dialog(_ index: Int, _ call: Call, to watcher: AddressOfRecord) -> String {
         let leg = call.legs[index]
         let state: String
         switch leg.state {
@@ -41,9 +43,9 @@ extension ServerNode {
         case .leaving, .ended: return ""
         }
         var text = "<dialog id=\"\(call.number)-\(index)\" direction=\"\(leg.isCaller ? "initiator" : "recipient")\""
-        if leg.state == .inviting, !leg.isCaller, let id = leg.dialog?.id {
-            text += " call-id=\"\(Self.xml(id.callID.string))\" local-tag=\"\(Self.xml(id.remoteTag.string))\""
-            text += " remote-tag=\"\(Self.xml(id.localTag.string))\""
+        if leg.state == .inviting, leg.hasRung, leg.pickUpID != 0, settings.calls.mayPickUp(watcher, leg.party.address) {
+            let id = PickUpIdentifiers(leg.pickUpID)
+            text += " call-id=\"\(id.callID)\" local-tag=\"\(id.localTag)\" remote-tag=\"\(id.remoteTag)\""
         }
         text += "><state>\(state)</state>"
         let other = call.other(index) ?? (leg.isCaller ? nil : call.offerer)

@@ -18,9 +18,11 @@ extension ServerNode {
         leg.alternates = Array(flows.dropFirst())
         leg.contact = Self.requestURI(binding)
         leg.path = SIPText(binding.path)
+        leg.pickUpID = entropy.next()
         leg.mayRetryPlain = settings.calls.srtpAvailable && flow.transport.isSecure
         call.legs.append(leg)
         calls.tags[tag] = .leg(call: call.key, call.legs.count - 1)
+        calls.tags[leg.pickUpID] = .pickUp(call: call.key, call.legs.count - 1)
         calls.join(aor, call.key)
         calls.enter(flow, call.key)
         invite(call.legs.count - 1, &call, at: now)

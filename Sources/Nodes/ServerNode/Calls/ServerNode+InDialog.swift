@@ -25,13 +25,15 @@ extension ServerNode {
         return (key, leg)
     }
 
-    /// Finds the leg, checks the order, remembers the transaction. nil: the request is refused already.
+    /// Finds the leg, sees that the request is its own, checks the order, remembers the transaction. nil: it is challenged or refused already.
     mutating func enterDialog(_ request: inout ServerRequest, at now: Instant) -> (call: UInt32, leg: Int)? {
-        guard let (key, leg) = leg(of: request), var call = calls.take(key) else {
+        guard let (key, leg) = leg(of: request), let found = calls.peek(key) else {
             refuse(&request, 481, .noDialog, at: now)
             return nil
         }
-        request.isProved = true
+        guard belongs(&request, to: found.legs[leg].party, on: found.legs[leg].flow, at: now), var call = calls.take(key) else {
+            return nil
+        }
         note(&request, .request(request.method))
         let verdict = call.legs[leg].dialog?.receive(request.method, sequence: request.cseq) ?? .inOrder
         if request.method != .invite { replies.open(request.key, mergeKey: mergeKey(request), at: now) }

@@ -138,7 +138,9 @@ extension ServerNode {
 
     mutating func cancelled(_ request: inout ServerRequest, at now: Instant) {
         let key = transactionKey(request, as: .invite)
-        guard let entry = calls.invites[key] else { return refuse(&request, 481, .noTransaction, at: now) }
+        guard let entry = calls.invites[key], mayCancel(request, entry) else {
+            return refuse(&request, 481, .noTransaction, at: now)
+        }
         note(&request, .request(.cancel))
         request.isProved = true
         replies.open(request.key, mergeKey: request.key, at: now)
@@ -178,7 +180,7 @@ extension ServerNode {
             guard request.parts.to.tag != Self.tagText(toTag(request)) else { return }
             return drop(request.flow, .strayACK)
         }
-        follow(request, leg, &call)
+        // It cannot be challenged, so it moves nothing.
         if call.legs[leg].answerSequence == request.cseq, call.legs[leg].answer?.isOver == false {
             call.legs[leg].answer?.acknowledge()
             exchangeAcknowledged(request, leg, &call, at: now)

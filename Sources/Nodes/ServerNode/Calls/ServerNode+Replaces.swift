@@ -5,7 +5,7 @@ import SIPStack
 
 /// An INVITE that takes the place of a dialog (RFC 3891): pick-up of a ringing call, or one party of a call changing phones.
 extension ServerNode {
-    /// The leg a `Replaces` names. Whoever learnt the dialog by the dialog package writes the tags as its phone sees them, the other way round.
+    /// The leg that a `Replaces` names by its dialog, the tags as we see them or as its phone does.
     func leg(_ replaces: Replaces) -> (call: UInt32, leg: Int)? {
         for (ours, theirs) in [(replaces.toTag, replaces.fromTag), (replaces.fromTag, replaces.toTag)] {
             guard let tag = Self.tagNumber(ours), case .leg(let key, let leg)? = calls.tags[tag], let call = calls.peek(key),
@@ -17,14 +17,34 @@ extension ServerNode {
         return nil
     }
 
+    /// The leg to replace: a ringing one by its invented identifiers for members of its pick-up group, any by its own for its own account.
+    /// nil: refused already.
+    private mutating func replaceable(
+        _ replaces: Replaces, by party: CallLeg.Party, _ request: inout ServerRequest, at now: Instant
+    ) -> (call: UInt32, leg: Int)? {
+        if let number = PickUpIdentifiers.number(replaces), case .pickUp(let key, let leg)? = calls.tags[number],
+            let ringing = calls.leg(leg, of: key), ringing.state == .inviting
+        {
+            let address = ringing.party.address
+            if party.isVouched, settings.calls.mayPickUp(party.address, address) { return (key, leg) }
+            refuse(&request, 403, .notInPickupGroup(address), at: now)
+            return nil
+        }
+        guard let (key, leg) = leg(replaces), let address = calls.leg(leg, of: key)?.party.address else {
+            refuse(&request, 481, .noDialog, at: now)
+            return nil
+        }
+        if party.isVouched, party.address == address { return (key, leg) }
+        refuse(&request, 403, .notOfItsDialog(address), at: now)
+        return nil
+    }
+
     mutating func inviteReplacing(_ request: inout ServerRequest, _ party: CallLeg.Party, at now: Instant) {
         let headers = request.message.all(.replaces)
         guard headers.count == 1, let replaces = Replaces(headers[0].value) else {
             return refuse(&request, 400, .badReplaces, at: now)
         }
-        guard let (key, old) = leg(replaces), let found = calls.peek(key) else {
-            return refuse(&request, 481, .noDialog, at: now)
-        }
+        guard let (key, old) = replaceable(replaces, by: party, &request, at: now), let found = calls.peek(key) else { return }
         if replaces.isEarlyOnly, found.legs[old].state == .confirmed { return refuse(&request, 486, .badReplaces, at: now) }
         guard found.legs.count < settings.limits.legsPerCall else { return refuse(&request, 503, .tablesFull, at: now) }
         guard found.exchange == nil, found.transfer == nil, !found.isDirect else { return refuse(&request, 491, .glare, at: now) }

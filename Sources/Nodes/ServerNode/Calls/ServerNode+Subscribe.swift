@@ -52,7 +52,8 @@ extension ServerNode {
         let key = calls.subscriptions.nextKey()
         let entry = SubscriptionTable.Entry(
             key: key, subscription: Subscription(event: event, seconds: seconds, at: now), package: Self.package(package, aor),
-            dialog: dialog, tag: tag, ownsTag: true, flow: request.flow, account: account.username)
+            dialog: dialog, tag: tag, ownsTag: true, flow: request.flow, account: account.username,
+            watcher: AddressOfRecord(user: account.user.bytes, domain: (account.domain ?? domains.primary).bytes))
         calls.subscriptions.put(entry)
         calls.tags[tag] = .subscription(key)
         traces.note(.call(.subscribed(aor.description, event: package, by: request.flow, seconds: seconds)))
@@ -67,7 +68,7 @@ extension ServerNode {
         guard case .subscription(let key)? = calls.tags[tag], var entry = calls.subscriptions[key],
             entry.dialog.id.callID == request.callID, entry.dialog.id.remoteTag == request.fromTag
         else { return refuse(&request, 481, .noDialog, at: now) }
-        request.isProved = true
+        guard belongs(&request, to: entry.party, on: entry.flow, at: now) else { return }
         replies.open(request.key, mergeKey: mergeKey(request), at: now)
         if case .outOfOrder(let had, let got) = entry.dialog.receive(.subscribe, sequence: request.cseq) {
             return refuse(&request, 500, .outOfOrder(had: had, got: got), at: now)

@@ -23,7 +23,9 @@ extension ServerNode {
         guard let domain = domains.domain(uri.host, local: request.flow.local) else {
             return refuse(&request, 603, .foreignDomain(SIPText(uri.host.description)), at: now)
         }
-        if let replaces = uri.headers.flatMap({ Replaces(uriHeaders: $0) }), let second = secondCall(replaces, apartFrom: key) {
+        if let replaces = uri.headers.flatMap({ Replaces(uriHeaders: $0) }),
+            let second = secondCall(replaces, of: call.legs[leg].party.address, apartFrom: key)
+        {
             return attend(second, &request, leg, other, &call, at: now)
         }
         guard let user = uri.unescapedUser, let callee = callee(user, domain, call.legs[other].party) else {
@@ -59,7 +61,7 @@ extension ServerNode {
                 .init(
                     key: key, subscription: state, package: .refer(call: call.key), dialog: dialog, tag: call.legs[leg].tag,
                     ownsTag: false,
-                    flow: call.legs[leg].flow, account: call.legs[leg].party.account))
+                    flow: call.legs[leg].flow, account: call.legs[leg].party.account, watcher: call.legs[leg].party.address))
             calls.deadlines.set(.subscription(key), to: state.nextDeadline)
             subscription = key
         }
@@ -151,11 +153,11 @@ extension ServerNode {
 
     // MARK: Attended, and into a service
 
-    /// The transferor's other call, by its dialog.
-    private func secondCall(_ replaces: Replaces, apartFrom key: UInt32) -> (UInt32, Int)? {
-        guard let found = leg(replaces), found.call != key, let call = calls.peek(found.call), call.other(found.leg) != nil else {
-            return nil
-        }
+    /// The transferor's other call, by its dialog: it has to be its own.
+    private func secondCall(_ replaces: Replaces, of transferor: AddressOfRecord, apartFrom key: UInt32) -> (UInt32, Int)? {
+        guard let found = leg(replaces), found.call != key, let call = calls.peek(found.call), call.other(found.leg) != nil,
+            call.legs[found.leg].party.address == transferor
+        else { return nil }
         return (found.call, found.leg)
     }
 

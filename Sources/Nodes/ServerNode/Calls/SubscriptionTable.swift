@@ -42,6 +42,8 @@ struct SubscriptionTable: Sendable {
         let ownsTag: Bool
         var flow: FlowID
         var account: SIPText
+        /// Whose the account is.
+        let watcher: AddressOfRecord
         /// Counts up with each document.
         var version: UInt32 = 0
         /// Whether a NOTIFY waits for its answer; what changes meanwhile is told after it.
@@ -49,6 +51,9 @@ struct SubscriptionTable: Sendable {
         var isDirty = false
         /// `refer`: the last body told.
         var status: String = ""
+
+        /// Who watches, as a party to his dialog with us.
+        var party: CallLeg.Party { CallLeg.Party(address: watcher, header: SIPText(), account: account) }
     }
 
     private var entries: [UInt32: Entry] = [:]

@@ -207,12 +207,12 @@ struct ChangingTests {
         f.expectNothingLeft()
     }
 
-    @Test("The phone speaks from another port: what we send follows, and that is told")
+    @Test("The phone speaks from another port and proves itself: what we send follows, and that is told")
     func moved() throws {
         let f = try CallFixture()
         try f.talk()
         f.alice.flow = Harness.flow(Endpoint("203.0.113.7:41000")!)
-        let out = f.alice.send("INFO", extra: "Content-Type: application/dtmf-relay\r\n", body: "Signal=5\r\n")
+        let out = try f.alice.sendSigned("INFO", extra: "Content-Type: application/dtmf-relay\r\n", body: "Signal=5\r\n")
         #expect(try f.bob.mine(out).count == 1)
         let over = f.bob.send("BYE")
         #expect(try f.methods(over, f.alice) == ["BYE"])

@@ -221,28 +221,6 @@ struct TransferTests {
         #expect(f.h.server.callUsage.calls == 1)
     }
 
-    @Test("Pick-up: an INVITE with Replaces of a ringing dialog gets the call, the phone stops ringing")
-    func pickUp() throws {
-        let f = try CallFixture()
-        let carol = UA(f.h, "carol", at: "198.51.100.79:5080")
-        let invite = try f.ring()
-        f.bob.respond(180)
-        let replaces = "Replaces: \(try invite.callID);to-tag=\(f.bob.localTag);from-tag=\(f.bob.remoteTag!)\r\n"
-        let out = try carol.invite("bob", body: UA.offer("198.51.100.79", 34_000), extra: replaces)
-        let ok = try #require(try carol.mine(out).last)
-        #expect(ok.statusCode == 200)
-        try carol.take(ok)
-        carol.ack()
-        let answered = try #require(try f.alice.mine(out).first)
-        #expect(answered.statusCode == 200)
-        try f.alice.take(answered)
-        f.alice.ack()
-        #expect(try f.methods(out, f.bob) == ["CANCEL"])
-        f.bob.respond(487)
-        #expect(try f.methods(f.alice.send("BYE"), carol) == ["BYE"])
-        f.expectNothingLeft()
-    }
-
     @Test("An INVITE with Replaces of a dialog that is up takes that party's place")
     func replace() throws {
         let f = try CallFixture()

@@ -2,6 +2,7 @@ import Base
 import Foundation
 import SIP
 import ServerNode
+import Testing
 
 /// One phone with one dialog, its messages written by hand.
 final class UA {
@@ -91,6 +92,20 @@ final class UA {
         cseq += 1
         if method == "INVITE" { inviteSequence = cseq }
         return h.receive(text(method, extra: extra, body: body), on: flow)
+    }
+
+    /// The same, signed for `method` once it is challenged. What came of the signed request.
+    @discardableResult
+    func sendSigned(_ method: String, as signer: (user: String, password: String)? = nil, extra: String = "", body: String = "")
+        throws
+        -> [(flow: FlowID, bytes: [UInt8])]
+    {
+        let challenge = try #require(try mine(send(method, extra: extra, body: body)).first { $0.statusCode == 401 })
+        let value = challenge.all(.wwwAuthenticate).map(\.value.string).first { $0.contains("MD5") } ?? ""
+        authorization = Credentials(challenge: value).header(
+            username: signer?.user ?? user, password: signer?.password ?? password, method: method, uri: target)
+        defer { authorization = nil }
+        return send(method, extra: extra, body: body)
     }
 
     /// INVITE without credentials, its ACK, then INVITE with them: what the server sends then.

@@ -1,0 +1,54 @@
+import Base
+import SIP
+import SIPStack
+
+/// Whose a request inside a dialog is. Call-ID and tags prove nothing: boxes on the way, and watchers, may know them.
+///
+/// It belongs where it comes over the flow of its leg, or over one that the leg's account registered, or is signed for that account: routers
+/// that move ports exist. A leg without account counts by its address. Until that is settled it changes nothing.
+extension ServerNode {
+    /// Whether a request is the leg's own. False: it is challenged or refused already.
+    mutating func belongs(_ request: inout ServerRequest, to party: CallLeg.Party, on flow: FlowID, at now: Instant) -> Bool {
+        if isSameWay(request.flow, flow) || isRegistered(request.flow, for: party.address) {
+            request.isProved = true
+            return true
+        }
+        guard party.isVouched else {
+            if request.flow.remote.address == flow.remote.address, request.flow.transport.isSecure == flow.transport.isSecure {
+                return true
+            }
+            refuse(&request, 481, .notOfItsDialog(party.address), at: now)
+            return false
+        }
+        guard let account = authenticate(&request, at: now) else { return false }
+        guard party.isOf(account) else {
+            refuse(&request, 481, .notOfItsDialog(party.address), at: now)
+            return false
+        }
+        return true
+    }
+
+    /// A CANCEL cannot be challenged (RFC 3261 22.1): it comes from its INVITE's address, or over a flow of the caller's account.
+    func mayCancel(_ request: ServerRequest, _ entry: InviteTransactions.Entry) -> Bool {
+        if request.flow.remote.address == entry.request.flow.remote.address { return true }
+        guard let party = calls.leg(entry.leg, of: entry.call)?.party else { return false }
+        return isRegistered(request.flow, for: party.address)
+    }
+
+    /// Over streams the connection itself; over UDP the far end's endpoint, by whichever address of ours it comes.
+    private func isSameWay(_ a: FlowID, _ b: FlowID) -> Bool {
+        a.transport == b.transport && a.remote == b.remote && a.connection == b.connection
+    }
+
+    private func isRegistered(_ flow: FlowID, for aor: AddressOfRecord) -> Bool {
+        locations.locations(of: aor).contains { isSameWay($0.binding.flow, flow) }
+    }
+}
+
+extension CallLeg.Party {
+    /// Whether an account is this party's: the one that it proved, or that of the address of record that was rung.
+    func isOf(_ entry: AccountTable.Entry) -> Bool {
+        isVouched
+            && (account == entry.username || entry.mayRegister(user: SIPText(address.user), domain: SIPText(address.domain)))
+    }
+}
