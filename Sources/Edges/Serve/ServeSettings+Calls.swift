@@ -41,6 +41,9 @@ extension ServeSettings {
         for (index, node) in reader.list("rooms").enumerated() {
             server.calls.rooms.append(try Self.room(node, path: "rooms[\(index)]"))
         }
+        for (index, node) in reader.list("pickup-groups").enumerated() {
+            server.calls.pickupGroups.append(try Self.pickupGroup(node, path: "pickup-groups[\(index)]"))
+        }
         if var section = try reader.section("media") {
             let expected = "a range of at least two ports, such as 16384-32767"
             media.ports = try section.value("ports", expected: expected, Self.portRange)
@@ -88,6 +91,15 @@ extension ServeSettings {
 
     private static func isDialled(_ text: String) -> Bool {
         !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && !":@<>\";?".utf8.contains($0) }
+    }
+
+    private static func pickupGroup(_ node: ConfigNode, path: String) throws(ConfigError) -> Set<String> {
+        var reader = try ConfigReader(node, path: path)
+        _ = try reader.string("name")
+        let users = try reader.values("users", expected: "users, such as [100, 101]") { isDialled($0) ? $0 : nil }
+        guard users.count > 1 else { throw reader.mistake("users", "needs at least two users, such as [100, 101]") }
+        try reader.finish()
+        return Set(users)
     }
 
     private static func room(_ node: ConfigNode, path: String) throws(ConfigError) -> CallSettings.Room {

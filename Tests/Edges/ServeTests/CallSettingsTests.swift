@@ -39,6 +39,9 @@ struct CallSettingsTests {
             rooms:
               - {name: board, pin: "0471", owner: "100", record: yes}
               - {name: "8000"}
+            pickup-groups:
+              - {name: office, users: [100, 101]}
+              - {users: ["102", 100]}
             media: {ports: 30000-30099, loops: 2, srtp: no, recordings: /tmp/r}
             limits: {calls: 300, calls-per-account: 20}
             tcp: off
@@ -54,6 +57,7 @@ struct CallSettingsTests {
             calls.rooms == [
                 .init(name: "board", pin: "0471", owner: "100", records: true), .init(name: "8000"),
             ])
+        #expect(calls.pickupGroups == [["100", "101"], ["100", "102"]])
         #expect(settings.media.ports == 30_000...30_099 && settings.media.loops == 2 && !settings.media.isSecurable)
         #expect(settings.server.limits.calls == 300 && settings.server.limits.callsPerAccount == 20)
         #expect(settings.media.recordings == "/tmp/r" && settings.media.recordsKeptFor == .seconds(86_400))
@@ -69,7 +73,8 @@ struct CallSettingsTests {
             ("calls: {session-expires: 30s}", "calls.session-expires"), ("rooms: [{pin: \"1234\"}]", "rooms[0].name"),
             ("rooms: [{name: a, pin: \"12\"}]", "rooms[0].pin"), ("rooms: [{name: \"a@b\"}]", "rooms[0].name"),
             ("calls: {eco: 600}", "calls.eco"), ("tls: {certificate: a.pem}", "tls.certificate"),
-            ("limits: {connections: 0}", "limits.connections"),
+            ("limits: {connections: 0}", "limits.connections"), ("pickup-groups: [{users: [100]}]", "pickup-groups[0].users"),
+            ("pickup-groups: [{user: [100, 101]}]", "pickup-groups[0]"),
         ])
     func mistakes(text: String, key: String) throws {
         let error = #expect(throws: ConfigError.self) { try read(text) }
