@@ -60,7 +60,7 @@ public struct ServeSettings: Sendable {
             "stun.enabled", "stun.port", "stun.address", "stun.alternate", "stun.on-sip-port",
             "registrar.shortest", "registrar.usual", "registrar.longest", "registrar.contacts",
             "keepalive.interval", "keepalive.answer-within", "keepalive.failures",
-            "digest.algorithms", "digest.nonce-lifetime", "limits.bindings", "limits.trusted", "limits.messages-per-second",
+            "digest.algorithms", "digest.nonce-lifetime", "digest.uri", "limits.bindings", "limits.trusted", "limits.messages-per-second",
             "tcp", "ws", "wss", "tls.listen", "tls.certificate", "tls.key", "tls.names",
             "limits.connections", "limits.connections-per-address", "limits.calls", "limits.calls-per-account",
             "advertise", "rooms", "pickup-groups",
@@ -214,6 +214,7 @@ public struct ServeSettings: Sendable {
         }
         if !algorithms.isEmpty { server.algorithms = algorithms }
         server.nonceLifetime = try reader.duration("nonce-lifetime") ?? server.nonceLifetime
+        server.digestURI = try reader.choice("uri", ["lenient": .lenient, "strict": .strict]) ?? server.digestURI
         try reader.finish()
     }
 
@@ -223,6 +224,7 @@ public struct ServeSettings: Sendable {
             server.limits.unprovedRepliesPerSource = nil
             server.limits.unprovedReplies = nil
             server.limits.badPasswordsPerSource = nil
+            server.limits.guessesPerAccount = nil
             server.limits.callsPerAccount = server.limits.calls
         }
         server.limits.calls = try reader.integer("calls", in: 1...1_000_000) ?? server.limits.calls

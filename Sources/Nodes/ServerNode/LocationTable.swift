@@ -19,6 +19,8 @@ struct LocationTable: Sendable {
     private var free: [UInt32] = []
     private var slots: [AddressOfRecord: UInt32] = [:]
     private var deadlines = DeadlineQueue<UInt32>()
+    /// How many bindings use a flow, by its hash.
+    private var flows: [Int: UInt16] = [:]
     /// Bindings in all.
     private(set) var count = 0
 
@@ -28,6 +30,9 @@ struct LocationTable: Sendable {
     func slot(of aor: AddressOfRecord) -> UInt32? { slots[aor] }
 
     func record(_ slot: UInt32) -> Record? { Int(slot) < records.count ? records[Int(slot)] : nil }
+
+    /// Whether a binding came by this flow.
+    func uses(_ flow: FlowID) -> Bool { flows[flow.hashValue] != nil }
 
     func locations(of aor: AddressOfRecord) -> [Location] {
         guard let slot = slots[aor], let record = records[Int(slot)] else { return [] }
@@ -40,8 +45,10 @@ struct LocationTable: Sendable {
     /// Puts `locations` in place of what `aor` had, and returns its slot; an address of record left without bindings is forgotten.
     @discardableResult
     mutating func replace(_ aor: AddressOfRecord, with locations: [Location]) -> UInt32? {
+        for location in locations { flows[location.binding.flow.hashValue, default: 0] &+= 1 }
         if let slot = slots[aor] {
             let index = Int(slot)
+            for location in records[index]?.locations ?? [] { forget(location.binding.flow) }
             count += locations.count - (records[index]?.locations.count ?? 0)
             if locations.isEmpty {
                 records[index] = nil
@@ -67,6 +74,12 @@ struct LocationTable: Sendable {
         count += locations.count
         reschedule(slot)
         return slot
+    }
+
+    private mutating func forget(_ flow: FlowID) {
+        guard let place = flows.index(forKey: flow.hashValue) else { return }
+        flows.values[place] &-= 1
+        if flows.values[place] == 0 { flows.remove(at: place) }
     }
 
     /// Changes one location in place; `reschedule` when its deadline moved.

@@ -25,6 +25,8 @@ public struct PathVerdict: OptionSet, Hashable, Sendable {
     public static let proxied = PathVerdict(rawValue: 1 << 8)
     /// Via and Contact name different public addresses or ports: one of them was rewritten, or the phone mixes sources.
     public static let viaContactDisagree = PathVerdict(rawValue: 1 << 9)
+    /// The digest is over another URI of ours than the Request-URI: a helper rewrote that, or the phone signs what it dials.
+    public static let signedElsewhere = PathVerdict(rawValue: 1 << 10)
 
     /// Nothing stands between that changes anything.
     public var isStraight: Bool { isDisjoint(with: [.translated, .contactElsewhere, .portJumped, .addressJumped, .proxied]) }

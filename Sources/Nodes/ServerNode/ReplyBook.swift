@@ -19,7 +19,22 @@ struct ReplyBook: Sendable {
         var state: State
         /// The same request by another way has another transaction key and this one in common (RFC 3261 8.2.2.2).
         var mergeKey: Key
+        /// Keyed hash of what a copy has in common with the request beside the transaction's key.
+        var fingerprint: Key
+        /// Octets that may still be sent to whoever asked; nil: as many as he likes.
+        var allowance: Int?
         var order: UInt64
+    }
+
+    /// What a copy of a request draws.
+    enum Repetition: Hashable, Sendable {
+        /// It is no copy: it has the same branch, and is another request.
+        case none
+        /// Nothing, as yet.
+        case trying
+        case reply(flow: FlowID, bytes: [UInt8])
+        /// Nothing any more: whoever asked may be somebody else, and was sent three times what he sent.
+        case spent
     }
 
     private var entries: [Key: Entry] = [:]
@@ -46,15 +61,29 @@ struct ReplyBook: Sendable {
         return other != key
     }
 
+    /// A request of the same transaction key came: what it draws. `octets`: what it took on the wire, headers of IP and UDP counted.
+    mutating func `repeat`(_ key: Key, fingerprint: Key, octets: Int) -> Repetition {
+        guard let place = entries.index(forKey: key), entries.values[place].fingerprint == fingerprint else { return .none }
+        guard case .completed(let flow, let bytes) = entries.values[place].state else { return .trying }
+        guard let left = entries.values[place].allowance else { return .reply(flow: flow, bytes: bytes) }
+        let costs = ServerNode.packetBytes(bytes.count, flow)
+        let now = left + 3 * octets
+        entries.values[place].allowance = now < costs ? now : now - costs
+        return now < costs ? .spent : .reply(flow: flow, bytes: bytes)
+    }
+
     /// A request got past authentication: from now on it is processed once only.
-    mutating func open(_ key: Key, mergeKey: Key, at now: Instant) {
+    ///
+    /// `allowance`: octets that copies of it may draw before they are counted; nil: any number, as whoever asked is who he seems.
+    mutating func open(_ key: Key, mergeKey: Key, fingerprint: Key = 0, allowance: Int? = nil, at now: Instant) {
         forget(at: now)
         if entries.count >= cap, let oldest = pop() {
             remove(oldest.key, order: oldest.order)
             evicted &+= 1
         }
         orders &+= 1
-        entries[key] = Entry(state: .trying, mergeKey: mergeKey, order: orders)
+        entries[key] = Entry(
+            state: .trying, mergeKey: mergeKey, fingerprint: fingerprint, allowance: allowance, order: orders)
         merges[mergeKey] = key
         queue.append((key, orders, now + lifetime))
     }

@@ -19,6 +19,8 @@ public struct ServerCounters: Hashable, Sendable {
     /// Credentials that cannot be what the phone sent or are no credentials at all.
     public var mangled: UInt64 = 0
     public var replayed: UInt64 = 0
+    /// Credentials that were not looked at, as too many wrong ones came before.
+    public var guessesRefused: UInt64 = 0
 
     public var bound: UInt64 = 0
     public var refreshed: UInt64 = 0
@@ -107,7 +109,10 @@ public enum DropReason: UInt8, Hashable, Sendable, CaseIterable {
     case sourceFlooding
     case unprovedRepliesOfSource
     case unprovedRepliesInAll
-    case badPasswordsOfSource
+    /// The answer would be more than three times as large as what asked for it, and whoever asked may be somebody else.
+    case amplification
+    /// A copy of a request whose answer was repeated as often as its size allows.
+    case repeatedTooOften
     case malformedSTUN
     case stunOff
     /// A reply that has no address to go to.

@@ -2,14 +2,27 @@ import Base
 
 /// The caps of a server's tables and of what strangers may cause. A full table refuses, counts and traces; it never grows.
 public struct ServerLimits: Hashable, Sendable {
-    /// So many a second, and at most so many at once.
+    /// So many in a time, and at most so many at once.
     public struct Rate: Hashable, Sendable {
-        public var perSecond: UInt32
+        public var perMinute: UInt64
         public var burst: UInt32
 
         public init(perSecond: UInt32, burst: UInt32) {
-            self.perSecond = perSecond
+            perMinute = UInt64(perSecond) * 60
             self.burst = burst
+        }
+
+        public init(perMinute: UInt32, burst: UInt32) {
+            self.perMinute = UInt64(perMinute)
+            self.burst = burst
+        }
+
+        /// So many times as much.
+        func times(_ factor: UInt32) -> Rate {
+            var rate = self
+            rate.perMinute *= UInt64(factor)
+            rate.burst = burst.multipliedReportingOverflow(by: factor).partialValue
+            return rate
         }
     }
 
@@ -38,8 +51,16 @@ public struct ServerLimits: Hashable, Sendable {
     public var unprovedRepliesPerSource: Rate? = Rate(perSecond: 50, burst: 200)
     /// The same for all sources together. nil: no limit.
     public var unprovedReplies: Rate? = Rate(perSecond: 50_000, burst: 100_000)
-    /// Proved bad passwords of one source; beyond it its requests with credentials are dropped. Stale answers never count.
+    /// Wrong digests over good nonces of one source (IPv4 address, IPv6 /64; of a /56 four times as many, of a /48 sixteen times); beyond it
+    /// credentials from there get 503, except of accounts that proved themselves from there. Stale answers never count. nil: no limit.
     public var badPasswordsPerSource: Rate? = Rate(perSecond: 2, burst: 60)
+    /// The same for one account from wherever it did not prove itself. nil: no limit.
+    public var guessesPerAccount: Rate? = Rate(perMinute: 6, burst: 30)
+    /// The same for one account from a source that proved it.
+    public var guessesOfOwner = Rate(perMinute: 60, burst: 60)
+    /// How long an account that proved itself from a source is known there, and how many such pairs are kept; the oldest give way.
+    public var proofLasts = Duration.seconds(30 * 86_400)
+    public var provedSources = 200_000
     /// Keepalives a second for all flows together; those beyond it go out later.
     public var keepalives = Rate(perSecond: 20_000, burst: 2_000)
     /// Nonces of a dialog chan_sip keeps track of, and replay windows of proved nonces; the oldest give way.
@@ -71,6 +92,7 @@ public struct ServerLimits: Hashable, Sendable {
         limits.unprovedRepliesPerSource = nil
         limits.unprovedReplies = nil
         limits.badPasswordsPerSource = nil
+        limits.guessesPerAccount = nil
         limits.callsPerAccount = limits.calls
         return limits
     }

@@ -9,7 +9,7 @@ extension ServerNode {
         let subject = DigestSubject(
             method: request.method.text.bytes, uri: request.uriText.bytes, body: request.message.body,
             callID: request.callID.bytes,
-            sequence: request.cseq)
+            sequence: request.cseq, origin: origin(of: request.flow))
         let attempt =
             request.message.contains(.authorization)
             ? authenticator.attempt(request.message.all(.authorization).map(\.value.bytes)) : .none
@@ -20,23 +20,29 @@ extension ServerNode {
             challenge(&request, subject, after: verdict, at: now)
             return nil
         }
-        guard sources.admitsCredentials(of: request.flow.remote.address, at: now) else {
-            note(&request, .request(request.method))
-            drop(request.flow, .badPasswordsOfSource)
-            return nil
-        }
         let username: SIPText
         let nonce: ArraySlice<UInt8>
+        var acceptsOtherURI = false
         switch attempt {
         case .credentials(let credentials):
             username = SIPText(credentials.accountName)
             nonce = credentials.nonce
+            acceptsOtherURI = !credentials.uri.elementsEqual(subject.uri) && acceptsSigned(credentials.uri, request)
         case .none, .otherRealm, .malformed:
             username = SIPText()
             nonce = []
         }
+        let guess = GuessGuard.Attempt(
+            account: attemptKey(username.bytes), flow: request.flow, isIssuedHere: authenticator.isIssued(nonce, to: subject.origin))
+        guard guesses.admits(guess, at: now) else {
+            tally.guessesRefused &+= 1
+            var reply = ReplyWriter.Reply(503)
+            reply.add("Retry-After", number: 10)
+            refuse(&request, reply, .guessing, at: now)
+            return nil
+        }
         let account = accounts[username]
-        let verdict = authenticator.judge(attempt, of: subject, secret: account?.secret, at: now)
+        let verdict = authenticator.judge(attempt, of: subject, secret: account?.secret, at: now, acceptsOtherURI: acceptsOtherURI)
         let place = request.attempt.flatMap { attempts.match($0, nonce: attemptKey(nonce)) }
         let isRemembered = request.attempt != nil
         note(&request, place.map { .answers($0, verdict) } ?? (isRemembered ? .credentials(verdict) : .signed(verdict)))
@@ -48,9 +54,12 @@ extension ServerNode {
                     isChanSIP: settings.profile == .chanSIP)))
         request.isProved = verdict.provesPassword
         switch verdict {
-        case .accepted:
+        case .accepted(let acceptance):
             tally.accepted &+= 1
-            sources.vouch(for: request.flow.remote.address)
+            request.isSignedElsewhere = acceptance.isURIElsewhere
+            sources.vouch(for: request.flow)
+            guesses.prove(guess, at: now)
+            request.isProvedHere = guess.isIssuedHere
             if let place = request.attempt { attempts.succeed(place) }
             return account
         case .absent: challenge(&request, subject, after: verdict, at: now)
@@ -62,7 +71,10 @@ extension ServerNode {
             challenge(&request, subject, after: verdict, at: now)
         case .wrongPassword(let failure):
             tally.wrongPassword &+= 1
-            sources.countBadPassword(of: request.flow.remote.address, at: now)
+            // What is signed over a nonce that is none of ours, or has expired, is never looked at: it may be anybody's in anybody's name.
+            if failure.nonce == .valid, guesses.count(guess, at: now) {
+                traces.note(.notice(.guessed(username: username, from: request.flow)))
+            }
             if settings.profile == .chanSIP, failure.nonce == .valid {
                 answer(&request, ReplyWriter.Reply(403, reason: "Forbidden (Bad auth)"), .refusal(status: 403), at: now)
             } else {
@@ -73,6 +85,24 @@ extension ServerNode {
             refuseMangled(&request, mangling, subject, verdict, at: now)
         }
         return nil
+    }
+
+    /// A short keyed tag of where a request comes from, for nonces.
+    private func origin(of flow: FlowID) -> UInt32 {
+        var hash = KeyedHash(key: hashKey)
+        Source(flow).combine(into: &hash)
+        return UInt32(truncatingIfNeeded: hash.finish())
+    }
+
+    /// Whether a right digest over another URI than the Request-URI will do: both are ours, and outside REGISTER they name the same user, or
+    /// the signed one none. SIPp signs our address while it asks for our domain; helpers rewrite the Request-URI.
+    private func acceptsSigned(_ text: ArraySlice<UInt8>, _ request: ServerRequest) -> Bool {
+        guard settings.digestURI == .lenient, case .sip(let signed)? = try? SIPURIReference(parsing: SIPText(text)),
+            domains.domain(signed.host, local: request.flow.local) != nil
+        else { return false }
+        if request.method == .register || signed.unescapedUser == nil { return true }
+        guard case .sip(let asked)? = try? request.message.requestURI() else { return false }
+        return signed.unescapedUser == asked.unescapedUser
     }
 
     /// Only what a box on the way, or the phone's own mistake, can explain is told; anything that would tell a known user from an unknown

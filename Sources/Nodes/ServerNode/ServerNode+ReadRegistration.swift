@@ -29,6 +29,7 @@ extension ServerNode {
         var verdict = PathVerdict(
             source: request.flow.remote, via: request.via, viaCount: request.viaCount, contact: first, callID: request.callID)
         verdict.formUnion(jumps)
+        if request.isSignedElsewhere { verdict.insert(.signedElsewhere) }
         return Registration(
             aor: aor, callID: request.callID, cseq: request.cseq, wish: wish, path: path,
             userAgent: message.userAgent ?? SIPText(), flow: request.flow, verdict: verdict)

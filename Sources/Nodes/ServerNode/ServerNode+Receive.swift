@@ -10,7 +10,7 @@ extension ServerNode {
         tally.received &+= 1
         tally.receivedBytes &+= UInt64(bytes.count)
         guard let first = bytes.first else { return drop(flow, .empty) }
-        if let reason = sources.admit(flow.remote.address, at: now) { return drop(flow, reason) }
+        if let reason = sources.admit(flow, at: now), !isKnown(flow) || !sources.admitKnown(flow, at: now) { return drop(flow, reason) }
         if first < 4 { return receivedSTUN(bytes, on: flow) }
         if first == 0x0d || first == 0x0a, bytes.allSatisfy({ $0 == 0x0d || $0 == 0x0a }) {
             return receivedLineEnds(bytes, on: flow)
@@ -26,6 +26,9 @@ extension ServerNode {
         case .response(let status, _): receivedResponse(message, status, on: flow, at: now)
         }
     }
+
+    /// Whether somebody who proved himself, or a call, uses the flow.
+    func isKnown(_ flow: FlowID) -> Bool { locations.uses(flow) || calls.uses(flow) }
 
     private mutating func receivedSTUN(_ bytes: [UInt8], on flow: FlowID) {
         guard isSTUN(bytes) else { return drop(flow, .junk) }
@@ -153,7 +156,7 @@ extension ServerNode {
         }
         guard message.version.equalsCaseless(literal: "SIP/2.0") else { return refuse(&request, 505, .version, at: now) }
         if request.method == .invite, calls.invites[request.key] != nil { return inviteAgain(request.key, request, at: now) }
-        if let state = replies[request.key] { return retransmitted(request, state) }
+        if repeated(&request) { return }
         guard message.bytes.count <= settings.limits.messageBytes else {
             return refuse(&request, 513, .tooLarge(bytes: message.bytes.count), at: now)
         }
@@ -237,14 +240,20 @@ extension ServerNode {
         }
     }
 
-    private mutating func retransmitted(_ request: ServerRequest, _ state: ReplyBook.State) {
-        var request = request
+    /// Whether a copy of a request came that is answered, or being answered, already.
+    private mutating func repeated(_ request: inout ServerRequest) -> Bool {
+        guard replies[request.key] != nil else { return false }
+        let octets = Self.packetBytes(request.message.bytes.count, request.flow)
+        let repetition = replies.repeat(request.key, fingerprint: fingerprint(request), octets: octets)
+        if case .none = repetition { return false }
         tally.retransmissionsAbsorbed &+= 1
         note(&request, .retransmission)
-        switch state {
-        case .trying: break
-        case .completed(let flow, let bytes): send(bytes, on: flow, .retransmission)
+        switch repetition {
+        case .none, .trying: break
+        case .reply(let flow, let bytes): send(bytes, on: flow, .retransmission)
+        case .spent: drop(request.flow, .repeatedTooOften)
         }
+        return true
     }
 
     // MARK: Checks
@@ -305,6 +314,16 @@ extension ServerNode {
             hash.combine(UInt64(request.cseq))
         }
         hash.combine((method ?? request.method).text.bytes)
+        return hash.finish()
+    }
+
+    /// What a copy of a request has in common with it, beside what its transaction is known by. Boxes on the way change the rest.
+    func fingerprint(_ request: ServerRequest) -> ReplyBook.Key {
+        var hash = KeyedHash(key: hashKey)
+        hash.combine(request.callID.bytes)
+        hash.combine(request.fromTag.bytes)
+        hash.combine(UInt64(request.cseq))
+        for header in request.message.all(.authorization) { hash.combine(header.value.bytes) }
         return hash.finish()
     }
 

@@ -31,7 +31,7 @@ extension ServerNode {
         } catch {
             return refuseRegistration(&request, error, at: now)
         }
-        replies.open(request.key, mergeKey: mergeKey(request), at: now)
+        remember(request, at: now)
         apply(registration, &request, at: now)
     }
 

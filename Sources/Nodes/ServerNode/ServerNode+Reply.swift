@@ -35,7 +35,7 @@ extension ServerNode {
         guard method != .ack else { return drop(flow, .malformedACK, error) }
         let echo = ReplyWriter.Echo(message)
         guard let via = echo.via, let way = replyFlow(via, flow) else { return drop(flow, .unanswerable, error) }
-        if let reason = sources.admitUnprovedReply(to: flow.remote.address, at: now) { return drop(flow, reason, error) }
+        if let reason = refusedUnprovedReply(to: flow, at: now) { return drop(flow, reason, error) }
         // A version that is not ours may have other rules (RFC 3261 21.5.7).
         let isForeign = !message.version.equalsCaseless(literal: "SIP/2.0")
         let refusal: ServerTrace.Refusal = isForeign ? .version : .malformed(error)
@@ -53,16 +53,43 @@ extension ServerNode {
     mutating func answer(
         _ request: inout ServerRequest, _ reply: ReplyWriter.Reply, _ meaning: ServerTrace.Meaning, at now: Instant
     ) {
-        if !request.isProved, let reason = sources.admitUnprovedReply(to: request.flow.remote.address, at: now) {
+        if !request.isProved, let reason = refusedUnprovedReply(to: request.flow, at: now) {
             return drop(request.flow, reason)
         }
         guard let way = replyFlow(request.via, request.flow) else { return drop(request.flow, .noReplyAddress) }
         let bytes = self.bytes(reply, to: request)
+        if !request.isProved, isAmplified(bytes, request) { return drop(request.flow, .amplification) }
         if settings.profile == .chanSIP, replies[request.key] == nil {
-            replies.open(request.key, mergeKey: request.key, at: now)
+            remember(request, mergeKey: request.key, at: now)
         }
         replies.complete(request.key, on: way, bytes)
         transmit(bytes, on: way, reply.status, meaning)
+    }
+
+    private mutating func refusedUnprovedReply(to flow: FlowID, at now: Instant) -> DropReason? {
+        guard let reason = sources.admitUnprovedReply(to: flow, at: now) else { return nil }
+        return isKnown(flow) && sources.admitUnprovedReplyToKnown(flow, at: now) ? nil : reason
+    }
+
+    /// Whether a forged request would make us send more than three times what it took (RFC 9000 8.1 has the same bound), headers of IP and UDP
+    /// counted.
+    private func isAmplified(_ bytes: [UInt8], _ request: ServerRequest) -> Bool {
+        let flow = request.flow
+        guard !flow.transport.isReliable else { return false }
+        return Self.packetBytes(bytes.count, flow) > 3 * Self.packetBytes(request.message.bytes.count, flow) && !isKnown(flow)
+    }
+
+    /// With the headers of UDP and IP.
+    static func packetBytes(_ payload: Int, _ flow: FlowID) -> Int {
+        if case .v4 = flow.remote.address { payload + 28 } else { payload + 48 }
+    }
+
+    /// From now on the request is processed once only, and copies of it draw its answer.
+    mutating func remember(_ request: ServerRequest, mergeKey: ReplyBook.Key? = nil, at now: Instant) {
+        let isWhoHeSeems = request.isProvedHere || request.flow.transport.isReliable || isKnown(request.flow)
+        replies.open(
+            request.key, mergeKey: mergeKey ?? self.mergeKey(request), fingerprint: fingerprint(request),
+            allowance: isWhoHeSeems ? nil : 0, at: now)
     }
 
     /// Counts and sends a response that is already put together.
@@ -125,7 +152,7 @@ extension ServerNode {
         if request.hasToTag || request.method == .bye { return refuse(&request, 481, .noTransaction, at: now) }
         guard let account = authenticate(&request, at: now) else { return }
         _ = account
-        replies.open(request.key, mergeKey: mergeKey(request), at: now)
+        remember(request, at: now)
         guard let domain = domains.domain(target.host, local: request.flow.local) else {
             return refuse(&request, 404, .foreignDomain(SIPText(target.host.description)), at: now)
         }

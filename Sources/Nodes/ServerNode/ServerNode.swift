@@ -66,6 +66,7 @@ public struct ServerNode: Machine {
     var replies: ReplyBook
     var attempts: AttemptBook
     var sources: SourceGuard
+    var guesses: GuessGuard
     var commits = CommitQueue()
     /// An expiry could not be stored: from then on nobody knows how many bindings storage holds.
     var isStorageBehind = false
@@ -73,9 +74,9 @@ public struct ServerNode: Machine {
     var stun: STUNServer
     var entropy: Entropy
     var writer: ReplyWriter
-    var keepaliveGauge = SourceGuard.Gauge()
+    var keepaliveGauge = Gauge()
     /// Where keepalives that have to wait stand in line.
-    var keepaliveLine = SourceGuard.Gauge()
+    var keepaliveLine = Gauge()
     /// Which records have bindings over which connection.
     var streams: [FlowID: Set<UInt32>] = [:]
     var calls: CallTable
@@ -111,6 +112,7 @@ public struct ServerNode: Machine {
         replies = ReplyBook(cap: limits.serverTransactions)
         attempts = AttemptBook(cap: limits.attempts, lifetime: settings.nonceLifetime)
         sources = SourceGuard(limits: limits)
+        guesses = GuessGuard(limits: limits)
         probes = ProbeTable(cap: limits.clientTransactions)
         calls = CallTable(clientCap: limits.callTransactions)
         stun = STUNServer(STUNServerSettings(software: settings.software))

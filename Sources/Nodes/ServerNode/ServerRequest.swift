@@ -42,6 +42,10 @@ struct ServerRequest: Sendable {
     var isNoted = false
     /// Whoever sent it has shown to know a password.
     var isProved = false
+    /// ... over a nonce that was issued to where it comes from: nobody forges that address.
+    var isProvedHere = false
+    /// Its digest is right, over another URI of ours than the Request-URI.
+    var isSignedElsewhere = false
     /// Its place in the attempt book, for REGISTERs.
     var attempt: Int?
 

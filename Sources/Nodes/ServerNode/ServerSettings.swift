@@ -81,6 +81,12 @@ public struct ServerSettings: Sendable {
     public var advertised: [AdvertisedAddress] = []
     /// Service-Route values handed to a phone that registered (RFC 3608), as `<sip:...;lr>`.
     public var serviceRoutes: [String] = []
+    /// Whether a right digest over another URI of ours than the Request-URI is good.
+    public enum DigestURI: Hashable, Sendable {
+        case lenient, strict
+    }
+
+    public var digestURI = DigestURI.lenient
     /// A REGISTER that moves its one contact to another host or port, under the same Call-ID and user, replaces the contact it
     /// registered before instead of leaving a ghost behind until it expires.
     public var replacesMovedContacts = true

@@ -150,6 +150,7 @@ extension PathVerdict {
             parts.append("its Call-ID still carries a private address: an ALG, or STUN in the phone")
         }
         if contains(.viaContactDisagree) { parts.append("Via and Contact name different public places") }
+        if contains(.signedElsewhere) { parts.append("its password is right, over another URI than the request's: a helper may rewrite that") }
         if contains(.addressJumped) { parts.append("it came from another address than before") }
         if contains(.portJumped) { parts.append("it came from another port than before") }
         if contains(.proxied) { parts.append("a proxy stands between") }
@@ -245,6 +246,7 @@ extension ServerTrace.Refusal {
         case .badReferTo: "Refer-To is missing, repeated or cannot be read"
         case .badReplaces: "Replaces cannot be read, or does not fit the dialog"
         case .credentials: "credentials that cannot be used"
+        case .guessing: "too many wrong passwords came before"
         }
     }
 }
@@ -265,7 +267,8 @@ extension DropReason {
         case .sourceFlooding: "its source floods us"
         case .unprovedRepliesOfSource: "its source drew too many replies without proving itself"
         case .unprovedRepliesInAll: "too many unproved requests in all"
-        case .badPasswordsOfSource: "its source tried too many wrong passwords"
+        case .amplification: "the answer would be over three times as large, to somebody who did not prove who he is"
+        case .repeatedTooOften: "its answer was repeated as often as the copies' size allows"
         case .malformedSTUN: "STUN that gets no answer"
         case .stunOff: "STUN, which is switched off here"
         case .noReplyAddress: "there is nowhere to answer to"
@@ -282,6 +285,8 @@ extension ServerTrace.Notice {
             "Call-ID \(callID) came from \(seen.map { "\($0.endpoint)" }.joined(separator: ", then "))"
         case .largeReply(let flow, let bytes): "a reply of \(bytes) bytes to \(flow.remote) over UDP may be fragmented"
         case .tableFull(let name): "the table of \(name) is full"
+        case .guessed(let username, let flow):
+            "somebody guesses the password of \(username), lately from \(flow.remote.address): guesses from where it never proved itself wait"
         }
     }
 }

@@ -153,6 +153,8 @@ public enum ServerTrace: Sendable {
         case badReferTo
         case badReplaces
         case credentials
+        /// Too many wrong passwords came before: these were not looked at.
+        case guessing
     }
 
     /// Something worth knowing that stopped nothing.
@@ -164,6 +166,8 @@ public enum ServerTrace: Sendable {
         /// A reply larger than fits one packet without fragmentation went out over UDP.
         case largeReply(FlowID, bytes: Int)
         case tableFull(String)
+        /// So many wrong passwords of one account came, from sources that never proved it, that guesses from such are refused for now.
+        case guessed(username: SIPText, from: FlowID)
     }
 
     public struct PortSeen: Hashable, Sendable {

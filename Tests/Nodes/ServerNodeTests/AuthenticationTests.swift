@@ -53,7 +53,9 @@ struct AuthenticationTests {
 
     @Test("Stale, wrong and mangled are three outcomes, counted and traced apart")
     func threeOutcomes() throws {
-        let h = Harness()
+        var settings = ServerSettings()
+        settings.domains = ["pinhole"]
+        let h = Harness(settings)
         let challenge = try h.ask(Register().text)
         h.now += .seconds(400)
         let stale = try h.ask(Register().answering(challenge).text)
@@ -73,6 +75,38 @@ struct AuthenticationTests {
         #expect(h.server.counters.mangled == 1)
         #expect(h.server.bindingCount == 0)
         #expect(h.verdicts.count == 3)
+    }
+
+    @Test(
+        "A right digest over another URI of ours than the Request-URI will do, unless `digest.uri: strict`; the binding tells of it",
+        arguments: [("sip:198.51.100.1:5060", true), ("sip:PINHOLE;transport=udp", true), ("sip:elsewhere.example", false)])
+    func signedElsewhere(_ uri: String, _ isOurs: Bool) throws {
+        for strict in [false, true] {
+            var settings = ServerSettings()
+            settings.domains = ["pinhole"]
+            settings.digestURI = strict ? .strict : .lenient
+            let h = Harness(settings)
+            let challenge = try h.ask(Register().text)
+            let answer = try h.ask(Register().answering(challenge, uri: uri).text)
+            let isSame = uri.contains("PINHOLE")
+            #expect(answer.statusCode == (isSame || isOurs && !strict ? 200 : 400))
+            #expect(h.alice.contains { $0.verdict.contains(.signedElsewhere) } == (!isSame && isOurs && !strict))
+        }
+    }
+
+    @Test(
+        "A call signed for another URI of ours: where the user is the same, or none was signed",
+        arguments: [("sip:bob@198.51.100.1", 100), ("sip:198.51.100.1:5060", 100), ("sip:carol@198.51.100.1", 400)])
+    func callSignedElsewhere(_ uri: String, _ status: Int) throws {
+        let f = try CallFixture { $0.domains = ["pinhole"] }
+        f.alice.target = "sip:bob@pinhole"
+        f.alice.remoteURI = f.alice.target
+        let challenge = try #require(try f.alice.mine(f.alice.send("INVITE", body: UA.offer("192.168.1.10", 16_384))).first)
+        let value = challenge.all(.wwwAuthenticate).map(\.value.string).first ?? ""
+        f.alice.authorization = Credentials(challenge: value).header(
+            username: "alice", password: "secret", method: "INVITE", uri: uri)
+        let out = f.alice.send("INVITE", body: UA.offer("192.168.1.10", 16_384))
+        #expect(try f.statuses(out, f.alice).first == status)
     }
 
     @Test("Unreadable credentials are 400 with reason and offset")

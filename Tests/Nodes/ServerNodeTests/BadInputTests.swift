@@ -269,26 +269,6 @@ struct FloodTests {
         #expect(h.server.counters[dropped: .unprovedRepliesInAll] == 2)
     }
 
-    @Test("Proved bad passwords shut a source's credentials out; challenges and stale answers never count")
-    func badPasswords() throws {
-        var settings = ServerSettings()
-        settings.limits.badPasswordsPerSource = .init(perSecond: 1, burst: 3)
-        let h = Harness(settings)
-        // Stale ones first.
-        let challenge = try h.ask(Register().text)
-        h.now += .seconds(400)
-        for index in 1...5 {
-            var request = Register(cseq: UInt32(index * 10)).answering(challenge)
-            request.branch = "z9hG4bKs\(index)"
-            #expect(try h.ask(request.text).statusCode == 401)
-        }
-        #expect(h.server.counters.stale == 5)
-        for index in 1...3 { #expect(try h.register(Register(callID: "w\(index)"), password: "guess").statusCode == 401) }
-        let fourth = try h.ask(Register(callID: "w4").text)
-        #expect(h.receive(Register(callID: "w4").answering(fourth, password: "guess").text).isEmpty)
-        #expect(h.server.counters[dropped: .badPasswordsOfSource] == 1)
-    }
-
     @Test("The table of sources is bounded, and IPv6 sources count by their /64")
     func sources() {
         var settings = ServerSettings()

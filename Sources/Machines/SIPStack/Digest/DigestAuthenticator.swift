@@ -111,8 +111,11 @@ public struct DigestAuthenticator: Sendable {
     }
 
     /// Decides. `secret` is nil for a user who is not known, which costs the same and looks the same.
+    ///
+    /// `acceptsOtherURI`: whether a right digest will do although it is over another URI than the request's.
     public mutating func judge(
-        _ attempt: Attempt, of subject: DigestSubject, secret: DigestSecret?, at now: Instant
+        _ attempt: Attempt, of subject: DigestSubject, secret: DigestSecret?, at now: Instant,
+        acceptsOtherURI: Bool = false
     ) -> DigestVerdict {
         let verdict: DigestVerdict
         switch attempt {
@@ -124,7 +127,7 @@ public struct DigestAuthenticator: Sendable {
             case .valid, .expired, .superseded, .spent: verdict = .mangled(.realm(found: Array(credentials.realm)))
             }
         case .credentials(let credentials):
-            verdict = judge(credentials, subject, secret, at: now)
+            verdict = judge(credentials, subject, secret, at: now, acceptsOtherURI: acceptsOtherURI)
         }
         counts.add(verdict)
         traces.note(Self.trace(verdict, of: attempt, subject))
@@ -148,6 +151,11 @@ public struct DigestAuthenticator: Sendable {
 
     /// Issues nonces with `key` from now on (stateless nonces only).
     public mutating func rotate(to key: NonceKey) { issuer?.rotate(to: key) }
+
+    /// Whether a nonce that is ours was issued to whoever has this tag; chan_sip's carry none.
+    public func isIssued(_ nonce: ArraySlice<UInt8>, to origin: UInt32) -> Bool {
+        issuer == nil || NonceIssuer.origin(nonce) == origin
+    }
 
     /// What `nonce` is in the dialog of `callID`; for debug views.
     public mutating func status(of nonce: ArraySlice<UInt8>, callID: ArraySlice<UInt8>, at now: Instant) -> NonceStatus {
@@ -178,7 +186,7 @@ public struct DigestAuthenticator: Sendable {
 
     private mutating func issueNonce(_ subject: DigestSubject, after verdict: DigestVerdict, at now: Instant) -> [UInt8] {
         counts.challenges &+= 1
-        if let issuer { return issuer.issue(callID: subject.callID, sequence: subject.sequence, at: now) }
+        if let issuer { return issuer.issue(callID: subject.callID, sequence: subject.sequence, origin: subject.origin, at: now) }
         if verdict.isStale { return book?.reissue(callID: subject.callID, at: now) ?? [] }
         return book?.issue(callID: subject.callID, at: now) ?? []
     }
@@ -188,7 +196,8 @@ public struct DigestAuthenticator: Sendable {
     }
 
     private mutating func judge(
-        _ credentials: DigestAnswer, _ subject: DigestSubject, _ secret: DigestSecret?, at now: Instant
+        _ credentials: DigestAnswer, _ subject: DigestSubject, _ secret: DigestSecret?, at now: Instant,
+        acceptsOtherURI: Bool
     ) -> DigestVerdict {
         guard settings.algorithms.contains(credentials.algorithm) else {
             return .mangled(.algorithmNotOffered(credentials.algorithm))
@@ -200,6 +209,8 @@ public struct DigestAuthenticator: Sendable {
             guard settings.qop.contains(qop) else { return .mangled(.qopNotOffered(qop)) }
         }
         let status = status(of: credentials.nonce, subject, at: now)
+        // Whether the digest is right is not looked at: guesses over nonces that count for nothing would be free.
+        if issuer != nil, status != .valid { return .stale(status) }
         let stored = secret?[credentials.algorithm.hash]
         guard let ha1 = stored ?? nobody[credentials.algorithm.hash] else { return .absent }
         let isKnown = stored != nil
@@ -214,13 +225,16 @@ public struct DigestAuthenticator: Sendable {
         case .valid: break
         }
         let isSame = credentials.uri.elementsEqual(subject.uri)
-        if settings.checksURI, !isSame, !isSameResource(credentials.uri, subject.uri) {
+        let isElsewhere = settings.checksURI && !isSame && !isSameResource(credentials.uri, subject.uri)
+        if isElsewhere, !acceptsOtherURI {
             return .mangled(.requestURI(digest: Array(credentials.uri), request: Array(subject.uri)))
         }
-        var acceptance = DigestAcceptance(algorithm: credentials.algorithm, count: nil, isURIDifferent: !isSame)
+        var acceptance = DigestAcceptance(algorithm: credentials.algorithm, count: nil, isURIDifferent: !isSame, isURIElsewhere: isElsewhere)
         if issuer == nil {
             book?.spend(callID: subject.callID)
-        } else if case .qop(_, _, let count, _) = credentials.protection {
+        } else {
+            // Without a count, a nonce is good once.
+            let count: UInt32 = if case .qop(_, _, let count, _) = credentials.protection { count } else { 1 }
             guard use(count, of: credentials.nonce, at: now) else { return .replayed(count: count) }
         }
         if case .qop(_, _, let count, _) = credentials.protection { acceptance.count = count }

@@ -11,16 +11,19 @@ public struct DigestSubject: Sendable {
     public var callID: ArraySlice<UInt8>
     /// Sequence number of CSeq.
     public var sequence: UInt32
+    /// A tag of where the request comes from, which its challenge will carry (`NonceIssuer`).
+    public var origin: UInt32
 
     public init(
         method: ArraySlice<UInt8>, uri: ArraySlice<UInt8>, body: ArraySlice<UInt8> = [], callID: ArraySlice<UInt8> = [],
-        sequence: UInt32 = 0
+        sequence: UInt32 = 0, origin: UInt32 = 0
     ) {
         self.method = method
         self.uri = uri
         self.body = body
         self.callID = callID
         self.sequence = sequence
+        self.origin = origin
     }
 
     /// Of a request; what cannot be read counts as empty.
@@ -28,6 +31,7 @@ public struct DigestSubject: Sendable {
         method = request.method?.text.bytes ?? []
         uri = request.requestURIText?.bytes ?? []
         body = request.body
+        origin = 0
         callID = request.first(.callID)?.value.bytes ?? []
         sequence = (try? request.cseq)?.number ?? 0
     }

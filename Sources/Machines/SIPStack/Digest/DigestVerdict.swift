@@ -7,7 +7,8 @@ public enum DigestVerdict: Hashable, Sendable {
     case accepted(DigestAcceptance)
     /// No credentials for our realm: challenge.
     case absent
-    /// The digest is right, only the nonce is not good any more: challenge with `stale=true`.
+    /// The nonce is not good any more: challenge with `stale=true`. Of one that carries its own age nothing more is looked at; of chan_sip's the
+    /// digest is right.
     case stale(NonceStatus)
     /// The digest is right, but this count of this nonce was used before: challenge with `stale=true`.
     case replayed(count: UInt32)
@@ -16,10 +17,15 @@ public enum DigestVerdict: Hashable, Sendable {
     /// The message was changed on its way, or its sender writes it wrongly.
     case mangled(DigestMangling)
 
-    /// Whether the client proved that it knows the password: true also for stale, replayed and some mangled ones.
+    /// Whether the client proved that it knows the password: true also for replayed and some stale and mangled ones.
     public var provesPassword: Bool {
         switch self {
-        case .accepted, .stale, .replayed: true
+        case .accepted, .replayed: true
+        case .stale(let status):
+            switch status {
+            case .superseded, .spent: true
+            case .valid, .expired, .foreign: false
+            }
         case .absent, .wrongPassword: false
         case .mangled(let mangling): mangling.provesPassword
         }
@@ -41,11 +47,14 @@ public struct DigestAcceptance: Hashable, Sendable {
     public var count: UInt32?
     /// Whether digest-uri and Request-URI differ to the letter; allowed where they mean the same or the settings say so.
     public var isURIDifferent: Bool
+    /// Whether they name different users or hosts, and the caller took it all the same.
+    public var isURIElsewhere: Bool
 
-    public init(algorithm: DigestAlgorithm, count: UInt32?, isURIDifferent: Bool) {
+    public init(algorithm: DigestAlgorithm, count: UInt32?, isURIDifferent: Bool, isURIElsewhere: Bool = false) {
         self.algorithm = algorithm
         self.count = count
         self.isURIDifferent = isURIDifferent
+        self.isURIElsewhere = isURIElsewhere
     }
 }
 

@@ -32,7 +32,8 @@ public enum NonceStatus: Hashable, Sendable {
 ///
 /// Made from coarse time, Call-ID and CSeq, so that a retransmitted request draws the same challenge without any state.
 /// Bound to no address, since a NAT may change the client's at any time; good until it expires, however many were issued
-/// after it. The text is 46 hexadecimal digits: key id (1 octet), time (4), salt (6), code (12).
+/// after it. It also carries a tag of where its challenge went, which is for counting guesses and never for acceptance.
+/// The text is 54 hexadecimal digits: key id (1 octet), time (4), origin (4), salt (6), code (12).
 public struct NonceIssuer: Sendable {
     public struct Settings: Hashable, Sendable {
         /// How long a nonce lives at least; it lives at most one `granularity` longer.
@@ -83,13 +84,15 @@ public struct NonceIssuer: Sendable {
     }
 
     /// The nonce for a request: the same for each retransmission of it within one `granularity`.
-    public func issue(callID: ArraySlice<UInt8>, sequence: UInt32, at now: Instant) -> [UInt8] {
+    ///
+    /// `origin`: a keyed tag of where the request comes from.
+    public func issue(callID: ArraySlice<UInt8>, sequence: UInt32, origin: UInt32 = 0, at now: Instant) -> [UInt8] {
         let step = max(1, settings.granularity.wholeSeconds)
         let time = UInt32(truncatingIfNeeded: now.unixSeconds &- modulo(now.unixSeconds, step))
         var salt = current.saltStart ^ UInt64(sequence)
         for byte in callID { salt = (salt ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
         salt = (salt ^ salt >> 32) &* 0x9e37_79b9_7f4a_7c15
-        let head = NonceHead(key: current.id, time: time, salt: salt >> 16)
+        let head = NonceHead(key: current.id, time: time, origin: origin, salt: salt >> 16)
         let code = head.code(current.state)
         var text: [UInt8] = []
         text.reserveCapacity(NonceHead.textLength)
@@ -110,6 +113,9 @@ public struct NonceIssuer: Sendable {
         return Duration.seconds(Int64(age)) <= limit ? .valid : .expired(age: .seconds(Int64(age)))
     }
 
+    /// What `issue` was told of whom it was issued to; of a nonce that `check` found to be ours.
+    static func origin(_ nonce: ArraySlice<UInt8>) -> UInt32? { NonceHead.read(nonce)?.head.origin }
+
     /// Short key of a nonce that `check` found to be ours, for the table of counts.
     static func tableKey(_ nonce: ArraySlice<UInt8>) -> UInt64? { NonceHead.read(nonce)?.high }
 
@@ -121,24 +127,27 @@ public struct NonceIssuer: Sendable {
 
 /// The part of a nonce that its code covers.
 private struct NonceHead {
-    static let textLength = 46
+    static let textLength = 54
 
     var key: UInt8
     /// Seconds since the epoch, cut to 32 bits.
     var time: UInt32
+    var origin: UInt32
     /// 48 bits.
     var salt: UInt64
 
     func code(_ keyed: MessageKey) -> HashValue {
-        keyed.code(capacity: 16) { input in
+        keyed.code(capacity: 24) { input in
             input.append(bigEndian: UInt64(key) << 32 | UInt64(time))
             input.append(bigEndian: salt)
+            input.append(bigEndian: UInt64(origin))
         }
     }
 
     func append(to text: inout [UInt8]) {
         appendHex(UInt64(key), digits: 2, to: &text)
         appendHex(UInt64(time), digits: 8, to: &text)
+        appendHex(UInt64(origin), digits: 8, to: &text)
         appendHex(salt, digits: 12, to: &text)
     }
 
@@ -155,10 +164,12 @@ private struct NonceHead {
             }
             return value
         }
-        guard let key = number(2), let time = number(8), let salt = number(12), let high = number(16), let low = number(8) else {
-            return nil
-        }
-        let head = NonceHead(key: UInt8(truncatingIfNeeded: key), time: UInt32(truncatingIfNeeded: time), salt: salt)
+        guard let key = number(2), let time = number(8), let origin = number(8), let salt = number(12), let high = number(16),
+            let low = number(8)
+        else { return nil }
+        let head = NonceHead(
+            key: UInt8(truncatingIfNeeded: key), time: UInt32(truncatingIfNeeded: time),
+            origin: UInt32(truncatingIfNeeded: origin), salt: salt)
         return (head, high, low)
     }
 }

@@ -72,9 +72,9 @@ struct CallTable: Sendable {
         deadlines.set(.call(call.key), to: call.nextDeadline)
     }
 
-    /// Calls by the users in them, and by the connections their legs depend on.
+    /// Calls by the users in them, and by the flows of their legs.
     private var parties: [AddressOfRecord: Set<UInt32>] = [:]
-    private var streams: [FlowID: Set<UInt32>] = [:]
+    private var flows: [FlowID: Set<UInt32>] = [:]
 
     mutating func join(_ party: AddressOfRecord, _ key: UInt32) { parties[party, default: []].insert(key) }
 
@@ -88,20 +88,23 @@ struct CallTable: Sendable {
     func calls(of party: AddressOfRecord) -> [Call] { (parties[party] ?? []).sorted().compactMap { calls[$0] } }
 
     mutating func enter(_ flow: FlowID, _ key: UInt32) {
-        if flow.transport.isReliable { streams[flow, default: []].insert(key) }
+        flows[flow, default: []].insert(key)
     }
 
     mutating func leave(_ flow: FlowID, _ key: UInt32) {
-        guard flow.transport.isReliable, let place = streams.index(forKey: flow) else { return }
-        streams.values[place].remove(key)
-        if streams.values[place].isEmpty { streams.remove(at: place) }
+        guard let place = flows.index(forKey: flow) else { return }
+        flows.values[place].remove(key)
+        if flows.values[place].isEmpty { flows.remove(at: place) }
     }
 
     /// The calls with a leg on a connection that is gone.
-    mutating func takeStream(_ flow: FlowID) -> [UInt32] { (streams.removeValue(forKey: flow) ?? []).sorted() }
+    mutating func takeStream(_ flow: FlowID) -> [UInt32] { (flows.removeValue(forKey: flow) ?? []).sorted() }
+
+    /// Whether a call's leg uses this flow.
+    func uses(_ flow: FlowID) -> Bool { flows[flow] != nil }
 
     /// Entries in all the indexes: none are left where no call is.
-    var indexed: Int { parties.count + streams.count }
+    var indexed: Int { parties.count + flows.count }
 
     var usage: CallUsage {
         CallUsage(

@@ -28,8 +28,9 @@ extension ServerNode {
         return true
     }
 
-    /// A CANCEL cannot be challenged (RFC 3261 22.1): it comes from its INVITE's address, or over a flow of the caller's account.
-    func mayCancel(_ request: ServerRequest, _ entry: InviteTransactions.Entry) -> Bool {
+    /// Whether a CANCEL, which cannot be challenged (RFC 3261 22.1), or a copy of an INVITE comes from the INVITE's address, or over a flow of
+    /// the caller's account.
+    func isFromCaller(_ request: ServerRequest, _ entry: InviteTransactions.Entry) -> Bool {
         if request.flow.remote.address == entry.request.flow.remote.address { return true }
         guard let party = calls.leg(entry.leg, of: entry.call)?.party else { return false }
         return isRegistered(request.flow, for: party.address)

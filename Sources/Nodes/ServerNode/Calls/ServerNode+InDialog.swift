@@ -36,7 +36,7 @@ extension ServerNode {
         }
         note(&request, .request(request.method))
         let verdict = call.legs[leg].dialog?.receive(request.method, sequence: request.cseq) ?? .inOrder
-        if request.method != .invite { replies.open(request.key, mergeKey: mergeKey(request), at: now) }
+        if request.method != .invite { remember(request, at: now) }
         if case .outOfOrder(let had, let got) = verdict {
             calls.put(call)
             tally.outOfOrder &+= 1

@@ -13,7 +13,7 @@ extension ServerNode {
 
     mutating func invite(_ request: inout ServerRequest, _ target: SIPURI, at now: Instant) {
         guard let party = caller(&request, at: now) else { return }
-        replies.open(request.key, mergeKey: mergeKey(request), at: now)
+        remember(request, at: now)
         guard let domain = domains.domain(target.host, local: request.flow.local) else {
             return refuse(&request, 404, .foreignDomain(SIPText(target.host.description)), at: now)
         }

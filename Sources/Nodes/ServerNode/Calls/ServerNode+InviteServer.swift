@@ -19,6 +19,10 @@ extension ServerNode {
     mutating func inviteAgain(_ key: ReplyBook.Key, _ request: ServerRequest, at now: Instant) {
         guard var entry = calls.invites[key] else { return }
         var request = request
+        // Somebody else's request with the same branch, or a copy that others send: it draws nothing.
+        guard fingerprint(request) == fingerprint(entry.request), isFromCaller(request, entry) else {
+            return refuse(&request, 482, .merged, at: now)
+        }
         tally.retransmissionsAbsorbed &+= 1
         note(&request, .retransmission)
         // A NAT may have moved the phone meanwhile: answers go where it is now.
@@ -138,12 +142,12 @@ extension ServerNode {
 
     mutating func cancelled(_ request: inout ServerRequest, at now: Instant) {
         let key = transactionKey(request, as: .invite)
-        guard let entry = calls.invites[key], mayCancel(request, entry) else {
+        guard let entry = calls.invites[key], isFromCaller(request, entry) else {
             return refuse(&request, 481, .noTransaction, at: now)
         }
         note(&request, .request(.cancel))
         request.isProved = true
-        replies.open(request.key, mergeKey: request.key, at: now)
+        remember(request, mergeKey: request.key, at: now)
         answer(&request, ReplyWriter.Reply(200), .response(status: 200), at: now)
         guard case .proceeding = entry.machine.state, var call = calls.take(entry.call) else { return }
         if call.legs[entry.leg].state == .inviting {

@@ -10,7 +10,7 @@ extension ServerNode {
     mutating func subscribe(_ request: inout ServerRequest, _ target: SIPURI, at now: Instant) {
         if request.hasToTag { return resubscribe(&request, at: now) }
         guard let account = authenticate(&request, at: now) else { return }
-        replies.open(request.key, mergeKey: mergeKey(request), at: now)
+        remember(request, at: now)
         guard let domain = domains.domain(target.host, local: request.flow.local) else {
             return refuse(&request, 404, .foreignDomain(SIPText(target.host.description)), at: now)
         }
@@ -69,7 +69,7 @@ extension ServerNode {
             entry.dialog.id.callID == request.callID, entry.dialog.id.remoteTag == request.fromTag
         else { return refuse(&request, 481, .noDialog, at: now) }
         guard belongs(&request, to: entry.party, on: entry.flow, at: now) else { return }
-        replies.open(request.key, mergeKey: mergeKey(request), at: now)
+        remember(request, at: now)
         if case .outOfOrder(let had, let got) = entry.dialog.receive(.subscribe, sequence: request.cseq) {
             return refuse(&request, 500, .outOfOrder(had: had, got: got), at: now)
         }

@@ -13,10 +13,11 @@ struct NonceIssuerTests {
     func same() {
         let issuer = issuer()
         let nonce = issuer.issue(callID: bytes("c1"), sequence: 1, at: start)
-        #expect(nonce.count == 46)
+        #expect(nonce.count == 54)
         #expect(issuer.issue(callID: bytes("c1"), sequence: 1, at: start + .seconds(15)) == nonce)
         #expect(issuer.issue(callID: bytes("c1"), sequence: 2, at: start) != nonce)
         #expect(issuer.issue(callID: bytes("c2"), sequence: 1, at: start) != nonce)
+        #expect(issuer.issue(callID: bytes("c1"), sequence: 1, origin: 1, at: start) != nonce)
         #expect(issuer.issue(callID: bytes("c1"), sequence: 1, at: start + .seconds(16)) != nonce)
         #expect(
             self.issuer([NonceKey(id: 7, secret: [UInt8](repeating: 1, count: 32))]).issue(
@@ -30,10 +31,10 @@ struct NonceIssuerTests {
         let long = NonceKey(id: 7, secret: [UInt8](repeating: 1, count: 80))
         #expect(
             issuer().issue(callID: bytes("c1"), sequence: 1, at: start)
-                == Array(bytes("075f5e1000ed8a6d55a669b46f78dde114b20419eaab95")))
+                == Array(bytes("075f5e100000000000ed8a6d55a6692bcf937619b8a35d64a57587")))
         #expect(
             issuer([long]).issue(callID: bytes("c1"), sequence: 1, at: start)
-                == Array(bytes("075f5e10004a54acfcfb78c7f18c56651d6f118c1391ab")))
+                == Array(bytes("075f5e1000000000004a54acfcfb787491ce6c25832cac1b3ace02")))
     }
 
     @Test("A nonce lives its lifetime, 300 s, wherever in its 16 s it was made, and no longer than 316 s")

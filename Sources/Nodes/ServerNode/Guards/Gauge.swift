@@ -1,0 +1,69 @@
+import Base
+
+/// A rate as one instant: when the bucket would be empty again (the generic cell rate algorithm, ITU-T I.371).
+struct Gauge: Hashable, Sendable {
+    private var drained = Instant(nanoseconds: .min)
+
+    mutating func take(_ rate: ServerLimits.Rate, at now: Instant) -> Bool {
+        let step = rate.step
+        let from = max(drained, now)
+        guard (from - now).wholeNanoseconds <= step &* Int64(max(rate.burst, 1) - 1) else { return false }
+        drained = from + .nanoseconds(step)
+        return true
+    }
+
+    /// Whether `take` would succeed.
+    func allows(_ rate: ServerLimits.Rate, at now: Instant) -> Bool {
+        var copy = self
+        return copy.take(rate, at: now)
+    }
+
+    mutating func giveBack(_ rate: ServerLimits.Rate) {
+        guard drained.nanoseconds != .min else { return }
+        drained = drained - .nanoseconds(rate.step)
+    }
+
+    /// When one more will be allowed.
+    func nextFree(_ rate: ServerLimits.Rate, at now: Instant) -> Instant {
+        max(now, drained - .nanoseconds(rate.step &* Int64(max(rate.burst, 1) - 1)))
+    }
+
+    /// The next place in a line whose places are one step apart, so that those who wait do not all wake at once.
+    mutating func reserve(_ rate: ServerLimits.Rate, notBefore earliest: Instant) -> Instant {
+        let place = max(drained, earliest)
+        drained = place + .nanoseconds(rate.step)
+        return place
+    }
+}
+
+extension ServerLimits.Rate {
+    /// Nanoseconds between two.
+    fileprivate var step: Int64 { 60_000_000_000 / Int64(max(perMinute, 1)) }
+}
+
+/// What is known of many, in two generations: when the younger is full it becomes the elder, and the elder is forgotten, so that it never
+/// grows and nothing is scanned.
+struct TwoGenerations<Key: Hashable & Sendable, Value: Sendable>: Sendable {
+    private var young: [Key: Value] = [:]
+    private var elder: [Key: Value] = [:]
+    /// How often the younger generation was full.
+    private(set) var turns: UInt64 = 0
+    private let cap: Int
+
+    /// `cap`: entries of both generations together.
+    init(cap: Int) { self.cap = max(cap / 2, 1) }
+
+    var count: Int { young.count + elder.count }
+
+    subscript(key: Key) -> Value? { young[key] ?? elder[key] }
+
+    mutating func change<Result>(_ key: Key, or new: @autoclosure () -> Value, _ body: (inout Value) -> Result) -> Result {
+        if let place = young.index(forKey: key) { return body(&young.values[place]) }
+        if young.count >= cap {
+            elder = young
+            young = [:]
+            turns &+= 1
+        }
+        return body(&young[key, default: elder.removeValue(forKey: key) ?? new()])
+    }
+}
