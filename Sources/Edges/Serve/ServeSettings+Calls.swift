@@ -42,7 +42,10 @@ extension ServeSettings {
             server.calls.rooms.append(try Self.room(node, path: "rooms[\(index)]"))
         }
         for (index, node) in reader.list("pickup-groups").enumerated() {
-            server.calls.pickupGroups.append(try Self.pickupGroup(node, path: "pickup-groups[\(index)]"))
+            server.calls.pickupGroups.append(try Self.group(node, path: "pickup-groups[\(index)]"))
+        }
+        for (index, node) in reader.list("intercom-groups").enumerated() {
+            server.calls.intercomGroups.append(try Self.group(node, path: "intercom-groups[\(index)]"))
         }
         if var section = try reader.section("media") {
             let expected = "a range of at least two ports, such as 16384-32767"
@@ -93,7 +96,7 @@ extension ServeSettings {
         !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && !":@<>\";?".utf8.contains($0) }
     }
 
-    private static func pickupGroup(_ node: ConfigNode, path: String) throws(ConfigError) -> Set<String> {
+    private static func group(_ node: ConfigNode, path: String) throws(ConfigError) -> Set<String> {
         var reader = try ConfigReader(node, path: path)
         _ = try reader.string("name")
         let users = try reader.values("users", expected: "users, such as [100, 101]") { isDialled($0) ? $0 : nil }

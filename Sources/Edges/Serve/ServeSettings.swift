@@ -63,7 +63,7 @@ public struct ServeSettings: Sendable {
             "digest.algorithms", "digest.nonce-lifetime", "digest.uri", "limits.bindings", "limits.trusted", "limits.messages-per-second",
             "tcp", "ws", "wss", "tls.listen", "tls.certificate", "tls.key", "tls.names",
             "limits.connections", "limits.connections-per-address", "limits.calls", "limits.calls-per-account",
-            "advertise", "rooms", "pickup-groups",
+            "advertise", "rooms", "pickup-groups", "intercom-groups",
         ] + callKeys
 
     /// `stun.on-sip-port` -> `PINHOLE_STUN_ON_SIP_PORT`.
@@ -75,7 +75,7 @@ public struct ServeSettings: Sendable {
     /// Lays the environment over `root`. Lists are comma-separated there. Throws for a `PINHOLE_` name that means nothing.
     public static func overlay(environment: [String: String], on root: inout ConfigNode) throws(ConfigError) {
         let names = Dictionary(
-            uniqueKeysWithValues: keys.filter { !["advertise", "rooms", "pickup-groups"].contains($0) }.map { (environmentName(of: $0), $0) })
+            uniqueKeysWithValues: keys.filter { !["advertise", "rooms", "pickup-groups", "intercom-groups"].contains($0) }.map { (environmentName(of: $0), $0) })
         for (name, value) in environment.sorted(by: { $0.key < $1.key })
         where name.hasPrefix("PINHOLE_") && name != "PINHOLE_CONFIG" && name != "PINHOLE_SHARED" {
             guard let key = names[name] else {

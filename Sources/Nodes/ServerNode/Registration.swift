@@ -109,8 +109,15 @@ struct RegistrarRules: Sendable {
             }
         }
         while locations.count > contactsPerAOR {
-            guard keepsNewestOnly else { return .refused(.tooManyContacts(locations.count)) }
-            events.append(.unbound(locations.removeFirst().binding, .evicted))
+            // What no longer answers gives way: a phone that reboots on new ports again and again is one phone.
+            guard
+                let place = keepsNewestOnly
+                    ? locations.startIndex
+                    : locations.indices.filter({ locations[$0].binding.reach != .reachable }).min(by: {
+                        locations[$0].binding.updated < locations[$1].binding.updated
+                    })
+            else { return .refused(.tooManyContacts(locations.count)) }
+            events.append(.unbound(locations.remove(at: place).binding, .evicted))
         }
         return .granted(locations, events)
     }

@@ -42,6 +42,7 @@ struct CallSettingsTests {
             pickup-groups:
               - {name: office, users: [100, 101]}
               - {users: ["102", 100]}
+            intercom-groups: [{users: [100, 150]}]
             media: {ports: 30000-30099, loops: 2, srtp: no, recordings: /tmp/r}
             limits: {calls: 300, calls-per-account: 20}
             tcp: off
@@ -57,7 +58,7 @@ struct CallSettingsTests {
             calls.rooms == [
                 .init(name: "board", pin: "0471", owner: "100", records: true), .init(name: "8000"),
             ])
-        #expect(calls.pickupGroups == [["100", "101"], ["100", "102"]])
+        #expect(calls.pickupGroups == [["100", "101"], ["100", "102"]] && calls.intercomGroups == [["100", "150"]])
         #expect(settings.media.ports == 30_000...30_099 && settings.media.loops == 2 && !settings.media.isSecurable)
         #expect(settings.server.limits.calls == 300 && settings.server.limits.callsPerAccount == 20)
         #expect(settings.media.recordings == "/tmp/r" && settings.media.recordsKeptFor == .seconds(86_400))

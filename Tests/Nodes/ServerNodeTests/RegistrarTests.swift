@@ -253,6 +253,22 @@ struct RegistrarTests {
         #expect(try h.register(Register(callID: "c9", contact: many)).statusCode == 403)
     }
 
+    @Test("At the cap the contact that stopped answering longest ago gives way: a phone that reboots on new ports stays registered")
+    func rebooting() throws {
+        var settings = ServerSettings()
+        settings.limits.contactsPerAOR = 3
+        let h = Harness(settings)
+        for index in 1...6 {
+            let flow = Harness.flow(Endpoint("203.0.113.7:\(40_000 + index)")!)
+            let answer = try h.register(Register(callID: "c\(index)", contact: "<sip:alice@192.168.1.1:\(index)>"), on: flow)
+            #expect(answer.statusCode == 200)
+            // Nobody answers keepalives any more: it boots again.
+            h.advance(.seconds(120))
+        }
+        #expect(h.alice.map { String(decoding: $0.contact, as: UTF8.self) }.last == "sip:alice@192.168.1.1:6")
+        #expect(h.alice.count == 3 && h.lastTexts.contains { $0.contains("gave way to a newer contact") })
+    }
+
     @Test("Bindings in all are capped: 503 with Retry-After, refreshes still pass")
     func bindingCap() throws {
         var settings = ServerSettings()

@@ -20,6 +20,10 @@ public struct SessionTimer: Hashable, Sendable {
         }
     }
 
+    /// The longest interval that is kept, in seconds, whatever the other side's Min-SE says: with a longer one nobody would notice that a phone
+    /// is gone.
+    public static let longest: UInt32 = 7_200
+
     /// What has to be done.
     public enum Action: Hashable, Sendable {
         /// Send an UPDATE, or a re-INVITE where the other side does not know UPDATE.
@@ -32,6 +36,8 @@ public struct SessionTimer: Hashable, Sendable {
         case waiting(until: Instant)
         /// A refresh of ours is out; the session ends at its expiry unless it is answered.
         case refreshing(until: Instant)
+        /// A refresh of ours met another change and is tried again.
+        case retrying(at: Instant, until: Instant)
         case expired
     }
 
@@ -50,6 +56,7 @@ public struct SessionTimer: Hashable, Sendable {
     public var nextDeadline: Instant? {
         switch state {
         case .waiting(let until), .refreshing(let until): until
+        case .retrying(let again, let until): min(again, until)
         case .expired: nil
         }
     }
@@ -61,6 +68,12 @@ public struct SessionTimer: Hashable, Sendable {
         case .us: state = .waiting(until: now + .milliseconds(Int64(interval) * 500))
         case .them: state = .waiting(until: now + giveUp)
         }
+    }
+
+    /// Our refresh was refused for the moment (491, 500 and the like): once more after `pause`, unless the session ends before.
+    public mutating func retry(after pause: Duration, at now: Instant) {
+        guard case .refreshing(let until) = state else { return }
+        state = .retrying(at: now + pause, until: until)
     }
 
     public mutating func advance(to now: Instant) -> Action? {
@@ -79,6 +92,14 @@ public struct SessionTimer: Hashable, Sendable {
             guard until <= now else { return nil }
             state = .expired
             return .expired
+        case .retrying(let again, let until):
+            guard until > now else {
+                state = .expired
+                return .expired
+            }
+            guard again <= now else { return nil }
+            state = .refreshing(until: until)
+            return .refresh
         case .expired: return nil
         }
     }
@@ -128,6 +149,7 @@ public struct SessionTimerTerms: Hashable, Sendable {
     public func answer(_ settings: SessionTimer.Settings, wants: Bool = true) -> Answer {
         if let interval, interval < settings.shortest, isSupported { return .tooSmall(shortest: settings.shortest) }
         guard interval != nil || wants else { return .none }
+        let shortest = min(shortest, SessionTimer.longest)
         let agreed = max(
             interval.map { min($0, max(settings.interval, shortest)) } ?? settings.interval, shortest, settings.shortest)
         // Whoever does not know the extension cannot refresh (RFC 4028 9, table 2).
@@ -139,6 +161,7 @@ public struct SessionTimerTerms: Hashable, Sendable {
     /// The timer a user agent client starts on a 2xx (RFC 4028 7.2); nil: the dialog has none. `asked`: the Session-Expires of the request,
     /// which we then keep alone where the other side ignores the extension (RFC 4028 7.2).
     public func timer(asked: UInt32?, at now: Instant) -> SessionTimer? {
+        if let interval, interval > SessionTimer.longest { return SessionTimer(interval: SessionTimer.longest, refresher: .us, at: now) }
         if let interval { return SessionTimer(interval: interval, refresher: refresherIsUAC == false ? .them : .us, at: now) }
         return asked.map { SessionTimer(interval: $0, refresher: .us, at: now) }
     }

@@ -47,6 +47,8 @@ public struct CallSettings: Sendable {
     /// Users who may pick up each other's ringing calls (RFC 3891), by the user part of their address of record. Whoever is in no group
     /// picks up what rings on his own account alone.
     public var pickupGroups: [Set<String>] = []
+    /// Users whose calls may make each other's phones answer by themselves (Alert-Info, Call-Info); to others such headers are not passed on.
+    public var intercomGroups: [Set<String>] = []
     /// How long a call may ring; then 480.
     public var ringFor: Duration = .seconds(60)
     /// The longest an INVITE may stay without a final response, whatever rings (RFC 3261 16.6 Timer C).
@@ -64,6 +66,11 @@ public struct CallSettings: Sendable {
     public var timers = TransactionTimers()
 
     public init() {}
+
+    func mayOpenMicrophone(of user: AddressOfRecord, _ caller: CallLeg.Party) -> Bool {
+        caller.isVouched && user.domain == caller.address.domain
+            && intercomGroups.contains { $0.contains(user.user) && $0.contains(caller.address.user) }
+    }
 
     /// Whether one user may pick up what rings at another.
     func mayPickUp(_ user: AddressOfRecord, _ ringing: AddressOfRecord) -> Bool {

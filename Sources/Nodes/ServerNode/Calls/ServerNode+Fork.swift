@@ -64,7 +64,13 @@ extension ServerNode {
         call.legs[leg].askedSession = interval
         addSoftware(to: &builder)
         if origin == 0, let key = call.legs[0].inviteKey, let entry = calls.invites[key] {
-            for name in [HeaderName.subject, .priority, .alertInfo, .callInfo] { builder.copy(name, from: entry.request.message) }
+            for name in [HeaderName.subject, .priority] { builder.copy(name, from: entry.request.message) }
+            let mayOpen = settings.calls.mayOpenMicrophone(of: call.legs[leg].party.address, call.legs[0].party)
+            for name in [HeaderName.alertInfo, .callInfo] {
+                for header in entry.request.message.all(name) where mayOpen || !header.value.mayOpenMicrophone {
+                    builder.add(name, header.value)
+                }
+            }
         }
         if let referrer = call.transfer?.referrer { builder.add(.referredBy, referrer) }
         builder.setSession(body)
@@ -273,5 +279,15 @@ extension SIPMessageBuilder {
         guard !body.isEmpty else { return }
         add(.contentType, "application/sdp")
         self.body = body
+    }
+}
+
+extension SIPText {
+    /// Whether an Alert-Info or Call-Info may make a phone answer by itself. Of Alert-Info the registered URNs alone surely do not (RFC 7462);
+    /// what else there is is a matter of the phone's settings (`;answer-after=0`, `;info=alert-autoanswer`, `Ring Answer`).
+    fileprivate var mayOpenMicrophone: Bool {
+        let text = lowercased.string
+        if text.hasPrefix("<urn:alert:"), let end = text.firstIndex(of: ">") { return text[end...].dropFirst().contains { $0 != " " } }
+        return !text.contains(";purpose=") || text.contains("answer")
     }
 }

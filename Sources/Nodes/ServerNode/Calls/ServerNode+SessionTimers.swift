@@ -87,16 +87,31 @@ extension ServerNode {
         case 408, 481: hangUp(&call, "\(call.legs[leg].party.address) has lost the dialog (\(status))", cause: 102, at: now)
         case 422:
             let shortest = SessionTimerTerms(message).shortest
-            guard shortest > call.legs[leg].askedSession, shortest <= 86_400 else { return }
+            // It is there, and wants a longer session than we let go unseen.
+            guard shortest > call.legs[leg].askedSession, shortest <= SessionTimer.longest else {
+                call.legs[leg].timer?.restart(at: now)
+                return
+            }
             call.legs[leg].shortestSession = shortest
             refresh(leg, &call, at: now)
         case 405, 420, 501:
             guard !isInvite else { return }
             call.legs[leg].takesUpdate = false
             refresh(leg, &call, at: now)
-        // 491 and the rest: the phone is at it itself, or the timer runs out.
-        default: break
+        // It is there, and at something else: once more soon (RFC 3261 14.1, RFC 4028 10), as long as the session lasts.
+        default:
+            let pause = pause(after: status, message, call.legs[leg])
+            call.legs[leg].timer?.retry(after: pause, at: now)
         }
+    }
+
+    /// RFC 3261 14.1 for 491: 2.1 to 4 s where the Call-ID is ours, up to 2 s where it is theirs; otherwise as Retry-After says, or 5 s.
+    private mutating func pause(after status: Int, _ message: SIPMessage, _ leg: CallLeg) -> Duration {
+        guard status == 491 else {
+            let asked = message.first(.retryAfter).flatMap { SIPText($0.value.bytes.prefix { $0 &- 0x30 <= 9 }).decimal } ?? 5
+            return .seconds(Int64(min(max(asked, 1), 600)))
+        }
+        return .milliseconds(10 * Int64(leg.isCaller ? entropy.next() % 201 : 210 + entropy.next() % 191))
     }
 
     /// Who was transferred to a service is offered what it can do.

@@ -276,6 +276,52 @@ struct ChangingTests {
         f.expectNothingLeft()
     }
 
+    @Test("RFC 4028 10, RFC 3261 14.1: a refresh answered 491 or 500 is tried again in time, and the call lives", arguments: [491, 500])
+    func refreshRefused(_ status: Int) throws {
+        let f = try CallFixture()
+        f.alice.supported = "replaces"
+        try f.talk()
+        let due = f.h.advance(.seconds(900))
+        let update = try #require(try f.alice.mine(due).first)
+        f.bob.respond(200, to: try f.bob.mine(due).first)
+        f.alice.respond(status, to: update, extra: status == 500 ? "Retry-After: 3\r\n" : "")
+        let again = f.h.advance(.seconds(6))
+        let second = try #require(try f.alice.mine(again).first)
+        #expect(second.method == .update)
+        f.alice.respond(200, to: second, extra: "Session-Expires: 1800;refresher=uac\r\n")
+        #expect(try f.methods(f.h.advance(.seconds(890)), f.alice).isEmpty)
+        #expect(f.h.server.callUsage.calls == 1)
+    }
+
+    @Test("A refresh that is refused to the end ends the call when the session does")
+    func refreshRefusedForGood() throws {
+        let f = try CallFixture()
+        f.alice.supported = "replaces"
+        try f.talk()
+        var ended = false
+        for _ in 0..<400 where !ended {
+            let out = f.h.advance(.seconds(5))
+            for update in try f.alice.mine(out) where update.method == .update { f.alice.respond(491, to: update) }
+            for update in try f.bob.mine(out) where update.method == .update { f.bob.respond(200, to: update) }
+            ended = f.h.server.callUsage.calls == 0
+        }
+        #expect(ended)
+        f.expectNothingLeft()
+    }
+
+    @Test("A Min-SE beyond belief does not switch the search for dead calls off: we refresh every hour ourselves")
+    func absurdMinSE() throws {
+        let f = try CallFixture()
+        let ok = try f.talk(extra: "Session-Expires: 4000000000;refresher=uac\r\nMin-SE: 4000000000\r\n")
+        #expect(ok.first(.sessionExpires)?.value.string == "7200;refresher=uac")
+        var out = f.h.advance(.seconds(7_200))
+        for _ in 0..<3 where f.h.server.callUsage.calls > 0 {
+            for update in try f.bob.mine(out) where update.method == .update { f.bob.respond(200, to: update) }
+            out = f.h.advance(.seconds(40))
+        }
+        #expect(f.h.server.callUsage.calls == 0)
+    }
+
     @Test("RFC 4028: a phone without UPDATE is refreshed by a re-INVITE with the SDP as it stands")
     func refreshByInvite() throws {
         let f = try CallFixture()

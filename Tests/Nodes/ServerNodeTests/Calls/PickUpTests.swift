@@ -109,3 +109,23 @@ struct PickUpTests {
         #expect(try f.statuses(out, carol) == [481])
     }
 }
+
+@Suite("Headers that make a phone answer by itself: RFC 3261 20.4, 20.9, RFC 7462")
+struct IntercomTests {
+    @Test(
+        "They reach a phone only within an intercom group; what rings differently passes",
+        arguments: [
+            ("Alert-Info: <http://x>;answer-after=0", false), ("Alert-Info: info=alert-autoanswer;delay=0", false),
+            ("Alert-Info: Ring Answer", false), ("Alert-Info: <urn:alert:source:internal>", true),
+            ("Alert-Info: <urn:alert:source:internal>;answer-after=0", false), ("Call-Info: <sip:x>;answer-after=0", false),
+            ("Call-Info: <http://x/icon.png>;purpose=icon", true), ("Call-Info: <sip:x>;purpose=icon;answer-after=0", false),
+        ])
+    func headers(_ header: String, _ passes: Bool) throws {
+        for group in [[], [Set(["alice", "bob"])], [Set(["alice", "carol"])]] {
+            let f = try CallFixture { $0.calls.intercomGroups = group }
+            let invite = try f.ring(extra: header + "\r\n")
+            let isThere = invite.contains(.alertInfo) || invite.contains(.callInfo)
+            #expect(isThere == (passes || group == [["alice", "bob"]]))
+        }
+    }
+}
