@@ -60,7 +60,8 @@ public struct ServeSettings: Sendable {
             "stun.enabled", "stun.port", "stun.address", "stun.alternate", "stun.on-sip-port",
             "registrar.shortest", "registrar.usual", "registrar.longest", "registrar.contacts",
             "keepalive.interval", "keepalive.answer-within", "keepalive.failures",
-            "digest.algorithms", "digest.nonce-lifetime", "digest.uri", "limits.bindings", "limits.trusted", "limits.messages-per-second",
+            "digest.algorithms", "digest.nonce-lifetime", "digest.uri",
+            "limits.bindings", "limits.trusted", "limits.messages-per-second",
             "tcp", "ws", "wss", "tls.listen", "tls.certificate", "tls.key", "tls.names",
             "limits.connections", "limits.connections-per-address", "limits.calls", "limits.calls-per-account",
             "advertise", "rooms", "pickup-groups", "intercom-groups",
@@ -75,7 +76,7 @@ public struct ServeSettings: Sendable {
     /// Lays the environment over `root`. Lists are comma-separated there. Throws for a `PINHOLE_` name that means nothing.
     public static func overlay(environment: [String: String], on root: inout ConfigNode) throws(ConfigError) {
         let names = Dictionary(
-            uniqueKeysWithValues: keys.filter { !["advertise", "rooms", "pickup-groups", "intercom-groups"].contains($0) }.map { (environmentName(of: $0), $0) })
+            uniqueKeysWithValues: keys.filter { !listsOfMaps.contains($0) }.map { (environmentName(of: $0), $0) })
         for (name, value) in environment.sorted(by: { $0.key < $1.key })
         where name.hasPrefix("PINHOLE_") && name != "PINHOLE_CONFIG" && name != "PINHOLE_SHARED" {
             guard let key = names[name] else {
@@ -86,6 +87,9 @@ public struct ServeSettings: Sendable {
             root.override(key, with: node(value, key: key, at: .environment(variable: name)))
         }
     }
+
+    /// What no single word can say.
+    private static let listsOfMaps: Set<String> = ["advertise", "rooms", "pickup-groups", "intercom-groups"]
 
     private static let lists: Set<String> = [
         "listen", "domains", "digest.algorithms", "tcp", "ws", "wss", "tls.listen", "tls.names",

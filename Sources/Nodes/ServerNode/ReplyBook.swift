@@ -19,6 +19,8 @@ struct ReplyBook: Sendable {
         var state: State
         /// The same request by another way has another transaction key and this one in common (RFC 3261 8.2.2.2).
         var mergeKey: Key
+        /// Keyed hash of the digest user name that it was signed for.
+        var account: Key
         /// Keyed hash of what a copy has in common with the request beside the transaction's key.
         var fingerprint: Key
         /// Octets that may still be sent to whoever asked; nil: as many as he likes.
@@ -55,10 +57,10 @@ struct ReplyBook: Sendable {
 
     subscript(key: Key) -> State? { entries[key]?.state }
 
-    /// The transaction that has the same From tag, Call-ID and CSeq as a request, if it came by another way.
-    func merged(_ mergeKey: Key, apartFrom key: Key) -> Bool {
-        guard let other = merges[mergeKey] else { return false }
-        return other != key
+    /// Who signed the transaction that has the same From tag, Call-ID and CSeq as a request, if that came by another way.
+    func merged(_ mergeKey: Key, apartFrom key: Key) -> Key? {
+        guard let other = merges[mergeKey], other != key else { return nil }
+        return entries[other]?.account
     }
 
     /// A request of the same transaction key came: what it draws. `octets`: what it took on the wire, headers of IP and UDP counted.
@@ -75,7 +77,9 @@ struct ReplyBook: Sendable {
     /// A request got past authentication: from now on it is processed once only.
     ///
     /// `allowance`: octets that copies of it may draw before they are counted; nil: any number, as whoever asked is who he seems.
-    mutating func open(_ key: Key, mergeKey: Key, fingerprint: Key = 0, allowance: Int? = nil, at now: Instant) {
+    mutating func open(
+        _ key: Key, mergeKey: Key, account: Key = 0, fingerprint: Key = 0, allowance: Int? = nil, at now: Instant
+    ) {
         forget(at: now)
         if entries.count >= cap, let oldest = pop() {
             remove(oldest.key, order: oldest.order)
@@ -83,7 +87,7 @@ struct ReplyBook: Sendable {
         }
         orders &+= 1
         entries[key] = Entry(
-            state: .trying, mergeKey: mergeKey, fingerprint: fingerprint, allowance: allowance, order: orders)
+            state: .trying, mergeKey: mergeKey, account: account, fingerprint: fingerprint, allowance: allowance, order: orders)
         merges[mergeKey] = key
         queue.append((key, orders, now + lifetime))
     }

@@ -33,7 +33,8 @@ extension ServerNode {
             nonce = []
         }
         let guess = GuessGuard.Attempt(
-            account: attemptKey(username.bytes), flow: request.flow, isIssuedHere: authenticator.isIssued(nonce, to: subject.origin))
+            account: attemptKey(username.bytes), flow: request.flow,
+            isIssuedHere: authenticator.isIssued(nonce, to: subject.origin))
         guard guesses.admits(guess, at: now) else {
             tally.guessesRefused &+= 1
             var reply = ReplyWriter.Reply(503)
@@ -42,7 +43,8 @@ extension ServerNode {
             return nil
         }
         let account = accounts[username]
-        let verdict = authenticator.judge(attempt, of: subject, secret: account?.secret, at: now, acceptsOtherURI: acceptsOtherURI)
+        let verdict = authenticator.judge(
+            attempt, of: subject, secret: account?.secret, at: now, acceptsOtherURI: acceptsOtherURI)
         let place = request.attempt.flatMap { attempts.match($0, nonce: attemptKey(nonce)) }
         let isRemembered = request.attempt != nil
         note(&request, place.map { .answers($0, verdict) } ?? (isRemembered ? .credentials(verdict) : .signed(verdict)))
@@ -59,6 +61,7 @@ extension ServerNode {
             request.isSignedElsewhere = acceptance.isURIElsewhere
             sources.vouch(for: request.flow)
             guesses.prove(guess, at: now)
+            request.account = guess.account
             request.isProvedHere = guess.isIssuedHere
             if let place = request.attempt { attempts.succeed(place) }
             return account

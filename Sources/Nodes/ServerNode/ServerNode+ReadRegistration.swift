@@ -27,12 +27,13 @@ extension ServerNode {
             wish = list.isEmpty ? .fetch : .update(try update(list, request, path))
         }
         var verdict = PathVerdict(
-            source: request.flow.remote, via: request.via, viaCount: request.viaCount, contact: first, callID: request.callID)
+            source: request.flow.remote, isStream: request.flow.transport.isReliable, via: request.via,
+            viaCount: request.viaCount, contact: first, callID: request.callID)
         verdict.formUnion(jumps)
         if request.isSignedElsewhere { verdict.insert(.signedElsewhere) }
         return Registration(
             aor: aor, callID: request.callID, cseq: request.cseq, wish: wish, path: path,
-            userAgent: message.userAgent ?? SIPText(), flow: request.flow, verdict: verdict)
+            userAgent: message.userAgent ?? SIPText(), flow: homeFlow(request), verdict: verdict)
     }
 
     /// RFC 3327: the Path values, joined, as they will be echoed and routed by.

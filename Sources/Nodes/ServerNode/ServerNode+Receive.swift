@@ -10,7 +10,9 @@ extension ServerNode {
         tally.received &+= 1
         tally.receivedBytes &+= UInt64(bytes.count)
         guard let first = bytes.first else { return drop(flow, .empty) }
-        if let reason = sources.admit(flow, at: now), !isKnown(flow) || !sources.admitKnown(flow, at: now) { return drop(flow, reason) }
+        if let reason = sources.admit(flow, at: now), !isKnown(flow) || !sources.admitKnown(flow, at: now) {
+            return drop(flow, reason)
+        }
         if first < 4 { return receivedSTUN(bytes, on: flow) }
         if first == 0x0d || first == 0x0a, bytes.allSatisfy({ $0 == 0x0d || $0 == 0x0a }) {
             return receivedLineEnds(bytes, on: flow)
@@ -166,9 +168,7 @@ extension ServerNode {
             return refuse(&request, 400, .malformed(error), at: now)
         }
         if isLooped(request) { return refuse(&request, 482, .loop, at: now) }
-        if !request.hasToTag, request.method != .cancel, replies.merged(mergeKey(request), apartFrom: request.key) {
-            return refuse(&request, 482, .merged, at: now)
-        }
+        if isMerged(request) { return refuse(&request, 482, .merged, at: now) }
         if request.method != .cancel, let refusal = unsupportedExtension(message) {
             var reply = ReplyWriter.Reply(refusal.status)
             for name in refusal.names { reply.add("Unsupported", name.bytes) }
@@ -250,7 +250,11 @@ extension ServerNode {
         note(&request, .retransmission)
         switch repetition {
         case .none, .trying: break
-        case .reply(let flow, let bytes): send(bytes, on: flow, .retransmission)
+        case .reply(let flow, let bytes):
+            send(bytes, on: flow, .retransmission)
+            if flow != request.flow, flow.remote.address == request.flow.remote.address {
+                send(bytes, on: request.flow, .retransmission)
+            }
         case .spent: drop(request.flow, .repeatedTooOften)
         }
         return true
@@ -268,6 +272,16 @@ extension ServerNode {
         if isOurs(request.via) { return true }
         guard request.viaCount > 1, let vias = try? request.message.vias else { return false }
         return vias.contains(where: isOurs)
+    }
+
+    /// The same request came by another way before (RFC 3261 8.2.2.2). Two users' phones may choose the same Call-ID, tag and CSeq: these are two.
+    private func isMerged(_ request: ServerRequest) -> Bool {
+        guard !request.hasToTag, request.method != .cancel,
+            let signer = replies.merged(mergeKey(request), apartFrom: request.key)
+        else { return false }
+        let attempt = authenticator.attempt(request.message.all(.authorization).map(\.value.bytes))
+        guard let credentials = attempt.credentials else { return true }
+        return attemptKey(SIPText(credentials.accountName).bytes) == signer
     }
 
     /// RFC 3261 8.2.2.3 and, as calls will pass through, 16.3 step 5.

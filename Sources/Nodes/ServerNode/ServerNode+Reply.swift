@@ -64,6 +64,7 @@ extension ServerNode {
         }
         replies.complete(request.key, on: way, bytes)
         transmit(bytes, on: way, reply.status, meaning)
+        sendOverFlowToo(bytes, request, way, meaning)
     }
 
     private mutating func refusedUnprovedReply(to flow: FlowID, at now: Instant) -> DropReason? {
@@ -88,7 +89,8 @@ extension ServerNode {
     mutating func remember(_ request: ServerRequest, mergeKey: ReplyBook.Key? = nil, at now: Instant) {
         let isWhoHeSeems = request.isProvedHere || request.flow.transport.isReliable || isKnown(request.flow)
         replies.open(
-            request.key, mergeKey: mergeKey ?? self.mergeKey(request), fingerprint: fingerprint(request),
+            request.key, mergeKey: mergeKey ?? self.mergeKey(request), account: request.account,
+            fingerprint: fingerprint(request),
             allowance: isWhoHeSeems ? nil : 0, at: now)
     }
 
@@ -117,10 +119,27 @@ extension ServerNode {
     /// Where a response goes. Streams and NAT handling: the flow. Otherwise the source's address, and its port only if `rport` asks for it
     /// (RFC 3261 18.2.2, RFC 3581 4). `maddr` is not followed: it would let a stranger point our answers anywhere.
     func replyFlow(_ via: Via, _ flow: FlowID) -> FlowID? {
-        guard !flow.transport.isReliable, !settings.natHandling, via.rport == .absent else { return flow }
+        guard !flow.transport.isReliable, via.rport == .absent, !settings.natHandling || listensAtVia(via, flow) else {
+            return flow
+        }
         var way = flow
         way.remote.port = via.port ?? flow.transport.defaultPort
         return way.remote.port == 0 ? nil : way
+    }
+
+    /// A phone that says where it is, and is there, and does not ask for the port it sends from: it listens at the one in its Via (Cisco 79xx).
+    private func listensAtVia(_ via: Via, _ flow: FlowID) -> Bool { via.host.address == flow.remote.address }
+
+    /// The flow that reaches whoever sent a request.
+    func homeFlow(_ request: ServerRequest) -> FlowID { replyFlow(request.via, request.flow) ?? request.flow }
+
+    /// A box on the way may have written that Via: what is asked again is answered over the flow as well.
+    private mutating func sendOverFlowToo(
+        _ bytes: [UInt8], _ request: ServerRequest, _ way: FlowID, _ meaning: ServerTrace.Meaning
+    ) {
+        guard way != request.flow, settings.natHandling else { return }
+        guard answeredAtVia[request.key] != nil else { return answeredAtVia.change(request.key, or: true) { _ in } }
+        send(bytes, on: request.flow, meaning)
     }
 
     // MARK: Methods that are not REGISTER

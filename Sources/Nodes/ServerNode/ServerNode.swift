@@ -67,6 +67,8 @@ public struct ServerNode: Machine {
     var attempts: AttemptBook
     var sources: SourceGuard
     var guesses: GuessGuard
+    /// Requests that were answered at the port in their Via although they came from another.
+    var answeredAtVia = TwoGenerations<ReplyBook.Key, Bool>(cap: 4_096)
     var commits = CommitQueue()
     /// An expiry could not be stored: from then on nobody knows how many bindings storage holds.
     var isStorageBehind = false

@@ -44,6 +44,8 @@ struct ServerRequest: Sendable {
     var isProved = false
     /// ... over a nonce that was issued to where it comes from: nobody forges that address.
     var isProvedHere = false
+    /// Keyed hash of the digest user name that it proved; 0 for none.
+    var account: UInt64 = 0
     /// Its digest is right, over another URI of ours than the Request-URI.
     var isSignedElsewhere = false
     /// Its place in the attempt book, for REGISTERs.

@@ -150,7 +150,9 @@ extension PathVerdict {
             parts.append("its Call-ID still carries a private address: an ALG, or STUN in the phone")
         }
         if contains(.viaContactDisagree) { parts.append("Via and Contact name different public places") }
-        if contains(.signedElsewhere) { parts.append("its password is right, over another URI than the request's: a helper may rewrite that") }
+        if contains(.signedElsewhere) {
+            parts.append("its password is right, over another URI than the request's: a helper may rewrite that")
+        }
         if contains(.addressJumped) { parts.append("it came from another address than before") }
         if contains(.portJumped) { parts.append("it came from another port than before") }
         if contains(.proxied) { parts.append("a proxy stands between") }

@@ -253,7 +253,7 @@ struct RegistrarTests {
         #expect(try h.register(Register(callID: "c9", contact: many)).statusCode == 403)
     }
 
-    @Test("At the cap the contact that stopped answering longest ago gives way: a phone that reboots on new ports stays registered")
+    @Test("At the cap a contact that stopped answering gives way: a phone that reboots on new ports stays registered")
     func rebooting() throws {
         var settings = ServerSettings()
         settings.limits.contactsPerAOR = 3

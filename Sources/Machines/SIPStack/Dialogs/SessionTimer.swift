@@ -161,7 +161,9 @@ public struct SessionTimerTerms: Hashable, Sendable {
     /// The timer a user agent client starts on a 2xx (RFC 4028 7.2); nil: the dialog has none. `asked`: the Session-Expires of the request,
     /// which we then keep alone where the other side ignores the extension (RFC 4028 7.2).
     public func timer(asked: UInt32?, at now: Instant) -> SessionTimer? {
-        if let interval, interval > SessionTimer.longest { return SessionTimer(interval: SessionTimer.longest, refresher: .us, at: now) }
+        if let interval, interval > SessionTimer.longest {
+            return SessionTimer(interval: SessionTimer.longest, refresher: .us, at: now)
+        }
         if let interval { return SessionTimer(interval: interval, refresher: refresherIsUAC == false ? .them : .us, at: now) }
         return asked.map { SessionTimer(interval: $0, refresher: .us, at: now) }
     }

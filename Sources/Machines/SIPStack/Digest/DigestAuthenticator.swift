@@ -229,7 +229,8 @@ public struct DigestAuthenticator: Sendable {
         if isElsewhere, !acceptsOtherURI {
             return .mangled(.requestURI(digest: Array(credentials.uri), request: Array(subject.uri)))
         }
-        var acceptance = DigestAcceptance(algorithm: credentials.algorithm, count: nil, isURIDifferent: !isSame, isURIElsewhere: isElsewhere)
+        var acceptance = DigestAcceptance(
+            algorithm: credentials.algorithm, count: nil, isURIDifferent: !isSame, isURIElsewhere: isElsewhere)
         if issuer == nil {
             book?.spend(callID: subject.callID)
         } else {

@@ -287,7 +287,9 @@ extension SIPText {
     /// what else there is is a matter of the phone's settings (`;answer-after=0`, `;info=alert-autoanswer`, `Ring Answer`).
     fileprivate var mayOpenMicrophone: Bool {
         let text = lowercased.string
-        if text.hasPrefix("<urn:alert:"), let end = text.firstIndex(of: ">") { return text[end...].dropFirst().contains { $0 != " " } }
+        if text.hasPrefix("<urn:alert:"), let end = text.firstIndex(of: ">") {
+            return text[end...].dropFirst().contains { $0 != " " }
+        }
         return !text.contains(";purpose=") || text.contains("answer")
     }
 }

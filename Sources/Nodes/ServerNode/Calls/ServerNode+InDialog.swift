@@ -51,8 +51,9 @@ extension ServerNode {
     /// The phone speaks from another place now: what we send follows it, as with its REGISTERs. Never down from a secret transport.
     mutating func follow(_ request: ServerRequest, _ leg: Int, _ call: inout Call) {
         let former = call.legs[leg].flow
-        guard former != request.flow, request.flow.transport.isSecure || !former.transport.isSecure else { return }
-        move(leg, to: request.flow, &call)
+        let flow = homeFlow(request)
+        guard former != flow, flow.transport.isSecure || !former.transport.isSecure else { return }
+        move(leg, to: flow, &call)
     }
 
     /// A phone registered from another place than before: its calls follow, or a BYE would go into a mapping that is gone.

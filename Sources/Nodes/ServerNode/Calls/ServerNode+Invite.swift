@@ -195,14 +195,15 @@ extension ServerNode {
         note(&request, .request(.invite))
         request.isProved = true
         let (key, number) = calls.nextKey()
-        var leg = CallLeg(isCaller: true, party: party, flow: request.flow, tag: tag, callID: request.callID.detached)
+        let flow = homeFlow(request)
+        var leg = CallLeg(isCaller: true, party: party, flow: flow, tag: tag, callID: request.callID.detached)
         leg.dialog = dialog
         leg.inviteKey = request.key
         leg.takesUpdate = Self.allowsUpdate(request.message)
         leg.tellsCaller(request.message, first: entropy.next())
         calls.tags[tag] = .leg(call: key, 0)
         calls.join(party.address, key)
-        calls.enter(request.flow, key)
+        calls.enter(flow, key)
         calls.perAccount[party.account, default: 0] += 1
         openInvite(request, call: key, leg: 0, at: now)
         var call = Call(

@@ -120,7 +120,7 @@ struct DigestAuthenticatorTests {
         #expect(judge(&server, values[0], register(9), secret: secret, at: start).isStale == false)
     }
 
-    @Test("RFC 7616 3.3: stale=true for a nonce that expired, whether the digest is right or not: guesses over it would be free otherwise")
+    @Test("RFC 7616 3.3: stale=true for a nonce that expired, be the digest right or not: guesses over it would be free")
     func stale() {
         var server = server()
         var phone = phone()

@@ -276,7 +276,7 @@ struct ChangingTests {
         f.expectNothingLeft()
     }
 
-    @Test("RFC 4028 10, RFC 3261 14.1: a refresh answered 491 or 500 is tried again in time, and the call lives", arguments: [491, 500])
+    @Test("RFC 4028 10, RFC 3261 14.1: a refresh answered 491 or 500 is tried again in time", arguments: [491, 500])
     func refreshRefused(_ status: Int) throws {
         let f = try CallFixture()
         f.alice.supported = "replaces"

@@ -41,7 +41,9 @@ struct AmplificationTests {
     @Test("An answer that would be over three times as large is not sent to a stranger over UDP; over TCP it is")
     func tiny() throws {
         let h = Harness()
-        let text = "OPTIONS sip:pinhole SIP/2.0\r\nv:SIP/2.0/UDP a;branch=z9hG4bK1\r\nf:<sip:a>;tag=1\r\nt:<sip:b>\r\ni:1\r\nCSeq:1 OPTIONS\r\n\r\n"
+        let text =
+            "OPTIONS sip:pinhole SIP/2.0\r\nv:SIP/2.0/UDP a;branch=z9hG4bK1\r\nf:<sip:a>;tag=1\r\n"
+            + "t:<sip:b>\r\ni:1\r\nCSeq:1 OPTIONS\r\n\r\n"
         let out = h.receive(text)
         #expect(out.allSatisfy { $0.bytes.count + 28 <= 3 * (text.utf8.count + 28) })
         let tcp = Harness.flow(Endpoint("203.0.113.7:50001")!, .tcp)
@@ -58,7 +60,9 @@ struct AmplificationTests {
         #expect(try h.register(Register()).statusCode == 200)
         let flood = Harness.flow(Endpoint("203.0.113.7:1111")!)
         for index in 1...30 { h.receive(Register(callID: "flood\(index)").text, on: flood) }
-        for index in 1...30 { h.receive(Register(callID: "all\(index)").text, on: Harness.flow(Endpoint("198.18.0.\(index):5")!)) }
+        for index in 1...30 {
+            h.receive(Register(callID: "all\(index)").text, on: Harness.flow(Endpoint("198.18.0.\(index):5")!))
+        }
         #expect(h.server.counters[dropped: .sourceFlooding] > 0 && h.server.counters[dropped: .unprovedRepliesInAll] > 0)
         #expect(try h.register(Register(callID: "again")).statusCode == 200)
         #expect(h.receive(Register(callID: "flood").text, on: flood).isEmpty)
