@@ -251,6 +251,7 @@ let package = Package(
             "AudioCodecs", "Edges/AudioCodecs",
             ["Base", "RTP", "Codecs", "MediaControl", "Conference", "AudioCodecs"]),
         tests("Configuration", "Edges/Configuration", ["Base", "Configuration"]),
+        tests("Terminal", "Edges/Terminal", ["TerminalEdge"]),
         tests("SRTP", "Edges/SRTP", ["Base", "RTP", "MediaControl", "Relay", "SRTP"]),
         tests(
             "Media", "Edges/Media",

@@ -83,7 +83,7 @@ public struct TextTable: Sendable {
 
 /// A plain table of all-left columns, as wide as it needs to be; without the last line feed.
 public func textTable(_ headings: [String], _ rows: [[String]]) -> String {
-    let table = TextTable(headings.map { TextTable.Column($0) }, rows.map { $0.map { TextTable.Cell($0) } })
+    let table = TextTable(headings.map { TextTable.Column($0) }, rows.map { $0.map { TextTable.Cell(printable($0)) } })
     var text = table.text(ReportStyle(isUnicode: false, width: 10_000))
     if text.last == "\n" { text.removeLast() }
     return text

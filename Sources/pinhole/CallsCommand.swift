@@ -2,6 +2,7 @@ import ArgumentParser
 import Base
 import Foundation
 import Report
+import ReportText
 import ServerNode
 import Storage
 
@@ -39,7 +40,7 @@ struct CallsCommand: ParsableCommand {
             print(textTable(["began", "from", "to", "talked", "codec", "ended by"], rows))
             for call in calls {
                 for party in call.parties {
-                    for stream in party.streams { print("\(CalendarTime(call.start)) \(party.address): \(stream.text)") }
+                    for stream in party.streams { print("\(CalendarTime(call.start)) \(printable(party.address)): \(printable(stream.text))") }
                 }
             }
         }

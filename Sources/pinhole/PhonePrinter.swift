@@ -1,5 +1,4 @@
 import Base
-import Foundation
 import PhoneEdge
 import PhoneNode
 import Report
@@ -56,12 +55,12 @@ final class PhonePrinter {
         let text = "\r\u{1b}[K" + bottom
         guard text != shown else { return }
         shown = text
-        FileHandle.standardOutput.write(Data(text.utf8))
+        OutputPort.standard.write(text)
     }
 
     private func write(_ text: String) {
         let clear = shown.isEmpty || !isInteractive ? "" : "\r\u{1b}[K"
-        FileHandle.standardOutput.write(Data((clear + text).utf8))
+        OutputPort.standard.write(clear + text)
         shown = ""
         if isInteractive { draw() }
     }

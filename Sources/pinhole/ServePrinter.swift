@@ -1,8 +1,8 @@
 import Base
 import ExplainReport
-import Foundation
 import LabCommand
 import Report
+import ReportText
 import Serve
 import ServerNode
 import Synchronization
@@ -59,7 +59,7 @@ final class ServePrinter: Sendable {
         case .restored(0): break
         case .restored(let count): line("\(count) binding\(count == 1 ? "" : "s") restored from storage", now)
         case .sendFailed(let destination, let error): line("could not send to \(destination): \(error)", now)
-        case .trouble(let text): write("\(CalendarTime(now)) error: \(text)\n", to: .standardError)
+        case .trouble(let text): OutputPort.error.write("\(CalendarTime(now)) error: \(printable(text))\n")
         case .stopped(let counters, let streams, let media):
             if let result = analysis.withLock({ $0?.result() }) {
                 let style = Terminal.style()
@@ -91,8 +91,9 @@ final class ServePrinter: Sendable {
 
     private func line(_ text: String, _ now: Instant) {
         guard !isQuiet else { return }
-        write("\(CalendarTime(now)) \(text)\n")
+        // Much of it came from strangers.
+        write("\(CalendarTime(now)) \(printable(text))\n")
     }
 
-    private func write(_ text: String, to file: FileHandle = .standardOutput) { file.write(Data(text.utf8)) }
+    private func write(_ text: String) { OutputPort.standard.write(text) }
 }

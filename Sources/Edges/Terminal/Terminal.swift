@@ -29,6 +29,6 @@ public enum Terminal {
         let filled = done * cells / total
         let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: cells - filled)
         let text = done == total ? "\r\u{1b}[K" : "\r\(what) [\(bar)] \(done)/\(total)"
-        FileHandle.standardError.write(Data(text.utf8))
+        OutputPort.error.write(text)
     }
 }
