@@ -29,7 +29,8 @@ public struct Reassembler: Sendable {
     }
 
     public enum Drop: Hashable, Sendable {
-        case tooManyDatagrams, tooManyOctets, tooManyFragments
+        /// One datagram alone is larger than all that may be held, or in more pieces than one may be.
+        case tooManyOctets, tooManyFragments
         case overlap
         /// Two last fragments that disagree, or data past the last one.
         case inconsistentEnd
@@ -64,6 +65,8 @@ public struct Reassembler: Sendable {
         var first: [UInt8]?
         var end: Int?
         var octets = 0
+        /// Counts up from one datagram to the next.
+        var order: UInt64 = 0
         /// An overlap condemned it; kept so that stragglers are dropped too.
         var condemned = false
     }
@@ -73,6 +76,9 @@ public struct Reassembler: Sendable {
     /// Octets held now.
     public private(set) var octets = 0
     public private(set) var droppedCount: UInt64 = 0
+    /// Datagrams that gave way before their time, as newer ones needed their place.
+    public private(set) var evictedCount: UInt64 = 0
+    private var orders: UInt64 = 0
     private var partials: [Key: Partial] = [:]
     private var deadlines = DeadlineQueue<Key>()
 
@@ -102,15 +108,22 @@ public struct Reassembler: Sendable {
         let key = Key(
             source: parsed.source, destination: parsed.destination,
             protocolNumber: parsed.source.isIPv6 ? .fragment : parsed.protocolNumber, identification: fragment.identification)
-        guard partials[key] != nil || partials.count < limits.datagrams else { return drop(.tooManyDatagrams) }
-        if partials[key] == nil { deadlines.set(key, to: now + limits.time) }
-        var partial = partials.removeValue(forKey: key) ?? Partial()
+        var partial: Partial
+        if let known = partials.removeValue(forKey: key) {
+            partial = known
+        } else {
+            while partials.count >= max(limits.datagrams, 1) { evict() }
+            deadlines.set(key, to: now + limits.time)
+            orders &+= 1
+            partial = Partial(order: orders)
+        }
+        while octets + Self.cut(parsed).count > limits.octets, !partials.isEmpty { evict() }
         let before = partial.octets
         let failure = add(packet, parsed, fragment, to: &partial)
         if let failure {
             if failure == .overlap || failure == .inconsistentEnd {
                 octets -= before
-                partial = Partial(condemned: true)
+                partial = Partial(order: partial.order, condemned: true)
             }
             partials[key] = partial
             return drop(failure)
@@ -137,6 +150,25 @@ public struct Reassembler: Sendable {
         guard let key = deadlines.popDue(at: now), let partial = partials.removeValue(forKey: key) else { return nil }
         octets -= partial.octets
         return (partial.first, partial.condemned)
+    }
+
+    /// The oldest datagram of whoever holds the most of them gives way: who sends lone fragments takes his own places, not others'.
+    private mutating func evict() {
+        var held: [IPAddress: (count: Int, oldest: Key, order: UInt64)] = [:]
+        for (key, partial) in partials {
+            guard let known = held[key.source] else {
+                held[key.source] = (1, key, partial.order)
+                continue
+            }
+            held[key.source] =
+                partial.order < known.order ? (known.count + 1, key, partial.order) : (known.count + 1, known.oldest, known.order)
+        }
+        guard let victim = held.values.max(by: { ($0.count, $1.order) < ($1.count, $0.order) }),
+            let partial = partials.removeValue(forKey: victim.oldest)
+        else { return }
+        octets -= partial.octets
+        deadlines.set(victim.oldest, to: nil)
+        evictedCount &+= 1
     }
 
     private mutating func drop(_ reason: Drop) -> Outcome {

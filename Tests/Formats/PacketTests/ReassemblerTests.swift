@@ -107,14 +107,33 @@ struct ReassemblerTests {
         }
         #expect(reassembler.receive(try first(1), at: .epoch) == .waiting)
         #expect(reassembler.receive(try first(2), at: .epoch) == .waiting)
-        #expect(reassembler.receive(try first(3), at: .epoch) == .dropped(.tooManyDatagrams))
+        #expect(reassembler.receive(try first(3), at: .epoch) == .waiting)
+        #expect(reassembler.count == 2 && reassembler.evictedCount == 1)
         let fragments = try IPPacket.fragments(of: big(900), mtu: 200)
         var other = Reassembler(limits: limits)
         #expect(other.receive(fragments[0], at: .epoch) == .waiting)
         #expect(other.receive(fragments[1], at: .epoch) == .waiting)
         #expect(other.receive(fragments[2], at: .epoch) == .dropped(.tooManyFragments))
-        #expect(other.droppedCount == 1 && reassembler.droppedCount == 1)
+        #expect(other.droppedCount == 1 && reassembler.droppedCount == 0)
         var tight = Reassembler(limits: Reassembler.Limits(octets: 1_000))
         #expect(tight.receive(try first(1), at: .epoch) == .dropped(.tooManyOctets))
+    }
+
+    @Test("Lone first fragments of one sender take his own places: others' datagrams are put together beside them")
+    func loneFragments() throws {
+        let whole = try big()
+        let honest = try IPPacket.fragments(of: whole, mtu: 1_280)
+        var reassembler = Reassembler()
+        #expect(reassembler.receive(honest[0], at: .epoch) == .waiting)
+        let stranger = Endpoint(IPAddress("203.0.113.66")!, 6_666)
+        for identification in 1...2_000 {
+            let bytes = try IPPacket.bytes(
+                of: Datagram(from: stranger, to: server, Array(repeating: 1, count: 4_000)),
+                IPOptions(identification: UInt16(identification)))
+            #expect(reassembler.receive(try IPPacket.fragments(of: bytes, mtu: 1_500)[0], at: .epoch) == .waiting)
+        }
+        #expect(reassembler.count == 256 && reassembler.evictedCount == 2_000 - 255)
+        #expect(reassembler.receive(honest[1], at: .epoch) == .waiting)
+        #expect(reassembler.receive(honest[2], at: .epoch) == .whole(whole))
     }
 }
