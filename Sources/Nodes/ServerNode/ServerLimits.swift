@@ -71,6 +71,10 @@ public struct ServerLimits: Hashable, Sendable {
     /// Calls at once that one account began; beyond it 503. Strangers count as one account. High enough for a gateway or a load test
     /// behind one account, low enough that one stolen password leaves room for others.
     public var callsPerAccount = 1_000
+    /// How fast one account may begin calls; beyond it 503. nil: no limit.
+    public var callRatePerAccount: Rate? = Rate(perMinute: 1_200, burst: 600)
+    /// How much of the media ports the calls that one account began may hold, in percent; beyond it 503. Never fewer than eight.
+    public var portPercentPerAccount = 50
     /// Phones rung for one call, and given one MESSAGE; further instances are left out.
     public var forks = 16
     /// Streams (`m=` lines) of one SDP; beyond it 488.
@@ -94,6 +98,8 @@ public struct ServerLimits: Hashable, Sendable {
         limits.badPasswordsPerSource = nil
         limits.guessesPerAccount = nil
         limits.callsPerAccount = limits.calls
+        limits.callRatePerAccount = nil
+        limits.portPercentPerAccount = 100
         return limits
     }
 }

@@ -16,6 +16,8 @@ struct MediaOwner: Sendable {
     var leg: Int
     var stream: Int
     var port: PortPool.Port
+    /// Digest user name of who began the call, for whom it counts.
+    var account: SIPText
 }
 
 /// Whose dialog a tag of ours names.
@@ -33,12 +35,15 @@ struct CallTable: Sendable {
     private var lastMedia: UInt64 = 0
     private(set) var started: UInt64 = 0
     var tags: [UInt64: TagOwner] = [:]
-    var media: [MediaLegID: MediaOwner] = [:]
+    private(set) var media: [MediaLegID: MediaOwner] = [:]
     var ports = PortPool()
     var clients: ClientTransactions
     var invites = InviteTransactions()
     var deadlines = DeadlineQueue<CallTimer>()
     var perAccount: [SIPText: Int] = [:]
+    /// Streams of the calls that an account began, and how fast it begins them.
+    private(set) var streamsPerAccount: [SIPText: Int] = [:]
+    var rates = TwoGenerations<SIPText, Gauge>(cap: 65_536)
     var subscriptions = SubscriptionTable()
     var deliveries: [UInt32: Delivery] = [:]
     private var lastDelivery: UInt32 = 0
@@ -104,13 +109,30 @@ struct CallTable: Sendable {
     func uses(_ flow: FlowID) -> Bool { flows[flow] != nil }
 
     /// Entries in all the indexes: none are left where no call is.
-    var indexed: Int { parties.count + flows.count }
+    var indexed: Int { parties.count + flows.count + streamsPerAccount.count }
 
     var usage: CallUsage {
         CallUsage(
             calls: calls.count, tags: tags.count, ports: ports.inUse, mediaLegs: media.count, clientTransactions: clients.count,
             serverTransactions: invites.count, subscriptions: subscriptions.count, deliveries: deliveries.count,
             deadlines: deadlines.count, accounts: perAccount.count, indexes: indexed + subscriptions.indexed)
+    }
+
+    mutating func own(_ id: MediaLegID, _ owner: MediaOwner) {
+        if media.updateValue(owner, forKey: id) == nil { streamsPerAccount[owner.account, default: 0] += 1 }
+    }
+
+    /// Its leg goes over into another call; it counts for the account it was opened for.
+    mutating func hand(_ id: MediaLegID, to call: UInt32, leg: Int) {
+        media[id]?.call = call
+        media[id]?.leg = leg
+    }
+
+    mutating func disown(_ id: MediaLegID) -> MediaOwner? {
+        guard let owner = media.removeValue(forKey: id) else { return nil }
+        let left = streamsPerAccount[owner.account, default: 0] - 1
+        streamsPerAccount[owner.account] = left > 0 ? left : nil
+        return owner
     }
 
     func peek(_ key: UInt32) -> Call? { calls[key] }

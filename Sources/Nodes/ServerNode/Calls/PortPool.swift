@@ -11,6 +11,8 @@ struct PortPool: Sendable {
 
     private var free: [Outbox<UInt16>] = []
     private(set) var inUse = 0
+    /// How many there are, free or not.
+    let capacity: Int
 
     var loops: Int { free.count }
     var freeCount: Int { free.reduce(0) { $0 + $1.count } }
@@ -21,6 +23,7 @@ struct PortPool: Sendable {
             for port in list where port != 0 { box.append(port) }
             return box
         }
+        capacity = free.reduce(0) { $0 + $1.count }
     }
 
     /// The loop with most free ports; nil without loops.

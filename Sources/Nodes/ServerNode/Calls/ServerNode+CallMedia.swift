@@ -12,6 +12,12 @@ extension ServerNode {
     ) throws(SessionRefusal) {
         while call.legs[leg].streams.count <= index { call.legs[leg].streams.append(nil) }
         guard call.legs[leg].streams[index] == nil else { return }
+        let account = call.accounts.first ?? SIPText()
+        let share = max(calls.ports.capacity * settings.limits.portPercentPerAccount / 100, 8)
+        guard calls.streamsPerAccount[account, default: 0] < share else {
+            tally.callTablesFull &+= 1
+            throw SessionRefusal.noPorts
+        }
         guard let port = calls.ports.take(call.loop) else {
             tally.callsWithoutPort &+= 1
             throw SessionRefusal.noPorts
@@ -22,7 +28,7 @@ extension ServerNode {
         if wantsICE { stream.ice = ICECredentials(ufrag: entropy.hex(8), password: entropy.hex(32)) }
         call.legs[leg].streams[index] = stream
         call.openMedia += 1
-        calls.media[id] = MediaOwner(call: call.key, leg: leg, stream: index, port: port)
+        calls.own(id, MediaOwner(call: call.key, leg: leg, stream: index, port: port, account: account))
         let local = call.legs[leg].flow.local.address
         outbox.append(.media(loop: call.loop, .open(id, MediaLegSetup(port: port.number, local: local, ice: stream.ice))))
     }
@@ -139,7 +145,7 @@ extension ServerNode {
     mutating func mediaEvent(_ event: MediaEvent, at now: Instant) {
         switch event {
         case .closed(let id, let verdict):
-            guard let owner = calls.media.removeValue(forKey: id) else { return }
+            guard let owner = calls.disown(id) else { return }
             calls.ports.giveBack(owner.port)
             guard var call = calls.take(owner.call) else { return }
             // One who said that its media ended was not asked: the rest of the call goes on without the stream.

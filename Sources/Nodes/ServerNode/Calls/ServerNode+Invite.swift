@@ -26,7 +26,7 @@ extension ServerNode {
             traces.note(.notice(.tableFull("calls")))
             return refuse(&request, 503, .tablesFull, at: now)
         }
-        guard calls.perAccount[party.account, default: 0] < limits.callsPerAccount else {
+        guard calls.perAccount[party.account, default: 0] < limits.callsPerAccount, beginsInTime(party.account, at: now) else {
             tally.callTablesFull &+= 1
             return refuse(&request, 503, .tooManyCalls(of: party.address), at: now)
         }
@@ -35,6 +35,11 @@ extension ServerNode {
         case .service(let service): serve(service, &request, party, at: now)
         case .user(let aor): ring(aor, &request, party, at: now)
         }
+    }
+
+    private mutating func beginsInTime(_ account: SIPText, at now: Instant) -> Bool {
+        guard let rate = settings.limits.callRatePerAccount else { return true }
+        return calls.rates.change(account, or: Gauge()) { $0.take(rate, at: now) }
     }
 
     /// Who calls; nil where the request is answered already.

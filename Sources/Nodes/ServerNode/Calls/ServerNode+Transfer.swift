@@ -187,9 +187,9 @@ extension ServerNode {
         let place = call.legs.count
         moved.inviteKey = nil
         calls.tags[moved.tag] = .leg(call: call.key, place)
-        for (index, stream) in moved.streams.enumerated() {
+        for stream in moved.streams {
             guard let stream else { continue }
-            calls.media[stream.id] = MediaOwner(call: call.key, leg: place, stream: index, port: stream.port)
+            calls.hand(stream.id, to: call.key, leg: place)
             from.openMedia -= 1
             call.openMedia += 1
         }

@@ -138,3 +138,39 @@ struct GuessingTests {
         #expect(h.alice.count == 1)
     }
 }
+
+@Suite("What one account may take")
+struct AccountShareTests {
+    @Test("One account holds half of the media ports at most: others go on calling")
+    func ports() throws {
+        let f = try CallFixture(ports: [Array(stride(from: 20_000, to: 20_080, by: 2))])
+        var refused = 0
+        for index in 1...40 {
+            let caller = UA(f.h, "alice", at: "203.0.113.7:\(41_000 + index)")
+            caller.callID = "greedy\(index)"
+            if try f.statuses(caller.invite("bob", body: UA.offer("192.168.1.10", 16_384)), caller).contains(503) { refused += 1 }
+        }
+        #expect(refused > 0 && f.h.server.callUsage.ports == 20)
+        let carol = UA(f.h, "carol", at: "198.51.100.79:5080", password: "word")
+        let out = try carol.invite("bob", body: UA.offer("198.51.100.79", 34_000))
+        #expect(try f.statuses(out, carol) == [100] && f.methods(out, f.bob) == ["INVITE"])
+    }
+
+    @Test("An account begins so many calls a minute; beyond it 503, and others go on calling")
+    func rate() throws {
+        let f = try CallFixture { $0.limits.callRatePerAccount = .init(perMinute: 6, burst: 3) }
+        var statuses: [Int] = []
+        for index in 1...4 {
+            let caller = UA(f.h, "alice", at: "203.0.113.7:\(41_000 + index)")
+            caller.callID = "fast\(index)"
+            statuses += try f.statuses(caller.invite("bob", body: UA.offer("192.168.1.10", 16_384)), caller)
+        }
+        #expect(statuses == [100, 100, 100, 503])
+        let carol = UA(f.h, "carol", at: "198.51.100.79:5080", password: "word")
+        #expect(try f.statuses(carol.invite("bob", body: UA.offer("198.51.100.79", 34_000)), carol) == [100])
+        f.h.advance(.seconds(10))
+        let later = UA(f.h, "alice", at: "203.0.113.7:42000")
+        later.callID = "later"
+        #expect(try f.statuses(later.invite("bob", body: UA.offer("192.168.1.10", 16_384)), later) == [100])
+    }
+}
