@@ -162,7 +162,7 @@ let package = Package(
             "Serve", "Edges/Serve",
             [
                 "Base", "SIPStack", "STUNStack", "ServerNode", "LinuxEdge", "Storage", "Streams", "Codecs", "MediaControl",
-                "MediaPlane", "Media", "SRTP", "RTP", "AudioCodecs", "Recording", "Speech",
+                "MediaPlane", "Relay", "Media", "SRTP", "RTP", "AudioCodecs", "Recording", "Speech",
             ]),
 
         .executableTarget(

@@ -38,6 +38,8 @@ extension LabLadder {
                 }
             note(at, .mark(at: column), "audio comes from \(source.endpoint), \(how)", source.means == .signalled ? nil : .accent)
         case .silent(_, let seconds): note(at, .mark(at: column), "no audio from a party for \(seconds) s", .bad)
+        case .disbelieved(_, let place):
+            note(at, .mark(at: column), "audio from \(place) is not taken: neither SIP nor SDP names it", .bad)
         case .finished(_, let reason): note(at, .mark(at: column), reason.rawValue)
         case .digit, .closed, .room: break
         }

@@ -47,6 +47,8 @@ final class ServePrinter: Sendable {
                 "media: room for \(ports) streams on UDP \(range.lowerBound) to \(range.upperBound); rooms speak "
                     + codecs.joined(separator: ", ") + (speaks ? "" : "; announcements in Morse until espeak-ng is installed"),
                 now)
+        case .believesAnyone:
+            line("media: taken from whoever sends first (media.source: any), be it a stranger who tries all ports", now)
         case .recording(.began(let file)): line("recording to \(file)", now)
         case .recording(.ended(let file, let seconds)): line("recorded \(Int(seconds)) s in \(file)", now)
         case .recording(.failed(let room, let reason)): line("room \(room) is not recorded: \(reason)", now)

@@ -8,6 +8,7 @@ import MediaControl
 import MediaPlane
 import RTP
 import Recording
+import Relay
 import SRTP
 import ServerNode
 import Speech
@@ -83,10 +84,12 @@ struct MediaService {
         log: @escaping @Sendable (ServeEvent) -> Void
     ) {
         recorder?.start()
+        var relay = RelaySettings()
+        relay.believesAnyone = settings.media.believesAnyone
         for loop in loops {
             let plane = MediaPlane(
-                codecs: codecs, speech: voice?.provider, srtp: settings.media.isSecurable ? LibSRTP.provider : nil,
-                entropy: entropy.fork())
+                settings: relay, codecs: codecs, speech: voice?.provider,
+                srtp: settings.media.isSecurable ? LibSRTP.provider : nil, entropy: entropy.fork())
             loop.start(plane, clock: clock, events: events, recordings: recorder?.mailbox) { error in
                 log(.trouble("a media loop ended: \(error)"))
             }

@@ -78,6 +78,7 @@ public final class PinholeServer: Sendable {
             .media(
                 ports: media.ports.reduce(0) { $0 + $1.count }, of: media.range, codecs: media.formats.map(\.encoding),
                 speaks: media.speaks))
+        if settings.media.believesAnyone { log(clock.now, .believesAnyone) }
         if let database, settings.server.isPersistent {
             let stored = try database.bindings(aliveAt: clock.now)
             node.receive(.restore(stored), at: clock.now)

@@ -16,6 +16,8 @@ public enum ServeEvent: Sendable {
     /// How many streams can be carried at once; fewer than the range holds where other programs have ports of it.
     /// `codecs`: what rooms speak, best first. `speaks`: announcements are spoken, not given in Morse.
     case media(ports: Int, of: ClosedRange<UInt16>, codecs: [String], speaks: Bool)
+    /// media.source is any.
+    case believesAnyone
     case recording(RecordingReport)
     case connected(FlowID)
     case disconnected(FlowID, StreamCloseReason)

@@ -13,6 +13,8 @@ extension ServeSettings {
         public var loops = 1
         /// Whether SRTP is offered to phones whose SIP is encrypted, and taken from everybody.
         public var isSecurable = true
+        /// Whether media are taken from whoever sends first, where nothing better comes.
+        public var believesAnyone = false
         /// Where recordings of rooms go; nil: beside the database, in `recordings`.
         public var recordings: String?
         /// How long records of calls are kept.
@@ -21,7 +23,8 @@ extension ServeSettings {
 
     static let callKeys = [
         "calls.anonymous", "calls.ring-for", "calls.echo", "calls.tone", "calls.address", "calls.rooms", "calls.session-expires",
-        "calls.keep-records", "media.ports", "media.loops", "media.srtp", "media.recordings",
+        "calls.keep-records", "media.ports", "media.loops", "media.srtp",
+        "media.source", "media.recordings",
     ]
 
     mutating func readCalls(_ reader: inout ConfigReader) throws(ConfigError) {
@@ -52,6 +55,9 @@ extension ServeSettings {
             media.ports = try section.value("ports", expected: expected, Self.portRange)
             media.loops = try section.integer("loops", in: 1...64) ?? media.loops
             media.isSecurable = try section.bool("srtp") ?? media.isSecurable
+            let sources = "sip, or any: whoever sends first, though that may be a stranger"
+            media.believesAnyone =
+                try section.value("source", expected: sources) { ["sip": false, "any": true][$0] } ?? media.believesAnyone
             media.recordings = try section.string("recordings")
             try section.finish()
         }

@@ -131,7 +131,7 @@ extension MediaDrop {
         case .noLeg: "no call has that port"
         case .notMedia, .malformed: "it is no RTP"
         case .payloadType: "nobody agreed to its payload type"
-        case .stranger: "it does not come from where the party's media came from before"
+        case .stranger: "neither SIP nor SDP nor what came before says that the party sends from there"
         case .weighed: "its sender is not believed yet"
         case .notAuthentic: "its SRTP is not genuine"
         case .flood: "there is too much of it"
@@ -139,6 +139,7 @@ extension MediaDrop {
         case .notReceiving: "the other side does not receive, or where is not known"
         case .unproven: "the address it would go to never answered"
         case .ownPort: "it would go to a media port of the server itself"
+        case .looped: "it is the server's own echo"
         case .badCheck: "its connectivity check proves nothing"
         }
     }

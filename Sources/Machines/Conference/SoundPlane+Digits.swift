@@ -8,10 +8,15 @@ extension SoundPlane {
         switch parties[slot].stage {
         case .proving(var entry):
             // A PIN is nobody's business: it is not told on.
-            let verdict = entry.key(digit, at: now)
+            if entry.isEmpty, digit != "#", digit != "*" { entry.isPaid = mayPay(entry.entry, at: now) }
+            let progress = entry.key(digit, at: now)
             parties[slot].prompt = nil
             parties[slot].stage = .proving(entry)
-            judge(slot, entry, verdict, at: now)
+            switch progress {
+            case .open: break
+            case .opens, .complete: judge(slot, entry, isRight: entry.isRight, at: now)
+            case .givenUp: judge(slot, entry, isRight: false, at: now)
+            }
         case .held: break
         case .inRoom(let room, let entry):
             append(.digit(parties[slot].id, digit))
@@ -23,32 +28,39 @@ extension SoundPlane {
 
     // MARK: - Before the door
 
-    /// An entry that is complete is judged at once, unless too many were wrong lately.
-    private mutating func judge(_ slot: Int, _ entry: PINEntry, _ verdict: PINEntry.Verdict, at now: Instant) {
-        guard verdict != .open else { return }
-        let name = entry.entry.room
-        let others = waiting.count { slot in
-            if case .held(let other, _) = parties[slot].stage { return other.entry.room == name }
+    /// Whoever waits already goes first; not before those who pay for themselves.
+    private mutating func mayPay(_ entry: RoomEntry, at now: Instant) -> Bool {
+        guard throttles.isKnown(entry, at: now) || waitingAt(entry.room) == 0 else { return false }
+        return throttles.pay(entry, at: now)
+    }
+
+    private func waitingAt(_ room: String) -> Int {
+        waiting.count { slot in
+            if case .held(let other, _) = parties[slot].stage { return other.entry.room == room }
             return false
         }
-        // Whoever waits already goes first.
-        guard others > 0 || !throttles.mayTry(room: name, party: entry.entry.party, at: now) else {
-            return settle(slot, entry, isRight: verdict == .right, at: now)
-        }
-        guard others < settings.pinsWaiting else {
+    }
+
+    /// An entry that is complete is judged at once, unless too many were wrong lately.
+    private mutating func judge(_ slot: Int, _ entry: PINEntry, isRight: Bool, at now: Instant) {
+        if entry.isPaid || mayPay(entry.entry, at: now) { return settle(slot, entry, isRight: isRight, at: now) }
+        guard waitingAt(entry.entry.room) < settings.pinsWaiting else {
             counts.refusedEntries &+= 1
             return sendAway(slot, .wrongPIN, .wrongPIN)
         }
-        parties[slot].stage = .held(entry, isRight: verdict == .right)
+        parties[slot].stage = .held(entry, isRight: isRight)
         waiting.append(slot)
     }
 
+    /// A paid entry's verdict.
     private mutating func settle(_ slot: Int, _ entry: PINEntry, isRight: Bool, at now: Instant) {
-        guard !isRight else { return enter(slot, entry.entry, at: now) }
+        if isRight {
+            throttles.admit(entry.entry, at: now)
+            return enter(slot, entry.entry, at: now)
+        }
         var entry = entry
         entry.fail()
         counts.wrongPINs &+= 1
-        throttles.wrong(room: entry.entry.room, party: entry.entry.party, at: now)
         guard entry.wrong < settings.wrongPINs else {
             counts.refusedEntries &+= 1
             return sendAway(slot, .wrongPIN, .wrongPIN)
@@ -57,15 +69,22 @@ extension SoundPlane {
         parties[slot].play(.wrongPIN)
     }
 
+    /// Whoever hangs up before the end of an entry has learnt as much as by its end.
+    mutating func abandonEntry(_ slot: Int) {
+        guard case .proving(let entry) = parties[slot].stage, entry.isPaid, !entry.isEmpty else { return }
+        counts.wrongPINs &+= 1
+    }
+
     /// What is due before doors: entries left alone, verdicts whose turn came, and those who took too long.
     mutating func watchDoors(at now: Instant) {
         for slot in parties.indices where parties[slot].isAlone {
             guard case .proving(let entry) = parties[slot].stage else { continue }
             if now - entry.began >= settings.pinTime {
+                abandonEntry(slot)
                 counts.refusedEntries &+= 1
                 sendAway(slot, .wrongPIN, .wrongPIN)
             } else if entry.isLeftAlone(at: now, pause: settings.pinPause) {
-                judge(slot, entry, .wrong, at: now)
+                judge(slot, entry, isRight: entry.isRight, at: now)
             }
         }
         guard !waiting.isEmpty else { return }
@@ -75,7 +94,7 @@ extension SoundPlane {
             if now - entry.began >= settings.pinTime {
                 counts.refusedEntries &+= 1
                 sendAway(slot, .wrongPIN, .wrongPIN)
-            } else if throttles.mayTry(room: entry.entry.room, party: entry.entry.party, at: now) {
+            } else if throttles.pay(entry.entry, at: now) {
                 settle(slot, entry, isRight: isRight, at: now)
             } else {
                 if parties[slot].prompt == nil, tick % 100 == 0 { parties[slot].play(.waitForVerdict) }

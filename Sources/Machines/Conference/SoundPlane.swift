@@ -93,6 +93,7 @@ public struct SoundPlane: Sendable {
     public mutating func leave(slot: Int, at now: Instant) {
         guard isServing(slot: slot) else { return }
         leaveRoom(slot, at: now)
+        abandonEntry(slot)
         waiting.removeAll { $0 == slot }
         parties[slot] = Party()
         served -= 1

@@ -10,12 +10,14 @@ public struct SoundSettings: Hashable, Sendable {
     public var recordingRate = 16_000
     /// How many wrong PINs a call may try.
     public var wrongPINs = 3
-    /// Wrong PINs that a room, and one party at a room, takes at once; and how long it takes to be granted one more. Whoever has used
-    /// them up waits for the verdict, in this call or the next.
+    /// Wrong PINs that a room, and one party at a room, takes at once from all calls together; and how long it takes to be granted one more.
+    /// Whoever has used them up waits for the verdict, in this call or the next.
     public var pinsPerRoom = 10
     public var pinRoomInterval: Duration = .seconds(30)
     public var pinsPerParty = 5
     public var pinPartyInterval: Duration = .seconds(60)
+    /// How long an account that was let in pays with its own share alone, and so cannot be locked out by others.
+    public var pinMemory: Duration = .seconds(30 * 86_400)
     /// Calls waiting for such a verdict at a room; one more is sent away.
     public var pinsWaiting = 16
     /// From answering to the right PIN.

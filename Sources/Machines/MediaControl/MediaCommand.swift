@@ -18,6 +18,8 @@ public enum MediaCommand: Sendable {
     case open(MediaLegID, MediaLegSetup)
     /// What the other side's newest SDP says. Each offer/answer round sends it anew with an `epoch` that rose: learning begins afresh.
     case remote(MediaLegID, MediaRemote)
+    /// The party's SIP comes from there now, and with it its media, whatever the newest SDP says.
+    case follow(MediaLegID, IPAddress)
     /// Media from each goes to the other, payload types and bytes untouched but for SRTP.
     case bridge(MediaLegID, MediaLegID)
     /// The leg talks to a service of ours; ends a bridge it was in.
@@ -80,15 +82,25 @@ public struct MediaRemote: Hashable, Sendable {
     public var ice: ICECredentials?
     /// Whether a source other than `rtp` may be learnt: false only where the account says that addresses in SDP are to be trusted.
     public var latches: Bool
-    /// Where the party's own signalling comes from, if it proved who it is: its media most likely come from that address too, and what
-    /// is sent there cannot hit a third party. nil: not known.
+    /// Where the party's own signalling comes from: its media are believed from there, and from `rtp` for want of better. nil: not known.
     public var signallingSource: IPAddress?
+    /// Where packets may go before any came from there.
+    public var unheard: Unheard
+
+    public enum Unheard: Hashable, Sendable {
+        /// The party did not prove who it is.
+        case nowhere
+        /// It did: what is sent there cannot hit a third party.
+        case signallingSource
+        /// Wherever SDP says.
+        case anywhere
+    }
 
     public init(
         epoch: UInt32, rtp: Endpoint?, rtcp: Endpoint? = nil, multiplexesRTCP: Bool = false, receives: Bool = true,
         sends: Bool = true,
         formats: [MediaFormat] = [], packetTime: Int = 20, srtp: SRTPParameters? = nil, ice: ICECredentials? = nil,
-        latches: Bool = true, signallingSource: IPAddress? = nil
+        latches: Bool = true, signallingSource: IPAddress? = nil, unheard: Unheard = .signallingSource
     ) {
         self.epoch = epoch
         self.rtp = rtp
@@ -102,6 +114,7 @@ public struct MediaRemote: Hashable, Sendable {
         self.ice = ice
         self.latches = latches
         self.signallingSource = signallingSource
+        self.unheard = unheard
     }
 }
 
@@ -124,6 +137,8 @@ public struct RoomEntry: Hashable, Sendable {
     public var room: String
     /// What the party is called in lists of who speaks.
     public var party: String
+    /// The account it proved to be; nil: nobody vouches for it.
+    public var account: String?
     /// Digits to be dialled before entry; nil: none.
     public var pin: String?
     /// An owner may lock the room (`*1`) and kick the one who entered last (`*3`); anyone may mute himself (`*6`).
@@ -131,9 +146,12 @@ public struct RoomEntry: Hashable, Sendable {
     /// Whether to write the room's mix to a WAV file while anyone is in it.
     public var records: Bool
 
-    public init(room: String, party: String, pin: String? = nil, isOwner: Bool = false, records: Bool = false) {
+    public init(
+        room: String, party: String, account: String? = nil, pin: String? = nil, isOwner: Bool = false, records: Bool = false
+    ) {
         self.room = room
         self.party = party
+        self.account = account
         self.pin = pin
         self.isOwner = isOwner
         self.records = records

@@ -4,6 +4,9 @@ import Base
 public enum MediaEvent: Sendable {
     /// The source of the leg's media is known and locked (again after a new epoch).
     case locked(MediaLegID, MediaSource)
+    /// A stream comes from where neither the party's SIP comes from nor its SDP says, and nothing from the party itself: it is not taken. Said
+    /// once an epoch.
+    case disbelieved(MediaLegID, Endpoint)
     /// Nothing came from the party for this long though it should send. Said once a silence.
     case silent(MediaLegID, seconds: Int)
     /// A whole DTMF digit (RFC 4733): 0-9, *, #, A-D.
@@ -38,7 +41,7 @@ public struct MediaSource: Hashable, Sendable {
     public enum Means: String, Hashable, Sendable {
         /// The SDP's address and port themselves.
         case signalled
-        /// Learnt from the first packets.
+        /// Learnt from the first packets, or by those of a better source.
         case learnt
         /// Changed after silence: same SSRC, sequence continuing.
         case moved

@@ -58,6 +58,9 @@ public struct MediaPlane: Sendable {
             guard let slot = slot(id) else { return }
             table.remote(slot, remote, at: now)
             if table.isServed(slot) { sound.update(slot: slot, remote: remote, at: now) }
+        case .follow(let id, let address):
+            guard let slot = slot(id) else { return }
+            table.follow(slot, to: address)
         case .bridge(let a, let b):
             guard let first = slot(a), let second = slot(b) else { return }
             leaveService(first, at: now)
@@ -100,7 +103,7 @@ public struct MediaPlane: Sendable {
     private mutating func serve(_ slot: Int, _ id: MediaLegID, _ service: MediaService, at now: Instant) {
         leaveService(slot, at: now)
         switch service {
-        case .echo: table.echo(slot, at: now)
+        case .echo: table.echo(slot, ssrc: UInt32(truncatingIfNeeded: entropy.next()), at: now)
         case .silence: table.silence(slot, at: now)
         case .tone, .announcement, .room:
             table.serve(slot, at: now)

@@ -24,6 +24,8 @@ public enum MediaDrop: UInt8, Hashable, Sendable, CaseIterable {
     case unproven
     /// It would go to a media port of ours, and round and round from there.
     case ownPort
+    /// An echo of our own echo.
+    case looped
     /// A connectivity check that does not prove who sent it, or on a leg without ICE.
     case badCheck
 }

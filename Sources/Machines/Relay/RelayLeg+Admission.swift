@@ -31,7 +31,10 @@ extension RelayLeg {
             // The header is in the clear: a stranger's packet is not worth a decryption.
             let sequence = UInt16(packet[2]) << 8 | UInt16(packet[3])
             let ssrc = UInt32(bigEndian: packet.loadUnaligned(fromByteOffset: 8, as: UInt32.self))
-            guard rtp.mayMatter(from: source, ssrc: ssrc, sequence: sequence, at: now) else { return stranger() }
+            guard rtp.mayMatter(from: source, ssrc: ssrc, sequence: sequence, provable: srtp != nil, at: now) else {
+                if role != .idle, rtp.noteOutsider(source, ssrc: ssrc, sequence: sequence, at: now) { outsider = source }
+                return stranger()
+            }
             if srtp != nil, !takeFrom(source, settings, at: now) { return refuse(.flood) }
         }
         if let srtp {
@@ -78,12 +81,30 @@ extension RelayLeg {
         let words = Int(packet[2]) << 8 | Int(packet[3])
         guard length >= 8, 4 * (words + 1) <= length else { return refuse(.malformed) }
         if onRTCPPort {
+            guard srtp != nil || mayEnd(source) || !Self.saysGoodbye(packet, length) else { return stranger() }
             let ssrc = UInt32(bigEndian: packet.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
             // Its address is RTP's or the signalled one: one packet is enough.
-            let verdict = rtcp.received(from: source, ssrc: ssrc, sequence: 0, authenticated: true, at: now)
+            let verdict = rtcp.received(from: source, ssrc: ssrc, sequence: 0, authenticated: srtp != nil, needed: 1, at: now)
             guard verdict == .accepted || verdict == .locked else { return stranger() }
         }
         return .rtcp(length: length)
+    }
+
+    /// Whether a goodbye from there is the party's: from where SDP says, or from beside its RTP. Any other port may be a neighbour's.
+    private func mayEnd(_ source: Endpoint) -> Bool {
+        if source == rtcp.signalled { return true }
+        guard let media = rtp.source, media.address == source.address else { return false }
+        return source.port == media.port || source.port == media.port &+ 1
+    }
+
+    /// Whether a compound packet has a BYE in it (RFC 3550 6.6).
+    private static func saysGoodbye(_ packet: UnsafeMutableRawBufferPointer, _ length: Int) -> Bool {
+        var start = 0
+        while start + 4 <= length {
+            if packet[start + 1] == 203 { return true }
+            start += 4 * (Int(packet[start + 2]) << 8 + Int(packet[start + 3]) + 1)
+        }
+        return false
     }
 
     /// A connectivity check proved `source` (RFC 8445). True: it is the source now and was not before.

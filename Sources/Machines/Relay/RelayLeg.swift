@@ -23,8 +23,9 @@ struct RelayLeg: Sendable {
         var isKnown = false
         var receives = false
         var multiplexesRTCP = false
-        var latches = true
-        var kin: IPAddress?
+        /// Where may be sent to before anything came from there; `isOpen`: anywhere.
+        var proven: IPAddress?
+        var isOpen = false
     }
 
     let id: MediaLegID
@@ -35,6 +36,8 @@ struct RelayLeg: Sendable {
     var rtp = SourceLatch()
     var rtcp = SourceLatch()
     var srtp: SRTPContext?
+    /// There since it first was an echo.
+    var echo: EchoStream?
     /// SRTP was agreed but no transform could be made: nothing may pass in the clear.
     private(set) var lacksSRTP = false
     private(set) var agreed = PayloadTypes()
@@ -55,6 +58,8 @@ struct RelayLeg: Sendable {
     /// Since when it should have sent.
     private var expectedSince: Instant?
     var isSilenceTold = false
+    /// Who sends a stream that nobody vouches for, to be told.
+    var outsider: Endpoint?
     private var unproven: Int
     /// Of those who may be the party, and of everybody else: a stranger's flood must not use up what the party may send.
     var own: FloodBucket
@@ -64,6 +69,7 @@ struct RelayLeg: Sendable {
         self.id = id
         self.setup = setup
         unproven = settings.unproven
+        rtp = SourceLatch(believesAnyone: settings.believesAnyone)
         own = FloodBucket(settings, at: now)
         others = own
     }
@@ -75,8 +81,9 @@ struct RelayLeg: Sendable {
         let old = remote
         remote = new
         way = Way(
-            isKnown: true, receives: new.receives, multiplexesRTCP: new.multiplexesRTCP, latches: new.latches,
-            kin: new.signallingSource)
+            isKnown: true, receives: new.receives, multiplexesRTCP: new.multiplexesRTCP,
+            proven: new.unheard == .signallingSource ? new.signallingSource : nil,
+            isOpen: !new.latches || new.unheard == .anywhere)
         if old.map({ new.epoch > $0.epoch }) ?? true {
             let needsICE = setup.ice != nil && new.ice != nil
             rtp.open(
@@ -105,6 +112,13 @@ struct RelayLeg: Sendable {
             srtp = new.srtp.flatMap { parameters in provider?.make(parameters).map { SRTPContext(parameters, $0) } }
             lacksSRTP = new.srtp != nil && srtp == nil
         }
+    }
+
+    mutating func follow(to address: IPAddress) {
+        guard let remote, remote.signallingSource != address else { return }
+        self.remote!.signallingSource = address
+        if remote.unheard == .signallingSource { way.proven = address }
+        rtp.follow(to: address)
     }
 
     mutating func take(_ role: Role, at now: Instant) {
@@ -200,8 +214,8 @@ struct RelayLeg: Sendable {
     /// that addresses in SDP are to be trusted.
     @inline(__always)
     private func isProven(_ address: IPAddress) -> Bool {
-        rtp.source?.address == address || way.kin == address || rtcp.source?.address == address
-            || !way.latches
+        rtp.source?.address == address || way.proven == address || rtcp.source?.address == address
+            || way.isOpen
     }
 
     /// Whether it is for want of proof that nothing is sent.

@@ -7,6 +7,9 @@ public struct RelaySettings: Hashable, Sendable {
     /// Packets sent to a signalled address from which nothing came and which signalling did not prove. 0: none, so that naming a third
     /// party's address in SDP does nothing to it.
     public var unproven = 0
+    /// Whether a stream from an address that neither SIP nor SDP names may become a party's: whoever sprays our ports then gets the media of
+    /// who is silent.
+    public var believesAnyone = false
     /// `.silent` is said after this many seconds without a packet.
     public var silence = 10
     /// The most legs at a time.

@@ -79,6 +79,11 @@ public struct RelayTable: Sendable {
         legs[slot].set(remote, provider, settings, at: now)
     }
 
+    public mutating func follow(_ slot: Int, to address: IPAddress) {
+        guard isUsed(slot) else { return }
+        legs[slot].follow(to: address)
+    }
+
     public mutating func bridge(_ a: Int, _ b: Int, at now: Instant) {
         guard a != b, isUsed(a), isUsed(b), legs[a].role != .bridged(b) else { return }
         unlink(a, at: now)
@@ -87,8 +92,11 @@ public struct RelayTable: Sendable {
         legs[b].take(.bridged(a), at: now)
     }
 
-    /// Every packet goes back to its sender. As all of these, it ends a bridge the leg is in.
-    public mutating func echo(_ slot: Int, at now: Instant) { assign(.echo, slot, at: now) }
+    /// Every packet goes back to its sender, under `ssrc`. As all of these, it ends a bridge the leg is in.
+    public mutating func echo(_ slot: Int, ssrc: UInt32, at now: Instant) {
+        assign(.echo, slot, at: now)
+        if isUsed(slot), legs[slot].echo == nil { legs[slot].echo = EchoStream(ssrc: ssrc) }
+    }
 
     /// Packets are delivered to whoever makes sound for the leg.
     public mutating func serve(_ slot: Int, at now: Instant) { assign(.served, slot, at: now) }
@@ -143,7 +151,9 @@ public struct RelayTable: Sendable {
         let onRTCPPort = port != legs[slot].setup.port
         guard isRTCP || !onRTCPPort else { return refused(slot, .notMedia) }
         switch legs[slot].admit(packet, length, isRTCP, onRTCPPort: onRTCPPort, from: source, settings, at: now) {
-        case .drop(let why): return dropped(why)
+        case .drop(let why):
+            if let outsider = legs[slot].outsider.take() { events.append(.disbelieved(legs[slot].id, outsider)) }
+            return dropped(why)
         case .rtp(let header, let length, let settled):
             if settled { tellSource(slot) }
             return pass(packet, length, header, slot)
@@ -189,6 +199,7 @@ public struct RelayTable: Sendable {
             return forward(packet, length, from: slot, to: other, isRTCP: false)
         case .echo:
             if legs[slot].events.contains(header.payloadType) { notice(packet, header, slot) }
+            guard legs[slot].echo?.rewrite(packet, header) ?? false else { return dropped(.looped) }
             return forward(packet, length, from: slot, to: slot, isRTCP: false)
         case .served: return .deliver(slot: slot, header, length: length)
         case .silence:

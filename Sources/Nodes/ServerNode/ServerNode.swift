@@ -116,7 +116,7 @@ public struct ServerNode: Machine {
         sources = SourceGuard(limits: limits)
         guesses = GuessGuard(limits: limits)
         probes = ProbeTable(cap: limits.clientTransactions)
-        calls = CallTable(clientCap: limits.callTransactions)
+        calls = CallTable(clientCap: limits.callTransactions, entropy: entropy.fork())
         stun = STUNServer(STUNServerSettings(software: settings.software))
         writer = ReplyWriter(settings)
         rules = RegistrarRules(
@@ -144,7 +144,7 @@ public struct ServerNode: Machine {
         case .persistFailed(let sequence, let reason): persistFailed(from: sequence, reason, at: now)
         case .accounts(let list): accounts = AccountTable(list, realm: settings.realm)
         case .restore(let stored): restore(stored, at: now)
-        case .mediaPorts(let ports): calls.ports = PortPool(ports)
+        case .mediaPorts(let ports): calls.ports = PortPool(ports, entropy: entropy.fork())
         case .media(let event): mediaEvent(event, at: now)
         case .probe(let aor): probe(aor, at: now)
         }

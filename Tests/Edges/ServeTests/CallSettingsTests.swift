@@ -43,7 +43,7 @@ struct CallSettingsTests {
               - {name: office, users: [100, 101]}
               - {users: ["102", 100]}
             intercom-groups: [{users: [100, 150]}]
-            media: {ports: 30000-30099, loops: 2, srtp: no, recordings: /tmp/r}
+            media: {ports: 30000-30099, loops: 2, srtp: no, source: any, recordings: /tmp/r}
             limits: {calls: 300, calls-per-account: 20}
             tcp: off
             ws: ["0.0.0.0:8080"]
@@ -60,6 +60,7 @@ struct CallSettingsTests {
             ])
         #expect(calls.pickupGroups == [["100", "101"], ["100", "102"]] && calls.intercomGroups == [["100", "150"]])
         #expect(settings.media.ports == 30_000...30_099 && settings.media.loops == 2 && !settings.media.isSecurable)
+        #expect(settings.media.believesAnyone && !ServeSettings().media.believesAnyone)
         #expect(settings.server.limits.calls == 300 && settings.server.limits.callsPerAccount == 20)
         #expect(settings.media.recordings == "/tmp/r" && settings.media.recordsKeptFor == .seconds(86_400))
         #expect(settings.streams.tcp == [] && settings.streams.ws.map(\.description) == ["0.0.0.0:8080"])
@@ -70,6 +71,7 @@ struct CallSettingsTests {
         "A mistake names its key and what was expected",
         arguments: [
             ("media: {ports: 30000}", "media.ports"), ("media: {ports: 5-4}", "media.ports"),
+            ("media: {source: all}", "media.source"),
             ("calls: {rooms: x}", "calls.rooms"),
             ("calls: {session-expires: 30s}", "calls.session-expires"), ("rooms: [{pin: \"1234\"}]", "rooms[0].name"),
             ("rooms: [{name: a, pin: \"12\"}]", "rooms[0].pin"), ("rooms: [{name: \"a@b\"}]", "rooms[0].name"),

@@ -139,10 +139,11 @@ final class SoundRig {
 
     @discardableResult
     func join(
-        _ party: TestParty, room: String = "8000", pin: String? = nil, isOwner: Bool = false, records: Bool = false,
-        comfortNoise: Bool = false
+        _ party: TestParty, room: String = "8000", account: String? = nil, pin: String? = nil, isOwner: Bool = false,
+        records: Bool = false, comfortNoise: Bool = false
     ) -> TestParty {
-        let entry = RoomEntry(room: room, party: "party\(party.slot)", pin: pin, isOwner: isOwner, records: records)
+        let entry = RoomEntry(
+            room: room, party: "party\(party.slot)", account: account, pin: pin, isOwner: isOwner, records: records)
         return serve(party, .room(entry), comfortNoise: comfortNoise)
     }
 

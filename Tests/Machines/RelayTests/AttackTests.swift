@@ -250,7 +250,7 @@ struct AttackTests {
             let slot = world.table.open(id, MediaLegSetup(port: port, local: ours), at: world.now)!
             let other = port == RelayWorld.portA ? RelayWorld.portB : RelayWorld.portA
             world.table.remote(slot, MediaRemote(epoch: 1, rtp: Endpoint(ours, other), signallingSource: ours), at: world.now)
-            world.table.echo(slot, at: world.now)
+            world.table.echo(slot, ssrc: 9, at: world.now)
         }
         var a = RelayWorld.Stream(Endpoint(ours, RelayWorld.portB))
         #expect(world.hear(&a, 3) == ["ownPort", "ownPort", "ownPort"])

@@ -81,7 +81,7 @@ struct LatchingTests {
             world.slotA, MediaRemote(epoch: 1, rtp: RelayWorld.privateA, signallingSource: RelayWorld.publicA.address),
             at: world.now)
         var attacker = RelayWorld.Stream(RelayWorld.attacker, ssrc: 0x6666)
-        #expect(Set(world.hear(&attacker, 500)) == ["weighed"])
+        #expect(Set(world.hear(&attacker, 500)) == ["stranger"])
         world.slotB = world.table.open(
             RelayWorld.b, MediaLegSetup(port: RelayWorld.portB, local: RelayWorld.ours), at: world.now)!
         world.table.remote(
@@ -91,10 +91,10 @@ struct LatchingTests {
         // Now both send; the party's address is known and it gets the stream, whoever was first.
         var a = RelayWorld.Stream(RelayWorld.publicA)
         for _ in 0..<2 {
-            #expect(world.word(world.hear(&attacker)) == "weighed")
+            #expect(world.word(world.hear(&attacker)) == "stranger")
             #expect(world.word(world.hear(&a)) == "weighed")
         }
-        #expect(world.word(world.hear(&attacker)) == "weighed")
+        #expect(world.word(world.hear(&attacker)) == "stranger")
         #expect(world.word(world.hear(&a)) == "forwarded")
         #expect(world.hear(&attacker, 50) == Array(repeating: "stranger", count: 50))
         #expect(world.lockedSources() == [MediaSource(endpoint: RelayWorld.publicA, means: .learnt, packet: 506)])
@@ -109,31 +109,25 @@ struct LatchingTests {
             for port in UInt16(1)...300 {
                 var noise = RelayWorld.Stream(Endpoint(RelayWorld.attacker.address, port), ssrc: UInt32(port))
                 noise.sequence = UInt16(round)
-                #expect(world.arrive(noise.next(), from: noise.source) == .dropped(.weighed))
+                #expect(world.arrive(noise.next(), from: noise.source) == .dropped(.stranger))
             }
             words.append(world.word(world.hear(&a)))
         }
         #expect(words == ["weighed", "weighed", "forwarded"])
     }
 
-    @Test("Where the party's address is known, another address is believed only after half a second without a packet from there")
-    func otherAddress() {
-        var world = RelayWorld.bridged()
-        // A NAT that gives media another address than signalling, as some carriers' do.
-        var a = RelayWorld.Stream(Endpoint("203.0.113.99:1024")!)
-        let words = world.hear(&a, 30)
-        #expect(words == Array(repeating: "weighed", count: 25) + Array(repeating: "forwarded", count: 5))
-        #expect(world.lockedSources() == [MediaSource(endpoint: a.source, means: .learnt, packet: 26)])
-    }
-
-    @Test("Where nothing is known of the party, the first three packets that agree settle it")
-    func unknownParty() {
-        var world = RelayWorld.bridged { a, _ in
+    @Test("Where nothing is known of the party, only ICE, SRTP or `media.source: any` settles it", arguments: [true, false])
+    func unknownParty(_ believesAnyone: Bool) {
+        var settings = RelaySettings()
+        settings.believesAnyone = believesAnyone
+        var world = RelayWorld.bridged(settings: settings) { a, _ in
             a.signallingSource = nil
             a.rtp = nil
         }
         var a = RelayWorld.Stream(Endpoint("203.0.113.99:1024")!)
-        #expect(world.hear(&a, 4) == ["weighed", "weighed", "forwarded", "forwarded"])
+        let words = world.hear(&a, 4)
+        #expect(
+            words == (believesAnyone ? ["weighed", "weighed", "forwarded", "forwarded"] : Array(repeating: "stranger", count: 4)))
     }
 
     @Test("An account whose addresses are trusted has one source: what its SDP says")
@@ -253,15 +247,18 @@ struct LatchingTests {
         #expect(world.verdictA.source?.means == .moved)
     }
 
-    @Test("After silence another SSRC, or a jump in sequence, is a stranger still", arguments: [true, false])
-    func takeoverAfterSilence(_ changesSSRC: Bool) {
+    @Test(
+        "After silence another SSRC, a jump in sequence or another address is a stranger still",
+        arguments: ["ssrc", "sequence", "address"])
+    func takeoverAfterSilence(_ fault: String) {
         var world = RelayWorld.bridged()
         var a = RelayWorld.Stream(RelayWorld.publicA)
         _ = world.hear(&a, 5)
         world.wait(.seconds(60))
         var thief = a
-        thief.source = RelayWorld.attacker
-        if changesSSRC { thief.ssrc = 0x6666 } else { thief.sequence &-= 10 }
+        thief.source = fault == "address" ? RelayWorld.attacker : Endpoint(RelayWorld.publicA.address, 52_012)
+        if fault == "ssrc" { thief.ssrc = 0x6666 }
+        if fault == "sequence" { thief.sequence &-= 10 }
         #expect(world.hear(&thief, 4) == Array(repeating: "stranger", count: 4))
         #expect(world.hear(&a, 1) == ["forwarded"])
     }
@@ -273,7 +270,7 @@ struct LatchingTests {
         _ = world.hear(&a, 5)
         world.wait(.seconds(3))
         var other = a
-        other.source = RelayWorld.attacker
+        other.source = Endpoint(RelayWorld.publicA.address, 52_012)
         #expect(world.hear(&other, 2) == ["weighed", "weighed"])
         a.sequence = other.sequence
         #expect(world.hear(&a, 1) == ["forwarded"])

@@ -54,7 +54,7 @@ struct RelayPropertyTests {
             case 4:
                 guard let slot = table.slot(of: id) else { break }
                 switch pick(3) {
-                case 0: table.echo(slot, at: now)
+                case 0: table.echo(slot, ssrc: 9, at: now)
                 case 1: table.serve(slot, at: now)
                 default: table.silence(slot, at: now)
                 }

@@ -18,6 +18,8 @@ final class Harness {
     var probed: [(aor: AddressOfRecord, outcomes: [ProbeOutcome])] = []
     var traces: [ServerTrace] = []
     var media: [(loop: Int, command: MediaCommand)] = []
+    /// By media leg, in the order of opening.
+    var ports: [MediaLegID: UInt16] = [:]
     var records: [CallRecord] = []
     /// Each `.close` is answered by `.closed` with what this makes of it; nil: the media plane stays silent.
     var closes: ((MediaLegID) -> MediaVerdict)? = { _ in MediaVerdict() }
@@ -73,6 +75,7 @@ final class Harness {
             case .send(let flow, let bytes): fresh.append((flow, bytes))
             case .media(let loop, let command):
                 if keeps { media.append((loop, command)) }
+                if case .open(let id, let setup) = command { ports[id] = setup.port }
                 if case .close(let id) = command, let closes { server.receive(.media(.closed(id, closes(id))), at: now) }
             case .record(let record): if keeps { records.append(record) }
             case .persist(let sequence, let change): changes.append((sequence, change))

@@ -36,7 +36,7 @@ struct CallTable: Sendable {
     private(set) var started: UInt64 = 0
     var tags: [UInt64: TagOwner] = [:]
     private(set) var media: [MediaLegID: MediaOwner] = [:]
-    var ports = PortPool()
+    var ports: PortPool
     var clients: ClientTransactions
     var invites = InviteTransactions()
     var deadlines = DeadlineQueue<CallTimer>()
@@ -48,7 +48,10 @@ struct CallTable: Sendable {
     var deliveries: [UInt32: Delivery] = [:]
     private var lastDelivery: UInt32 = 0
 
-    init(clientCap: Int) { clients = ClientTransactions(cap: clientCap) }
+    init(clientCap: Int, entropy: Entropy) {
+        clients = ClientTransactions(cap: clientCap)
+        ports = PortPool(entropy: entropy)
+    }
 
     var count: Int { calls.count }
 

@@ -25,6 +25,8 @@ public enum CallTrace: Hashable, Sendable {
     case mediaElsewhere(call: UInt64, party: String, Endpoint, FlowID)
     /// The media plane settled where a party's media come from.
     case mediaFrom(call: UInt64, party: String, MediaSource)
+    /// A stream that neither the party's SIP nor its SDP vouches for, and nothing else from the party.
+    case mediaDisbelieved(call: UInt64, party: String, Endpoint)
     case silent(call: UInt64, party: String, seconds: Int)
     /// What became of one stream of one party, in a sentence.
     case media(call: UInt64, party: String, kind: String, String)
@@ -72,6 +74,9 @@ public enum CallTrace: Hashable, Sendable {
             "call \(call): the SDP of \(party) names \(place), its SIP comes from \(flow.remote.address): media wait until it sends"
         case .mediaFrom(let call, let party, let source):
             "call \(call): media of \(party) come from \(source.endpoint) (\(source.means.rawValue), packet \(source.packet))"
+        case .mediaDisbelieved(let call, let party, let place):
+            "call \(call): RTP for \(party) comes from \(place), which is neither where its SIP comes from nor what its SDP says: not taken; "
+                + "if it is the phone's, SRTP, ICE or media.source: any lets it in"
         case .silent(let call, let party, let seconds): "call \(call): nothing heard from \(party) for \(seconds) s"
         case .media(let call, let party, let kind, let sentence): "call \(call): \(kind) of \(party): \(sentence)"
         case .ended(let call, let reason): "call \(call) ends: \(reason)"

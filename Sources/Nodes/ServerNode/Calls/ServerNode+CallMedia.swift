@@ -98,8 +98,8 @@ extension ServerNode {
         }
         call.legs[leg].streams[index]?.signalled = rtp
         // Whom nobody vouches for may aim at nobody, not even at where he says he is.
-        var trusted: IPAddress? = party.isVouched ? flow.remote.address : nil
-        if settings.calls.trustsForeignAddresses { trusted = rtp?.address }
+        var unheard: MediaRemote.Unheard = party.isVouched ? .signallingSource : .nowhere
+        if settings.calls.trustsForeignAddresses { unheard = .anywhere }
         let isMuxed = stream.saysMux && media.multiplexesRTCP
         let direction = session.direction(of: index)
         let ice: ICECredentials? =
@@ -113,7 +113,7 @@ extension ServerNode {
                         epoch: stream.epoch, rtp: rtp, rtcp: rtp == nil || isMuxed ? nil : session.rtcpEndpoint(of: index),
                         multiplexesRTCP: isMuxed, receives: direction.receives && !isNowhere, sends: direction.sends,
                         formats: formats.isEmpty ? media.formats : formats, packetTime: media.packetTime ?? 20, srtp: stream.srtp,
-                        ice: ice, signallingSource: trusted))))
+                        ice: ice, signallingSource: flow.remote.address, unheard: unheard))))
     }
 
     /// Neither where the phone's SIP comes from, nor in a private network shared with it.
@@ -171,6 +171,9 @@ extension ServerNode {
         case .locked(let id, let source):
             guard traces.isOn, let (call, party) = mediaParty(id) else { return }
             traces.note(.call(.mediaFrom(call: call, party: party, source)))
+        case .disbelieved(let id, let place):
+            guard traces.isOn, let (call, party) = mediaParty(id) else { return }
+            traces.note(.call(.mediaDisbelieved(call: call, party: party, place)))
         case .digit, .room: break
         }
     }

@@ -74,6 +74,9 @@ extension ServerNode {
         traces.note(.call(.moved(call: call.number, party: call.legs[leg].party.address.description, from: former, to: flow)))
         calls.leave(former, call.key)
         call.legs[leg].flow = flow
+        for stream in call.legs[leg].streams where former.remote.address != flow.remote.address {
+            if let stream { outbox.append(.media(loop: stream.port.loop, .follow(stream.id, flow.remote.address))) }
+        }
         for other in call.legs where other.state != .ended { calls.enter(other.flow, call.key) }
     }
 

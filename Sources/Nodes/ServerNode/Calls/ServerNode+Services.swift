@@ -25,6 +25,7 @@ extension ServerNode {
         guard var call = begin(&request, party, calledName: service.name, at: now) else { return }
         call.service = service.name
         call.phase = .served(media(service, request.flow, party))
+        if case .room(let room) = service { call.loop = calls.ports.loop(ofRoom: room.name) ?? call.loop }
         let body: [UInt8]
         do throws(SessionRefusal) {
             if let session = try readSession(request.message) {
@@ -57,8 +58,9 @@ extension ServerNode {
             let isOwner = room.owner.map { SIPText($0) == party.account && !party.account.isEmpty } ?? false
             return .room(
                 RoomEntry(
-                    room: room.name, party: party.address.description, pin: isOwner ? nil : room.pin, isOwner: isOwner,
-                    records: room.records))
+                    room: room.name, party: party.address.description,
+                    account: party.isVouched && !party.account.isEmpty ? party.account.string : nil,
+                    pin: isOwner ? nil : room.pin, isOwner: isOwner, records: room.records))
         }
     }
 

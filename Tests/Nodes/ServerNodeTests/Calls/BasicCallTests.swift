@@ -18,7 +18,7 @@ struct BasicCallTests {
         #expect(try invite.from.uriText.string == "sip:alice@pinhole")
         #expect(try invite.callID.string != f.alice.callID)
         #expect(invite.sdp.contains("c=IN IP4 198.51.100.1\r\n"))
-        #expect(invite.sdp.contains("m=audio 20002 RTP/AVP 0 8 101\r\n"))
+        #expect(invite.sdp.contains("m=audio \(f.port(2)) RTP/AVP 0 8 101\r\n"))
         #expect(!invite.sdp.contains("192.168"))
 
         let ringing = f.bob.respond(180)
@@ -27,13 +27,13 @@ struct BasicCallTests {
         #expect(try f.methods(answered, f.bob) == ["ACK"])
         let ok = try #require(try f.alice.mine(answered).first)
         #expect(ok.statusCode == 200)
-        #expect(ok.sdp.contains("c=IN IP4 198.51.100.1\r\n") && ok.sdp.contains("m=audio 20000 RTP/AVP 0 101\r\n"))
+        #expect(ok.sdp.contains("c=IN IP4 198.51.100.1\r\n") && ok.sdp.contains("m=audio \(f.port(1)) RTP/AVP 0 101\r\n"))
         try f.alice.take(ok)
         #expect(f.alice.ack().isEmpty)
         #expect(
             f.commands == [
-                "open 1 port 20000", "open 2 port 20002", "remote 1 192.168.1.10:16384", "remote 2 198.51.100.77:30000",
-                "bridge 1 2",
+                "open 1 port \(f.port(1))", "open 2 port \(f.port(2))", "remote 1 192.168.1.10:16384",
+                "remote 2 198.51.100.77:30000", "bridge 1 2",
             ])
         f.h.advance(.seconds(30))
         let over = f.alice.send("BYE")
@@ -238,12 +238,12 @@ struct BasicCallTests {
         let answered = f.bob.respond(200, body: UA.offer("198.51.100.77", 30_000, formats: "8 0"))
         #expect(try f.methods(answered, f.bob).isEmpty)
         let ok = try #require(try f.alice.mine(answered).first)
-        #expect(ok.sdp.contains("m=audio 20002 RTP/AVP 8 0\r\n"))
+        #expect(ok.sdp.contains("m=audio \(f.port(2)) RTP/AVP 8 0\r\n"))
         try f.alice.take(ok)
         let out = f.alice.ack(body: UA.offer("192.168.1.10", 16_384, formats: "8"))
         let ack = try #require(try f.bob.mine(out).first)
         #expect(ack.method == .ack)
-        #expect(ack.sdp.contains("m=audio 20000 RTP/AVP 8\r\n"))
+        #expect(ack.sdp.contains("m=audio \(f.port(1)) RTP/AVP 8\r\n"))
         #expect(f.commands.contains("bridge 1 2") || f.commands.contains("bridge 2 1"))
         f.alice.send("BYE")
         f.expectNothingLeft()

@@ -63,12 +63,16 @@ final class CallFixture {
         try phone.mine(out).compactMap { message in message.isRequest ? message.method?.description : nil }
     }
 
+    /// Of the leg with that number: ports come in no order.
+    func port(_ leg: UInt64) -> UInt16 { h.ports[MediaLegID(leg)] ?? 0 }
+
     var commands: [String] { h.media.map { Self.name($0.command) } }
 
     static func name(_ command: MediaCommand) -> String {
         switch command {
         case .open(let id, let setup): "open \(id.value) port \(setup.port)"
         case .remote(let id, let remote): "remote \(id.value) \(remote.rtp.map { "\($0)" } ?? "nowhere")"
+        case .follow(let id, let address): "follow \(id.value) \(address)"
         case .bridge(let a, let b): "bridge \(a.value) \(b.value)"
         case .serve(let id, let service): "serve \(id.value) \(service)"
         case .room(let name, _): "room \(name)"

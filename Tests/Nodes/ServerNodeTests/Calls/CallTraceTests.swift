@@ -54,6 +54,11 @@ struct CallTraceTests {
                 .mediaFrom(call: 1, party: "a@x", MediaSource(endpoint: place, means: .learnt, packet: 3)),
                 "call 1: media of a@x come from 203.0.113.7:52011 (learnt, packet 3)"
             ),
+            (
+                .mediaDisbelieved(call: 1, party: "a@x", place),
+                "call 1: RTP for a@x comes from 203.0.113.7:52011, which is neither where its SIP comes from nor what its SDP says: not taken; "
+                    + "if it is the phone's, SRTP, ICE or media.source: any lets it in"
+            ),
             (.silent(call: 1, party: "a@x", seconds: 5), "call 1: nothing heard from a@x for 5 s"),
             (.media(call: 1, party: "a@x", kind: "audio", "fine"), "call 1: audio of a@x: fine"),
             (.ended(call: 1, reason: "a@x hung up"), "call 1 ends: a@x hung up"),

@@ -18,7 +18,7 @@ struct ChangingTests {
         let reinvite = try #require(try f.bob.mine(out).first)
         #expect(reinvite.method == .invite)
         #expect(try reinvite.to.tag?.string == f.bob.localTag)
-        #expect(reinvite.sdp.contains("a=sendonly\r\n") && reinvite.sdp.contains("m=audio 20002 "))
+        #expect(reinvite.sdp.contains("a=sendonly\r\n") && reinvite.sdp.contains("m=audio \(f.port(2)) "))
         let answered = f.bob.respond(
             200, to: reinvite, body: UA.offer("198.51.100.77", 30_000, direction: "recvonly", version: 2))
         #expect(try f.methods(answered, f.bob) == ["ACK"])
@@ -159,7 +159,7 @@ struct ChangingTests {
         #expect(ok.sdp.contains("RTP/AVP 8\r\n"))
         let out = f.alice.ack(body: UA.offer("192.168.1.10", 16_384, formats: "8", version: 2))
         let ack = try #require(try f.bob.mine(out).first)
-        #expect(ack.method == .ack && ack.sdp.contains("m=audio 20002 RTP/AVP 8\r\n"))
+        #expect(ack.method == .ack && ack.sdp.contains("m=audio \(f.port(2)) RTP/AVP 8\r\n"))
         f.alice.send("BYE")
         f.expectNothingLeft()
     }
@@ -217,6 +217,16 @@ struct ChangingTests {
         let over = f.bob.send("BYE")
         #expect(try f.methods(over, f.alice) == ["BYE"])
         #expect(f.h.lastTexts.contains("call 1: alice@pinhole now comes from 203.0.113.7:41000 instead of 203.0.113.7:40000"))
+        #expect(!f.commands.contains { $0.hasPrefix("follow") })
+    }
+
+    @Test("The phone speaks from another address and proves itself: its media are believed from there")
+    func movedAddress() throws {
+        let f = try CallFixture()
+        try f.talk()
+        f.alice.flow = Harness.flow(Endpoint("198.18.0.9:41000")!)
+        try f.alice.sendSigned("INFO", extra: "Content-Type: application/dtmf-relay\r\n", body: "Signal=5\r\n")
+        #expect(f.commands.filter { $0.hasPrefix("follow") } == ["follow 1 198.18.0.9"])
     }
 
     @Test(

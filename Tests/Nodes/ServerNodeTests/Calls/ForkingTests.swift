@@ -131,7 +131,7 @@ struct ForkingTests {
         let progress = f.bob.respond(183, body: UA.offer("198.51.100.77", 30_000))
         let told = try #require(try f.alice.mine(progress).first)
         #expect(told.statusCode == 183)
-        #expect(told.sdp.contains("c=IN IP4 198.51.100.1\r\n") && told.sdp.contains("m=audio 20000 "))
+        #expect(told.sdp.contains("c=IN IP4 198.51.100.1\r\n") && told.sdp.contains("m=audio \(f.port(1)) "))
         #expect(f.commands.last == "bridge 1 2")
         // The same SDP in the 200: the caller's is byte for byte what it had.
         let answered = f.bob.respond(200, body: UA.offer("198.51.100.77", 30_000))
@@ -174,7 +174,7 @@ struct ForkingTests {
         try f.ring()
         f.bob.respond(183, body: UA.offer("198.51.100.77", 30_000))
         let ok = try #require(try f.alice.mine(f.bob.respond(200)).first)
-        #expect(ok.statusCode == 200 && ok.sdp.contains("m=audio 20000 "))
+        #expect(ok.statusCode == 200 && ok.sdp.contains("m=audio \(f.port(1)) "))
     }
 
     @Test("A 200 without any SDP to an offer: that phone is hung up, the caller gets 488")

@@ -22,10 +22,10 @@ struct ServiceTests {
         "Each number is served",
         arguments: [
             ("600", MediaService.echo), ("601", .tone(440)), ("602", .announcement("203.0.113.7:40000")),
-            ("8000", .room(RoomEntry(room: "8000", party: "alice@pinhole"))),
-            ("8099", .room(RoomEntry(room: "8099", party: "alice@pinhole"))),
-            ("team", .room(RoomEntry(room: "team", party: "alice@pinhole", pin: "4711", records: true))),
-            ("mine", .room(RoomEntry(room: "mine", party: "alice@pinhole", isOwner: true))),
+            ("8000", .room(RoomEntry(room: "8000", party: "alice@pinhole", account: "alice"))),
+            ("8099", .room(RoomEntry(room: "8099", party: "alice@pinhole", account: "alice"))),
+            ("team", .room(RoomEntry(room: "team", party: "alice@pinhole", account: "alice", pin: "4711", records: true))),
+            ("mine", .room(RoomEntry(room: "mine", party: "alice@pinhole", account: "alice", isOwner: true))),
         ])
     func served(_ number: String, _ expected: MediaService) throws {
         let f = try CallFixture({
@@ -35,10 +35,10 @@ struct ServiceTests {
         })
         let ok = try call(f, number)
         #expect(ok.statusCode == 200)
-        #expect(ok.sdp.contains("c=IN IP4 198.51.100.1\r\n") && ok.sdp.contains("m=audio 20000 RTP/AVP 0 8 101\r\n"))
+        #expect(ok.sdp.contains("c=IN IP4 198.51.100.1\r\n") && ok.sdp.contains("m=audio \(f.port(1)) RTP/AVP 0 8 101\r\n"))
         f.alice.ack()
         #expect(service(f) == expected)
-        #expect(f.commands.prefix(2) == ["open 1 port 20000", "remote 1 192.168.1.10:16384"])
+        #expect(f.commands.prefix(2) == ["open 1 port \(f.port(1))", "remote 1 192.168.1.10:16384"])
         #expect(try f.statuses(f.alice.send("BYE"), f.alice) == [200])
         #expect(f.h.records[0].parties.count == 2 && f.h.records[0].codec == "PCMU")
         f.expectNothingLeft()
@@ -69,14 +69,14 @@ struct ServiceTests {
         let f = try CallFixture()
         let video = "m=video 17000 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
         let ok = try call(f, "600", body: UA.offer("192.168.1.10", 16_384, formats: "18", extra: video))
-        #expect(ok.sdp.contains("m=audio 20000 RTP/AVP 18\r\n") && ok.sdp.contains("m=video 0 RTP/AVP 96"))
+        #expect(ok.sdp.contains("m=audio \(f.port(1)) RTP/AVP 18\r\n") && ok.sdp.contains("m=video 0 RTP/AVP 96"))
     }
 
     @Test("An INVITE without SDP gets the server's offer; the ACK's answer starts the service")
     func delayed() throws {
         let f = try CallFixture()
         let ok = try call(f, "8000", body: "")
-        #expect(ok.sdp.contains("m=audio 20000 RTP/AVP 0 8 101\r\n"))
+        #expect(ok.sdp.contains("m=audio \(f.port(1)) RTP/AVP 0 8 101\r\n"))
         #expect(service(f) == nil)
         f.alice.ack(body: UA.offer("192.168.1.10", 16_384, formats: "8 101"))
         #expect(service(f) != nil)
@@ -93,7 +93,7 @@ struct ServiceTests {
         let held = try #require(
             try f.alice.mine(f.alice.send("INVITE", body: UA.offer("192.168.1.10", 16_384, direction: "sendonly", version: 2)))
                 .last)
-        #expect(held.statusCode == 200 && held.sdp.contains("a=recvonly") && held.sdp.contains("m=audio 20000 "))
+        #expect(held.statusCode == 200 && held.sdp.contains("a=recvonly") && held.sdp.contains("m=audio \(f.port(1)) "))
         f.alice.ack()
         guard case .remote(_, let remote)? = f.h.media.last?.command else { return #expect(Bool(false), "no .remote") }
         #expect(!remote.receives && remote.sends && remote.epoch == 3)
@@ -149,5 +149,33 @@ struct ServiceTests {
         second.callID = "second"
         _ = try second.invite("8000")
         #expect(Set(f.h.media.map(\.loop)) == [0])
+    }
+
+    @Test("The port of a call tells nothing of the next one's, and one that was freed rests while others can be had")
+    func ports() throws {
+        let f = try CallFixture()
+        for number in 0..<50 {
+            f.alice.callID = "call\(number)"
+            f.alice.localTag = "tag\(number)"
+            f.alice.remoteTag = nil
+            _ = try call(f, "600")
+            f.alice.ack()
+            _ = f.alice.send("BYE")
+        }
+        let taken = (1...50).map { f.port($0) }
+        #expect(Set(taken).count == 50)
+        let steps = zip(taken, taken.dropFirst()).map { Int($1) - Int($0) }
+        #expect(Set(steps).count > 25)
+    }
+
+    @Test("All of a room is in one media loop, however many calls that one has")
+    func loopOfRoom() throws {
+        let f = try CallFixture(ports: [20_000, 21_000].map { Array(stride(from: $0, to: $0 + 40, by: 2)) })
+        for number in 0..<5 {
+            let phone = UA(f.h, "bob", at: "198.51.100.77:5070")
+            phone.callID = "call\(number)"
+            _ = try phone.invite("8000")
+        }
+        #expect(Set(f.h.media.map(\.loop)).count == 1)
     }
 }
