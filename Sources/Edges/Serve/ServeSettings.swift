@@ -223,7 +223,7 @@ public struct ServeSettings: Sendable {
     }
 
     private mutating func readLimits(_ reader: inout ConfigReader) throws(ConfigError) {
-        if try reader.bool("trusted") == true { server.limits = .trusted }
+        if try reader.bool("trusted") == true { server.limits.trustEverybody() }
         server.limits.calls = try reader.integer("calls", in: 1...1_000_000) ?? server.limits.calls
         server.limits.callsPerAccount =
             try reader.integer("calls-per-account", in: 1...1_000_000) ?? server.limits.callsPerAccount

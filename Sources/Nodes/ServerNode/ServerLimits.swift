@@ -89,17 +89,22 @@ public struct ServerLimits: Hashable, Sendable {
 
     public init() {}
 
-    /// No limit on rates, nor on the calls of one account: for benchmarks and trusted networks. The tables keep their caps.
+    /// No limit on rates, nor on what one account takes: for benchmarks and trusted networks. The tables keep their caps.
     public static var trusted: ServerLimits {
         var limits = ServerLimits()
-        limits.messagesPerSource = nil
-        limits.unprovedRepliesPerSource = nil
-        limits.unprovedReplies = nil
-        limits.badPasswordsPerSource = nil
-        limits.guessesPerAccount = nil
-        limits.callsPerAccount = limits.calls
-        limits.callRatePerAccount = nil
-        limits.portPercentPerAccount = 100
+        limits.trustEverybody()
         return limits
+    }
+
+    /// Lifts the limits on rates and on what one account takes; the others stay as they are.
+    public mutating func trustEverybody() {
+        messagesPerSource = nil
+        unprovedRepliesPerSource = nil
+        unprovedReplies = nil
+        badPasswordsPerSource = nil
+        guessesPerAccount = nil
+        callsPerAccount = calls
+        callRatePerAccount = nil
+        portPercentPerAccount = 100
     }
 }
