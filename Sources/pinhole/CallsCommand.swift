@@ -40,7 +40,9 @@ struct CallsCommand: ParsableCommand {
             print(textTable(["began", "from", "to", "talked", "codec", "ended by"], rows))
             for call in calls {
                 for party in call.parties {
-                    for stream in party.streams { print("\(CalendarTime(call.start)) \(printable(party.address)): \(printable(stream.text))") }
+                    for stream in party.streams {
+                        print("\(CalendarTime(call.start)) \(printable("\(party.address): \(stream.text)"))")
+                    }
                 }
             }
         }

@@ -30,7 +30,10 @@ public final class OutputPort: Sendable {
         lost.withLock { loss in
             if loss.texts > 0 {
                 let before = loss.isTorn ? "\n" : ""
-                let notice = "\(before)error: \(loss.texts) \(loss.texts == 1 ? "line" : "lines") of output before this one \(loss.texts == 1 ? "was" : "were") lost (\(loss.octets) bytes): \(loss.why)\n"
+                let lines =
+                    loss.texts == 1
+                    ? "1 line of output before this one was" : "\(loss.texts) lines of output before this one were"
+                let notice = "\(before)error: \(lines) lost (\(loss.octets) bytes): \(loss.why)\n"
                 guard put(notice).count == notice.utf8.count else { return count(text, 0, &loss) }
                 loss = Loss()
             }
