@@ -57,6 +57,21 @@ import Testing
     }
 
     @Test(
+        "No answer is over three times as large as the smallest request, headers of IP and UDP counted: no amplifier",
+        arguments: [client, client6], [false, true])
+    func amplification(from: Endpoint, classic: Bool) throws {
+        let first = Endpoint(.v6(IPv6Address("2001:db8::1")!), 3478)
+        let second = Endpoint(.v6(IPv6Address("2001:db8::2")!), 3479)
+        let six = STUNAlternate(primary: first, alternate: second)
+        var server = STUNServer(STUNServerSettings(alternateIPv4: Self.alternate, alternateIPv6: six, software: "Pinhole"))
+        let isIPv6 = from == Self.client6
+        let to = isIPv6 ? first : Self.one
+        guard let (answer, _) = try ask(&server, classic: classic, from: from, to: to) else { return }
+        let headers = isIPv6 ? 48 : 28
+        #expect(answer.bytes.count + headers <= 3 * (STUNMessage.headerLength + headers))
+    }
+
+    @Test(
         "RFC 5780 6.1, RFC 3489 8.1: CHANGE-REQUEST moves the answer's origin, from each of the four endpoints",
         arguments: STUNServerTests.alternate!.endpoints, [false, true])
     func change(to: Endpoint, classic: Bool) throws {
