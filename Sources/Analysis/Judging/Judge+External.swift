@@ -26,11 +26,7 @@ extension Judge {
                         Self.evidence(c.steps[answer], table, ["Via", "CSeq"], "where it is heard from"),
                     ], culprit: .proved(name), confidence: .proved,
                     remedies: [
-                        who?.correction(of: "Via", from: "\(received)")
-                            ?? Remedy(
-                                .phone,
-                                "Correct the external address in its settings: \(received), or let STUN or rport find it where it changes."
-                            )
+                        Self.correction(of: "Via", by: who, from: received)
                     ], subject: Self.subject(c, step, table))
             }
             return
@@ -73,14 +69,17 @@ extension Judge {
                     Self.evidence(step, table, Self.repeatedFields, "sent there"),
                 ], culprit: .proved(name), confidence: .likely,
                 remedies: [
-                    who?.correction(of: "Contact", from: "\(source.address)")
-                        ?? Remedy(
-                            .phone,
-                            "Correct the external address in its settings: \(source.address), or let STUN or rport find it where it changes."
-                        )
+                    Self.correction(of: "Contact", by: who, from: source.address)
                 ], subject: Self.subject(c, said, table))
         }
         return true
+    }
+
+    private static func correction(of header: String, by who: ServerRole?, from address: PackedAddress) -> Remedy {
+        who?.correction(of: header, from: "\(address)")
+            ?? Remedy(
+                .phone, "Correct the external address in its settings: \(address), or let STUN or rport find it where it changes."
+            )
     }
 
     /// `received` of the topmost Via.

@@ -62,13 +62,7 @@ struct ExplainOutput {
 
     /// False: it could not be written, for a reason that errno holds.
     static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Bool {
-        var at = 0
-        while at < bytes.count {
-            let count = Glibc.write(descriptor, bytes.baseAddress! + at, bytes.count - at)
-            if count < 0, errno != EINTR { return false }
-            at += max(0, count)
-        }
-        return true
+        writeAll(bytes, to: descriptor) == bytes.count
     }
 
     static func write(_ text: String, toFile path: String) -> Bool {

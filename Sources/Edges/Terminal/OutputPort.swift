@@ -54,13 +54,19 @@ public final class OutputPort: Sendable {
     private func put(_ text: String) -> (count: Int, why: String) {
         var text = text
         return text.withUTF8 { bytes in
-            var at = 0
-            while at < bytes.count {
-                let count = Glibc.write(descriptor, bytes.baseAddress! + at, bytes.count - at)
-                if count < 0, errno != EINTR { return (at, String(cString: strerror(errno))) }
-                at += max(0, count)
-            }
-            return (at, "")
+            let count = writeAll(UnsafeRawBufferPointer(bytes), to: descriptor)
+            return (count, count < bytes.count ? String(cString: strerror(errno)) : "")
         }
     }
+}
+
+/// Writes all of it, whatever interrupts. Returns how many octets went out; where these are fewer, errno says why.
+public func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Int {
+    var at = 0
+    while at < bytes.count {
+        let count = Glibc.write(descriptor, bytes.baseAddress! + at, bytes.count - at)
+        if count < 0, errno != EINTR { break }
+        at += max(0, count)
+    }
+    return at
 }

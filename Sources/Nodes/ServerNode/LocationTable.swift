@@ -20,7 +20,7 @@ struct LocationTable: Sendable {
     private var slots: [AddressOfRecord: UInt32] = [:]
     private var deadlines = DeadlineQueue<UInt32>()
     /// How many bindings use a flow, by its hash.
-    private var flows: [Int: UInt16] = [:]
+    private var flows: [Int: UInt32] = [:]
     /// Bindings in all.
     private(set) var count = 0
 

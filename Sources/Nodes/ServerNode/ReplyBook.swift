@@ -34,7 +34,8 @@ struct ReplyBook: Sendable {
         case none
         /// Nothing, as yet.
         case trying
-        case reply(flow: FlowID, bytes: [UInt8])
+        /// The answer once more, to where it went and, from the same address, to where the copy came from.
+        case reply(ways: [FlowID], bytes: [UInt8])
         /// Nothing any more: whoever asked may be somebody else, and was sent three times what he sent.
         case spent
     }
@@ -64,14 +65,15 @@ struct ReplyBook: Sendable {
     }
 
     /// A request of the same transaction key came: what it draws. `octets`: what it took on the wire, headers of IP and UDP counted.
-    mutating func `repeat`(_ key: Key, fingerprint: Key, octets: Int) -> Repetition {
+    mutating func `repeat`(_ key: Key, fingerprint: Key, on asked: FlowID, octets: Int) -> Repetition {
         guard let place = entries.index(forKey: key), entries.values[place].fingerprint == fingerprint else { return .none }
         guard case .completed(let flow, let bytes) = entries.values[place].state else { return .trying }
-        guard let left = entries.values[place].allowance else { return .reply(flow: flow, bytes: bytes) }
-        let costs = ServerNode.packetBytes(bytes.count, flow)
+        let ways = asked == flow || asked.remote.address != flow.remote.address ? [flow] : [flow, asked]
+        guard let left = entries.values[place].allowance else { return .reply(ways: ways, bytes: bytes) }
+        let costs = ways.count * ServerNode.packetBytes(bytes.count, flow)
         let now = left + 3 * octets
         entries.values[place].allowance = now < costs ? now : now - costs
-        return now < costs ? .spent : .reply(flow: flow, bytes: bytes)
+        return now < costs ? .spent : .reply(ways: ways, bytes: bytes)
     }
 
     /// A request got past authentication: from now on it is processed once only.

@@ -244,17 +244,13 @@ extension ServerNode {
     private mutating func repeated(_ request: inout ServerRequest) -> Bool {
         guard replies[request.key] != nil else { return false }
         let octets = Self.packetBytes(request.message.bytes.count, request.flow)
-        let repetition = replies.repeat(request.key, fingerprint: fingerprint(request), octets: octets)
+        let repetition = replies.repeat(request.key, fingerprint: fingerprint(request), on: request.flow, octets: octets)
         if case .none = repetition { return false }
         tally.retransmissionsAbsorbed &+= 1
         note(&request, .retransmission)
         switch repetition {
         case .none, .trying: break
-        case .reply(let flow, let bytes):
-            send(bytes, on: flow, .retransmission)
-            if flow != request.flow, flow.remote.address == request.flow.remote.address {
-                send(bytes, on: request.flow, .retransmission)
-            }
+        case .reply(let ways, let bytes): for way in ways { send(bytes, on: way, .retransmission) }
         case .spent: drop(request.flow, .repeatedTooOften)
         }
         return true

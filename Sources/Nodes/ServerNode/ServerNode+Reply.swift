@@ -58,13 +58,15 @@ extension ServerNode {
         }
         guard let way = replyFlow(request.via, request.flow) else { return drop(request.flow, .noReplyAddress) }
         let bytes = self.bytes(reply, to: request)
-        if !request.isProved, isAmplified(bytes, request) { return drop(request.flow, .amplification) }
+        guard mayDraw(bytes, request) else { return drop(request.flow, .amplification) }
         if settings.profile == .chanSIP, replies[request.key] == nil {
             remember(request, mergeKey: request.key, at: now)
         }
         replies.complete(request.key, on: way, bytes)
-        transmit(bytes, on: way, reply.status, meaning)
-        sendOverFlowToo(bytes, request, way, meaning)
+        guard isAskedAgain(request, way) else { return transmit(bytes, on: way, reply.status, meaning) }
+        // Where not both may be drawn, the port in Via had its answer before.
+        if mayDraw(bytes, copies: 2, request) { send(bytes, on: way, meaning) }
+        transmit(bytes, on: request.flow, reply.status, meaning)
     }
 
     private mutating func refusedUnprovedReply(to flow: FlowID, at now: Instant) -> DropReason? {
@@ -72,12 +74,17 @@ extension ServerNode {
         return isKnown(flow) && sources.admitUnprovedReplyToKnown(flow, at: now) ? nil : reason
     }
 
-    /// Whether a forged request would make us send more than three times what it took (RFC 9000 8.1 has the same bound), headers of IP and UDP
-    /// counted.
-    private func isAmplified(_ bytes: [UInt8], _ request: ServerRequest) -> Bool {
+    /// Whether a request may draw so much: of whom may be somebody else, three times what it took (RFC 9000 8.1 has the same bound), headers of
+    /// IP and UDP counted.
+    private func mayDraw(_ bytes: [UInt8], copies: Int = 1, _ request: ServerRequest) -> Bool {
         let flow = request.flow
-        guard !flow.transport.isReliable else { return false }
-        return Self.packetBytes(bytes.count, flow) > 3 * Self.packetBytes(request.message.bytes.count, flow) && !isKnown(flow)
+        return copies * Self.packetBytes(bytes.count, flow) <= 3 * Self.packetBytes(request.message.bytes.count, flow)
+            || isWhoHeSeems(request)
+    }
+
+    /// Nobody forges where it comes from: a connection, a nonce that was issued there, a flow in use.
+    private func isWhoHeSeems(_ request: ServerRequest) -> Bool {
+        request.isProvedHere || request.flow.transport.isReliable || isKnown(request.flow)
     }
 
     /// With the headers of UDP and IP.
@@ -87,11 +94,9 @@ extension ServerNode {
 
     /// From now on the request is processed once only, and copies of it draw its answer.
     mutating func remember(_ request: ServerRequest, mergeKey: ReplyBook.Key? = nil, at now: Instant) {
-        let isWhoHeSeems = request.isProvedHere || request.flow.transport.isReliable || isKnown(request.flow)
         replies.open(
             request.key, mergeKey: mergeKey ?? self.mergeKey(request), account: request.account,
-            fingerprint: fingerprint(request),
-            allowance: isWhoHeSeems ? nil : 0, at: now)
+            fingerprint: fingerprint(request), allowance: isWhoHeSeems(request) ? nil : 0, at: now)
     }
 
     /// Counts and sends a response that is already put together.
@@ -134,12 +139,11 @@ extension ServerNode {
     func homeFlow(_ request: ServerRequest) -> FlowID { replyFlow(request.via, request.flow) ?? request.flow }
 
     /// A box on the way may have written that Via: what is asked again is answered over the flow as well.
-    private mutating func sendOverFlowToo(
-        _ bytes: [UInt8], _ request: ServerRequest, _ way: FlowID, _ meaning: ServerTrace.Meaning
-    ) {
-        guard way != request.flow, settings.natHandling else { return }
-        guard answeredAtVia[request.key] != nil else { return answeredAtVia.change(request.key, or: true) { _ in } }
-        send(bytes, on: request.flow, meaning)
+    private mutating func isAskedAgain(_ request: ServerRequest, _ way: FlowID) -> Bool {
+        guard way != request.flow, settings.natHandling else { return false }
+        if answeredAtVia[request.key] != nil { return true }
+        answeredAtVia.change(request.key, or: true) { _ in }
+        return false
     }
 
     // MARK: Methods that are not REGISTER

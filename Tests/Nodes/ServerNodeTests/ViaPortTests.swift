@@ -8,8 +8,22 @@ struct ViaPortTests {
     private static let sends = Harness.flow(Endpoint("203.0.113.7:49152")!)
     private static let listens = Harness.flow(Endpoint("203.0.113.7:5060")!)
 
-    private func register(_ callID: String = "c1") -> Register {
-        Register(callID: callID, via: "203.0.113.7:5060", contact: "<sip:alice@203.0.113.7:5060>")
+    private static let phone =
+        "User-Agent: Cisco-CP7960G/8.0\r\nSupported: (null),X-cisco-xsi-7.0.1\r\nDate: Fri, 15 Jan 2027 08:00:00 GMT\r\n"
+        + "Allow: ACK,BYE,CANCEL,INVITE,NOTIFY,OPTIONS,REFER,REGISTER,UPDATE,SUBSCRIBE\r\n"
+
+    private func register(_ callID: String = "c1", extra: String = phone) -> Register {
+        Register(callID: callID, via: "203.0.113.7:5060", contact: "<sip:alice@203.0.113.7:5060>", extra: extra)
+    }
+
+    @Test(
+        "Where both answers would be over three times as large as what asked, what is asked again is answered over its flow alone"
+    )
+    func small() {
+        let h = Harness()
+        let text = register(extra: "").text
+        #expect(h.receive(text, on: Self.sends).map(\.flow) == [Self.listens])
+        #expect(h.receive(text, on: Self.sends).map(\.flow) == [Self.sends])
     }
 
     @Test(

@@ -114,7 +114,15 @@ public struct NonceIssuer: Sendable {
     }
 
     /// What `issue` was told of whom it was issued to; of a nonce that `check` found to be ours.
-    static func origin(_ nonce: ArraySlice<UInt8>) -> UInt32? { NonceHead.read(nonce)?.head.origin }
+    static func origin(_ nonce: ArraySlice<UInt8>) -> UInt32? {
+        guard nonce.count == NonceHead.textLength else { return nil }
+        var value: UInt32 = 0
+        for digit in nonce.dropFirst(NonceHead.originAt).prefix(8) {
+            guard let nibble = nibble(digit) else { return nil }
+            value = value << 4 | UInt32(nibble)
+        }
+        return value
+    }
 
     /// Short key of a nonce that `check` found to be ours, for the table of counts.
     static func tableKey(_ nonce: ArraySlice<UInt8>) -> UInt64? { NonceHead.read(nonce)?.high }
@@ -128,6 +136,8 @@ public struct NonceIssuer: Sendable {
 /// The part of a nonce that its code covers.
 private struct NonceHead {
     static let textLength = 54
+    /// Where the origin stands in the text.
+    static let originAt = 10
 
     var key: UInt8
     /// Seconds since the epoch, cut to 32 bits.

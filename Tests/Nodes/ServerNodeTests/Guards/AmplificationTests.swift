@@ -23,19 +23,51 @@ struct AmplificationTests {
         #expect(h.receive(unsigned.text).allSatisfy { $0.bytes != answer.bytes })
     }
 
-    @Test("Whoever signed with a nonce that went elsewhere draws no more than three times what he sends")
+    /// Alice's eight long Contacts are asked for, signed over a nonce that went to her and not to where the question comes from.
+    private func question(_ h: Harness, padded: Bool) throws -> (first: String, copy: String) {
+        for index in 1...8 {
+            let contact = "<sip:alice@192.168.1.\(index);x=\(String(repeating: "y", count: 250))>"
+            #expect(try h.register(Register(callID: "c\(index)", contact: contact)).statusCode == 200)
+        }
+        var query = Register(callID: "query", contact: nil)
+        query = query.answering(try h.ask(query.text))
+        let copy = query.text
+        if padded { query.extra = "Subject: \(String(repeating: "z", count: 2_000))\r\n" }
+        return (query.text, copy)
+    }
+
+    @Test("Whoever signs with a nonce that went elsewhere draws no answer over three times as large as what he sends")
+    func elsewhere() throws {
+        let h = Harness()
+        let question = try question(h, padded: false)
+        #expect(h.receive(question.first, on: Self.victim).isEmpty)
+        #expect(h.server.counters[dropped: .amplification] == 1)
+    }
+
+    @Test("Copies of it share one allowance: three times what they take")
     func allowance() throws {
         let h = Harness()
-        let challenge = try h.ask(Register().text)
-        let request = Register().answering(challenge)
-        let text = request.text
-        let first = try #require(h.receive(text, on: Self.victim).first)
-        // His flow is known by the binding now: that of another request is not.
-        #expect(first.flow == Self.victim)
-        var message = Register(callID: "m").text.replacing("REGISTER", with: "MESSAGE")
-        message = message.replacing("sip:pinhole SIP", with: "sip:bob@pinhole SIP")
-        let out = h.receive(message, on: Self.victim)
-        #expect(out.reduce(0) { $0 + $1.bytes.count + 28 } <= 3 * (message.utf8.count + 28))
+        let question = try question(h, padded: true)
+        let answer = try #require(h.receive(question.first, on: Self.victim).first)
+        var taken = 0
+        var drawn = 0
+        for _ in 1...10 {
+            taken += question.copy.utf8.count + 28
+            drawn += h.receive(question.copy, on: Self.victim).reduce(0) { $0 + $1.bytes.count + 28 }
+            #expect(drawn <= 3 * taken)
+        }
+        #expect(drawn == 5 * (answer.bytes.count + 28) && h.server.counters[dropped: .repeatedTooOften] == 5)
+    }
+
+    @Test("What goes to Via's port and over the flow counts twice: together no more than three times what asked")
+    func both() throws {
+        let h = Harness()
+        let text =
+            "OPTIONS sip:pinhole SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bK1\r\nFrom: <sip:a>;tag=1\r\n"
+            + "To: <sip:b>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\nSubject: \(String(repeating: "z", count: 60))\r\n\r\n"
+        var drawn: [Int] = []
+        for _ in 1...2 { drawn.append(h.receive(text, on: Self.victim).reduce(0) { $0 + $1.bytes.count + 28 }) }
+        #expect(drawn.allSatisfy { $0 > 0 && $0 <= 3 * (text.utf8.count + 28) })
     }
 
     @Test("An answer that would be over three times as large is not sent to a stranger over UDP; over TCP it is")
@@ -75,5 +107,28 @@ struct AmplificationTests {
         let out = f.h.receive(f.alice.lastInvite, on: Harness.flow(Endpoint("192.0.2.66:6666")!))
         #expect(try SIPMessage(parsing: try #require(out.first).bytes).statusCode == 482)
         #expect(try f.statuses(f.bob.respond(180), f.alice) == [180])
+    }
+
+    @Test("A flow stays known as long as one of its bindings is there, however many there were")
+    func manyBindings() throws {
+        var settings = ServerSettings()
+        settings.keepalive.interval = nil
+        settings.limits.messagesPerSource = .init(perSecond: 1, burst: 1)
+        let h = Harness(settings)
+        let gateway = Harness.flow()
+        let stored = try (0...65_536).map { index in
+            let none = [UInt8]()
+            let binding = try #require(
+                Binding(
+                    contact: Array("sip:u\(index)@192.168.1.10".utf8), parameters: none, callID: none, instance: none, path: none,
+                    userAgent: none, cseq: 1, expires: h.now + .seconds(index == 0 ? 60 : 7_200), updated: h.now, flow: gateway))
+            return StoredBinding(aor: AddressOfRecord(user: "u\(index)", domain: "pinhole"), binding: binding)
+        }
+        h.keeps = false
+        h.input(.restore(stored))
+        h.advance(.seconds(61))
+        #expect(h.server.bindingCount == 65_536)
+        #expect(h.receive(Register(callID: "a").text, on: gateway).count == 1)
+        #expect(h.receive(Register(callID: "b").text, on: gateway).count == 1)
     }
 }
