@@ -15,21 +15,21 @@ DIGESTS = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
 
 def challenge(response, algorithm):
     """The parameters of the challenge that offers `algorithm`."""
-    for line in re.findall(r"^WWW-Authenticate:\s*Digest\s+(.*?)\r$", response, re.M | re.I):
+    for line in re.findall(r"^(?:WWW|Proxy)-Authenticate:\s*Digest\s+(.*?)\r$", response, re.M | re.I):
         found = {key.lower(): quoted or plain for key, quoted, plain in re.findall(r'(\w+)=(?:"([^"]*)"|([^\s,]+))', line)}
         if found.get("algorithm", "MD5").upper() == algorithm:
             return found
     raise Failure(f"a challenge that offers {algorithm}", response)
 
 
-def credentials(found, user, password, uri, algorithm):
+def credentials(found, user, password, uri, algorithm, method="REGISTER", name="Authorization"):
     def hashed(text):
         return DIGESTS[algorithm](text.encode()).hexdigest()
 
     cnonce = secrets.token_hex(8)
     secret = hashed(f"{user}:{found['realm']}:{password}")
-    answer = hashed(f"{secret}:{found['nonce']}:00000001:{cnonce}:auth:{hashed('REGISTER:' + uri)}")
-    return (f'Authorization: Digest username="{user}", realm="{found["realm"]}", nonce="{found["nonce"]}", uri="{uri}", '
+    answer = hashed(f"{secret}:{found['nonce']}:00000001:{cnonce}:auth:{hashed(method + ':' + uri)}")
+    return (f'{name}: Digest username="{user}", realm="{found["realm"]}", nonce="{found["nonce"]}", uri="{uri}", '
             f'response="{answer}", algorithm={algorithm}, cnonce="{cnonce}", qop=auth, nc=00000001\r\n')
 
 
