@@ -71,7 +71,8 @@ final class ServePrinter: Sendable {
             line(
                 "stopped: \(counters.received) messages in, \(counters.sent) out, \(counters.accepted) authenticated, "
                     + "\(counters.stale) stale, \(counters.wrongPassword) wrong passwords, \(counters.mangled) mangled; "
-                    + "\(streams.accepted) connections, \(streams.refusedFull + streams.refusedAddress) of them refused; "
+                    + "\(streams.accepted) connections, \(streams.unproved + streams.gaveWay) closed unproved, "
+                    + "\(streams.refusedFull + streams.refusedAddress + streams.foreignOrigins) refused; "
                     + "\(media.reduce(0) { $0 + $1.received }) media packets in, \(media.reduce(0) { $0 + $1.forwarded + $1.sent }) out",
                 now)
         }

@@ -23,13 +23,15 @@ final class PhoneStreams: Sendable {
     func stop() { service.stop() }
 
     func takeAll() -> [PhoneNode.Input] {
-        inbox.takeAll().map { event in
+        inbox.takeAll().compactMap { event in
             switch event {
             case .opened(var flow, let local):
                 flow.local = local
                 return .connected(flow)
             case .received(let flow, let bytes): return .receivedStream(on: flow, bytes)
             case .closed(let flow, let reason): return .closed(flow, reason: "\(reason)")
+            // A phone listens nowhere.
+            case .exhausted: return nil
             }
         }
     }

@@ -48,6 +48,8 @@ public final class PinholeServer: Sendable {
     public func run() throws {
         let clock = RealTime()
         let sockets = try open(settings.listen, "SIP over UDP", skippingAbsentFamilies: settings.listensByDefault, clock)
+        let ports = (settings.media.ports ?? ServeSettings.Media.usualPorts[0]).count
+        raiseDescriptorLimit(to: settings.streams.limits.connections + ports * sockets.count + 4_096)
         let stunSockets = settings.stun.isOn ? try openSTUN(clock) : []
         let wake = signallingWake
         let inbox = StreamInbox { wake.signal() }

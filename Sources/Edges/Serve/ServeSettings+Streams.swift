@@ -6,6 +6,11 @@ extension ServeSettings {
         streams.tcp = try Self.endpoints("tcp", port: 5060, &reader)
         streams.ws = try Self.endpoints("ws", port: 80, &reader) ?? []
         streams.wss = try Self.endpoints("wss", port: 443, &reader) ?? []
+        if var section = try reader.section("websocket") {
+            let origins = try section.values("origins", expected: "an origin such as https://phone.example.net", Self.origin)
+            streams.limits.origins = Set(origins)
+            try section.finish()
+        }
         guard let node = reader.node("tls") else { return }
         if case .scalar(let text) = node.content, Self.isOff(text) {
             streams.tls = []
@@ -21,6 +26,18 @@ extension ServeSettings {
         case (nil, _?): throw section.mistake("key", "needs tls.certificate as well: the PEM file with the certificate chain")
         }
         try section.finish()
+    }
+
+    /// As browsers write it (RFC 6454 6.2): lower case, no path, the scheme's own port left out.
+    private static func origin(_ text: String) -> String? {
+        var text = text.lowercased()
+        for (scheme, port) in [("https://", ":443"), ("http://", ":80")] where text.hasPrefix(scheme) {
+            if text.hasSuffix("/") { text.removeLast() }
+            if text.hasSuffix(port) { text.removeLast(port.count) }
+            let host = text.dropFirst(scheme.count)
+            return host.isEmpty || host.contains("/") || host.contains(" ") ? nil : text
+        }
+        return nil
     }
 
     private static func isOff(_ text: String) -> Bool { ["off", "no", "none", "false"].contains(text) }

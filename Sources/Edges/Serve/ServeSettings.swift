@@ -62,7 +62,7 @@ public struct ServeSettings: Sendable {
             "keepalive.interval", "keepalive.answer-within", "keepalive.failures",
             "digest.algorithms", "digest.nonce-lifetime", "digest.uri",
             "limits.bindings", "limits.trusted", "limits.messages-per-second",
-            "tcp", "ws", "wss", "tls.listen", "tls.certificate", "tls.key", "tls.names",
+            "tcp", "ws", "wss", "tls.listen", "tls.certificate", "tls.key", "tls.names", "websocket.origins",
             "limits.connections", "limits.connections-per-address", "limits.calls", "limits.calls-per-account",
             "advertise", "rooms", "pickup-groups", "intercom-groups",
         ] + callKeys
@@ -93,6 +93,7 @@ public struct ServeSettings: Sendable {
 
     private static let lists: Set<String> = [
         "listen", "domains", "digest.algorithms", "tcp", "ws", "wss", "tls.listen", "tls.names",
+        "websocket.origins",
     ]
 
     /// A value given as one word; split at commas where `key` holds a list.

@@ -65,6 +65,12 @@ final class SignallingDriver: DatagramDriver {
             case .closed(let flow, let reason):
                 log(now, .disconnected(flow, reason))
                 node.receive(.closed(flow), at: now)
+            case .exhausted(let reason):
+                log(
+                    now,
+                    .trouble(
+                        "no more connections can be accepted: \(reason). Each takes a descriptor: raise the limit (LimitNOFILE= in "
+                            + "systemd's unit, ulimit -n in a shell). Until one closes, new ones wait; this is said once"))
             }
         }
     }
@@ -78,6 +84,7 @@ final class SignallingDriver: DatagramDriver {
                 guard flow.transport.isReliable else { return Datagram(from: flow.local, to: flow.remote, bytes) }
                 // Where the connection is gone, its `.closed` is on its way here.
                 streams.send(bytes, on: flow)
+            case .proved(let flow, let proof): streams.prove(flow, isAccount: proof == .account)
             case .persist(let sequence, let change): changes.append((sequence, change))
             case .media(let loop, let command): commands[loop].append(command)
             case .record(let record): records.append(record)

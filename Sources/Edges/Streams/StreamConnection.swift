@@ -30,14 +30,15 @@ final class StreamConnection: @unchecked Sendable {
     private var hasEnded = false
     private var closeReason: StreamCloseReason?
     private var deadline: Scheduled<Void>?
+    /// Until somebody proves himself over an accepted connection.
+    private var proofDeadline: Scheduled<Void>?
 
     init(_ flow: FlowID, _ channel: any Channel, isAccepted: Bool, service: StreamService) {
         self.flow = flow
         self.channel = channel
         self.isAccepted = isAccepted
         self.service = service
-        let patience = isAccepted ? service.settings.firstMessageWithin : service.settings.connectWithin
-        expect(within: patience)
+        if isAccepted { expectProof() } else { expect(within: service.settings.connectWithin) }
     }
 
     // MARK: From any thread
@@ -66,6 +67,11 @@ final class StreamConnection: @unchecked Sendable {
 
     func close(_ reason: StreamCloseReason) {
         channel.eventLoop.execute { self.end(reason) }
+    }
+
+    /// Somebody proved himself over it: it may stay.
+    func proved() {
+        channel.eventLoop.execute { self.expectNoProof() }
     }
 
     /// There is room again.
@@ -118,6 +124,9 @@ final class StreamConnection: @unchecked Sendable {
         switch reason {
         case .tls, .framing, .webSocket: service.count { $0.unintelligible &+= 1 }
         case .tooSlow: service.count { $0.tooSlow &+= 1 }
+        case .foreignOrigin: service.count { $0.foreignOrigins &+= 1 }
+        case .unproved: service.count { $0.unproved &+= 1 }
+        case .gaveWay: service.count { $0.gaveWay &+= 1 }
         case .peer, .broken, .unreachable, .slowReader, .local: break
         }
         channel.close(mode: .all, promise: nil)
@@ -134,6 +143,7 @@ final class StreamConnection: @unchecked Sendable {
         guard !hasEnded else { return }
         hasEnded = true
         expectNothing()
+        expectNoProof()
         outgoing.withLock { outgoing in
             outgoing.isOpen = false
             outgoing.messages = []
@@ -148,10 +158,23 @@ final class StreamConnection: @unchecked Sendable {
         if isOpened || !isAccepted { service.inbox.postAlways(.closed(flow, closeReason ?? .peer)) }
     }
 
+    private func expectProof() {
+        let time = service.settings.provedWithin
+        proofDeadline = channel.eventLoop.scheduleTask(in: .nanoseconds(time.wholeNanoseconds)) { [weak self] in
+            guard let self, !self.hasEnded else { return }
+            self.end(.unproved)
+        }
+    }
+
+    private func expectNoProof() {
+        proofDeadline?.cancel()
+        proofDeadline = nil
+    }
+
     private func expect(within time: Duration) {
         deadline = channel.eventLoop.scheduleTask(in: .nanoseconds(time.wholeNanoseconds)) { [weak self] in
             guard let self, !self.hasEnded else { return }
-            if self.isAccepted || self.isOpened {
+            if self.isOpened {
                 self.end(.tooSlow)
             } else {
                 self.end(.unreachable("no answer within \(time.wholeSeconds) s"))

@@ -11,6 +11,8 @@ public enum StreamEvent: Sendable {
     case received(on: FlowID, [UInt8])
     /// The last word about a flow. A connection of ours that never opened ends in it too.
     case closed(FlowID, StreamCloseReason)
+    /// Accepting paused for the first time, as no descriptor was left; the system's words. It goes on when a connection closes.
+    case exhausted(String)
 }
 
 /// Why a connection ended.
@@ -25,8 +27,14 @@ public enum StreamCloseReason: Hashable, Sendable {
     /// The bytes are no SIP stream (any more).
     case framing(SIPParseError)
     case webSocket(String)
-    /// No whole message within the time given.
+    /// A page that is not among `StreamSettings.origins` opened it.
+    case foreignOrigin
+    /// A message did not end within the time given.
     case tooSlow
+    /// It proved nobody within the time given.
+    case unproved
+    /// It had proved nobody yet, and a newer one needed its place.
+    case gaveWay
     /// The peer did not read.
     case slowReader
     /// We closed it.
@@ -42,7 +50,10 @@ extension StreamCloseReason: CustomStringConvertible {
         case .tls(let text): "TLS: \(text)"
         case .framing(let error): "not a SIP stream: \(error)"
         case .webSocket(let text): "WebSocket: \(text)"
-        case .tooSlow: "no whole message in time"
+        case .foreignOrigin: "a page of another origin"
+        case .tooSlow: "a message did not end in time"
+        case .unproved: "nobody proved himself in time"
+        case .gaveWay: "gave way to a newer one before anybody proved himself"
         case .slowReader: "the peer does not read"
         case .local: "closed by us"
         }

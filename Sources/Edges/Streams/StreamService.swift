@@ -32,22 +32,31 @@ public final class StreamService: Sendable {
 
     private struct State: Sendable {
         var connections: [Key: StreamConnection] = [:]
-        var perAddress: [IPAddress: Int] = [:]
+        /// Those that came to us, by number.
+        var accepted: [UInt64: StreamConnection] = [:]
+        var room: ConnectionRoom
         var listeners: [any Channel] = []
-        var lastNumber: UInt64 = 0
+        var lastNumber: UInt64
         var counters = StreamCounters()
+        /// Nothing is accepted until a connection closes.
+        var isPaused = false
         var isStopped = false
+
+        init(_ settings: StreamSettings) {
+            room = ConnectionRoom(room: settings.connections, perSource: settings.connectionsPerAddress)
+            lastNumber = settings.firstConnection &- 1
+        }
     }
 
     public let settings: StreamSettings
     let inbox: StreamInbox
     private let group: MultiThreadedEventLoopGroup
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
     public init(settings: StreamSettings = StreamSettings(), inbox: StreamInbox) {
         self.settings = settings
         self.inbox = inbox
-        state.withLock { $0.lastNumber = settings.firstConnection &- 1 }
+        state = Mutex(State(settings))
         group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, settings.threads))
     }
 
@@ -66,6 +75,11 @@ public final class StreamService: Sendable {
                 throw StreamError(code: 0, description: "\(transport.viaToken) needs a certificate")
             }
             var bootstrap = ServerBootstrap(group: group)
+                .serverChannelInitializer { [self] channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.addHandler(AcceptGate(self))
+                    }
+                }
                 .serverChannelOption(.backlog, value: 1_024)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
                 .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -99,29 +113,28 @@ public final class StreamService: Sendable {
     private func accept(_ channel: any Channel, _ transport: SIPTransport, _ context: NIOSSLContext?) throws {
         guard let remote = channel.remoteAddress.flatMap(Endpoint.init), let local = channel.localAddress.flatMap(Endpoint.init)
         else { return channel.close(promise: nil) }
-        let number = state.withLock { state -> UInt64? in
-            guard !state.isStopped else { return nil }
-            guard state.connections.count < settings.connections else {
-                state.counters.refusedFull &+= 1
-                return nil
+        let (flow, leaver) = state.withLock { state -> (FlowID?, StreamConnection?) in
+            guard !state.isStopped else { return (nil, nil) }
+            let flow = FlowID(transport, local: local, remote: remote, connection: state.lastNumber &+ 1)
+            switch state.room.admit(flow.connection, flow, at: .now) {
+            case .full: state.counters.refusedFull &+= 1
+            case .sourceFull: state.counters.refusedAddress &+= 1
+            case .admitted(let number):
+                state.counters.accepted &+= 1
+                state.lastNumber &+= 1
+                return (flow, number.flatMap { state.accepted[$0] })
             }
-            guard state.perAddress[remote.address, default: 0] < settings.connectionsPerAddress else {
-                state.counters.refusedAddress &+= 1
-                return nil
-            }
-            state.counters.accepted &+= 1
-            state.lastNumber &+= 1
-            return state.lastNumber
+            return (nil, nil)
         }
-        guard let number else { return channel.close(promise: nil) }
-        let flow = FlowID(transport, local: local, remote: remote, connection: number)
+        leaver?.close(.gaveWay)
+        guard let flow else { return channel.close(promise: nil) }
         let connection = StreamConnection(flow, channel, isAccepted: true, service: self)
         remember(connection)
         let pipeline = channel.pipeline.syncOperations
         if let context { try pipeline.addHandler(NIOSSLServerHandler(context: context)) }
         switch transport {
         case .tcp, .tls: try pipeline.addHandler(ByteStreamHandler(connection, framer: StreamFramer(limits: settings.limits)))
-        case .ws, .wss: try connection.awaitWebSocket(limits: settings.limits)
+        case .ws, .wss: try connection.awaitWebSocket(limits: settings.limits, origins: settings.origins)
         case .udp: break
         }
     }
@@ -195,6 +208,17 @@ public final class StreamService: Sendable {
         return connection != nil
     }
 
+    /// Somebody proved himself over an accepted connection, or it carries a call: it may stay as long as it likes. `isAccount`: an account did,
+    /// so that its source is known from now on.
+    public func prove(_ flow: FlowID, isAccount: Bool) {
+        let connection = state.withLock { state -> StreamConnection? in
+            guard let connection = state.connections[Key(flow)], connection.isAccepted else { return nil }
+            state.room.prove(flow.connection, isAccount: isAccount, at: .now)
+            return connection
+        }
+        connection?.proved()
+    }
+
     /// Closes a connection; `.closed(_, .local)` follows.
     public func close(_ flow: FlowID) {
         state.withLock { $0.connections[Key(flow)] }?.close(.local)
@@ -226,17 +250,45 @@ public final class StreamService: Sendable {
     private func remember(_ connection: StreamConnection) {
         state.withLock { state in
             state.connections[Key(connection.flow)] = connection
-            guard connection.isAccepted else { return }
-            state.perAddress[connection.flow.remote.address, default: 0] += 1
+            if connection.isAccepted { state.accepted[connection.flow.connection] = connection }
         }
     }
 
     func forget(_ connection: StreamConnection) {
         state.withLock { state in
-            guard state.connections.removeValue(forKey: Key(connection.flow)) != nil, connection.isAccepted else { return }
-            let address = connection.flow.remote.address
-            let left = state.perAddress[address, default: 1] - 1
-            state.perAddress[address] = left > 0 ? left : nil
+            if state.connections.removeValue(forKey: Key(connection.flow)) != nil, connection.isAccepted {
+                state.accepted[connection.flow.connection] = nil
+                state.room.leave(connection.flow.connection)
+            }
         }
+        acceptAgain()
+    }
+
+    /// No descriptor is left for another connection: nothing is accepted until one has closed, or some time has passed. The oldest that proved
+    /// nothing gives way.
+    package func exhausted(_ why: String) {
+        let (listeners, isFirst, leaver) = state.withLock { state -> ([any Channel], Bool, StreamConnection?) in
+            guard !state.isPaused, !state.listeners.isEmpty else { return ([], false, nil) }
+            state.isPaused = true
+            state.counters.acceptPauses &+= 1
+            return (
+                state.listeners, state.counters.acceptPauses == 1, state.room.makeRoom().flatMap { state.accepted[$0] }
+            )
+        }
+        guard !listeners.isEmpty else { return }
+        for listener in listeners { listener.setOption(.autoRead, value: false).whenFailure { _ in } }
+        if isFirst { inbox.postAlways(.exhausted(why)) }
+        leaver?.close(.gaveWay)
+        let patience = TimeAmount.nanoseconds(settings.acceptAgainAfter.wholeNanoseconds)
+        group.any().scheduleTask(in: patience) { [weak self] in self?.acceptAgain() }
+    }
+
+    private func acceptAgain() {
+        let listeners = state.withLock { state -> [any Channel] in
+            guard state.isPaused else { return [] }
+            state.isPaused = false
+            return state.listeners
+        }
+        for listener in listeners { listener.setOption(.autoRead, value: true).whenFailure { _ in } }
     }
 }

@@ -42,7 +42,6 @@ final class WebSocketHandler: ChannelDuplexHandler {
             guard bytes.count <= limits.messageBytes else {
                 return refuse(context, .messageTooLarge, "a message of \(bytes.count) bytes")
             }
-            connection.expectNothing()
             connection.deliver(Array(bytes))
         case .ping:
             let pong = WebSocketFrame(fin: true, opcode: .pong, data: frame.unmaskedData)
@@ -96,29 +95,58 @@ private final class MaskCheck: ChannelInboundHandler {
     }
 }
 
+/// Whom an HTTP request asks to be, and from where it comes.
+extension HTTPRequestHead {
+    fileprivate var asksForSIP: Bool {
+        headers[canonicalForm: "Sec-WebSocket-Protocol"].contains { $0.lowercased() == "sip" }
+    }
+
+    /// RFC 6455 10.2: a browser says which page opens the connection, and pages cannot forge it.
+    fileprivate func isFrom(_ origins: Set<String>) -> Bool {
+        guard !origins.isEmpty else { return true }
+        let named = headers["Origin"]
+        return named.count == 1 && origins.contains(named[0].lowercased())
+    }
+}
+
 /// Answers whatever HTTP comes instead of a WebSocket upgrade for SIP, and keeps account of the connection until then.
 final class WebSocketRefusal: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
 
     private let connection: StreamConnection
+    private let origins: Set<String>
 
-    init(_ connection: StreamConnection) { self.connection = connection }
+    init(_ connection: StreamConnection, origins: Set<String>) {
+        self.connection = connection
+        self.origins = origins
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard case .head = Self.unwrapInboundIn(data) else { return }
-        let text = "This port speaks SIP over WebSocket (RFC 7118): upgrade with Sec-WebSocket-Protocol: sip\n"
-        let headers: HTTPHeaders = [
-            "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Protocol": "sip", "Connection": "close",
-            "Content-Type": "text/plain", "Content-Length": "\(text.utf8.count)",
-        ]
-        let head = HTTPResponseHead(version: .http1_1, status: .upgradeRequired, headers: headers)
+        guard case .head(let request) = Self.unwrapInboundIn(data) else { return }
+        if request.asksForSIP, !request.isFrom(origins) {
+            return refuse(context, .forbidden, [:], "Only pages of this server's own may connect here\n", .foreignOrigin)
+        }
+        refuse(
+            context, .upgradeRequired,
+            ["Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Protocol": "sip"],
+            "This port speaks SIP over WebSocket (RFC 7118): upgrade with Sec-WebSocket-Protocol: sip\n",
+            .webSocket("an HTTP request that is no upgrade to the subprotocol sip"))
+    }
+
+    private func refuse(
+        _ context: ChannelHandlerContext, _ status: HTTPResponseStatus, _ headers: HTTPHeaders, _ text: String,
+        _ why: StreamCloseReason
+    ) {
+        var headers = headers
+        headers.add(name: "Connection", value: "close")
+        headers.add(name: "Content-Type", value: "text/plain")
+        headers.add(name: "Content-Length", value: "\(text.utf8.count)")
+        let head = HTTPResponseHead(version: .http1_1, status: status, headers: headers)
         context.write(Self.wrapOutboundOut(.head(head)), promise: nil)
         context.write(Self.wrapOutboundOut(.body(.byteBuffer(context.channel.allocator.buffer(string: text)))), promise: nil)
         let connection = connection
-        context.writeAndFlush(Self.wrapOutboundOut(.end(nil))).whenComplete { _ in
-            connection.end(.webSocket("an HTTP request that is no upgrade to the subprotocol sip"))
-        }
+        context.writeAndFlush(Self.wrapOutboundOut(.end(nil))).whenComplete { _ in connection.end(why) }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -135,13 +163,12 @@ final class WebSocketRefusal: ChannelInboundHandler, RemovableChannelHandler {
 
 extension StreamConnection {
     /// Puts the HTTP upgrade (RFC 6455 4.2) and what follows it on an accepted channel.
-    func awaitWebSocket(limits: SIPLimits) throws {
+    func awaitWebSocket(limits: SIPLimits, origins: Set<String>) throws {
         let upgrader = NIOWebSocketServerUpgrader(
             maxFrameSize: limits.messageBytes, automaticErrorHandling: false,
             shouldUpgrade: { channel, head in
-                let offered = head.headers[canonicalForm: "Sec-WebSocket-Protocol"]
-                let speaksSIP = offered.contains { $0.lowercased() == "sip" }
-                return channel.eventLoop.makeSucceededFuture(speaksSIP ? ["Sec-WebSocket-Protocol": "sip"] : nil)
+                let isWelcome = head.asksForSIP && head.isFrom(origins)
+                return channel.eventLoop.makeSucceededFuture(isWelcome ? ["Sec-WebSocket-Protocol": "sip"] : nil)
             },
             upgradePipelineHandler: { channel, _ in
                 channel.eventLoop.makeCompletedFuture {
@@ -155,7 +182,7 @@ extension StreamConnection {
                     ])
                 }
             })
-        let refusal = WebSocketRefusal(self)
+        let refusal = WebSocketRefusal(self, origins: origins)
         let bound = NIOLoopBound(refusal, eventLoop: channel.eventLoop)
         try channel.pipeline.syncOperations.configureHTTPServerPipeline(
             withPipeliningAssistance: false,

@@ -60,6 +60,7 @@ extension ServerNode {
             tally.accepted &+= 1
             request.isSignedElsewhere = acceptance.isURIElsewhere
             sources.vouch(for: request.flow)
+            if request.flow.transport.isReliable { outbox.append(.proved(on: request.flow, by: .account)) }
             guesses.prove(guess, at: now)
             request.account = guess.account
             request.isProvedHere = guess.isIssuedHere

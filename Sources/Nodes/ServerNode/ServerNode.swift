@@ -38,9 +38,19 @@ public struct ServerNode: Machine {
         case probe(aor: AddressOfRecord)
     }
 
+    /// What lets a connection stay.
+    public enum Proof: Hashable, Sendable {
+        /// An account proved itself over it.
+        case account
+        /// A call of somebody who need not prove anything came by it.
+        case call
+    }
+
     public enum Output: Sendable {
         /// Leaves from `FlowID.local`.
         case send(on: FlowID, [UInt8])
+        /// Whoever is at the other end of this connection is welcome: it lives as long as it likes.
+        case proved(on: FlowID, by: Proof)
         /// Store this, then say `.persisted(through:)`. Sequences rise by one.
         case persist(sequence: UInt64, RegistrarChange)
         /// For the media plane: an edit of that loop's tables.

@@ -66,6 +66,15 @@ struct ServeSettingsTests {
         #expect(!settings.server.isPersistent)
     }
 
+    @Test("Origins of pages are kept as browsers write them")
+    func origins() throws {
+        let settings = try read("websocket: {origins: [HTTPS://Phone.Example.Net/, \"http://lab:80\", \"https://lab:8443\"]}\n")
+        #expect(settings.streams.limits.origins == ["https://phone.example.net", "http://lab", "https://lab:8443"])
+        #expect(
+            try read("", environment: ["PINHOLE_WEBSOCKET_ORIGINS": "https://a, https://b:443"]).streams.limits.origins
+                == ["https://a", "https://b"])
+    }
+
     @Test("The environment lies over the file; a PINHOLE_ name that means nothing is a mistake")
     func environment() throws {
         let settings = try read(
@@ -92,6 +101,10 @@ struct ServeSettingsTests {
             ),
             ("stun: {alternate: \"192.0.2.11:3479\"}\n", "pinhole.yaml:1:19: stun.alternate: needs stun.address as well"),
             ("advertise: [{host: x}]\n", "pinhole.yaml:1:13: advertise[0].network: is missing"),
+            (
+                "websocket: {origins: [phone.example.net]}\n",
+                "pinhole.yaml:1:23: websocket.origins[0]: expected an origin such as https://phone.example.net"
+            ),
             ("realm: 'a\"b'\n", "pinhole.yaml:1:8: realm: expected a realm without quotes"),
         ])
     func mistakes(text: String, beginning: String) {

@@ -57,6 +57,39 @@ struct WebSocketTests {
         #expect(pair.server.service.counters.unintelligible == 1)
     }
 
+    /// (configured, `Origin` lines of the request, the answer's first line)
+    @Test(
+        "Where origins are configured, pages of others are refused with 403 and counted; without, everybody may",
+        arguments: [
+            ([], "Origin: https://evil.example\r\n", true), ([], "", true),
+            (["https://phone.example"], "Origin: https://phone.example\r\n", true),
+            (["https://phone.example"], "origin: HTTPS://Phone.example\r\n", true),
+            (["https://phone.example"], "Origin: https://evil.example\r\n", false),
+            (["https://phone.example"], "Origin: http://phone.example\r\n", false),
+            (["https://phone.example"], "Origin: https://phone.example.evil\r\n", false),
+            (["https://phone.example"], "Origin: https://phone.example:8443\r\n", false),
+            (["https://phone.example"], "Origin: null\r\n", false), (["https://phone.example"], "", false),
+            (["https://phone.example"], "Origin: https://phone.example\r\nOrigin: https://evil.example\r\n", false),
+        ] as [(Set<String>, String, Bool)])
+    func origins(configured: Set<String>, header: String, isWelcome: Bool) throws {
+        var settings = StreamSettings()
+        settings.origins = configured
+        let server = StreamEnd(settings)
+        let bound = try server.service.listen(.ws, at: try #require(Endpoint("127.0.0.1:0")))
+        let client = StreamEnd()
+        let flow = StreamPair.flow(.tcp, to: bound, number: 1)
+        client.service.connect(flow, framing: .raw)
+        #expect(try client.opened() == flow)
+        client.service.send(Array(StreamPair.upgrade().replacing("Host: lab\r\n", with: "Host: lab\r\n" + header).utf8), on: flow)
+        let answer = try client.text(until: isWelcome ? "\r\n\r\n" : "connect here\n")
+        #expect(answer.hasPrefix(isWelcome ? "HTTP/1.1 101 Switching Protocols\r\n" : "HTTP/1.1 403 Forbidden\r\n"))
+        guard !isWelcome else { return }
+        #expect(try client.closed() == .peer)
+        #expect(server.service.counters.foreignOrigins == 1)
+        server.service.stop()
+        #expect(server.inbox.takeAll().isEmpty)
+    }
+
     @Test("The closing handshake is answered and ends the flow")
     func closing() throws {
         let pair = try pair()

@@ -199,6 +199,7 @@ extension ServerNode {
         }
         note(&request, .request(.invite))
         request.isProved = true
+        if !party.isVouched, request.flow.transport.isReliable { outbox.append(.proved(on: request.flow, by: .call)) }
         let (key, number) = calls.nextKey()
         let flow = homeFlow(request)
         var leg = CallLeg(isCaller: true, party: party, flow: flow, tag: tag, callID: request.callID.detached)

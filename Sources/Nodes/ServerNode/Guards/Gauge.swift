@@ -40,30 +40,3 @@ extension ServerLimits.Rate {
     /// Nanoseconds between two.
     fileprivate var step: Int64 { 60_000_000_000 / Int64(max(perMinute, 1)) }
 }
-
-/// What is known of many, in two generations: when the younger is full it becomes the elder, and the elder is forgotten, so that it never
-/// grows and nothing is scanned.
-struct TwoGenerations<Key: Hashable & Sendable, Value: Sendable>: Sendable {
-    private var young: [Key: Value] = [:]
-    private var elder: [Key: Value] = [:]
-    /// How often the younger generation was full.
-    private(set) var turns: UInt64 = 0
-    private let cap: Int
-
-    /// `cap`: entries of both generations together.
-    init(cap: Int) { self.cap = max(cap / 2, 1) }
-
-    var count: Int { young.count + elder.count }
-
-    subscript(key: Key) -> Value? { young[key] ?? elder[key] }
-
-    mutating func change<Result>(_ key: Key, or new: @autoclosure () -> Value, _ body: (inout Value) -> Result) -> Result {
-        if let place = young.index(forKey: key) { return body(&young.values[place]) }
-        if young.count >= cap {
-            elder = young
-            young = [:]
-            turns &+= 1
-        }
-        return body(&young[key, default: elder.removeValue(forKey: key) ?? new()])
-    }
-}
