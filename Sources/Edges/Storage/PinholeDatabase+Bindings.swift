@@ -44,7 +44,7 @@ extension PinholeDatabase {
 
     private static func write(_ changes: [RegistrarChange], to database: Database) throws {
         let insert = try database.cachedStatement(
-            sql: "INSERT OR REPLACE INTO binding VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+            sql: "INSERT OR REPLACE INTO binding VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
         let cut = try database.cachedStatement(sql: "DELETE FROM binding WHERE aor = ? AND place >= ?")
         for change in changes {
             for (place, binding) in change.bindings.enumerated() {
@@ -82,6 +82,7 @@ extension PinholeDatabase {
         case .flowDead(let since): row.bind(since.nanoseconds)
         case .reachable, .connectionLost: row.bind(nil)
         }
+        row.bind(binding.domain)
         try row.run()
     }
 
@@ -96,7 +97,8 @@ extension PinholeDatabase {
         let flow = FlowID(transport, local: local, remote: remote, connection: UInt64(bitPattern: row["connection"] as Int64))
         let binding = Binding(
             contact: bytes("contact"), parameters: bytes("parameters"), callID: bytes("call_id"), instance: bytes("instance"),
-            path: bytes("path"), userAgent: bytes("user_agent"), cseq: UInt32(clamping: row["cseq"] as Int64),
+            path: bytes("path"), userAgent: bytes("user_agent"), domain: bytes("domain"),
+            cseq: UInt32(clamping: row["cseq"] as Int64),
             regID: UInt32(clamping: row["reg_id"] as Int64), q: UInt16(clamping: row["q"] as Int64),
             expires: Instant(nanoseconds: row["expires"]), updated: Instant(nanoseconds: row["updated"]), flow: flow,
             verdict: PathVerdict(rawValue: UInt16(clamping: row["verdict"] as Int64)),

@@ -100,6 +100,9 @@ public final class PinholeDatabase: Sendable {
                     ALTER TABLE account ADD COLUMN direct_media INTEGER NOT NULL DEFAULT 0;
                     """)
         }
+        migrator.registerMigration("domains of bindings") { database in
+            try database.execute(sql: "ALTER TABLE binding ADD COLUMN domain TEXT NOT NULL DEFAULT ''")
+        }
         return migrator
     }
 

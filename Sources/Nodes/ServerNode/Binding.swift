@@ -15,6 +15,7 @@ public struct Binding: Hashable, Sendable {
     }
 
     private var text: [UInt8]
+    /// Of all texts but the last.
     private var ends: (UInt16, UInt16, UInt16, UInt16, UInt16, UInt16)
 
     /// CSeq of the REGISTER that made or refreshed it.
@@ -33,15 +34,18 @@ public struct Binding: Hashable, Sendable {
     public var verdict: PathVerdict
 
     /// `contact`: the URI as written, without angle brackets. `parameters`: the contact's other parameters as they are echoed, each with
-    /// its semicolon, `expires` and `q` left out. `path`: the Path header's values joined by commas.
+    /// its semicolon, `expires` and `q` left out. `path`: the Path header's values joined by commas. `domain`: host and port of the To of
+    /// its REGISTER.
     /// Texts beyond 65,535 bytes in all do not fit: nil.
     public init?(
         contact: some Collection<UInt8>, parameters: some Collection<UInt8>, callID: some Collection<UInt8>,
-        instance: some Collection<UInt8>, path: some Collection<UInt8>, userAgent: some Collection<UInt8>, cseq: UInt32,
+        instance: some Collection<UInt8>, path: some Collection<UInt8>, userAgent: some Collection<UInt8>,
+        domain: some Collection<UInt8> = EmptyCollection<UInt8>(), cseq: UInt32,
         regID: UInt32 = 0, q: UInt16 = 1000, expires: Instant, updated: Instant, flow: FlowID,
         verdict: PathVerdict = PathVerdict(), reach: Reach = .reachable
     ) {
-        let length = contact.count + parameters.count + callID.count + instance.count + path.count + userAgent.count
+        let length =
+            contact.count + parameters.count + callID.count + instance.count + path.count + userAgent.count + domain.count
         guard length <= Int(UInt16.max) else { return nil }
         text = []
         text.reserveCapacity(length)
@@ -57,6 +61,7 @@ public struct Binding: Hashable, Sendable {
         ends.4 = UInt16(text.count)
         text.append(contentsOf: userAgent)
         ends.5 = UInt16(text.count)
+        text.append(contentsOf: domain)
         self.cseq = cseq
         self.regID = regID
         self.q = q
@@ -77,6 +82,8 @@ public struct Binding: Hashable, Sendable {
     /// Path values joined by commas, to be used as Route; empty where there are none.
     public var path: ArraySlice<UInt8> { text[Int(ends.3)..<Int(ends.4)] }
     public var userAgent: ArraySlice<UInt8> { text[Int(ends.4)..<Int(ends.5)] }
+    /// By what the phone knows us, `example.com` or `192.0.2.1:5070`: what it is shown of others, it can dial. Empty: not known.
+    public var domain: ArraySlice<UInt8> { text[Int(ends.5)...] }
 
     public static func == (a: Binding, b: Binding) -> Bool {
         a.text == b.text && a.ends == b.ends && a.cseq == b.cseq && a.regID == b.regID && a.q == b.q && a.reach == b.reach

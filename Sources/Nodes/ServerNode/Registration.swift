@@ -26,6 +26,8 @@ struct Registration: Sendable {
     }
 
     var aor: AddressOfRecord
+    /// Host and port of its To: by what the phone knows us.
+    var domain: SIPText
     var callID: SIPText
     var cseq: UInt32
     var wish: Wish
@@ -126,7 +128,7 @@ struct RegistrarRules: Sendable {
         Binding(
             contact: contact.uriText.bytes, parameters: contact.parameters, callID: registration.callID.bytes,
             instance: contact.instance.bytes, path: registration.path, userAgent: registration.userAgent.bytes.prefix(128),
-            cseq: registration.cseq, regID: contact.regID, q: contact.q,
+            domain: registration.domain.bytes, cseq: registration.cseq, regID: contact.regID, q: contact.q,
             expires: now + .seconds(Int64(min(contact.expires, expiry.longest))), updated: now, flow: registration.flow,
             verdict: registration.verdict)
     }

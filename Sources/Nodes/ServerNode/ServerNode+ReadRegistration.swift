@@ -32,7 +32,8 @@ extension ServerNode {
         verdict.formUnion(jumps)
         if request.isSignedElsewhere { verdict.insert(.signedElsewhere) }
         return Registration(
-            aor: aor, callID: request.callID, cseq: request.cseq, wish: wish, path: path,
+            aor: aor, domain: request.parts.to.uri.sip.map(Self.hostPort) ?? SIPText(), callID: request.callID,
+            cseq: request.cseq, wish: wish, path: path,
             userAgent: message.userAgent ?? SIPText(), flow: homeFlow(request), verdict: verdict)
     }
 

@@ -18,7 +18,8 @@ struct PinholeDatabaseTests {
             Binding(
                 contact: contact.utf8, parameters: ";+sip.instance=\"<urn:x>\"".utf8, callID: "c@h".utf8,
                 instance: "<urn:x>".utf8,
-                path: "<sip:p;lr>".utf8, userAgent: "phone/1".utf8, cseq: 7, regID: 1, q: 500, expires: Instant(seconds: expires),
+                path: "<sip:p;lr>".utf8, userAgent: "phone/1".utf8, domain: "192.0.2.1:5070".utf8, cseq: 7, regID: 1, q: 500,
+                expires: Instant(seconds: expires),
                 updated: Instant(seconds: 1), flow: flow, verdict: [.translated, .portJumped], reach: reach))
     }
 

@@ -63,6 +63,6 @@ struct CallTransfer: Sendable {
     /// The subscription by which the transferor hears of it; nil: it wants none (RFC 4488), or is gone.
     var subscription: UInt32?
     var targetName: String
-    /// The transferor as Referred-By (RFC 3892).
-    var referrer: SIPText
+    /// The transferor, for Referred-By (RFC 3892).
+    var referrer: CallLeg.Party
 }

@@ -22,8 +22,8 @@ struct CallLeg: Sendable {
     struct Party: Sendable {
         /// `user@domain` as in the address of record; for a stranger his From URI's.
         var address: AddressOfRecord
-        /// As it stands in From: display name and URI, without tag.
-        var header: SIPText
+        /// As it stands before the URI in From; nil where there is none.
+        var displayName: SIPText?
         /// RFC 5626 instance-id; empty where there is none.
         var instance: SIPText = SIPText()
         /// Digest user name; empty for whom nobody vouched.
@@ -32,6 +32,8 @@ struct CallLeg: Sendable {
         var wantsDirectMedia = false
         /// Whether it proved who it is, now or when it registered.
         var isVouched = true
+        /// Whether nobody is to be told who it is (RFC 3323, RFC 3325).
+        var isAnonymous = false
     }
 
     /// What is remembered of the SDPs of this leg.
@@ -92,6 +94,8 @@ struct CallLeg: Sendable {
     /// Callee: Request-URI and Route of its INVITE.
     var contact: SIPText = SIPText()
     var path: SIPText = SIPText()
+    /// Callee: the domain it knows us by.
+    var domain = DialledDomain()
     /// Callee: the client transaction whose 2xx made it a party.
     var wonBy: UInt32?
     /// Callee: a provisional response came.

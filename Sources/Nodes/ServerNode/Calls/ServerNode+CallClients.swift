@@ -241,13 +241,4 @@ extension ServerNode {
         let (host, port) = sentBy(flow)
         return Via(flow.transport, host: host, port: port, branch: SIPText(branch))
     }
-
-    /// By what the flow's peer knows us.
-    func sentBy(_ flow: FlowID) -> (host: SIPHost, port: UInt16) {
-        if let entry = settings.advertised.first(where: { $0.peers.contains(flow.remote.address) }) {
-            let host = IPAddress(entry.host).map { SIPHost($0) } ?? .name(SIPText(entry.host))
-            return (host, entry.port ?? flow.local.port)
-        }
-        return (SIPHost(flow.local.address), flow.local.port)
-    }
 }

@@ -8,7 +8,7 @@ extension ServerNode {
     func mayBeDirect(
         _ party: CallLeg.Party, _ flow: FlowID, _ session: SessionDescription, _ aor: AddressOfRecord, _ bindings: [Binding]
     ) -> Bool {
-        guard party.wantsDirectMedia, accounts.wantDirectMedia(aor) else { return false }
+        guard party.wantsDirectMedia, !party.isAnonymous, accounts.wantDirectMedia(aor) else { return false }
         let places = session.media.indices.compactMap { session.rtpEndpoint(of: $0)?.address }
         guard !places.isEmpty else { return false }
         return bindings.allSatisfy { binding in

@@ -8,16 +8,11 @@ extension ServerNode {
     /// Rings one instance, over its newest flow first.
     mutating func fork(to aor: AddressOfRecord, _ flows: [Binding], _ call: inout Call, at now: Instant) {
         guard let binding = flows.first, let flow = requestFlow(binding) else { return }
-        let user = aor.bytes.prefix(upTo: aor.bytes.lastIndex(of: 0x40) ?? 0)
-        let domain = aor.bytes.dropFirst(user.count + 1)
-        let party = CallLeg.Party(
-            address: aor, header: Self.header(nil, user: SIPText(Array(user)), domain: SIPText(Array(domain))),
-            instance: SIPText(binding.instance))
+        let party = CallLeg.Party(address: aor, instance: SIPText(binding.instance))
         let tag = entropy.next()
         var leg = CallLeg(isCaller: false, party: party, flow: flow, tag: tag, callID: entropy.callID())
         leg.alternates = Array(flows.dropFirst())
-        leg.contact = Self.requestURI(binding)
-        leg.path = SIPText(binding.path)
+        leg.aim(at: binding, domain: domain(aor, binding, flow))
         leg.pickUpID = entropy.next()
         leg.mayRetryPlain = settings.calls.srtpAvailable && flow.transport.isSecure
         call.legs.append(leg)
@@ -27,9 +22,6 @@ extension ServerNode {
         calls.enter(flow, call.key)
         invite(call.legs.count - 1, &call, at: now)
     }
-
-    /// Headers of a URI have no place in a Request-URI (RFC 3261 19.1.1).
-    static func requestURI(_ binding: Binding) -> SIPText { SIPText(Array(binding.contact.prefix { $0 != UInt8(ascii: "?") })) }
 
     /// Sends the leg's INVITE, for the first time or anew. A failure ends the leg.
     mutating func invite(_ leg: Int, _ call: inout Call, at now: Instant) {
@@ -48,8 +40,10 @@ extension ServerNode {
         builder.add(via(flow, token))
         builder.add(.maxForwards, call.hops)
         if !call.legs[leg].path.isEmpty { builder.add(.route, call.legs[leg].path) }
-        builder.add(.from, call.legs[origin].party.header.appending(";tag=").appending(Self.tagText(call.legs[leg].tag)))
-        builder.add(.to, call.legs[leg].party.header)
+        let domain = call.legs[leg].domain
+        builder.add(
+            .from, header(call.legs[origin].party, in: domain).appending(";tag=").appending(Self.tagText(call.legs[leg].tag)))
+        builder.add(.to, header(call.legs[leg].party, in: domain))
         builder.add(.callID, call.legs[leg].callID)
         if call.legs[leg].inviteSequence == 0 { call.legs[leg].inviteSequence = entropy.initialSequence() }
         call.legs[leg].inviteSequence += 1
@@ -64,15 +58,20 @@ extension ServerNode {
         call.legs[leg].askedSession = interval
         addSoftware(to: &builder)
         if origin == 0, let key = call.legs[0].inviteKey, let entry = calls.invites[key] {
-            for name in [HeaderName.subject, .priority] { builder.copy(name, from: entry.request.message) }
+            let isAnonymous = call.legs[0].party.isAnonymous
+            for name in isAnonymous ? [HeaderName.priority] : [.subject, .priority] {
+                builder.copy(name, from: entry.request.message)
+            }
             let mayOpen = settings.calls.mayOpenMicrophone(of: call.legs[leg].party.address, call.legs[0].party)
-            for name in [HeaderName.alertInfo, .callInfo] {
+            for name in isAnonymous ? [HeaderName.alertInfo] : [.alertInfo, .callInfo] {
                 for header in entry.request.message.all(name) where mayOpen || !header.value.mayOpenMicrophone {
                     builder.add(name, header.value)
                 }
             }
         }
-        if let referrer = call.transfer?.referrer { builder.add(.referredBy, referrer) }
+        if let referrer = call.transfer?.referrer, !referrer.isAnonymous {
+            builder.add(.referredBy, header(referrer, in: domain))
+        }
         builder.setSession(body)
         guard ask(builder.bytes, token, on: flow, isInvite: true, .fork(call: call.key, leg: leg), .request(.invite), at: now)
         else {

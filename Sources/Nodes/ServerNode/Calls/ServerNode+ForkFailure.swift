@@ -55,8 +55,7 @@ extension ServerNode {
                 calls.leave(call.legs[leg].flow, call.key)
                 calls.enter(flow, call.key)
                 call.legs[leg].flow = flow
-                call.legs[leg].contact = Self.requestURI(binding)
-                call.legs[leg].path = SIPText(binding.path)
+                call.legs[leg].aim(at: binding, domain: domain(call.legs[leg].party.address, binding, flow))
                 closeStreams(leg, &call)
                 traces.note(.call(.nextFlow(call: call.number, party: name, flow)))
                 return again(leg, &call, at: now)

@@ -49,7 +49,6 @@ extension ServerNode {
             refuse(&request, 400, .malformed(error), at: now)
             return nil
         }
-        let name = from.displayName
         if settings.calls.anonymousCalls, !request.message.contains(.authorization), let stranger = stranger(from, request) {
             return stranger
         }
@@ -57,8 +56,8 @@ extension ServerNode {
         let domain = account.domain ?? domains.primary
         let address = AddressOfRecord(user: account.user.bytes, domain: domain.bytes)
         return CallLeg.Party(
-            address: address, header: Self.header(name, user: account.user, domain: domain), instance: instance(request),
-            account: account.username, wantsDirectMedia: account.wantsDirectMedia)
+            address: address, displayName: from.displayName?.detached, instance: instance(request), account: account.username,
+            wantsDirectMedia: account.wantsDirectMedia, isAnonymous: request.message.hidesSender)
     }
 
     /// A caller who proves nothing: only under a name that is none of ours.
@@ -70,46 +69,14 @@ extension ServerNode {
         }
         let host = SIPText(uri.host.description)
         return CallLeg.Party(
-            address: AddressOfRecord(user: user.bytes, domain: host.bytes),
-            header: Self.header(from.displayName, user: user, domain: host),
-            isVouched: false)
+            address: AddressOfRecord(user: user.bytes, domain: host.bytes), displayName: from.displayName?.detached,
+            isVouched: false, isAnonymous: request.message.hidesSender)
     }
 
     /// RFC 5626 instance-id of the Contact.
     private func instance(_ request: ServerRequest) -> SIPText {
         guard case .list(let contacts)? = try? request.message.contacts else { return SIPText() }
         return contacts.first?.instanceID?.detached ?? SIPText()
-    }
-
-    /// `"Alice" <sip:alice@example.com>`; `user` unescaped.
-    static func header(_ name: SIPText?, user: SIPText, domain: SIPText) -> SIPText {
-        var bytes: [UInt8] = []
-        if let name, !name.isEmpty, name.count <= 128 {
-            bytes.append(name)
-            bytes.append(0x20)
-        }
-        bytes.append(static: "<")
-        bytes.append(contentsOf: uri(user: user.bytes, domain: domain.bytes))
-        bytes.append(static: ">")
-        return SIPText(bytes)
-    }
-
-    /// `sip:user@domain`, escaped where it must be (RFC 3261 25.1).
-    static func uri(user: some Collection<UInt8>, domain: some Collection<UInt8>) -> [UInt8] {
-        var bytes = Array("sip:".utf8)
-        for byte in user {
-            switch byte {
-            case 0x30...0x39, 0x41...0x5a, 0x61...0x7a: bytes.append(byte)
-            // mark and user-unreserved.
-            case _ where "-_.!~*'()&=+$,;?/".utf8.contains(byte): bytes.append(byte)
-            default:
-                bytes.append(0x25)
-                bytes.append(contentsOf: [byte >> 4, byte & 15].map { $0 < 10 ? 0x30 + $0 : 0x37 + $0 })
-            }
-        }
-        bytes.append(0x40)
-        bytes.append(contentsOf: domain)
-        return bytes
     }
 
     /// A user of ours comes first, then services and rooms.

@@ -125,19 +125,6 @@ extension ServerNode {
         return reply
     }
 
-    /// `<sip:host:port;transport=tcp>`: where the flow's peer reaches us.
-    func contact(_ flow: FlowID) -> SIPText {
-        let (host, port) = sentBy(flow)
-        let transport: String
-        switch flow.transport {
-        case .udp: transport = ""
-        case .tcp: transport = ";transport=tcp"
-        case .tls: transport = ";transport=tls"
-        case .ws, .wss: transport = ";transport=ws"
-        }
-        return SIPText("<sip:\(host):\(port)\(transport)>")
-    }
-
     // MARK: CANCEL, ACK, PRACK
 
     mutating func cancelled(_ request: inout ServerRequest, at now: Instant) {

@@ -33,12 +33,13 @@ extension ServerNode {
             return
         }
         let token = freshToken()
-        var builder = SIPMessageBuilder(.message, Self.requestURI(binding))
+        var builder = SIPMessageBuilder(.message, binding.requestURI)
         builder.add(via(flow, token))
         builder.add(.maxForwards, max(1, Int((try? request.message.maxForwards) ?? 70) - 1))
         if !binding.path.isEmpty { builder.add(.route, SIPText(binding.path)) }
-        builder.add(.from, party.header.appending(";tag=").appending(entropy.tag()))
-        builder.add(.to, SIPText("<\(Self.uriText(aor))>"))
+        let domain = domain(aor, binding, flow)
+        builder.add(.from, header(party, in: domain).appending(";tag=").appending(entropy.tag()))
+        builder.add(.to, header(CallLeg.Party(address: aor), in: domain))
         builder.add(.callID, entropy.callID())
         builder.add(CSeq(1, .message))
         for name in Self.relayedHeaders { builder.copy(name, from: request.message) }

@@ -61,13 +61,14 @@ extension ServerNode {
                 .init(
                     key: key, subscription: state, package: .refer(call: call.key), dialog: dialog, tag: call.legs[leg].tag,
                     ownsTag: false,
-                    flow: call.legs[leg].flow, account: call.legs[leg].party.account, watcher: call.legs[leg].party.address))
+                    flow: call.legs[leg].flow, account: call.legs[leg].party.account, watcher: call.legs[leg].party.address,
+                    domain: call.legs[leg].domain))
             calls.deadlines.set(.subscription(key), to: state.nextDeadline)
             subscription = key
         }
         call.transfer = CallTransfer(
             transferor: leg, transferee: other, firstTarget: call.legs.count, subscription: subscription, targetName: name,
-            referrer: call.legs[leg].party.header)
+            referrer: call.legs[leg].party)
         tally.transfers &+= 1
         traces.note(.call(.transferring(call: call.number, by: call.legs[leg].party.address.description, to: name)))
         tellTransferor(100, &call, at: now)

@@ -44,6 +44,8 @@ struct SubscriptionTable: Sendable {
         var account: SIPText
         /// Whose the account is.
         let watcher: AddressOfRecord
+        /// The domain the watcher knows us by.
+        let domain: DialledDomain
         /// Counts up with each document.
         var version: UInt32 = 0
         /// Whether a NOTIFY waits for its answer; what changes meanwhile is told after it.
@@ -53,7 +55,7 @@ struct SubscriptionTable: Sendable {
         var status: String = ""
 
         /// Who watches, as a party to his dialog with us.
-        var party: CallLeg.Party { CallLeg.Party(address: watcher, header: SIPText(), account: account) }
+        var party: CallLeg.Party { CallLeg.Party(address: watcher, account: account) }
     }
 
     private var entries: [UInt32: Entry] = [:]

@@ -26,6 +26,8 @@ final class UA {
     /// What the server sent over this phone's flow and was not taken yet.
     var supported = "timer, replaces"
     var isRegistered = false
+    /// In the To of its REGISTER.
+    var domain = "pinhole"
 
     private var count = 0
 
@@ -52,7 +54,7 @@ final class UA {
     /// Registers the phone's contact. `instance`: the last twelve digits of its instance-id.
     @discardableResult
     func register(instance: String? = nil, regID: Int? = nil, q: String? = nil) throws -> SIPMessage {
-        var register = Register(user: user)
+        var register = Register(user: user, domain: domain)
         register.callID = "reg-\(user)-\(flow.remote.port)-\(address)"
         register.contact = contact
         if let instance { register.contact! += ";+sip.instance=\"<urn:uuid:00000000-0000-1000-8000-\(instance)>\"" }
