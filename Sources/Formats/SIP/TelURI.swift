@@ -1,4 +1,4 @@
-/// A `tel:` URI (RFC 3966): a global number with `+`, or a local one with its `phone-context`.
+/// A `tel:` URI (RFC 3966): a global number with `+`, or a local one with its `phone-context`. People and programs leave that out: `tel:101`.
 public struct TelURI: Hashable, Sendable, CustomStringConvertible {
     /// As written, visual separators and leading `+` included.
     public var number: SIPText
@@ -11,7 +11,7 @@ public struct TelURI: Hashable, Sendable, CustomStringConvertible {
 
     public var isGlobal: Bool { number[0] == UInt8(ascii: "+") }
 
-    /// Within which a local number counts.
+    /// Within which a local number counts: a domain, or the digits of a global number's beginning.
     public var phoneContext: SIPText? { parameters["phone-context"] }
 
     /// The number without visual separators, letters small.
@@ -57,7 +57,6 @@ extension Cursor {
         var parameters = at > mark ? SIPParameters(checked: text(mark, at)) : SIPParameters()
         if hasEscapedName { parameters = parameters.withPlainNames }
         guard isAtEnd else { throw SIPParseError(.uri, at: at) }
-        guard isGlobal || parameters["phone-context"] != nil else { throw SIPParseError(.parameter, at: at) }
         return TelURI(number: number, parameters: parameters)
     }
 }

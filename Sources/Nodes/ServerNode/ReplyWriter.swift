@@ -32,6 +32,12 @@ struct ReplyWriter: Sendable {
             lines.append(static: "\r\n")
         }
 
+        /// What a 415 must say (RFC 3261 21.4.13).
+        mutating func addAcceptedBodies() {
+            add("Accept", ReplyWriter.accept.utf8)
+            add("Accept-Encoding", "identity".utf8)
+        }
+
         mutating func add(_ name: StaticString, number: UInt32) {
             lines.append(static: name)
             lines.append(static: ": ")
@@ -40,6 +46,7 @@ struct ReplyWriter: Sendable {
         }
     }
 
+    static let accept = "application/sdp, multipart/mixed"
     /// What the server can do beyond the basics.
     static let supported = "path, outbound"
     static let allow = "REGISTER, OPTIONS, INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, MESSAGE, REFER, SUBSCRIBE, NOTIFY"

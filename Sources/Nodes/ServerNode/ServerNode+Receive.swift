@@ -19,7 +19,7 @@ extension ServerNode {
         }
         let message: SIPMessage
         do throws(SIPParseError) {
-            message = try SIPMessage(salvaging: bytes)
+            message = try SIPMessage(salvaging: bytes, limits: Self.readable)
         } catch {
             return drop(flow, looksLikeSIP(bytes) ? .unanswerable : .junk, error)
         }
@@ -28,6 +28,9 @@ extension ServerNode {
         case .response(let status, _): receivedResponse(message, status, on: flow, at: now)
         }
     }
+
+    /// What can be answered: more than is taken, or whoever asks would hear nothing at all.
+    private static let readable = SIPLimits(headers: 4_096, headerBytes: SIPLimits.default.messageBytes)
 
     /// Whether somebody who proved himself, or a call, uses the flow.
     func isKnown(_ flow: FlowID) -> Bool { locations.uses(flow) || calls.uses(flow) }
@@ -102,9 +105,13 @@ extension ServerNode {
     ) throws(SIPParseError) -> ServerRequest {
         let via = try message.topVia
         if let flaw = message.flaw { throw flaw }
+        let headers = message.headers
+        guard headers.count <= SIPLimits.default.headers else {
+            throw SIPParseError(.tooManyHeaders, at: headers[SIPLimits.default.headers].line.lowerBound)
+        }
         var echo = ReplyWriter.Echo()
         var seen: UInt8 = 0
-        for header in message.headers {
+        for header in headers {
             let bit: UInt8
             switch header.name.id {
             case HeaderID.via:
@@ -163,7 +170,10 @@ extension ServerNode {
             return refuse(&request, 513, .tooLarge(bytes: message.bytes.count), at: now)
         }
         do throws(SIPParseError) {
-            if let hops = try message.maxForwards, hops == 0 { return refuse(&request, 483, .maxForwards, at: now) }
+            // An OPTIONS is for us, however far it came: a ping (RFC 3261 11).
+            if let hops = try message.maxForwards, hops == 0, request.method != .options {
+                return refuse(&request, 483, .maxForwards, at: now)
+            }
         } catch {
             return refuse(&request, 400, .malformed(error), at: now)
         }
@@ -180,7 +190,9 @@ extension ServerNode {
         } catch {
             return refuse(&request, 400, .malformed(error), at: now)
         }
-        guard case .sip(let target) = uri else { return refuse(&request, 416, .scheme, at: now) }
+        guard let target = request.method == .register ? uri.sip : dialled(uri) else {
+            return refuse(&request, 416, .scheme, at: now)
+        }
         if let encoding = message.first(.contentEncoding), !encoding.value.isEmpty,
             !encoding.value.equalsCaseless(literal: "identity")
         {
@@ -211,6 +223,11 @@ extension ServerNode {
     }
 
     private mutating func dispatchCall(_ request: inout ServerRequest, _ target: SIPURI, at now: Instant) {
+        if target.scheme == .sips, !request.flow.transport.isSecure, [.invite, .message, .subscribe].contains(request.method) {
+            var reply = ReplyWriter.Reply(416)
+            reply.add("Warning", warning(SessionRefusal(399, "sips: is taken over TLS alone"), request.flow).bytes)
+            return refuse(&request, reply, .askedInClear, at: now)
+        }
         switch request.method {
         case .invite: if request.hasToTag { reinvite(&request, at: now) } else { invite(&request, target, at: now) }
         case .cancel: cancelled(&request, at: now)

@@ -156,8 +156,7 @@ extension ServerNode {
         note(&request, .request(.options))
         var reply = ReplyWriter.Reply(200)
         reply.add("Allow", (settings.profile == .pinhole ? ReplyWriter.allow : ReplyWriter.allowForChanSIP).utf8)
-        reply.add("Accept", "application/sdp".utf8)
-        reply.add("Accept-Encoding", "identity".utf8)
+        reply.addAcceptedBodies()
         reply.add("Accept-Language", "en".utf8)
         if settings.profile == .pinhole {
             reply.add("Supported", "\(ReplyWriter.supported), \(ReplyWriter.supportedInCalls)".utf8)

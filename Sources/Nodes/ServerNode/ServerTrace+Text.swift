@@ -14,7 +14,9 @@ extension ServerTrace {
         case .unbound(let aor, let binding, let reason):
             "\(aor) loses \(String(decoding: binding.contact, as: UTF8.self)): \(reason.text)"
         case .flowDead(let aor, let binding, let unanswered):
-            "\(aor) cannot be reached any more: \(unanswered) OPTIONS in a row over \(binding.flow) went unanswered"
+            unanswered == 0
+                ? "\(aor) cannot be reached until it comes back: its connection \(binding.flow) closed"
+                : "\(aor) cannot be reached any more: \(unanswered) OPTIONS in a row over \(binding.flow) went unanswered"
         case .flowRevived(let aor, let binding): "\(aor) answers again over \(binding.flow)"
         case .keepalive(let aor, let flow, let event): "keepalive of \(aor) over \(flow): \(event.text)"
         case .probed(let aor, let outcome): "probe of \(aor) at \(outcome.contact): \(outcome.result.text)"
@@ -24,7 +26,8 @@ extension ServerTrace {
         case .commitFailed(let sequence, let reason, let requests):
             "the commit of change \(sequence) failed (\(reason)): \(requests) request\(requests == 1 ? " is" : "s are") answered 500, as if never made"
         case .restored(let bindings, let unreachable, let refused):
-            "restored \(bindings) bindings, \(unreachable) of them unreachable until their phones register again; \(refused) had expired"
+            "restored \(bindings) binding\(bindings == 1 ? "" : "s")\(unreachable == 0 ? "" : ", \(unreachable) of them unreachable until their phones register again")"
+                + (refused == 0 ? "" : "; \(refused) had expired")
         case .stunAnswered(let flow): "answers a STUN request from \(flow.remote)"
         case .notice(let notice): notice.text
         case .call(let call): call.text
@@ -69,7 +72,7 @@ extension DigestVerdict {
         case .replayed(let count): return "right password, but count \(count) of this nonce was used before: stale"
         case .wrongPassword(let failure):
             return failure.isUserKnown
-                ? "wrong password (nonce \(failure.nonce.text))" : "unknown user, answered like a wrong password"
+                ? "wrong password (\(failure.nonce.text))" : "unknown user, answered like a wrong password"
         case .mangled(let mangling): return mangling.text
         }
     }
@@ -142,7 +145,7 @@ extension PathVerdict {
     /// What was seen, in words; empty if nothing was.
     public var text: String {
         var parts: [String] = []
-        if contains(.translated) { parts.append("the address was translated on the way") }
+        if contains(.translated) { parts.append("it came from elsewhere than its Via says: translated on the way") }
         if contains(.privateContact) { parts.append("its Contact is private, requests follow the flow") }
         if contains(.contactElsewhere), !contains(.privateContact) { parts.append("its Contact is not where it came from") }
         if contains(.withoutRport) { parts.append("its Via asks for no rport") }
@@ -167,7 +170,7 @@ extension ServerTrace.BindingEvent {
         case .refreshed: "refreshes"
         case .replaced(let former): "moves from \(former)"
         case .flowChanged(let former):
-            "now comes from \(former.remote == former.local ? former.description : "another flow than \(former.remote)")"
+            "now comes by another way than \(former.remote)"
         }
     }
 }
@@ -216,23 +219,25 @@ extension ServerTrace.Refusal {
         case .maxForwards: "Max-Forwards ran out"
         case .loop: "it passed here before"
         case .merged: "the same request came by another way"
-        case .extensions(let names): "it requires \(names.map(\.string).joined(separator: ", "))"
-        case .method(let method): "\(method) is not for us"
+        case .extensions(let names): "it requires what is not done here: \(names.map(\.string).joined(separator: ", "))"
+        case .method(let method): "\(method) is not done here"
         case .encoding: "a body encoding we do not know"
         case .foreignDomain(let domain): "\(domain) is not our domain"
         case .notTheirs(let aor, let username): "\(username) may not register \(aor)"
         case .unknownAOR: "no such address of record"
         case .nobodyRegistered: "nobody is registered there"
-        case .noCallsYet: "calls are not built yet"
-        case .wildcard: "Contact * wants to be alone and with Expires: 0"
+        case .onlyInClear: "a sips: URI is asked for, and nobody is registered there over TLS"
+        case .askedInClear: "a sips: URI is asked for over a way that is not encrypted"
+        case .noCallsYet: "no calls are made under this profile"
+        case .wildcard: "Contact: * is good alone and with Expires: 0 only"
         case .badContact: "a Contact that cannot be kept"
         case .outOfOrder(let had, let got): "CSeq \(got) comes after \(had)"
-        case .tooBrief(let requested, let shortest): "\(requested) s are too brief, \(shortest) s is the least"
+        case .tooBrief(let requested, let shortest): "\(requested) s is too brief, \(shortest) s is the least"
         case .tooManyContacts(let count): "\(count) contacts are too many"
         case .tablesFull: "a table is full"
         case .commitFailed: "it could not be stored"
         case .manyFlows: "several contacts with a reg-id in one request"
-        case .firstHopLacksOutbound: "the first hop does not do outbound"
+        case .firstHopLacksOutbound: "the proxy next to the phone does not do outbound (RFC 5626)"
         case .noTransaction: "no transaction or dialog of ours"
         case .noDialog: "no dialog of ours"
         case .notOfItsDialog(let aor): "whoever asks is not \(aor), whose dialog that is"
@@ -258,7 +263,7 @@ extension DropReason {
     public var text: String {
         switch self {
         case .junk: "neither SIP nor STUN"
-        case .crlfOverUDP: "a bare line end, which keeps nothing alive over UDP"
+        case .crlfOverUDP: "a bare line end, which nothing answers over UDP"
         case .empty: "empty"
         case .malformedResponse: "a malformed response"
         case .unanswerable: "a request too broken to be answered"
@@ -266,7 +271,7 @@ extension DropReason {
         case .oversizeResponse: "a response too large"
         case .strayResponse: "a response to nothing we asked"
         case .strayACK: "an ACK to nothing of ours"
-        case .sourceFlooding: "its source floods us"
+        case .sourceFlooding: "more came from its source than is taken"
         case .unprovedRepliesOfSource: "its source drew too many replies without proving itself"
         case .unprovedRepliesInAll: "too many unproved requests in all"
         case .amplification: "the answer would be over three times as large, to somebody who did not prove who he is"
@@ -283,6 +288,9 @@ extension ServerTrace.Notice {
         switch self {
         case .path(let aor, let verdict, let flow):
             "\(aor) at \(flow.remote): \(verdict.isStraight ? "nothing changes its messages" : verdict.text)"
+        case .contactElsewhere(let aor, let binding, let isProved):
+            "\(aor) registered from \(binding.flow.remote.address) with the Contact \(String(decoding: binding.contact, as: UTF8.self)): "
+                + (isProved ? "it answers, requests go there" : "it does not answer as that phone, nothing is sent there")
         case .portJumps(let callID, let seen):
             "Call-ID \(callID) came from \(seen.map { "\($0.endpoint)" }.joined(separator: ", then "))"
         case .largeReply(let flow, let bytes): "a reply of \(bytes) bytes to \(flow.remote) over UDP may be fragmented"

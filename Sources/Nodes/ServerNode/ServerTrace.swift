@@ -120,6 +120,10 @@ public enum ServerTrace: Sendable {
         case notTheirs(AddressOfRecord, username: SIPText)
         case unknownAOR
         case nobodyRegistered
+        /// A `sips:` URI is asked for, and nobody is registered there over TLS.
+        case onlyInClear
+        /// A `sips:` URI is asked for over a way that is not encrypted.
+        case askedInClear
         case noCallsYet
         case wildcard
         case badContact
@@ -161,6 +165,8 @@ public enum ServerTrace: Sendable {
     public enum Notice: Hashable, Sendable {
         /// What the way did to this phone, told when it changes.
         case path(AddressOfRecord, PathVerdict, FlowID)
+        /// A Contact that names another address than its REGISTER came from, with NAT handling off: it has answered, or did not.
+        case contactElsewhere(AddressOfRecord, Binding, isProved: Bool)
         /// A Call-ID came from several ports in turn: (when, port).
         case portJumps(callID: SIPText, [PortSeen])
         /// A reply larger than fits one packet without fragmentation went out over UDP.

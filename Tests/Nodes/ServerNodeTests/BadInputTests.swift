@@ -52,6 +52,32 @@ struct BadInputTests {
         if status == 400 { #expect(answer.reason?.string.hasPrefix("Bad Request (") == true) }
     }
 
+    @Test("OPTIONS with Max-Forwards 0 is a ping (RFC 3261 11): 200")
+    func ping() throws {
+        let h = Harness()
+        let text = Self.good.replacing("REGISTER sip:pinhole", with: "OPTIONS sip:100@pinhole").replacing(
+            "1 REGISTER", with: "1 OPTIONS")
+        let answer = try h.ask(text.replacing("Max-Forwards: 70", with: "Max-Forwards: 0"))
+        #expect(answer.statusCode == 200 && answer.first(.accept)?.value.string == "application/sdp, multipart/mixed")
+    }
+
+    @Test(
+        "A header beyond what is taken draws 513, and more fields than are taken 400: over UDP and over streams, a line in the log each",
+        arguments: [SIPTransport.udp, .tcp])
+    func largeHeaders(transport: SIPTransport) throws {
+        for (extra, status) in [
+            ("X-L: \(String(repeating: "y", count: 17_000))\r\n", 513),
+            ("X-L: \(String(repeating: "y", count: 64_000))\r\n", 513),
+            (String(repeating: "X: y\r\n", count: 300), 400),
+        ] {
+            let h = Harness()
+            let text = Self.good.replacing("Max-Forwards: 70\r\n", with: "Max-Forwards: 70\r\n" + extra)
+            let answer = try h.ask(text, on: Harness.flow(Harness.phone, transport))
+            #expect(answer.statusCode == status && answer.bytes.count < 500)
+            #expect(h.refusals.map(\.status) == [status] && h.drops.isEmpty)
+        }
+    }
+
     @Test("400 says what and where: in the reason phrase and in the trace")
     func reasonAndOffset() throws {
         let h = Harness()
@@ -104,7 +130,7 @@ struct BadInputTests {
                 "REGISTER", "OPTIONS", "INVITE", "ACK", "CANCEL", "BYE", "PRACK", "UPDATE", "INFO", "MESSAGE", "REFER",
                 "SUBSCRIBE", "NOTIFY",
             ])
-        #expect(answer.first(.accept)?.value.string == "application/sdp")
+        #expect(answer.first(.accept)?.value.string == "application/sdp, multipart/mixed")
     }
 
     @Test(

@@ -20,6 +20,8 @@ struct Call: Sendable {
         var until: Instant
         /// Timer C.
         var limit: Instant
+        /// By which the caller wants an answer (RFC 3261 13.3.1): 487. nil: it does not say.
+        var expires: Instant?
         /// The leg whose SDP the caller was given as early media.
         var early: Int?
         /// The best refusal so far: status, Warning.
@@ -27,6 +29,8 @@ struct Call: Sendable {
         var warning: SIPText?
         /// The highest provisional status given to the caller.
         var said = 0
+
+        var deadline: Instant { min(until, limit, expires ?? .distantFuture) }
     }
 
     let key: UInt32
@@ -37,6 +41,8 @@ struct Call: Sendable {
     var loop: Int
     /// Whether the SDPs pass untouched, and no port of ours is used.
     var isDirect = false
+    /// Whether a `sips:` URI was asked for: no leg of it goes over a way that is not encrypted (RFC 3261 26.2.2).
+    var isSecret = false
     /// Whether the caller's INVITE brought an offer.
     var hasOffer: Bool
     var exchange: CallExchange?
@@ -72,6 +78,8 @@ struct Call: Sendable {
         var other: MediaLegID?
         var kind: String
         var signalled: Endpoint?
+        /// Whether both sides' SDPs were known: what never was to flow did not fail.
+        var isAgreed: Bool
         var verdict: MediaVerdict?
     }
 
@@ -98,7 +106,7 @@ struct Call: Sendable {
             next = next.map { min($0, instant) } ?? instant
         }
         switch phase {
-        case .ringing(let ringing): take(min(ringing.until, ringing.limit))
+        case .ringing(let ringing): take(ringing.deadline)
         case .talking, .served: break
         case .over(let until): take(until)
         }

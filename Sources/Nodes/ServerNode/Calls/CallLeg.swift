@@ -159,6 +159,8 @@ struct LegStream: Sendable {
     var epoch: UInt32 = 0
     /// What the SDP said last.
     var signalled: Endpoint?
+    /// Whether the media plane was told what both SDPs say.
+    var isAgreed = false
     var codec = ""
     var bridgedTo: MediaLegID?
     /// Whether a service has it.

@@ -39,7 +39,7 @@ extension ServerNode {
         call.verdicts.append(
             .init(
                 leg: leg, stream: index, id: stream.id, other: stream.bridgedTo, kind: stream.kind, signalled: stream.signalled,
-                verdict: nil))
+                isAgreed: stream.isAgreed, verdict: nil))
         outbox.append(.media(loop: stream.port.loop, .close(stream.id)))
     }
 
@@ -97,6 +97,7 @@ extension ServerNode {
             traces.note(.call(.mediaElsewhere(call: call.number, party: party.address.description, place, flow)))
         }
         call.legs[leg].streams[index]?.signalled = rtp
+        call.legs[leg].streams[index]?.isAgreed = true
         // Whom nobody vouches for may aim at nobody, not even at where he says he is.
         var unheard: MediaRemote.Unheard = party.isVouched ? .signallingSource : .nowhere
         if settings.calls.trustsForeignAddresses { unheard = .anywhere }
@@ -157,7 +158,7 @@ extension ServerNode {
                 call.verdicts.append(
                     .init(
                         leg: owner.leg, stream: owner.stream, id: id, other: stream.bridgedTo, kind: stream.kind,
-                        signalled: stream.signalled, verdict: verdict))
+                        signalled: stream.signalled, isAgreed: stream.isAgreed, verdict: verdict))
             }
             call.openMedia -= 1
             settle(call, at: now)

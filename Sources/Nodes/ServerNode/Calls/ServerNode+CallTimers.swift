@@ -18,7 +18,7 @@ extension ServerNode {
     private mutating func advanceCall(_ key: UInt32, at now: Instant) {
         guard var call = calls.take(key) else { return }
         switch call.phase {
-        case .ringing(let ringing): if min(ringing.until, ringing.limit) <= now { ringingOver(ringing, &call, at: now) }
+        case .ringing(let ringing): if ringing.deadline <= now { ringingOver(ringing, &call, at: now) }
         case .over(let until): if until <= now { callOverdue(&call, at: now) }
         case .talking, .served: break
         }

@@ -116,7 +116,7 @@ extension ServerNode {
         _ message: SIPMessage, _ exchange: CallExchange, _ leg: Int, isInvite: Bool, _ call: inout Call, at now: Instant
     ) throws(SessionRefusal) {
         guard let session = try readSession(message) else { throw SessionRefusal(399, "the answer brings no SDP") }
-        let body = Array(message.body)
+        let body = message.sessionBody
         switch exchange.step {
         case .asked:
             if exchange.hasOffer {
@@ -248,7 +248,7 @@ extension ServerNode {
         }
         do throws(SessionRefusal) {
             guard let session = try readSession(request.message) else { throw SessionRefusal(399, "the ACK brings no SDP") }
-            try takeAnswer(session, Array(request.message.body), leg, &call)
+            try takeAnswer(session, request.message.sessionBody, leg, &call)
             let body = answer(session, from: leg, to: target, &call)
             sendACK(body, target, &call)
             connect(target, leg, &call)

@@ -145,7 +145,7 @@ extension ServerNode {
             let session = try? readSession(message)
         {
             do throws(SessionRefusal) {
-                try takeAnswer(session, Array(message.body), leg, &call)
+                try takeAnswer(session, message.sessionBody, leg, &call)
                 ringing.early = leg
                 if call.transfer == nil {
                     body = answer(session, from: leg, to: 0, &call)
@@ -223,15 +223,15 @@ extension ServerNode {
         let session = try readSession(message)
         if call.transfer != nil {
             guard let session else { throw SessionRefusal(399, "the answer brings no SDP") }
-            try takeAnswer(session, Array(message.body), leg, &call)
+            try takeAnswer(session, message.sessionBody, leg, &call)
             sendACK([], leg, &call)
             return transferAnswered(leg, &call, at: now)
         }
         guard let inviteKey = call.legs[0].inviteKey else { throw SessionRefusal(399, "the caller is gone") }
         let body: [UInt8]
         if call.hasOffer {
-            if let session, call.legs[leg].session.remote == nil || call.legs[leg].session.remoteBody != Array(message.body) {
-                try takeAnswer(session, Array(message.body), leg, &call)
+            if let session, call.legs[leg].session.remote == nil || call.legs[leg].session.remoteBody != message.sessionBody {
+                try takeAnswer(session, message.sessionBody, leg, &call)
             }
             guard let answered = call.legs[leg].session.remote else { throw SessionRefusal(399, "the answer brings no SDP") }
             sendACK([], leg, &call)
@@ -241,7 +241,7 @@ extension ServerNode {
             call.needsRound = !heard.isEmpty && heard != body
         } else {
             guard let session else { throw SessionRefusal(399, "the answer brings no SDP") }
-            try takeOffer(session, Array(message.body), leg, &call)
+            try takeOffer(session, message.sessionBody, leg, &call)
             body = try offer(session, from: leg, to: 0, &call)
         }
         call.phase = .talking(0, leg)

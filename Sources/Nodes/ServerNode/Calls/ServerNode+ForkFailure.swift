@@ -117,10 +117,14 @@ extension ServerNode {
 
     /// Nobody answered in time.
     mutating func ringingOver(_ ringing: Call.Ringing, _ call: inout Call, at now: Instant) {
-        let status = ringing.limit <= now ? 408 : 480
+        let isExpired = ringing.expires.map { $0 <= now } ?? false
+        let status = isExpired ? 487 : ringing.limit <= now ? 408 : 480
         abandonForks(&call, reason: nil, at: now)
         if call.transfer != nil { return transferFailed(status, &call, at: now) }
         endInvite(&call, status: status, at: now)
-        finish(&call, "nobody answered within \((now - call.start).wholeSeconds) s", at: now)
+        finish(
+            &call,
+            "nobody answered within \((now - call.start).wholeSeconds) s\(isExpired ? ", as long as the caller would wait" : "")",
+            at: now)
     }
 }

@@ -33,7 +33,7 @@ extension ServerNode {
         if request.message.contains(.replaces) { return inviteReplacing(&request, party, at: now) }
         switch callee {
         case .service(let service): serve(service, &request, party, at: now)
-        case .user(let aor): ring(aor, &request, party, at: now)
+        case .user(let aor): ring(aor, &request, party, isSecret: target.scheme == .sips, at: now)
         }
     }
 
@@ -87,13 +87,20 @@ extension ServerNode {
 
     // MARK: A call between users
 
-    private mutating func ring(_ aor: AddressOfRecord, _ request: inout ServerRequest, _ party: CallLeg.Party, at now: Instant) {
+    private mutating func ring(
+        _ aor: AddressOfRecord, _ request: inout ServerRequest, _ party: CallLeg.Party, isSecret: Bool, at now: Instant
+    ) {
         let bindings = locations.locations(of: aor).map(\.binding).filter { $0.expires > now }
         guard var call = begin(&request, party, calledName: aor.description, at: now) else { return }
-        guard bindings.contains(where: { $0.reach == .reachable && requestFlow($0) != nil }) else {
-            traces.note(.refused(request.flow, status: 480, .nobodyRegistered))
-            endInvite(&call, status: 480, at: now)
-            finish(&call, "nobody is registered as \(aor)", at: now)
+        call.isSecret = isSecret
+        let instances = byInstance(bindings, isSecret: isSecret)
+        guard !instances.isEmpty else {
+            let isInClear = !byInstance(bindings, isSecret: false).isEmpty
+            traces.note(.refused(request.flow, status: 480, isInClear ? .onlyInClear : .nobodyRegistered))
+            // RFC 5630 8.4: a warning of its own.
+            let refusal = SessionRefusal(380, "nobody is registered there over TLS")
+            endInvite(&call, status: 480, warning: isInClear ? warning(refusal, request.flow) : nil, at: now)
+            finish(&call, "nobody is registered as \(aor)\(isInClear ? " over TLS, as a sips: URI asks for" : "")", at: now)
             return settle(call, at: now)
         }
         let session: SessionDescription?
@@ -101,15 +108,16 @@ extension ServerNode {
             session = try readSession(request.message)
             if let session {
                 call.isDirect = mayBeDirect(party, request.flow, session, aor, bindings)
-                try takeOffer(session, Array(request.message.body), 0, &call)
+                try takeOffer(session, request.message.sessionBody, 0, &call)
             }
         } catch {
             return refuseCall(&call, error, at: now)
         }
         call.hasOffer = session != nil
+        // A malformed Expires counts as absent.
+        let expires = ((try? request.message.expires) ?? nil).map { now + .seconds(Int64($0)) }
         let until = now + settings.calls.ringFor
-        call.phase = .ringing(.init(until: until, limit: now + settings.calls.setupLimit))
-        let instances = byInstance(bindings)
+        call.phase = .ringing(.init(until: until, limit: now + settings.calls.setupLimit, expires: expires))
         traces.note(
             .call(.started(call: call.number, from: party.address.description, to: aor.description, instances: instances.count)))
         tally.callsStarted &+= 1
@@ -130,11 +138,12 @@ extension ServerNode {
     }
 
     /// The bindings in the order in which each instance's flows are tried: the newest first (RFC 5626 5.3). A binding without an
-    /// instance-id is an instance of its own. Higher q comes first.
-    func byInstance(_ bindings: [Binding]) -> [[Binding]] {
+    /// instance-id is an instance of its own. Higher q comes first. `isSecret`: over encrypted flows alone.
+    func byInstance(_ bindings: [Binding], isSecret: Bool) -> [[Binding]] {
         var groups: [[Binding]] = []
         var places: [[UInt8]: Int] = [:]
         for binding in bindings where binding.reach == .reachable && requestFlow(binding) != nil {
+            guard !isSecret || binding.flow.transport.isSecure else { continue }
             let instance = Array(binding.instance)
             if !instance.isEmpty, let place = places[instance] {
                 groups[place].append(binding)

@@ -74,6 +74,7 @@ extension ServerNode {
         var reply = ReplyWriter.Reply(status, reason: reason)
         if let warning { reply.add("Warning", warning.bytes) }
         if status == 503 { reply.add("Retry-After", number: 5) }
+        if status == 415 { reply.addAcceptedBodies() }
         reply.lines += lines
         call.legs[leg].provisionals?.stop()
         call.legs[leg].heldProvisional = nil
@@ -119,7 +120,7 @@ extension ServerNode {
     func dialogReply(_ status: Int, _ request: ServerRequest, _ leg: Int, _ call: Call) -> ReplyWriter.Reply {
         var reply = ReplyWriter.Reply(status)
         for header in request.message.all(.recordRoute) { reply.add("Record-Route", header.value.bytes) }
-        reply.add("Contact", contact(call.legs[leg].flow).bytes)
+        reply.add("Contact", contact(call.legs[leg].flow, isSecret: call.isSecret && leg == 0).bytes)
         reply.add("Allow", ReplyWriter.allow.utf8)
         if status >= 200 { reply.add("Supported", ReplyWriter.supportedInCalls.utf8) }
         return reply

@@ -14,7 +14,8 @@ extension ServerNode {
             return refuse(&request, 404, .unknownAOR, at: now)
         }
         let aor = AddressOfRecord(user: user.bytes, domain: domain.bytes)
-        let instances = byInstance(locations.locations(of: aor).map(\.binding).filter { $0.expires > now })
+        let bindings = locations.locations(of: aor).map(\.binding).filter { $0.expires > now }
+        let instances = byInstance(bindings, isSecret: target.scheme == .sips)
         guard !instances.isEmpty else { return refuse(&request, 480, .nobodyRegistered, at: now) }
         guard calls.deliveries.count < settings.limits.clientTransactions else {
             return refuse(&request, 503, .tablesFull, at: now)

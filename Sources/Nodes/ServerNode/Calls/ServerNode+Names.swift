@@ -34,6 +34,27 @@ extension ServerNode {
         return SIPText(bytes)
     }
 
+    /// Whom a URI means, a number as a user of ours (RFC 3966 5.1.4: without its visual separators); nil for other schemes. A global number is
+    /// also a user's whose name lacks the plus; the context of a local one counts where it is a domain.
+    func dialled(_ uri: SIPURIReference) -> SIPURI? {
+        switch uri {
+        case .sip(let uri): return uri
+        case .other: return nil
+        case .tel(let tel):
+            var host = SIPHost(domains.primary) ?? .name(domains.primary)
+            if !tel.isGlobal, let context = tel.phoneContext, context.bytes.first != UInt8(ascii: "+"),
+                let named = SIPHost(context)
+            {
+                host = named
+            }
+            var number = tel.digits
+            if tel.isGlobal, !accounts.owns(user: number, domain: domains.primary) {
+                number = SIPText(Array(number.bytes.dropFirst()))
+            }
+            return SIPURI(user: number.escapedUser, host: host)
+        }
+    }
+
     /// `<sip:host:port;transport=tcp>`: where the flow's peer reaches us. `isSecret`: `sips:`, as who was asked by such a URI must say
     /// (RFC 3261 12.1.1).
     func contact(_ flow: FlowID, isSecret: Bool = false) -> SIPText {

@@ -17,7 +17,7 @@ extension ServerNode {
         let inviteKey = request.key
         do throws(SessionRefusal) {
             let session = try readSession(message)
-            let body = Array(message.body)
+            let body = message.sessionBody
             if case .served = call.phase {
                 let answer = session == nil ? call.legs[leg].session.local : try reanswerAsService(session!, body, leg, &call)
                 return accept(inviteKey, answer, leg, &call, at: now)
@@ -57,7 +57,7 @@ extension ServerNode {
             }
             guard mayChange(&request, leg, &call, at: now), let session else { return }
             call.legs[leg].dialog?.refreshTarget(message)
-            let body = Array(message.body)
+            let body = message.sessionBody
             if case .served = call.phase {
                 return acceptUpdate(request, try reanswerAsService(session, body, leg, &call), leg, &call, at: now)
             }
@@ -159,6 +159,7 @@ extension ServerNode {
         var reply = ReplyWriter.Reply(status)
         if let warning { reply.add("Warning", warning.bytes) }
         if status == 503 || status == 480 { reply.add("Retry-After", number: 5) }
+        if status == 415 { reply.addAcceptedBodies() }
         refuse(&request, reply, refusal, at: now)
     }
 
@@ -169,6 +170,7 @@ extension ServerNode {
         traces.note(.refused(call.legs[leg].flow, status: refusal.status, .session(refusal)))
         var reply = ReplyWriter.Reply(refusal.status)
         reply.add("Warning", warning(refusal, call.legs[leg].flow).bytes)
+        if refusal.status == 415 { reply.addAcceptedBodies() }
         respondToInvite(reply, key, tag: call.legs[leg].tag, at: now)
     }
 }

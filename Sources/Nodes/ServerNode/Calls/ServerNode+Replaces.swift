@@ -65,7 +65,7 @@ extension ServerNode {
             guard let session = try readSession(request.message) else {
                 throw SessionRefusal(399, "an offer is needed to replace a dialog")
             }
-            let body = Array(request.message.body)
+            let body = request.message.sessionBody
             switch call.legs[old].state {
             case .confirmed:
                 guard let other = call.other(old), call.legs[other].state == .confirmed, call.legs[other].refreshing == nil else {

@@ -30,7 +30,7 @@ extension ServerNode {
         do throws(SessionRefusal) {
             if let session = try readSession(request.message) {
                 call.hasOffer = true
-                body = try answerAsService(session, Array(request.message.body), 0, &call)
+                body = try answerAsService(session, request.message.sessionBody, 0, &call)
             } else {
                 body = try offerAsService(0, &call)
             }
@@ -167,7 +167,7 @@ extension ServerNode {
         do throws(SDPRefusal) {
             let negotiated = try MediaNegotiation.read(answer: answer, to: offer, streams: [local])
             call.legs[leg].session.remote = answer
-            call.legs[leg].session.remoteBody = Array(message.body)
+            call.legs[leg].session.remoteBody = message.sessionBody
             guard let chosen = negotiated.streams.first(where: { !$0.isRejected }) else { return }
             call.legs[leg].streams[chosen.index]?.srtp = chosen.srtp
             tellService(chosen, service, leg, &call)

@@ -8,12 +8,16 @@ import SIP
 ///
 /// A round opens what is new at once and closes what fell away only when it succeeds, in `connect`: a refused one leaves no trace.
 extension ServerNode {
-    /// The body of a message as SDP; nil where there is none.
+    /// The SDP of a message; nil where there is none. Other bodies are left out if they may be (RFC 5621), and refused if not.
     func readSession(_ message: SIPMessage) throws(SessionRefusal) -> SessionDescription? {
         guard !message.body.isEmpty else { return nil }
-        guard let type = try? message.contentType, type.isSDP else { throw SessionRefusal.notSDP }
+        guard let parts = message.bodyParts else { throw SessionRefusal(399, "the multipart body cannot be read", status: 400) }
+        let sessions = parts.filter(\.isSession)
+        guard sessions.count + parts.count(where: \.isOptional) >= parts.count else { throw SessionRefusal.notSDP }
+        guard sessions.count <= 1 else { throw SessionRefusal(399, "two session descriptions in one message", status: 400) }
+        guard !sessions.isEmpty else { return nil }
         let session: SessionDescription
-        do throws(SDPError) { session = try SessionDescription(parsing: Array(message.body)) } catch {
+        do throws(SDPError) { session = try SessionDescription(parsing: message.sessionBody) } catch {
             throw SessionRefusal(error)
         }
         guard session.media.count <= settings.limits.mediaStreams else {
@@ -214,6 +218,14 @@ extension ServerNode {
             if let address = IPAddress(entry.host) { return address }
         }
         return flow.local.address
+    }
+}
+
+extension SIPMessage {
+    /// The bytes of its session description, wherever in the body they stand; empty where there is none.
+    var sessionBody: [UInt8] {
+        guard let part = bodyParts?.first(where: \.isSession) else { return [] }
+        return Array(bytes[part.range])
     }
 }
 

@@ -128,8 +128,8 @@ extension ServerNode {
             _ = try? takeServiceAnswer(message, leg, &call)
             return
         }
-        guard Array(message.body) != call.legs[leg].session.remoteBody, let session = try? readSession(message),
-            let other = call.other(leg), (try? takeAnswer(session, Array(message.body), leg, &call)) != nil
+        guard message.sessionBody != call.legs[leg].session.remoteBody, let session = try? readSession(message),
+            let other = call.other(leg), (try? takeAnswer(session, message.sessionBody, leg, &call)) != nil
         else { return }
         connect(leg, other, &call)
     }

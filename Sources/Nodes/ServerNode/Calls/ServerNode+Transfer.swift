@@ -11,7 +11,7 @@ extension ServerNode {
         guard var call = calls.take(key) else { return refuse(&request, 481, .noDialog, at: now) }
         defer { settle(call, at: now) }
         let headers = request.message.all(.referTo)
-        guard headers.count == 1, let target = try? NameAddress(parsing: headers[0].value), let uri = target.uri.sip else {
+        guard headers.count == 1, let target = try? NameAddress(parsing: headers[0].value), let uri = dialled(target.uri) else {
             return refuse(&request, 400, .badReferTo, at: now)
         }
         guard call.transfer == nil, call.exchange == nil, let other = call.other(leg), call.legs[leg].state == .confirmed,
@@ -36,9 +36,12 @@ extension ServerNode {
         switch callee {
         case .user(let aor):
             let bindings = locations.locations(of: aor).map(\.binding).filter { $0.expires > now }
+            let isSecret = call.isSecret || uri.scheme == .sips
             call.phase = .ringing(.init(until: now + settings.calls.ringFor, limit: now + settings.calls.setupLimit))
             call.hasOffer = true
-            for flows in byInstance(bindings).prefix(settings.limits.forks) { fork(to: aor, flows, &call, at: now) }
+            for flows in byInstance(bindings, isSecret: isSecret).prefix(settings.limits.forks) {
+                fork(to: aor, flows, &call, at: now)
+            }
             concludeRinging(&call, at: now)
         case .service(let service): transfer(to: service, other, &call, at: now)
         }

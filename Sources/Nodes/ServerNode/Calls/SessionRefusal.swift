@@ -5,7 +5,7 @@ public struct SessionRefusal: Error, Hashable, Sendable {
     /// Warn-code: 301 address, 302 transport, 304 media type, 305 format, 306 attribute, 370 bandwidth, 399 anything else.
     public var code: Int
     public var text: String
-    /// 488, or 503 where we lack ports, or 415 for a body that is no SDP.
+    /// 488, or 503 where we lack ports, 415 for a body that is no SDP, 400 for one that cannot be taken apart.
     public var status = 488
 
     public init(_ code: Int, _ text: String, status: Int = 488) {
@@ -15,7 +15,7 @@ public struct SessionRefusal: Error, Hashable, Sendable {
     }
 
     static let noPorts = SessionRefusal(399, "no media port is free", status: 503)
-    static let notSDP = SessionRefusal(399, "the body is no application/sdp", status: 415)
+    static let notSDP = SessionRefusal(399, "a body that is not application/sdp, and not optional", status: 415)
 
     init(_ error: SDPError) { self.init(399, "the SDP cannot be read: \(error)") }
 

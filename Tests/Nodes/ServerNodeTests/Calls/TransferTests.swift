@@ -212,7 +212,8 @@ struct TransferTests {
     @Test(
         "REFERs that cannot be met",
         arguments: [
-            ("", 400), ("Refer-To: <tel:+123>\r\n", 400), ("Refer-To: <sip:a@pinhole>\r\nRefer-To: <sip:b@pinhole>\r\n", 400),
+            ("", 400), ("Refer-To: <tel:+123>\r\n", 404), ("Refer-To: <mailto:bob@pinhole>\r\n", 400),
+            ("Refer-To: <sip:a@pinhole>\r\nRefer-To: <sip:b@pinhole>\r\n", 400),
             ("Refer-To: <sip:nobody@pinhole>\r\n", 404),
         ])
     func bad(_ extra: String, _ status: Int) throws {

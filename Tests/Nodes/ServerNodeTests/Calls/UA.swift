@@ -44,7 +44,9 @@ final class UA {
     }
 
     var address: String { "\(flow.remote.address)" }
-    var contact: String { "<sip:\(user)@\(address):\(flow.remote.port)>" }
+    /// Another than it speaks from; nil: there.
+    var contactHost: String?
+    var contact: String { "<sip:\(user)@\(contactHost ?? "\(address):\(flow.remote.port)")>" }
 
     /// Everything sent to this phone in `out`, parsed.
     func mine(_ out: [(flow: FlowID, bytes: [UInt8])]) throws -> [SIPMessage] {
@@ -113,9 +115,10 @@ final class UA {
     /// INVITE without credentials, its ACK, then INVITE with them: what the server sends then.
     @discardableResult
     func invite(
-        _ callee: String, body: String = UA.offer("192.168.1.10", 16_384), extra: String = "", authenticates: Bool = true
+        _ callee: String, uri: String? = nil, body: String = UA.offer("192.168.1.10", 16_384), extra: String = "",
+        authenticates: Bool = true
     ) throws -> [(flow: FlowID, bytes: [UInt8])] {
-        remoteURI = "sip:\(callee)@pinhole"
+        remoteURI = uri ?? "sip:\(callee)@pinhole"
         target = remoteURI
         let common = "Allow: INVITE, ACK, BYE, CANCEL, UPDATE\r\nSupported: \(supported)\r\n" + extra
         inviteBranch = "z9hG4bK-i1-\(callID)"
