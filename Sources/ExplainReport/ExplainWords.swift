@@ -133,7 +133,7 @@ enum ExplainWords {
     /// Whom a finding points to, as a sentence.
     static func culprit(_ culprit: Culprit) -> String {
         switch culprit {
-        case .unknown: "Not to be told from what was seen."
+        case .unknown: "It cannot be told from what was seen."
         case .between(let a, let b): "Something between \(a) and \(b)."
         case .proved(let box): box.prefix(1).uppercased() + box.dropFirst() + (box.hasSuffix(".") ? "" : ".")
         }

@@ -74,7 +74,8 @@ public struct MediaVerdict: Hashable, Sendable {
     public var lost: UInt64 = 0
     /// RFC 3550 A.8, milliseconds.
     public var jitter: Double = 0
-    /// Packets from others than the locked source, dropped.
+    /// RTP from addresses that neither its SIP nor its SDP vouches for, dropped; the party's other ports, RTCP, and what came before anything
+    /// was known of it are not among them.
     public var strangers: UInt64 = 0
     /// Dropped for other reasons (not RTP, SRTP failed, wrong payload type, flood).
     public var refused: UInt64 = 0

@@ -33,7 +33,7 @@ extension RelayLeg {
             let ssrc = UInt32(bigEndian: packet.loadUnaligned(fromByteOffset: 8, as: UInt32.self))
             guard rtp.mayMatter(from: source, ssrc: ssrc, sequence: sequence, provable: srtp != nil, at: now) else {
                 if role != .idle, rtp.noteOutsider(source, ssrc: ssrc, sequence: sequence, at: now) { outsider = source }
-                return stranger()
+                return stranger(source)
             }
             if srtp != nil, !takeFrom(source, settings, at: now) { return refuse(.flood) }
         }
@@ -46,7 +46,7 @@ extension RelayLeg {
             from: source, ssrc: header.ssrc, sequence: header.sequenceNumber, authenticated: srtp != nil, learns: role != .idle,
             at: now)
         switch verdict {
-        case .stranger: return stranger()
+        case .stranger: return stranger(source)
         case .weighed: return .drop(.weighed)
         case .accepted: break
         case .locked:
@@ -67,9 +67,9 @@ extension RelayLeg {
         // has settled: from the signalled endpoint, or from RTP's address.
         if onRTCPPort {
             let isKnown = source == rtcp.source || source == rtcp.destination
-            guard isKnown || (rtp.isLocked && rtp.source?.address == source.address) else { return stranger() }
+            guard isKnown || (rtp.isLocked && rtp.source?.address == source.address) else { return .drop(.stranger) }
         } else {
-            guard source == rtp.source || source == rtp.destination else { return stranger() }
+            guard source == rtp.source || source == rtp.destination else { return .drop(.stranger) }
         }
         guard own.take(settings, at: now) else { return refuse(.flood) }
         var length = arrived
@@ -81,11 +81,11 @@ extension RelayLeg {
         let words = Int(packet[2]) << 8 | Int(packet[3])
         guard length >= 8, 4 * (words + 1) <= length else { return refuse(.malformed) }
         if onRTCPPort {
-            guard srtp != nil || mayEnd(source) || !Self.saysGoodbye(packet, length) else { return stranger() }
+            guard srtp != nil || mayEnd(source) || !Self.saysGoodbye(packet, length) else { return .drop(.stranger) }
             let ssrc = UInt32(bigEndian: packet.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
             // Its address is RTP's or the signalled one: one packet is enough.
             let verdict = rtcp.received(from: source, ssrc: ssrc, sequence: 0, authenticated: srtp != nil, needed: 1, at: now)
-            guard verdict == .accepted || verdict == .locked else { return stranger() }
+            guard verdict == .accepted || verdict == .locked else { return .drop(.stranger) }
         }
         return .rtcp(length: length)
     }
@@ -132,8 +132,8 @@ extension RelayLeg {
         return .drop(why)
     }
 
-    private mutating func stranger() -> Admission {
-        meetStranger()
+    private mutating func stranger(_ source: Endpoint) -> Admission {
+        meetStranger(source)
         return .drop(.stranger)
     }
 }

@@ -148,7 +148,12 @@ struct RelayLeg: Sendable {
     // MARK: - What came of a packet
 
     mutating func refuse() { refused &+= 1 }
-    mutating func meetStranger() { strangers &+= 1 }
+    /// RTP that is not taken came from there. The party's own address, and any before the party is known, accuses nobody.
+    mutating func meetStranger(_ source: Endpoint) {
+        guard let remote, let kin = remote.signallingSource else { return }
+        guard source.address != kin, source.address != remote.rtp?.address, source.address != rtp.source?.address else { return }
+        strangers &+= 1
+    }
 
     @inline(__always)
     mutating func look() { looked &+= 1 }

@@ -113,10 +113,23 @@ enum KeepaliveState: Hashable, Sendable {
     case asked(token: UInt32, at: Instant, until: Instant, misses: UInt16)
     /// The flow is dead; tried again at `until`, nil never.
     case dead(until: Instant?)
+    /// Its Contact is elsewhere and has to answer first; `asked` questions are out, the latest with `token`.
+    case proving(token: UInt32, until: Instant, asked: UInt16)
+    /// It did not answer.
+    case unproved
+
+    /// Whether its Contact has still to answer for the first time.
+    var isUnproved: Bool {
+        switch self {
+        case .proving, .unproved: true
+        case .off, .waiting, .asked, .dead: false
+        }
+    }
 
     var deadline: Instant? {
         switch self {
-        case .off: nil
+        case .off, .unproved: nil
+        case .proving(_, let until, _): until
         case .waiting(let until, _): until
         case .asked(_, _, let until, _): until
         case .dead(let until): until

@@ -51,6 +51,8 @@ public struct ServerLimits: Hashable, Sendable {
     public var unprovedRepliesPerSource: Rate? = Rate(perSecond: 50, burst: 200)
     /// The same for all sources together. nil: no limit.
     public var unprovedReplies: Rate? = Rate(perSecond: 50_000, burst: 100_000)
+    /// OPTIONS to one address, from which no REGISTER came, that ask whether it is the phone that its Contact says (`nat: no`).
+    public var questionsPerAddress = Rate(perMinute: 60, burst: 20)
     /// Wrong digests over good nonces of one source (IPv4 address, IPv6 /64; of a /56 four times as many, of a /48 sixteen times); beyond it
     /// credentials from there get 503, except of accounts that proved themselves from there. Stale answers never count. nil: no limit.
     public var badPasswordsPerSource: Rate? = Rate(perSecond: 2, burst: 60)

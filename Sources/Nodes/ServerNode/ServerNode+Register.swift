@@ -47,7 +47,7 @@ extension ServerNode {
                 return refuse(&request, 503, .tablesFull, at: now)
             }
             let former = current.first?.binding.verdict
-            if !events.isEmpty { install(registration.aor, granted, at: now) }
+            let granted = events.isEmpty ? granted : install(registration.aor, granted, former: current, at: now)
             for event in events { note(event, registration.aor) }
             if calls.count > 0 { moveCalls(registration.aor, events, former: current) }
             if case .update = registration.wish, former != registration.verdict {
@@ -87,15 +87,18 @@ extension ServerNode {
     }
 
     /// Makes bindings visible, with their keepalives.
-    private mutating func install(_ aor: AddressOfRecord, _ granted: [LocationTable.Location], at now: Instant) {
+    private mutating func install(
+        _ aor: AddressOfRecord, _ granted: [LocationTable.Location], former: [LocationTable.Location], at now: Instant
+    ) -> [LocationTable.Location] {
         var list = granted
         for index in list.indices where list[index].binding.updated == now {
-            list[index].keepalive = firstKeepalive(list[index].binding.flow, at: now)
+            list[index] = begun(list[index], former: former, at: now)
         }
-        guard let slot = locations.replace(aor, with: list) else { return }
+        guard let slot = locations.replace(aor, with: list) else { return list }
         for location in list where location.binding.flow.transport.isReliable {
             streams[location.binding.flow, default: []].insert(slot)
         }
+        return list
     }
 
     private mutating func note(_ event: RegistrarRules.Event, _ aor: AddressOfRecord) {
@@ -218,8 +221,7 @@ extension ServerNode {
                 location.binding.reach = .connectionLost
                 counts.unreachable += 1
             } else {
-                location.binding.reach = .reachable
-                location.keepalive = spreadKeepalive(entry.binding.flow, at: now)
+                restoreUDP(&location, at: now)
             }
             lists[entry.aor, default: []].append(location)
             counts.restored += 1

@@ -117,7 +117,7 @@ extension ServerNode {
     }
 
     /// The next one, up to an eighth early, so that phones that registered together drift apart.
-    private mutating func nextKeepalive(at now: Instant) -> KeepaliveState {
+    mutating func nextKeepalive(at now: Instant) -> KeepaliveState {
         guard let interval = settings.keepalive.interval else { return .off }
         let early = UInt64(max(interval.wholeNanoseconds / 8, 1))
         return .waiting(until: now + interval - .nanoseconds(Int64(entropy.next() % early)), misses: 0)
@@ -127,7 +127,9 @@ extension ServerNode {
         let location = record.locations[index]
         var misses: UInt16 = 0
         switch location.keepalive {
-        case .off: return
+        case .off, .unproved: return
+        case .proving(let token, _, let asked):
+            return question(slot, index, record.aor, location.binding, token, asked, at: now)
         case .dead: break
         case .waiting(_, let before): misses = before
         case .asked(_, _, _, let before):
@@ -180,6 +182,11 @@ extension ServerNode {
     ) -> Bool {
         guard let record = locations.record(token.place) else { return false }
         for index in record.locations.indices {
+            if case .proving(token.number, _, 1...) = record.locations[index].keepalive {
+                traces.note(.received(flow, message, meaning: .keepaliveAnswer))
+                questionAnswered(token.place, index, record.aor, record.locations[index].binding, status, on: flow, at: now)
+                return true
+            }
             guard case .asked(token.number, let asked, _, _) = record.locations[index].keepalive else { continue }
             let binding = record.locations[index].binding
             let next = nextKeepalive(at: now)
@@ -214,12 +221,15 @@ extension ServerNode {
     // MARK: Probes
 
     mutating func probe(_ aor: AddressOfRecord, at now: Instant) {
-        let bindings = bindings(of: aor)
-        guard !bindings.isEmpty else { return outbox.append(.probed(aor: aor, [])) }
-        let round = probes.open(.init(aor: aor, outcomes: Array(repeating: nil, count: bindings.count)))
-        for (index, binding) in bindings.enumerated() {
+        let found = locations.locations(of: aor)
+        guard !found.isEmpty else { return outbox.append(.probed(aor: aor, [])) }
+        let round = probes.open(.init(aor: aor, outcomes: Array(repeating: nil, count: found.count)))
+        for (index, location) in found.enumerated() {
             tally.probes &+= 1
-            guard case .reachable = binding.reach else { conclude(round, index, binding, binding.flow, .unreachable); continue }
+            let binding = location.binding
+            guard binding.reach == .reachable || location.keepalive.isUnproved else {
+                conclude(round, index, binding, binding.flow, .unreachable); continue
+            }
             guard let flow = requestFlow(binding) else { conclude(round, index, binding, binding.flow, .unroutable); continue }
             guard !probes.isFull else { conclude(round, index, binding, flow, .refused); continue }
             let id = probes.nextID()

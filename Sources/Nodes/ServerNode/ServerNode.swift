@@ -86,6 +86,8 @@ public struct ServerNode: Machine {
     var stun: STUNServer
     var entropy: Entropy
     var writer: ReplyWriter
+    /// Questions to Contacts elsewhere, by the address asked.
+    var questions: TwoGenerations<IPAddress, Gauge>
     var keepaliveGauge = Gauge()
     /// Where keepalives that have to wait stand in line.
     var keepaliveLine = Gauge()
@@ -125,6 +127,7 @@ public struct ServerNode: Machine {
         attempts = AttemptBook(cap: limits.attempts, lifetime: settings.nonceLifetime)
         sources = SourceGuard(limits: limits)
         guesses = GuessGuard(limits: limits)
+        questions = TwoGenerations(cap: limits.sources)
         probes = ProbeTable(cap: limits.clientTransactions)
         calls = CallTable(clientCap: limits.callTransactions, entropy: entropy.fork())
         stun = STUNServer(STUNServerSettings(software: settings.software))

@@ -68,8 +68,25 @@ struct LatchingTests {
             a.sequence = inject.sequence
             #expect(world.hear(&a, 2) == ["forwarded", "forwarded"])
         }
-        #expect(world.verdictA.strangers == 30)
+        // Those of another address: its own other port, and what its SDP named, may be the party itself.
+        #expect(world.verdictA.strangers == 10)
         #expect(world.lockedSources().count == 1)
+    }
+
+    @Test("What comes before the party is known, its RTCP, and its other port are no strangers'")
+    func noStrangers() {
+        var world = RelayWorld()
+        world.slotA = world.table.open(
+            RelayWorld.a, MediaLegSetup(port: RelayWorld.portA, local: RelayWorld.ours), at: world.now)!
+        var early = RelayWorld.Stream(RelayWorld.attacker)
+        #expect(world.word(world.hear(&early)) == "stranger")
+        #expect(world.verdictA.strangers == 0)
+        world = RelayWorld.bridged()
+        var a = RelayWorld.Stream(RelayWorld.publicA)
+        _ = world.hear(&a, 5)
+        a.source = Endpoint(RelayWorld.publicA.address, 52_013)
+        #expect(world.hear(&a, 3) == Array(repeating: "stranger", count: 3))
+        #expect(world.verdictA.strangers == 0)
     }
 
     @Test("RTP bleed: knocking at a port of a ringing call teaches nothing, nor does it afterwards")

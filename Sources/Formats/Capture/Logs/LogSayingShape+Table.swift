@@ -249,7 +249,7 @@ extension LogSayingShape {
         LogSayingShape(saying: .staleNonce, place: .dated, words: [": right password, but the nonce ", ": stale"]),
         LogSayingShape(
             saying: .reusedNonce, place: .dated, words: ["right password, but count ", " of this nonce was used before: stale"]),
-        LogSayingShape(saying: .wrongPassword, place: .dated, words: [" at ", ": ", "wrong password (nonce "]),
+        LogSayingShape(saying: .wrongPassword, place: .dated, words: [" at ", ": ", "wrong password ("]),
         LogSayingShape(
             saying: .unknownUser, place: .dated, words: [" at ", ": ", "unknown user, answered like a wrong password"]),
         LogSayingShape(saying: .rewritten, place: .dated, words: ["right password, signed for ", ": rewritten on the way"]),
@@ -260,6 +260,6 @@ extension LogSayingShape {
         LogSayingShape(saying: .reachable, place: .dated, words: [" answers again over "]),
         LogSayingShape(
             saying: .fragmentsLost, place: .dated,
-            words: ["an INVITE of ", " drew no answer, though ", "the way drops fragments"]),
+            words: ["an INVITE of ", " drew no answer, though ", "the way ", " fragments"]),
     ]
 }

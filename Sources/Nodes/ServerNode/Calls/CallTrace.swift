@@ -64,12 +64,13 @@ public enum CallTrace: Hashable, Sendable {
         case .nextFlow(let call, let party, let flow): "call \(call): tries another flow of \(party), \(flow.remote)"
         case .challengedUs(let call, let party, let flow):
             "call \(call): \(party) at \(flow.remote) asks us for a password; nobody's is given away"
-        case .renegotiated(let call, let party, let status): "call \(call): \(party) changes the session: \(status)"
+        case .renegotiated(let call, let party, let status):
+            "call \(call): \(party) \(status < 300 ? "changes the session" : "would change the session, and may not"): \(status) \(SIPStatus.phrase(status))"
         case .moved(let call, let party, let from, let to):
             "call \(call): \(party) now comes from \(to.remote) instead of \(from.remote)"
         case .transferring(let call, let party, let target): "call \(call): \(party) transfers to \(target)"
         case .transferred(let call, let party, let target, let status):
-            "call \(call): transfer by \(party) to \(target): \(status)"
+            "call \(call): the transfer by \(party) to \(target) ends: \(status) \(SIPStatus.phrase(status))"
         case .mediaElsewhere(let call, let party, let place, let flow):
             "call \(call): the SDP of \(party) names \(place), its SIP comes from \(flow.remote.address): media wait until it sends"
         case .mediaFrom(let call, let party, let source):
@@ -81,14 +82,14 @@ public enum CallTrace: Hashable, Sendable {
         case .media(let call, let party, let kind, let sentence): "call \(call): \(kind) of \(party): \(sentence)"
         case .ended(let call, let reason): "call \(call) ends: \(reason)"
         case .verdictMissing(let call, let streams):
-            "call \(call): no verdict of \(streams) stream\(streams == 1 ? "" : "s") in time"
+            "call \(call): what became of \(streams) media stream\(streams == 1 ? "" : "s") was not told in time"
         case .subscribed(let who, let event, let flow, let seconds): "\(flow.remote) watches \(event) of \(who) for \(seconds) s"
         case .unsubscribed(let who, let event, let reason): "the watch on \(event) of \(who) ends: \(reason)"
         case .largeRequest(let flow, let bytes):
             "a request of \(bytes) bytes stays on the UDP flow to \(flow.remote) and may be fragmented"
         case .fragmentsLost(let call, let party, let flow, let bytes):
             "call \(call): an INVITE of \(bytes) bytes to \(party) at \(flow.remote) drew no answer, though its keepalives are answered: "
-                + "the way drops fragments"
+                + "the way may drop fragments"
         }
     }
 }
@@ -100,7 +101,7 @@ extension CallTrace.Decline {
         case .timedOut: "does not answer at all"
         case .flowDead: "cannot be reached over its flow"
         case .session(let refusal): "sent an SDP that cannot be used: \(refusal.text)"
-        case .cancelled: "need not answer any more"
+        case .cancelled: "is not rung any more"
         }
     }
 }

@@ -8,7 +8,7 @@ extension MediaVerdict {
     /// `other`: the leg it was bridged to, which tells whether anything came back.
     public func sentence(other: MediaVerdict? = nil) -> String {
         var parts: [String] = []
-        parts.append(signalled.map { "SDP said \($0)" } ?? "SDP named no place")
+        parts.append(signalled.map { "SDP said \($0)" } ?? "SDP named no address, as on hold")
         if let source, packetsReceived > 0 {
             let place = source.endpoint == signalled ? "RTP came from there" : "RTP came from \(source.endpoint)"
             parts.append(place)
@@ -21,28 +21,28 @@ extension MediaVerdict {
             parts.append("\(Self.decimal(lossPercent)) % lost")
             parts.append("\(Int(jitter.rounded())) ms jitter")
             if isSRTP { parts.append("SRTP") }
-            if strangers > 0 { parts.append("\(strangers) packets of strangers dropped") }
-            if refused > 0 { parts.append("\(refused) unfit packets dropped") }
-        } else if !shouldSend {
-            parts.append("it was not to send")
-        } else if strangers + refused > 0 {
-            parts.append("none of \(strangers + refused) packets was fit")
         } else {
-            parts.append("no RTP ever came")
+            parts.append(shouldSend ? "no RTP ever came" : "no RTP was due from there")
         }
+        if strangers > 0 { parts.append(Self.packets(strangers, "from elsewhere not taken")) }
+        if refused > 0 { parts.append(Self.packets(refused, "not fit to be taken")) }
         return parts.joined(separator: ", ") + wayBack(other)
     }
 
     private func wayBack(_ other: MediaVerdict?) -> String {
         guard shouldReceive else { return "" }
         if packetsSent == 0, let other, other.packetsReceived == 0 {
+            // Who is not to send is silent rightly.
+            guard other.shouldSend else { return "" }
             return packetsReceived > 0 ? "; nothing ever came back the other way" : "; nothing came the other way either"
         }
         if packetsSent == 0, packetsReceived == 0, (other?.packetsReceived ?? 0) > 0 {
-            return "; the other side's media had nowhere to go"
+            return "; the other side's media had nowhere to go before it sent"
         }
         return ""
     }
+
+    private static func packets(_ count: UInt64, _ what: String) -> String { "\(count) packet\(count == 1 ? "" : "s") \(what)" }
 
     /// One decimal, none where it is zero.
     private static func decimal(_ value: Double) -> String {

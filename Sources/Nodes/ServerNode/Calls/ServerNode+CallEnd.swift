@@ -1,4 +1,5 @@
 import Base
+import MediaControl
 import SIP
 import SIPStack
 
@@ -149,7 +150,7 @@ extension ServerNode {
                 if own != nil, own?.signalled == nil { own?.signalled = kept.signalled }
                 let other = kept.other.flatMap { id in call.verdicts.first { $0.id == id }?.verdict }
                 return CallRecord.Stream(
-                    kind: kept.kind, verdict: own, text: own?.sentence(other: other) ?? "no verdict was given")
+                    kind: kept.kind, verdict: own, text: Self.sentence(kept, own, other))
             }
             return CallRecord.Party(
                 address: leg.party.address.description, flow: leg.flow, answered: leg.hasTalked, streams: streams)
@@ -159,6 +160,12 @@ extension ServerNode {
             number: call.number, callID: call.legs.first?.callID.string ?? "", from: from, to: call.calledName, start: call.start,
             answer: call.answered, end: call.ended ?? now, status: call.status, reason: call.reason, codec: call.codec,
             isDirect: call.isDirect, parties: parties)
+    }
+
+    private static func sentence(_ kept: Call.Verdict, _ own: MediaVerdict?, _ other: MediaVerdict?) -> String {
+        guard let own else { return "what became of it was not told in time" }
+        guard kept.isAgreed || own.packetsReceived > 0 else { return "nothing was agreed on" }
+        return own.sentence(other: other)
     }
 
     // MARK: Requests that end things
@@ -192,11 +199,12 @@ extension ServerNode {
     }
 
     /// Where requests inside a leg's dialog go. NAT handling and streams: over its flow. Otherwise where its Contact or first route says,
-    /// as far as that is an address.
+    /// as far as that is an address: its own one, or one that it proved when it registered.
     func requestWay(_ leg: CallLeg) -> FlowID {
         guard !settings.natHandling, !leg.flow.transport.isReliable, let dialog = leg.dialog,
             let endpoint = (try? SIPURIReference(parsing: dialog.nextHop))?.sip?.endpoint, endpoint.port != 0,
-            !endpoint.address.isUnspecified, endpoint.address.isIPv6 == leg.flow.local.address.isIPv6
+            !endpoint.address.isUnspecified, endpoint.address.isIPv6 == leg.flow.local.address.isIPv6,
+            endpoint.address == leg.flow.remote.address || isProved(endpoint.address, of: leg.party.address)
         else { return leg.flow }
         var way = leg.flow
         way.remote = endpoint

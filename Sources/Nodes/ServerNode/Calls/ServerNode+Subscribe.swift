@@ -33,7 +33,10 @@ extension ServerNode {
         case nil:
             var reply = ReplyWriter.Reply(423)
             reply.add("Min-Expires", number: settings.calls.shortestSubscription)
-            return refuse(&request, reply, .tooBrief(requested: 0, shortest: settings.calls.shortestSubscription), at: now)
+            return refuse(
+                &request, reply,
+                .tooBrief(requested: ((try? request.message.expires) ?? nil) ?? 0, shortest: settings.calls.shortestSubscription),
+                at: now)
         }
         let limits = settings.limits
         guard calls.subscriptions.count < limits.subscriptions,
@@ -77,7 +80,10 @@ extension ServerNode {
         guard let seconds = wishedSeconds(request) else {
             var reply = ReplyWriter.Reply(423)
             reply.add("Min-Expires", number: settings.calls.shortestSubscription)
-            return refuse(&request, reply, .tooBrief(requested: 0, shortest: settings.calls.shortestSubscription), at: now)
+            return refuse(
+                &request, reply,
+                .tooBrief(requested: ((try? request.message.expires) ?? nil) ?? 0, shortest: settings.calls.shortestSubscription),
+                at: now)
         }
         entry.dialog.refreshTarget(request.message)
         entry.flow = request.flow

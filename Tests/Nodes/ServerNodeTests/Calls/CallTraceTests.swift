@@ -36,20 +36,24 @@ struct CallTraceTests {
             ),
             (
                 .declined(call: 1, party: "b@x", flow, status: 487, .cancelled),
-                "call 1: b@x at 203.0.113.7:40000 need not answer any more"
+                "call 1: b@x at 203.0.113.7:40000 is not rung any more"
             ),
             (.nextFlow(call: 1, party: "b@x", flow), "call 1: tries another flow of b@x, 203.0.113.7:40000"),
             (
                 .challengedUs(call: 1, party: "b@x", flow),
                 "call 1: b@x at 203.0.113.7:40000 asks us for a password; nobody's is given away"
             ),
-            (.renegotiated(call: 1, by: "a@x", status: 488), "call 1: a@x changes the session: 488"),
+            (
+                .renegotiated(call: 1, by: "a@x", status: 488),
+                "call 1: a@x would change the session, and may not: 488 Not Acceptable Here"
+            ),
+            (.renegotiated(call: 1, by: "a@x", status: 200), "call 1: a@x changes the session: 200 OK"),
             (
                 .moved(call: 1, party: "a@x", from: flow, to: other),
                 "call 1: a@x now comes from 203.0.113.7:41000 instead of 203.0.113.7:40000"
             ),
             (.transferring(call: 1, by: "a@x", to: "c@x"), "call 1: a@x transfers to c@x"),
-            (.transferred(call: 1, by: "a@x", to: "c@x", status: 200), "call 1: transfer by a@x to c@x: 200"),
+            (.transferred(call: 1, by: "a@x", to: "c@x", status: 200), "call 1: the transfer by a@x to c@x ends: 200 OK"),
             (
                 .mediaFrom(call: 1, party: "a@x", MediaSource(endpoint: place, means: .learnt, packet: 3)),
                 "call 1: media of a@x come from 203.0.113.7:52011 (learnt, packet 3)"
@@ -62,7 +66,7 @@ struct CallTraceTests {
             (.silent(call: 1, party: "a@x", seconds: 5), "call 1: nothing heard from a@x for 5 s"),
             (.media(call: 1, party: "a@x", kind: "audio", "fine"), "call 1: audio of a@x: fine"),
             (.ended(call: 1, reason: "a@x hung up"), "call 1 ends: a@x hung up"),
-            (.verdictMissing(call: 1, streams: 1), "call 1: no verdict of 1 stream in time"),
+            (.verdictMissing(call: 1, streams: 1), "call 1: what became of 1 media stream was not told in time"),
             (.subscribed("b@x", event: "dialog", by: flow, seconds: 600), "203.0.113.7:40000 watches dialog of b@x for 600 s"),
             (.unsubscribed("b@x", event: "dialog", reason: "it expired"), "the watch on dialog of b@x ends: it expired"),
             (
@@ -71,7 +75,7 @@ struct CallTraceTests {
             ),
             (
                 .fragmentsLost(call: 1, party: "b@x", flow, bytes: 1_500),
-                "call 1: an INVITE of 1500 bytes to b@x at 203.0.113.7:40000 drew no answer, though its keepalives are answered: the way drops fragments"
+                "call 1: an INVITE of 1500 bytes to b@x at 203.0.113.7:40000 drew no answer, though its keepalives are answered: the way may drop fragments"
             ),
         ] as [(CallTrace, String)])
     func texts(_ trace: CallTrace, _ text: String) {

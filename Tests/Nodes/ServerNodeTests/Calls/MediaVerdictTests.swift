@@ -34,7 +34,7 @@ struct MediaVerdictTests {
         #expect(heard.sentence(other: silent).hasSuffix("; nothing ever came back the other way"))
         #expect(silent.sentence(other: heard) == "SDP said 198.51.100.77:30000, no RTP ever came")
         silent.packetsSent = 0
-        #expect(silent.sentence(other: heard).hasSuffix("; the other side's media had nowhere to go"))
+        #expect(silent.sentence(other: heard).hasSuffix("; the other side's media had nowhere to go before it sent"))
         #expect(silent.sentence(other: silent).hasSuffix("; nothing came the other way either"))
     }
 
@@ -50,11 +50,47 @@ struct MediaVerdictTests {
         }
         #expect(
             moved.sentence().contains("moved there at packet 700")
-                && moved.sentence().contains("SRTP, 5 packets of strangers dropped"))
+                && moved.sentence().contains("SRTP, 5 packets from elsewhere not taken"))
         var held = MediaVerdict(signalled: nil)
         held.shouldSend = false
         held.shouldReceive = false
-        #expect(held.sentence() == "SDP named no place, it was not to send")
+        #expect(held.sentence() == "SDP named no address, as on hold, no RTP was due from there")
+    }
+
+    @Test("What was not taken is told with its number, also where nothing was")
+    func notTaken() {
+        var none = MediaVerdict(signalled: Endpoint("198.51.100.77:30000"))
+        none.strangers = 1
+        none.refused = 2
+        #expect(
+            none.sentence()
+                == "SDP said 198.51.100.77:30000, no RTP ever came, 1 packet from elsewhere not taken, 2 packets not fit to be taken"
+        )
+    }
+
+    @Test("Nothing came back from whom is muted or on hold: nobody is accused")
+    func muted() {
+        var muted = MediaVerdict(signalled: Endpoint("198.51.100.77:30000"))
+        muted.shouldSend = false
+        #expect(muted.sentence() == "SDP said 198.51.100.77:30000, no RTP was due from there")
+        let heard = Self.verdict { $0.packetsSent = 0 }
+        #expect(heard.sentence(other: muted).hasSuffix("4 ms jitter"))
+    }
+
+    @Test("A call that is refused, or given up while it rings, agreed on no media: nothing is missing", arguments: [true, false])
+    func unanswered(isRefused: Bool) throws {
+        let f = try CallFixture()
+        f.h.closes = { _ in
+            var verdict = MediaVerdict()
+            (verdict.shouldSend, verdict.shouldReceive) = (false, false)
+            return verdict
+        }
+        try f.ring()
+        if isRefused { f.bob.respond(486) } else { f.alice.cancel() }
+        #expect(
+            f.h.records.flatMap { $0.parties.flatMap { $0.streams.map(\.text) } } == [
+                "nothing was agreed on", "nothing was agreed on",
+            ])
     }
 
     @Test("A verdict for each stream stands in the record and in the traces")
@@ -84,7 +120,7 @@ struct MediaVerdictTests {
         f.alice.send("BYE")
         #expect(f.h.records.isEmpty)
         f.h.advance(.seconds(5))
-        #expect(f.h.records.map { $0.parties[0].streams.map(\.text) } == [["no verdict was given"]])
+        #expect(f.h.records.map { $0.parties[0].streams.map(\.text) } == [["what became of it was not told in time"]])
         #expect(f.h.server.callUsage.ports == 2)
         for id in [1, 2] { f.h.input(.media(.closed(MediaLegID(UInt64(id)), MediaVerdict()))) }
         f.expectNothingLeft()

@@ -1,0 +1,89 @@
+import Base
+import SIP
+
+/// Contacts elsewhere: with NAT handling off requests go where a Contact says, and whoever knows a password may write there what he likes.
+///
+/// Before anything else is sent to another address than a REGISTER came from, it answers an OPTIONS whose branch nobody else has seen. Until
+/// then the binding cannot be reached. chan_sip's profile trusts Contacts, as chan_sip does.
+extension ServerNode {
+    /// OPTIONS to one Contact before it is given up, until its phone registers again.
+    static var questionsPerContact: UInt16 { 3 }
+    /// The first ones after a restart spread over this.
+    private static let spread = Duration.seconds(5)
+
+    /// Whether requests to a binding would go to an address that its REGISTER did not come from.
+    func isElsewhere(_ binding: Binding) -> Bool {
+        guard settings.profile == .pinhole, let flow = requestFlow(binding) else { return false }
+        return flow.remote.address != binding.flow.remote.address
+    }
+
+    /// Whether a binding of the user is reached at that address, which has answered where it had to.
+    func isProved(_ address: IPAddress, of aor: AddressOfRecord) -> Bool {
+        locations.locations(of: aor).contains {
+            $0.binding.reach == .reachable && requestFlow($0.binding)?.remote.address == address
+        }
+    }
+
+    /// How a binding begins that was just registered: `former`, what the user had before, may have proved its Contact.
+    func begun(_ location: LocationTable.Location, former: [LocationTable.Location], at now: Instant) -> LocationTable.Location {
+        var location = location
+        let way = requestFlow(location.binding)
+        let isKnown = former.contains { $0.binding.reach == .reachable && requestFlow($0.binding) == way }
+        if isElsewhere(location.binding), !isKnown {
+            location.binding.reach = .flowDead(since: now)
+            location.keepalive = .proving(token: 0, until: now, asked: 0)
+        } else {
+            location.keepalive = firstKeepalive(location.binding.flow, at: now)
+        }
+        return location
+    }
+
+    /// The same after a restart.
+    mutating func restoreUDP(_ location: inout LocationTable.Location, at now: Instant) {
+        if isElsewhere(location.binding) {
+            location.binding.reach = .flowDead(since: now)
+            let wait = entropy.next() % UInt64(Self.spread.wholeNanoseconds)
+            location.keepalive = .proving(token: 0, until: now + .nanoseconds(Int64(wait)), asked: 0)
+        } else {
+            location.binding.reach = .reachable
+            location.keepalive = spreadKeepalive(location.binding.flow, at: now)
+        }
+    }
+
+    /// The next question, or none any more.
+    mutating func question(
+        _ slot: UInt32, _ index: Int, _ aor: AddressOfRecord, _ binding: Binding, _ token: UInt32, _ asked: UInt16,
+        at now: Instant
+    ) {
+        guard asked < Self.questionsPerContact, let flow = requestFlow(binding) else {
+            locations.change(slot, index) { $0.keepalive = .unproved }
+            return traces.note(.notice(.contactElsewhere(aor, binding, isProved: false)))
+        }
+        let until = now + settings.keepalive.answerWithin
+        guard questions.change(flow.remote.address, or: Gauge(), { $0.take(settings.limits.questionsPerAddress, at: now) }) else {
+            tally.keepalivesPostponed &+= 1
+            locations.change(slot, index) { $0.keepalive = .proving(token: token, until: until, asked: asked) }
+            return
+        }
+        let number = UInt32(truncatingIfNeeded: entropy.next())
+        locations.change(slot, index) { $0.keepalive = .proving(token: number, until: until, asked: asked + 1) }
+        tally.keepalivesSent &+= 1
+        send(options(binding, on: flow, ClientToken(.keepalive, place: slot, number: number)), on: flow, .keepalive)
+    }
+
+    /// Its answer. What another SIP server says that knows no such user proves nothing, nor what comes from elsewhere.
+    mutating func questionAnswered(
+        _ slot: UInt32, _ index: Int, _ aor: AddressOfRecord, _ binding: Binding, _ status: Int, on flow: FlowID, at now: Instant
+    ) {
+        guard [405, 486, 501].contains(status) || 200..<300 ~= status, flow.remote == requestFlow(binding)?.remote else { return }
+        let next = nextKeepalive(at: now)
+        locations.change(slot, index) { location in
+            location.binding.reach = .reachable
+            location.keepalive = next
+        }
+        locations.reschedule(slot)
+        tally.keepalivesAnswered &+= 1
+        traces.note(.notice(.contactElsewhere(aor, binding, isProved: true)))
+        persistWithoutReply(aor)
+    }
+}
