@@ -8,7 +8,7 @@ import Storage
 struct AccountCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "account", abstract: "Who may register. A running server notices changes within a second.",
-        subcommands: [Add.self, List.self, Remove.self, Password.self, Media.self])
+        subcommands: [Add.self, List.self, Remove.self, Password.self, Media.self, SRTP.self])
 
     struct Name: ParsableArguments {
         @Argument(help: "The user name, which is also the number or name others call.")
@@ -63,6 +63,8 @@ struct AccountCommand: ParsableCommand {
         var domain: String?
         @Flag(help: "Let media go from phone to phone where both sides of a call may; see also: pinhole account media.")
         var directMedia = false
+        @Option(help: "SRTP on its calls; see: pinhole account srtp --help")
+        var srtp: SRTP.Way = .auto
         @OptionGroup var configuration: ConfigurationOptions
 
         func run() throws {
@@ -70,6 +72,7 @@ struct AccountCommand: ParsableCommand {
             var account = Account(
                 username: name.user, realm: settings.server.realm, password: try secret.read(), domain: domain?.lowercased())
             account.wantsDirectMedia = directMedia
+            account.srtp = srtp.wish
             try database.add(account)
             print("Added \(name.user) (realm \(account.realm)) to \(database.path).")
         }
@@ -89,6 +92,7 @@ struct AccountCommand: ParsableCommand {
                         ("user", .string(account.username)), ("realm", .string(account.realm)),
                         ("domain", account.domain.map { .string($0) } ?? .null),
                         ("directMedia", .bool(account.wantsDirectMedia)),
+                        ("srtp", .string(account.srtp?.rawValue ?? "auto")),
                     ])
                 }
                 print(JSONValue.object([("accounts", .array(values))]).text)
@@ -98,8 +102,13 @@ struct AccountCommand: ParsableCommand {
                 print("No accounts in \(database.path). Add one with: pinhole account add 100")
                 return
             }
-            let rows = accounts.map { [$0.username, $0.realm, $0.domain ?? "any", $0.wantsDirectMedia ? "direct" : "relayed"] }
-            print(textTable(["user", "realm", "domain", "media"], rows))
+            let rows = accounts.map {
+                [
+                    $0.username, $0.realm, $0.domain ?? "any", $0.wantsDirectMedia ? "direct" : "relayed",
+                    $0.srtp?.rawValue ?? "auto",
+                ]
+            }
+            print(textTable(["user", "realm", "domain", "media", "SRTP"], rows))
         }
     }
 
@@ -150,6 +159,32 @@ struct AccountCommand: ParsableCommand {
             let (database, settings) = try configuration.openDatabase()
             try database.setDirectMedia(way == .direct, name.user, realm: settings.server.realm)
             print("Media of \(name.user) is \(way.rawValue) from the next call on.")
+        }
+    }
+
+    struct SRTP: ParsableCommand {
+        enum Way: String, ExpressibleByArgument, CaseIterable {
+            case required, offered, off, auto
+
+            var wish: Account.SRTP? { Account.SRTP(rawValue: rawValue) }
+        }
+
+        static let configuration = CommandConfiguration(
+            abstract: "Chooses whether an account's calls are encrypted (SRTP).",
+            discussion: """
+                required: SRTP or no call. offered: SRTP first, plain RTP to a phone that refuses it. off: never. auto, the default: SRTP first \
+                where the phone's SIP is encrypted, where the other side offers it, and to a phone that took nothing else before; a phone that \
+                refuses one is asked once more with the other.
+                """
+        )
+        @OptionGroup var name: Name
+        @Argument(help: "required, offered, off or auto.") var way: Way
+        @OptionGroup var configuration: ConfigurationOptions
+
+        func run() throws {
+            let (database, settings) = try configuration.openDatabase()
+            try database.setSRTP(way.wish, name.user, realm: settings.server.realm)
+            print("SRTP of \(name.user) is \(way.rawValue) from the next call on.")
         }
     }
 }

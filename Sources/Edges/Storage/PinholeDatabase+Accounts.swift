@@ -13,7 +13,8 @@ extension PinholeDatabase {
                         username: row["username"], realm: row["realm"], user: row["user"], domain: row["domain"],
                         secret: DigestSecret(
                             md5: value("ha1_md5"), sha256: value("ha1_sha256"), sha512256: value("ha1_sha512_256")),
-                        wantsDirectMedia: row["direct_media"])
+                        wantsDirectMedia: row["direct_media"],
+                        srtp: (row["srtp"] as String?).flatMap(Account.SRTP.init))
                 }
             }
         }
@@ -56,6 +57,18 @@ extension PinholeDatabase {
         }
     }
 
+    /// What an account says of SRTP from now on; nil: nothing. Throws when there is none of that name and realm.
+    public func setSRTP(_ srtp: Account.SRTP?, _ username: String, realm: String) throws(StorageError) {
+        guard try exists(username, realm: realm) else { throw Self.missing(username, realm) }
+        try doing("changing an account") {
+            try queue.write { database in
+                try database.execute(
+                    sql: "UPDATE account SET srtp = ? WHERE username = ? AND realm = ?",
+                    arguments: [srtp?.rawValue, username, realm])
+            }
+        }
+    }
+
     /// Removes an account. Throws when there is none of that name and realm.
     public func removeAccount(_ username: String, realm: String) throws(StorageError) {
         let removed = try doing("removing an account") {
@@ -91,9 +104,9 @@ extension PinholeDatabase {
         try doing("adding an account") {
             try queue.write { database in
                 try database.execute(
-                    sql: "INSERT INTO account VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    sql: "INSERT INTO account VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     arguments: StatementArguments([account.username, account.realm, account.user, account.domain] + hashes)
-                        + [account.wantsDirectMedia])
+                        + [account.wantsDirectMedia, account.srtp?.rawValue])
             }
         }
     }

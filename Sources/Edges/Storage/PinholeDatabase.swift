@@ -103,6 +103,9 @@ public final class PinholeDatabase: Sendable {
         migrator.registerMigration("domains of bindings") { database in
             try database.execute(sql: "ALTER TABLE binding ADD COLUMN domain TEXT NOT NULL DEFAULT ''")
         }
+        migrator.registerMigration("SRTP by account") { database in
+            try database.execute(sql: "ALTER TABLE account ADD COLUMN srtp TEXT")
+        }
         return migrator
     }
 

@@ -5,6 +5,16 @@ import SIPStack
 ///
 /// There is no password in it, only what a digest needs of one.
 public struct Account: Hashable, Sendable {
+    /// What is chosen about an account's SRTP (RFC 3711, RFC 4568).
+    public enum SRTP: String, Hashable, Sendable, CaseIterable {
+        /// Its media is SRTP on every call, or there is no call.
+        case required
+        /// It is offered SRTP before anything else, over whatever its SIP comes.
+        case offered
+        /// It is neither offered SRTP nor may it offer any.
+        case off
+    }
+
     /// Digest user name.
     public var username: String
     /// The realm the secret was made for. An account of another realm than the server's can never prove itself.
@@ -16,10 +26,13 @@ public struct Account: Hashable, Sendable {
     public var secret: DigestSecret
     /// Whether its media may go from phone to phone, past the server, where both sides of a call wish it.
     public var wantsDirectMedia: Bool
+    /// nil: SRTP is offered first where its SIP is encrypted, where the other side of the call offers it, and to a phone that took nothing
+    /// else before.
+    public var srtp: SRTP?
 
     public init(
         username: String, realm: String, user: String? = nil, domain: String? = nil, secret: DigestSecret,
-        wantsDirectMedia: Bool = false
+        wantsDirectMedia: Bool = false, srtp: SRTP? = nil
     ) {
         self.username = username
         self.realm = realm
@@ -27,15 +40,17 @@ public struct Account: Hashable, Sendable {
         self.domain = domain
         self.secret = secret
         self.wantsDirectMedia = wantsDirectMedia
+        self.srtp = srtp
     }
 
     /// From a password in clear: for the lab and for tools that make accounts.
     public init(
         username: String, realm: String, password: String, user: String? = nil, domain: String? = nil,
-        wantsDirectMedia: Bool = false
+        wantsDirectMedia: Bool = false, srtp: SRTP? = nil
     ) {
         self.init(
             username: username, realm: realm, user: user, domain: domain,
-            secret: DigestSecret(username: username, realm: realm, password: password), wantsDirectMedia: wantsDirectMedia)
+            secret: DigestSecret(username: username, realm: realm, password: password), wantsDirectMedia: wantsDirectMedia,
+            srtp: srtp)
     }
 }

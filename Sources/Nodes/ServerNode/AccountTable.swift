@@ -12,12 +12,15 @@ struct AccountTable: Sendable {
         var domain: SIPText?
         var secret: DigestSecret
         var wantsDirectMedia: Bool
+        var srtp: Account.SRTP?
     }
 
     private var byUsername: [SIPText: Entry] = [:]
     private var users: [SIPText: [SIPText?]] = [:]
     /// Users with an account that does not wish direct media.
     private var relayed: Set<SIPText> = []
+    /// By user, where anything is chosen; of several accounts of one user the strictest counts.
+    private var srtp: [SIPText: Account.SRTP] = [:]
 
     init() {}
 
@@ -30,8 +33,10 @@ struct AccountTable: Sendable {
             let user = SIPText(account.user)
             let username = SIPText(account.username)
             byUsername[username] = Entry(
-                username: username, user: user, domain: domain, secret: account.secret, wantsDirectMedia: account.wantsDirectMedia
-            )
+                username: username, user: user, domain: domain, secret: account.secret,
+                wantsDirectMedia: account.wantsDirectMedia,
+                srtp: account.srtp)
+            if let wish = account.srtp, srtp[user] != .required { srtp[user] = wish }
             if !account.wantsDirectMedia { relayed.insert(user) }
             users[user, default: []].append(domain)
         }
@@ -43,6 +48,8 @@ struct AccountTable: Sendable {
 
     /// Whether no account of this user wants its media relayed.
     func wantDirectMedia(_ aor: AddressOfRecord) -> Bool { !relayed.contains(SIPText(aor.user)) }
+
+    func srtp(of aor: AddressOfRecord) -> Account.SRTP? { srtp[SIPText(aor.user)] }
 
     /// Whether somebody owns this address of record.
     func owns(user: SIPText, domain: SIPText) -> Bool {

@@ -8,6 +8,8 @@ struct LocationTable: Sendable {
     struct Location: Sendable {
         var binding: Binding
         var keepalive: KeepaliveState = .off
+        /// The phone refused plain RTP and took SRTP.
+        var insistsOnSRTP = false
     }
 
     struct Record: Sendable {

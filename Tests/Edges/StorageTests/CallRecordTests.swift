@@ -55,6 +55,22 @@ struct CallRecordTests {
         #expect(try database.calls(most: 10).isEmpty)
     }
 
+    @Test("What an account says of SRTP is kept with it")
+    func srtp() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let database = try PinholeDatabase(path: path)
+        try database.add(Account(username: "100", realm: "r", password: "a"))
+        try database.add(Account(username: "101", realm: "r", password: "a", srtp: .off))
+        #expect(try database.accounts().map(\.srtp) == [nil, .off])
+        for wish in Account.SRTP.allCases + [nil] {
+            try database.setSRTP(wish, "100", realm: "r")
+            #expect(try database.accounts().map(\.srtp) == [wish, .off])
+        }
+        #expect(throws: StorageError("there is no account 7 in realm r; see: pinhole account list")) {
+            try database.setSRTP(.required, "7", realm: "r")
+        }
+    }
+
     @Test("Whether an account's media may go past the server is kept with it")
     func directMedia() throws {
         defer { try? FileManager.default.removeItem(at: folder) }

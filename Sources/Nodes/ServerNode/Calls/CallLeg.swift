@@ -30,6 +30,8 @@ struct CallLeg: Sendable {
         var account: SIPText = SIPText()
         /// Whether the account wishes media past us.
         var wantsDirectMedia = false
+        /// What its account says of SRTP.
+        var srtp: Account.SRTP?
         /// Whether it proved who it is, now or when it registered.
         var isVouched = true
         /// Whether nobody is to be told who it is (RFC 3323, RFC 3325).
@@ -100,10 +102,12 @@ struct CallLeg: Sendable {
     var wonBy: UInt32?
     /// Callee: a provisional response came.
     var hasRung = false
-    /// Callee: whether SRTP was offered to it unasked; a 488 then draws a second try without.
-    var mayRetryPlain = false
-    /// SRTP was refused before.
-    var isPlain = false
+    /// Callee: the Contact of the binding that is rung.
+    var binding: SIPText = SIPText()
+    /// Whether what is offered to it is SRTP; nil: as its account and its transport have it.
+    var securesMedia: Bool?
+    /// Callee: it refused one of SRTP and plain RTP, and was asked again with the other.
+    var triedBoth = false
     /// Callee: the final status it gave; 0 for none.
     var status = 0
     var warning: SIPText?

@@ -13,6 +13,10 @@ public enum CallTrace: Hashable, Sendable {
     case declined(call: UInt64, party: String, FlowID, status: Int, Decline)
     /// Another flow of the same instance is tried (RFC 5626 5.3).
     case nextFlow(call: UInt64, party: String, FlowID)
+    /// A phone refused plain RTP and took SRTP when asked again; it is offered that from now on.
+    case insistsOnSRTP(call: UInt64, party: String, user: String, FlowID)
+    /// A phone refused SRTP and took plain RTP when asked again.
+    case refusesSRTP(call: UInt64, party: String, user: String, FlowID)
     /// A phone asked us for credentials: it gets none, ever.
     case challengedUs(call: UInt64, party: String, FlowID)
     /// Hold, resume, address change: an offer/answer round inside the call is over.
@@ -62,6 +66,11 @@ public enum CallTrace: Hashable, Sendable {
         case .declined(let call, let party, let flow, let status, let why):
             "call \(call): \(party) at \(flow.remote) \(why.text(status: status))"
         case .nextFlow(let call, let party, let flow): "call \(call): tries another flow of \(party), \(flow.remote)"
+        case .insistsOnSRTP(let call, let party, let user, let flow):
+            "call \(call): \(party) at \(flow.remote) refused plain RTP and took SRTP, and is offered that from now on; "
+                + "to settle it: pinhole account srtp \(user) required"
+        case .refusesSRTP(let call, let party, let user, let flow):
+            "call \(call): \(party) at \(flow.remote) refused SRTP and took plain RTP; if it never takes SRTP: pinhole account srtp \(user) off"
         case .challengedUs(let call, let party, let flow):
             "call \(call): \(party) at \(flow.remote) asks us for a password; nobody's is given away"
         case .renegotiated(let call, let party, let status):

@@ -9,6 +9,8 @@ extension ServerNode {
         _ party: CallLeg.Party, _ flow: FlowID, _ session: SessionDescription, _ aor: AddressOfRecord, _ bindings: [Binding]
     ) -> Bool {
         guard party.wantsDirectMedia, !party.isAnonymous, accounts.wantDirectMedia(aor) else { return false }
+        // What the accounts say of SRTP is kept by us.
+        guard party.srtp == nil, accounts.srtp(of: aor) == nil else { return false }
         let places = session.media.indices.compactMap { session.rtpEndpoint(of: $0)?.address }
         guard !places.isEmpty else { return false }
         return bindings.allSatisfy { binding in

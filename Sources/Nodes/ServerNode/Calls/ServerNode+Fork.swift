@@ -8,13 +8,14 @@ extension ServerNode {
     /// Rings one instance, over its newest flow first.
     mutating func fork(to aor: AddressOfRecord, _ flows: [Binding], _ call: inout Call, at now: Instant) {
         guard let binding = flows.first, let flow = requestFlow(binding) else { return }
-        let party = CallLeg.Party(address: aor, instance: SIPText(binding.instance))
+        var party = CallLeg.Party(address: aor, instance: SIPText(binding.instance))
+        party.srtp = accounts.srtp(of: aor)
         let tag = entropy.next()
         var leg = CallLeg(isCaller: false, party: party, flow: flow, tag: tag, callID: entropy.callID())
         leg.alternates = Array(flows.dropFirst())
         leg.aim(at: binding, domain: domain(aor, binding, flow))
+        leg.securesMedia = offersSRTP(to: leg, call)
         leg.pickUpID = entropy.next()
-        leg.mayRetryPlain = settings.calls.srtpAvailable && flow.transport.isSecure
         call.legs.append(leg)
         calls.tags[tag] = .leg(call: call.key, call.legs.count - 1)
         calls.tags[leg.pickUpID] = .pickUp(call: call.key, call.legs.count - 1)
@@ -211,6 +212,7 @@ extension ServerNode {
         call.legs[leg].timer = terms.timer(asked: call.legs[leg].askedSession, at: now)
         do throws(SessionRefusal) {
             try won(message, leg, &call, at: now)
+            noteSRTP(leg, call)
         } catch {
             // It is in the call already as far as it knows: ACK, then BYE.
             sendACK([], leg, &call)

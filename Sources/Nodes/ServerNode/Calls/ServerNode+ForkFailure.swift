@@ -21,8 +21,9 @@ extension ServerNode {
             call.legs[leg].shortestSession = shortest
             return again(leg, &call, at: now)
         case 406, 415, 488, 606:
-            guard call.legs[leg].mayRetryPlain, !call.legs[leg].isPlain else { break }
-            call.legs[leg].isPlain = true
+            guard mayTryOtherwise(leg, status, call) else { break }
+            call.legs[leg].triedBoth = true
+            call.legs[leg].securesMedia?.toggle()
             closeStreams(leg, &call)
             return again(leg, &call, at: now)
         default: break
@@ -56,6 +57,7 @@ extension ServerNode {
                 calls.enter(flow, call.key)
                 call.legs[leg].flow = flow
                 call.legs[leg].aim(at: binding, domain: domain(call.legs[leg].party.address, binding, flow))
+                call.legs[leg].securesMedia = offersSRTP(to: call.legs[leg], call)
                 closeStreams(leg, &call)
                 traces.note(.call(.nextFlow(call: call.number, party: name, flow)))
                 return again(leg, &call, at: now)

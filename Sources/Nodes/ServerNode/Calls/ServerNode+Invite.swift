@@ -57,7 +57,7 @@ extension ServerNode {
         let address = AddressOfRecord(user: account.user.bytes, domain: domain.bytes)
         return CallLeg.Party(
             address: address, displayName: from.displayName?.detached, instance: instance(request), account: account.username,
-            wantsDirectMedia: account.wantsDirectMedia, isAnonymous: request.message.hidesSender)
+            wantsDirectMedia: account.wantsDirectMedia, srtp: account.srtp, isAnonymous: request.message.hidesSender)
     }
 
     /// A caller who proves nothing: only under a name that is none of ours.

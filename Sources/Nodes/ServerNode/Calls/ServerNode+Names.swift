@@ -126,6 +126,7 @@ extension CallLeg {
     mutating func aim(at binding: Binding, domain: DialledDomain) {
         contact = binding.requestURI
         path = SIPText(binding.path)
+        self.binding = SIPText(Array(binding.contact))
         self.domain = domain
     }
 }

@@ -73,7 +73,7 @@ extension ServerNode {
         guard case .served(let service) = call.phase else { throw SessionRefusal(399, "nobody is here") }
         let address = mediaAddress(call.legs[leg].flow)
         let former = call.legs[leg].streams.firstIndex { $0 != nil }
-        var local = serviceStream(service, offer, address)
+        var local = serviceStream(service, offer, address, call.legs[leg].party)
         if let former, let srtp = call.legs[leg].streams[former]?.srtp { local.keys[srtp.suite] = srtp.localKey }
         var negotiated: NegotiatedSession
         let origin = nextOrigin(leg, &call)
@@ -120,7 +120,9 @@ extension ServerNode {
     }
 
     /// What a service can do: an echo whatever is sent, the others our codecs.
-    private func serviceStream(_ service: MediaService, _ offer: SessionDescription?, _ address: IPAddress) -> LocalStream {
+    private func serviceStream(
+        _ service: MediaService, _ offer: SessionDescription?, _ address: IPAddress, _ party: CallLeg.Party
+    ) -> LocalStream {
         var formats = settings.calls.codecs + [.telephoneEvent]
         var packetTime: Int? = 20
         if case .echo = service, let offer,
@@ -132,7 +134,15 @@ extension ServerNode {
         // The port is put in once one is taken.
         return LocalStream(
             rtp: Endpoint(address, 9), formats: formats, packetTime: packetTime, multiplexesRTCP: true,
-            encryption: settings.calls.srtpAvailable ? .possible : .never)
+            encryption: encryption(for: party))
+    }
+
+    private func encryption(for party: CallLeg.Party) -> LocalStream.Encryption {
+        switch party.srtp {
+        case .required: .required
+        case .off: .never
+        case .offered, nil: settings.calls.srtpAvailable ? .possible : .never
+        }
     }
 
     /// An INVITE without an offer: ours goes into the 200, the answer comes in the ACK.
@@ -141,11 +151,11 @@ extension ServerNode {
         try openStream(0, "audio", leg, &call, ice: false)
         guard let stream = call.legs[leg].streams[0] else { throw SessionRefusal.noPorts }
         let address = mediaAddress(call.legs[leg].flow)
-        var local = serviceStream(service, nil, address)
+        var local = serviceStream(service, nil, address, call.legs[leg].party)
         local.rtp.port = stream.port.number
         local.multiplexesRTCP = false
-        // Keys are offered only where they would not be read on the way.
-        if !call.legs[leg].flow.transport.isSecure { local.encryption = .never }
+        // Keys are offered only where they would not be read on the way, or are asked for.
+        if local.encryption == .possible, !call.legs[leg].flow.transport.isSecure { local.encryption = .never }
         var offer = MediaNegotiation.offer(origin: nextOrigin(leg, &call), streams: [local], entropy: &entropy)
         // An offer never has fewer lines than the session had (RFC 3264 8).
         for (index, media) in (call.legs[leg].session.remote?.media ?? []).enumerated().dropFirst() {
@@ -162,8 +172,7 @@ extension ServerNode {
         guard case .served(let service) = call.phase else { return }
         guard let answer = try readSession(message) else { throw SessionRefusal(399, "the ACK brings no SDP") }
         guard let offer = try? SessionDescription(parsing: call.legs[leg].session.local) else { return }
-        var local = serviceStream(service, nil, mediaAddress(call.legs[leg].flow))
-        local.encryption = settings.calls.srtpAvailable ? .possible : .never
+        let local = serviceStream(service, nil, mediaAddress(call.legs[leg].flow), call.legs[leg].party)
         do throws(SDPRefusal) {
             let negotiated = try MediaNegotiation.read(answer: answer, to: offer, streams: [local])
             call.legs[leg].session.remote = answer

@@ -35,7 +35,7 @@ extension ServerNode {
         var unusable: Set<Int> = []
         var refusal: SessionRefusal?
         for index in session.media.indices where !session.media[index].isRejected {
-            guard let reason = unfit(session, index) else { continue }
+            guard let reason = unfit(session, index, call.legs[leg].party.srtp) else { continue }
             refusal = refusal ?? reason
             unusable.insert(index)
         }
@@ -82,11 +82,12 @@ extension ServerNode {
     }
 
     /// Why a stream that the phone offers cannot be relayed; nil if it can.
-    private func unfit(_ session: SessionDescription, _ index: Int) -> SessionRefusal? {
+    private func unfit(_ session: SessionDescription, _ index: Int, _ wish: Account.SRTP?) -> SessionRefusal? {
         let media = session.media[index]
         switch media.profile {
-        case .avp, .avpf, .udptl: break
+        case .avp, .avpf, .udptl: if wish == .required { return .srtpRequired }
         case .savp, .savpf:
+            if wish == .off { return .srtpOff }
             guard settings.calls.srtpAvailable, media.crypto.contains(where: { $0.usable != nil }) else {
                 return SessionRefusal(media.profile, srtpAvailable: settings.calls.srtpAvailable)
             }
@@ -128,6 +129,8 @@ extension ServerNode {
         -> [UInt8]
     {
         guard !call.isDirect else { return passed(from, to: leg, &call) }
+        let isRequired = call.legs[leg].party.srtp == .required
+        guard !isRequired || settings.calls.srtpAvailable else { throw SessionRefusal(.savp, srtpAvailable: false) }
         var streams: [RelayedStream?] = []
         for index in source.media.indices {
             let media = source.media[index]
@@ -140,7 +143,7 @@ extension ServerNode {
             let wantsICE = flow.transport == .ws || flow.transport == .wss
             try openStream(index, media.kind, leg, &call, ice: wantsICE)
             guard var stream = call.legs[leg].streams[index] else { continue }
-            if isNew { stream.profile = profile(of: media.profile, for: call.legs[leg]) }
+            if isNew { stream.profile = profile(media.profile, for: call.legs[leg]) }
             if stream.profile.isSecure, stream.crypto.isEmpty {
                 for (offset, suite) in [SRTPParameters.Suite.aesCM128HMACSHA1_80, .aesCM128HMACSHA1_32].enumerated() {
                     stream.crypto.append(SDPCrypto(tag: offset + 1, suite: suite, key: entropy.bytes(suite.keyLength)))
@@ -200,16 +203,6 @@ extension ServerNode {
     private func passed(_ from: Int, to leg: Int, _ call: inout Call) -> [UInt8] {
         call.legs[leg].session.local = call.legs[from].session.remoteBody
         return call.legs[leg].session.local
-    }
-
-    /// What a leg is offered where the other side says `profile`: SRTP to phones whose SIP is secret too.
-    private func profile(of profile: MediaProfile, for leg: CallLeg) -> MediaProfile {
-        let isSecret = settings.calls.srtpAvailable && leg.flow.transport.isSecure && !leg.isPlain
-        switch profile {
-        case .avp, .savp, .dtlsSAVP: return isSecret ? .savp : .avp
-        case .avpf, .savpf, .dtlsSAVPF: return isSecret ? .savpf : .avpf
-        case .udptl, .other: return profile
-        }
     }
 
     /// Our address in SDP towards a flow's peer.

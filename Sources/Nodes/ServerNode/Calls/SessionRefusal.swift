@@ -15,6 +15,8 @@ public struct SessionRefusal: Error, Hashable, Sendable {
     }
 
     static let noPorts = SessionRefusal(399, "no media port is free", status: 503)
+    static let srtpRequired = SessionRefusal(302, "this account's media is SRTP (RTP/SAVP) or none")
+    static let srtpOff = SessionRefusal(302, "SRTP is off for this account")
     static let notSDP = SessionRefusal(399, "a body that is not application/sdp, and not optional", status: 415)
 
     init(_ error: SDPError) { self.init(399, "the SDP cannot be read: \(error)") }

@@ -200,35 +200,4 @@ struct MediaVerdictTests {
         let ok = try #require(try f.alice.mine(f.h.receive(answer, on: six.flow)).first)
         #expect(ok.statusCode == 200 && ok.sdp.contains("c=IN IP4 198.51.100.1\r\n") && !ok.sdp.contains("IP6"))
     }
-
-    // MARK: SRTP
-
-    static let crypto = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj\r\n"
-
-    @Test("SRTP on one leg, plain on the other: keys never pass, each side has its own")
-    func srtp() throws {
-        let f = try CallFixture({ $0.calls.srtpAvailable = true })
-        let offer = UA.offer("192.168.1.10", 16_384, extra: Self.crypto).replacing("RTP/AVP", with: "RTP/SAVP")
-        let ok = try f.talk(body: offer)
-        #expect(f.invite!.sdp.contains("RTP/AVP ") && !f.invite!.sdp.contains("crypto"))
-        #expect(ok.sdp.contains("RTP/SAVP ") && ok.sdp.contains("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:"))
-        #expect(!ok.sdp.contains("d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj"))
-        let keys = f.h.media.compactMap { if case .remote(_, let remote) = $0.command { remote.srtp } else { nil } }
-        #expect(keys.count == 1 && keys[0].remoteKey.count == 30 && keys[0].localKey.count == 30)
-    }
-
-    @Test("A TLS phone is offered SRTP unasked; refusing it with 488 it is asked again without")
-    func srtpOverTLS() throws {
-        let f = try CallFixture({ $0.calls.srtpAvailable = true })
-        let phone = UA(f.h, "carol", at: "203.0.113.50:6001", .tls)
-        try phone.register()
-        let out = try f.alice.invite("carol")
-        let invite = try #require(try phone.mine(out).first)
-        #expect(invite.sdp.contains("RTP/SAVP ") && invite.sdp.contains("a=crypto:1 ") && invite.sdp.contains("a=crypto:2 "))
-        try phone.called(by: invite)
-        let again = try #require(try phone.mine(phone.respond(488)).first { $0.isRequest && $0.method == .invite })
-        #expect(again.sdp.contains("RTP/AVP ") && !again.sdp.contains("crypto"))
-        try phone.called(by: again)
-        #expect(try f.statuses(phone.respond(200, body: UA.offer("192.168.7.7", 40_000)), f.alice) == [200])
-    }
 }
