@@ -119,6 +119,8 @@ extension MediaDescription {
         result.section.set("c", stream.rtp.address == session ? nil : SDPConnection(stream.rtp.address).description)
         result.section.set("k", nil)
         result.section.remove(SessionDescription.transportAttributes)
+        // Across keys of ours there is no ZRTP (RFC 6189).
+        if profile.isSecure || result.line.profile.isSecure { result.section.remove(["zrtp-hash"]) }
         if !stream.keepsDTLS { result.section.remove(SessionDescription.dtlsAttributes) }
         for attribute in sessionDTLS where !result.section.has(attribute.name) { result.section.add(attribute) }
         if let types = stream.payloadTypes, profile.isRTP { result.keepFormats(types) }

@@ -80,6 +80,8 @@ public struct MediaRemote: Hashable, Sendable {
     public var srtp: SRTPParameters?
     /// The other side's, for connectivity checks; nil: no ICE.
     public var ice: ICECredentials?
+    /// Fax over UDPTL (T.38) instead of RTP: no RTCP, no SRTP.
+    public var carriesUDPTL: Bool
     /// Whether a source other than `rtp` may be learnt: false only where the account says that addresses in SDP are to be trusted.
     public var latches: Bool
     /// Where the party's own signalling comes from: its media are believed from there, and from `rtp` for want of better. nil: not known.
@@ -100,7 +102,8 @@ public struct MediaRemote: Hashable, Sendable {
         epoch: UInt32, rtp: Endpoint?, rtcp: Endpoint? = nil, multiplexesRTCP: Bool = false, receives: Bool = true,
         sends: Bool = true,
         formats: [MediaFormat] = [], packetTime: Int = 20, srtp: SRTPParameters? = nil, ice: ICECredentials? = nil,
-        latches: Bool = true, signallingSource: IPAddress? = nil, unheard: Unheard = .signallingSource
+        carriesUDPTL: Bool = false, latches: Bool = true, signallingSource: IPAddress? = nil,
+        unheard: Unheard = .signallingSource
     ) {
         self.epoch = epoch
         self.rtp = rtp
@@ -112,6 +115,7 @@ public struct MediaRemote: Hashable, Sendable {
         self.packetTime = packetTime
         self.srtp = srtp
         self.ice = ice
+        self.carriesUDPTL = carriesUDPTL
         self.latches = latches
         self.signallingSource = signallingSource
         self.unheard = unheard

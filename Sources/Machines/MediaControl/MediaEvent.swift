@@ -66,6 +66,7 @@ public struct MediaVerdict: Hashable, Sendable {
     /// What the SDP said last.
     public var signalled: Endpoint?
     public var source: MediaSource?
+    /// RTP and UDPTL, here and in what follows.
     public var packetsReceived: UInt64 = 0
     public var bytesReceived: UInt64 = 0
     /// Sent to the party.
@@ -86,6 +87,22 @@ public struct MediaVerdict: Hashable, Sendable {
     public var codec: String = ""
     /// From the first to the last packet.
     public var seconds: Double = 0
+    /// What of the packets was fax; nil: none was agreed on.
+    public var fax: Fax?
+
+    /// UDPTL (T.38).
+    public struct Fax: Hashable, Sendable {
+        public var received: UInt64 = 0
+        public var sent: UInt64 = 0
+        /// By sequence numbers; what redundancy made good is among them.
+        public var lost: UInt64 = 0
+
+        public init(received: UInt64 = 0, sent: UInt64 = 0, lost: UInt64 = 0) {
+            self.received = received
+            self.sent = sent
+            self.lost = lost
+        }
+    }
 
     public init(signalled: Endpoint? = nil, source: MediaSource? = nil) {
         self.signalled = signalled

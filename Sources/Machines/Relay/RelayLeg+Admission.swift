@@ -8,6 +8,7 @@ extension RelayLeg {
         case drop(MediaDrop)
         case rtp(RTPHeader, length: Int, settled: Bool)
         case rtcp(length: Int)
+        case fax(length: Int, settled: Bool)
     }
 
     mutating func admit(
@@ -127,12 +128,12 @@ extension RelayLeg {
         return mayBeParty ? own.take(settings, at: now) : others.take(settings, at: now)
     }
 
-    private mutating func refuse(_ why: MediaDrop) -> Admission {
+    mutating func refuse(_ why: MediaDrop) -> Admission {
         refuse()
         return .drop(why)
     }
 
-    private mutating func stranger(_ source: Endpoint) -> Admission {
+    mutating func stranger(_ source: Endpoint) -> Admission {
         meetStranger(source)
         return .drop(.stranger)
     }

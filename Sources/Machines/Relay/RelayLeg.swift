@@ -18,11 +18,15 @@ struct RelayLeg: Sendable {
         case closed
     }
 
+    /// What a packet is to whom it goes.
+    enum Sort: Hashable, Sendable { case rtp, rtcp, zrtp, udptl }
+
     /// What of `remote` is looked at for every packet, beside it: it is large, and not to be copied.
     private struct Way: Sendable {
         var isKnown = false
         var receives = false
         var multiplexesRTCP = false
+        var carriesUDPTL = false
         /// Where may be sent to before anything came from there; `isOpen`: anywhere.
         var proven: IPAddress?
         var isOpen = false
@@ -43,6 +47,8 @@ struct RelayLeg: Sendable {
     private(set) var agreed = PayloadTypes()
     private(set) var events = PayloadTypes()
 
+    /// There since fax was first agreed on.
+    private var fax: FaxReception?
     private(set) var reception = ReceptionStatistics(clockRate: 8_000)
     /// RTP packets that were looked at, those that were only weighed included.
     private var looked: UInt64 = 0
@@ -81,7 +87,7 @@ struct RelayLeg: Sendable {
         let old = remote
         remote = new
         way = Way(
-            isKnown: true, receives: new.receives, multiplexesRTCP: new.multiplexesRTCP,
+            isKnown: true, receives: new.receives, multiplexesRTCP: new.multiplexesRTCP, carriesUDPTL: new.carriesUDPTL,
             proven: new.unheard == .signallingSource ? new.signallingSource : nil,
             isOpen: !new.latches || new.unheard == .anywhere)
         if old.map({ new.epoch > $0.epoch }) ?? true {
@@ -101,6 +107,7 @@ struct RelayLeg: Sendable {
             isSilenceTold = false
             expectedSince = now
         }
+        if new.carriesUDPTL, fax == nil { fax = FaxReception() }
         agreed = PayloadTypes()
         events = PayloadTypes()
         for format in new.formats {
@@ -174,6 +181,20 @@ struct RelayLeg: Sendable {
         reception.receive(header, at: now, timesJitter: !events.contains(header.payloadType))
     }
 
+    /// A UDPTL datagram was taken.
+    mutating func countFax(_ length: Int, _ sequence: UInt16, at now: Instant) {
+        received &+= 1
+        bytes &+= UInt64(length)
+        if firstHeard == nil { firstHeard = now }
+        lastHeard = now
+        fax?.receive(sequence)
+    }
+
+    /// Whether a packet may be UDPTL at all: what looks like RTP and does not go on from its numbers is the sound's before it.
+    func mayBeFax(_ firstByte: UInt8, _ sequence: UInt16) -> Bool {
+        firstByte & 0xc0 != 0x80 || (fax?.isNear(sequence) ?? false)
+    }
+
     /// Another payload type may run on another clock; digits run on that of the sound around them (RFC 4733 2.1).
     private mutating func change(to type: UInt8) {
         latestType = type
@@ -192,12 +213,12 @@ struct RelayLeg: Sendable {
 
     /// Protects a packet for this leg's party and says where it goes; nil: it must not be sent.
     mutating func emit(
-        _ packet: UnsafeMutableRawBufferPointer, _ length: Int, isRTCP: Bool
+        _ packet: UnsafeMutableRawBufferPointer, _ length: Int, _ sort: Sort
     ) -> (length: Int, from: Endpoint, to: Endpoint)? {
-        guard way.isKnown, !lacksSRTP, isRTCP || way.receives else { return nil }
+        guard way.isKnown, !lacksSRTP, sort == .rtcp || way.receives else { return nil }
         var from = local
         guard var to = rtp.destination else { return nil }
-        if isRTCP, !way.multiplexesRTCP {
+        if sort == .rtcp, !way.multiplexesRTCP {
             guard let control = rtcp.destination else { return nil }
             from = localRTCP
             to = control
@@ -208,10 +229,11 @@ struct RelayLeg: Sendable {
         }
         var length = length
         if let srtp {
-            guard let protected = srtp.protect(packet, length, isRTCP: isRTCP) else { return nil }
+            guard let protected = srtp.protect(packet, length, isRTCP: sort == .rtcp) else { return nil }
             length = protected
         }
-        if !isRTCP { sent &+= 1 }
+        if sort == .rtp || sort == .udptl { sent &+= 1 }
+        if sort == .udptl { fax?.sent &+= 1 }
         return (length, from, to)
     }
 
@@ -231,9 +253,14 @@ struct RelayLeg: Sendable {
 
     // MARK: - Queries
 
-    /// Seconds without a packet, if the party should send.
+    var carriesUDPTL: Bool { way.carriesUDPTL }
+
+    /// Whether ZRTP may run across: nothing is unlocked and locked again here.
+    var isWithoutKeys: Bool { srtp == nil && !lacksSRTP && !way.carriesUDPTL }
+
+    /// Seconds without a packet, if the party should send. Who receives a fax is silent for pages.
     func silence(at now: Instant) -> Int? {
-        guard role != .idle, role != .closed, let expectedSince, remote?.sends ?? false else { return nil }
+        guard !way.carriesUDPTL, role != .idle, role != .closed, let expectedSince, remote?.sends ?? false else { return nil }
         return Int(clamping: (now - max(expectedSince, lastHeard ?? expectedSince)).wholeSeconds)
     }
 
@@ -248,14 +275,15 @@ struct RelayLeg: Sendable {
         verdict.packetsReceived = received
         verdict.bytesReceived = bytes
         verdict.packetsSent = sent
-        verdict.lost = reception.lost
+        verdict.lost = reception.lost + (fax?.verdict.lost ?? 0)
+        verdict.fax = fax?.verdict
         verdict.jitter = reception.jitterMilliseconds
         verdict.strangers = strangers
         verdict.refused = refused
         verdict.shouldSend = remote?.sends ?? false
         verdict.shouldReceive = remote?.receives ?? false
         verdict.isSRTP = srtp != nil
-        verdict.codec = codec ?? remote?.formats.first { !$0.isAuxiliary }?.encoding ?? ""
+        verdict.codec = codec ?? remote?.formats.first { !$0.isAuxiliary }?.encoding ?? (fax == nil ? "" : "T.38")
         if let firstHeard, let lastHeard {
             verdict.seconds = Double((lastHeard - firstHeard).wholeMilliseconds) / 1_000
         }

@@ -139,6 +139,7 @@ public struct RelayTable: Sendable {
         let slot = Int(slotOfPort[Int(port)])
         guard slot >= 0 else { return dropped(.noLeg) }
         guard length >= 2, length <= packet.count else { return refused(slot, .malformed) }
+        if legs[slot].carriesUDPTL { return receiveFax(packet, length, slot, port, source, at: now) }
         let isRTCP: Bool
         switch MediaPacketKind(packet[0], packet[1]) {
         case .rtp: isRTCP = false
@@ -146,11 +147,19 @@ public struct RelayTable: Sendable {
         case .stun:
             check(UnsafeRawBufferPointer(rebasing: packet[0..<length]), slot, port, source, at: now)
             return .consumed
-        case .zrtp, .dtls, .turnChannel, .unknown: return refused(slot, .notMedia)
+        case .zrtp: return passZRTP(packet, length, slot, port, source, at: now)
+        case .dtls, .turnChannel, .unknown: return refused(slot, .notMedia)
         }
         let onRTCPPort = port != legs[slot].setup.port
         guard isRTCP || !onRTCPPort else { return refused(slot, .notMedia) }
-        switch legs[slot].admit(packet, length, isRTCP, onRTCPPort: onRTCPPort, from: source, settings, at: now) {
+        let admission = legs[slot].admit(packet, length, isRTCP, onRTCPPort: onRTCPPort, from: source, settings, at: now)
+        return pass(admission, packet, slot)
+    }
+
+    private mutating func pass(_ admission: RelayLeg.Admission, _ packet: UnsafeMutableRawBufferPointer, _ slot: Int)
+        -> RelayVerdict
+    {
+        switch admission {
         case .drop(let why):
             if let outsider = legs[slot].outsider.take() { events.append(.disbelieved(legs[slot].id, outsider)) }
             return dropped(why)
@@ -159,10 +168,14 @@ public struct RelayTable: Sendable {
             return pass(packet, length, header, slot)
         case .rtcp(let length):
             switch legs[slot].role {
-            case .bridged(let other): return forward(packet, length, from: slot, to: other, isRTCP: true)
+            case .bridged(let other): return forward(packet, length, from: slot, to: other, .rtcp)
             case .served: return .deliverRTCP(slot: slot, length: length)
             case .idle, .closed, .echo, .silence: return .consumed
             }
+        case .fax(let length, let settled):
+            if settled { tellSource(slot) }
+            guard case .bridged(let other) = legs[slot].role, legs[other].carriesUDPTL else { return dropped(.noPeer) }
+            return forward(packet, length, from: slot, to: other, .udptl)
         }
     }
 
@@ -172,7 +185,7 @@ public struct RelayTable: Sendable {
         var result: Datagram?
         withUnsafeTemporaryAllocation(byteCount: packet.count + 64, alignment: 8) { buffer in
             buffer.copyBytes(from: packet)
-            guard let (length, from, to) = legs[slot].emit(buffer, packet.count, isRTCP: isRTCP), !isOurs(to, from) else {
+            guard let (length, from, to) = legs[slot].emit(buffer, packet.count, isRTCP ? .rtcp : .rtp), !isOurs(to, from) else {
                 return
             }
             result = Datagram(from: from, to: to, Array(buffer[0..<length]))
@@ -196,11 +209,11 @@ public struct RelayTable: Sendable {
             {
                 notice(packet, header, slot)
             }
-            return forward(packet, length, from: slot, to: other, isRTCP: false)
+            return forward(packet, length, from: slot, to: other, .rtp)
         case .echo:
             if legs[slot].events.contains(header.payloadType) { notice(packet, header, slot) }
             guard legs[slot].echo?.rewrite(packet, header) ?? false else { return dropped(.looped) }
-            return forward(packet, length, from: slot, to: slot, isRTCP: false)
+            return forward(packet, length, from: slot, to: slot, .rtp)
         case .served: return .deliver(slot: slot, header, length: length)
         case .silence:
             if legs[slot].events.contains(header.payloadType) { notice(packet, header, slot) }
@@ -211,9 +224,9 @@ public struct RelayTable: Sendable {
 
     @inline(__always)
     private mutating func forward(
-        _ packet: UnsafeMutableRawBufferPointer, _ length: Int, from slot: Int, to other: Int, isRTCP: Bool
+        _ packet: UnsafeMutableRawBufferPointer, _ length: Int, from slot: Int, to other: Int, _ sort: RelayLeg.Sort
     ) -> RelayVerdict {
-        guard let (length, from, to) = legs[other].emit(packet, length, isRTCP: isRTCP) else {
+        guard let (length, from, to) = legs[other].emit(packet, length, sort) else {
             return dropped(legs[other].isUnproven ? .unproven : .notReceiving)
         }
         guard !isOurs(to, from) else { return dropped(.ownPort) }
@@ -231,6 +244,39 @@ public struct RelayTable: Sendable {
         let octets = Array(packet[header.payloadStart..<(header.payloadStart + 4)])
         guard let event = TelephoneEvent(octets[...]) else { return }
         passing.append(PassingDigit(slot: slot, event: event, timestamp: header.timestamp))
+    }
+
+    /// Nothing but ICE's checks is told apart from UDPTL, where ICE was agreed on, by their magic cookie.
+    private mutating func receiveFax(
+        _ packet: UnsafeMutableRawBufferPointer, _ length: Int, _ slot: Int, _ port: UInt16, _ source: Endpoint, at now: Instant
+    ) -> RelayVerdict {
+        // There is no RTCP: what comes there is late.
+        guard port == legs[slot].setup.port else { return dropped(.notMedia) }
+        if legs[slot].setup.ice != nil, length >= 20, packet[0] < 4, Self.word(packet) == 0x2112_a442 {
+            check(UnsafeRawBufferPointer(rebasing: packet[0..<length]), slot, port, source, at: now)
+            return .consumed
+        }
+        return pass(legs[slot].admitFax(packet, length, from: source, settings, at: now), packet, slot)
+    }
+
+    /// Two phones agree on keys of their own in the media (RFC 6189): between legs without ours it passes as it is.
+    private mutating func passZRTP(
+        _ packet: UnsafeMutableRawBufferPointer, _ length: Int, _ slot: Int, _ port: UInt16, _ source: Endpoint, at now: Instant
+    ) -> RelayVerdict {
+        // Header, the shortest message, checksum.
+        guard length >= 28, Self.word(packet) == 0x5a52_5450, port == legs[slot].setup.port else {
+            return refused(slot, .notMedia)
+        }
+        guard legs[slot].admitsZRTP(from: source, settings, at: now) else { return dropped(.stranger) }
+        guard case .bridged(let other) = legs[slot].role, legs[slot].isWithoutKeys, legs[other].isWithoutKeys else {
+            return dropped(.notMedia)
+        }
+        return forward(packet, length, from: slot, to: other, .zrtp)
+    }
+
+    /// Bytes 4 to 7.
+    private static func word(_ packet: UnsafeMutableRawBufferPointer) -> UInt32 {
+        UInt32(bigEndian: packet.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
     }
 
     private mutating func check(

@@ -1,4 +1,5 @@
 import Base
+import SIP
 
 /// One contact of an address of record: where a phone registered from and how it is reached (RFC 3261 10.3, RFC 5626, RFC 3327).
 ///
@@ -76,6 +77,10 @@ public struct Binding: Hashable, Sendable {
     public var contact: ArraySlice<UInt8> { text[0..<Int(ends.0)] }
     /// `;+sip.instance="..."` and the like, ready to be echoed.
     public var parameters: ArraySlice<UInt8> { text[Int(ends.0)..<Int(ends.1)] }
+    /// RFC 5768 4.
+    public var speaksICE: Bool {
+        parameters.split(separator: UInt8(ascii: ";")).contains { SIPText(Array($0)).equalsCaseless(literal: "+sip.ice") }
+    }
     public var callID: ArraySlice<UInt8> { text[Int(ends.1)..<Int(ends.2)] }
     /// RFC 5626 instance-id without its quotes; empty where there is none.
     public var instance: ArraySlice<UInt8> { text[Int(ends.2)..<Int(ends.3)] }

@@ -63,6 +63,8 @@ struct Call: Sendable {
     var status = 0
     var reason = ""
     var codec = ""
+    /// T.38 was agreed on.
+    var hasFax = false
     /// Media of this call whose `.closed` is awaited.
     var openMedia = 0
     var verdicts: [Verdict] = []
@@ -96,6 +98,9 @@ struct Call: Sendable {
 
     /// The leg on whose behalf phones are rung.
     var offerer: Int { transfer?.transferee ?? 0 }
+
+    /// In words.
+    var spokenCodec: String { hasFax ? codec.isEmpty ? "T.38 (fax)" : "\(codec), T.38 (fax)" : codec }
 
     var isOver: Bool { if case .over = phase { true } else { false } }
 

@@ -106,6 +106,8 @@ struct CallLeg: Sendable {
     var binding: SIPText = SIPText()
     /// Whether what is offered to it is SRTP; nil: as its account and its transport have it.
     var securesMedia: Bool?
+    /// Callee: it registered that it speaks ICE (RFC 5768).
+    var speaksICE = false
     /// Callee: it refused one of SRTP and plain RTP, and was asked again with the other.
     var triedBoth = false
     /// Callee: the final status it gave; 0 for none.

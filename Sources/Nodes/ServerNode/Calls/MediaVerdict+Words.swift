@@ -10,7 +10,10 @@ extension MediaVerdict {
         var parts: [String] = []
         parts.append(signalled.map { "SDP said \($0)" } ?? "SDP named no address, as on hold")
         if let source, packetsReceived > 0 {
-            let place = source.endpoint == signalled ? "RTP came from there" : "RTP came from \(source.endpoint)"
+            let place =
+                source.endpoint == signalled
+                ? "\(isFaxAlone ? "UDPTL" : "RTP") came from there"
+                : "\(isFaxAlone ? "UDPTL" : "RTP") came from \(source.endpoint)"
             parts.append(place)
             switch source.means {
             case .signalled: break
@@ -19,15 +22,18 @@ extension MediaVerdict {
             case .ice: parts.append("agreed by ICE")
             }
             parts.append("\(Self.decimal(lossPercent)) % lost")
-            parts.append("\(Int(jitter.rounded())) ms jitter")
+            if !isFaxAlone { parts.append("\(Int(jitter.rounded())) ms jitter") }
             if isSRTP { parts.append("SRTP") }
         } else {
             parts.append(shouldSend ? "no RTP ever came" : "no RTP was due from there")
         }
+        if let fax { parts.append("fax (T.38): \(fax.received) packets came, \(fax.lost) were missing, \(fax.sent) went to it") }
         if strangers > 0 { parts.append(Self.packets(strangers, "from elsewhere not taken")) }
         if refused > 0 { parts.append(Self.packets(refused, "not fit to be taken")) }
         return parts.joined(separator: ", ") + wayBack(other)
     }
+
+    private var isFaxAlone: Bool { fax.map { $0.received > 0 && $0.received == packetsReceived } ?? false }
 
     private func wayBack(_ other: MediaVerdict?) -> String {
         guard shouldReceive else { return "" }

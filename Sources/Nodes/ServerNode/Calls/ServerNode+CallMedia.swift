@@ -73,6 +73,7 @@ extension ServerNode {
 
     private func noteCodec(_ a: Int, _ b: Int, _ call: inout Call) {
         guard let media = call.legs[a].session.remote?.media else { return }
+        if media.contains(where: { !$0.isRejected && $0.profile == .udptl }) { call.hasFax = true }
         for (index, formats) in agreedFormats(a, b, call).enumerated() where media[index].kind == "audio" {
             guard let formats, let main = formats.first(where: { !Self.isSide($0) }) else { continue }
             call.codec = main.encoding
@@ -101,6 +102,7 @@ extension ServerNode {
         // Whom nobody vouches for may aim at nobody, not even at where he says he is.
         var unheard: MediaRemote.Unheard = party.isVouched ? .signallingSource : .nowhere
         if settings.calls.trustsForeignAddresses { unheard = .anywhere }
+        let carriesUDPTL = media.profile == .udptl
         let isMuxed = stream.saysMux && media.multiplexesRTCP
         let direction = session.direction(of: index)
         let ice: ICECredentials? =
@@ -111,10 +113,11 @@ extension ServerNode {
                 .remote(
                     stream.id,
                     MediaRemote(
-                        epoch: stream.epoch, rtp: rtp, rtcp: rtp == nil || isMuxed ? nil : session.rtcpEndpoint(of: index),
+                        epoch: stream.epoch, rtp: rtp,
+                        rtcp: rtp == nil || isMuxed || carriesUDPTL ? nil : session.rtcpEndpoint(of: index),
                         multiplexesRTCP: isMuxed, receives: direction.receives && !isNowhere, sends: direction.sends,
                         formats: formats.isEmpty ? media.formats : formats, packetTime: media.packetTime ?? 20, srtp: stream.srtp,
-                        ice: ice, signallingSource: flow.remote.address, unheard: unheard))))
+                        ice: ice, carriesUDPTL: carriesUDPTL, signallingSource: flow.remote.address, unheard: unheard))))
     }
 
     /// Neither where the phone's SIP comes from, nor in a private network shared with it.

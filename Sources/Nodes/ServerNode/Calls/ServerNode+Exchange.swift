@@ -175,9 +175,11 @@ extension ServerNode {
         call.exchange = nil
         // The target's offer must be answered all the same: by what held before.
         if case .relayed = exchange.step { sendACK(exchange.formerBody(exchange.target), exchange.target, &call) }
+        // Gateways stay with sound where fax is refused by 488.
+        let isFax = exchange.hasOffer && call.legs[exchange.second].session.remote?.offersFax == true
         revert(exchange.former, &call)
         let isLost = status == 408 || status == 481
-        let told = status == 401 || status == 407 || isLost ? 480 : status
+        let told = status == 401 || status == 407 || isLost ? 480 : isFax && (status == 415 || status == 606) ? 488 : status
         switch exchange.asker {
         case .invite(let asker, let key):
             var reply = ReplyWriter.Reply(told)
@@ -259,6 +261,10 @@ extension ServerNode {
             hangUp(&call, "the caller's SDP: \(error.text)", cause: 88, at: now)
         }
     }
+}
+
+extension SessionDescription {
+    fileprivate var offersFax: Bool { media.contains { !$0.isRejected && $0.profile == .udptl } }
 }
 
 extension CallExchange {

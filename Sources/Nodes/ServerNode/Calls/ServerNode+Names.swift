@@ -127,6 +127,7 @@ extension CallLeg {
         contact = binding.requestURI
         path = SIPText(binding.path)
         self.binding = SIPText(Array(binding.contact))
+        speaksICE = binding.speaksICE
         self.domain = domain
     }
 }

@@ -48,6 +48,7 @@ extension ServerNode {
             try openStream(index, media.kind, leg, &call, ice: session.ice(of: index) != nil)
             takeKeys(media, index, leg, &call)
             call.legs[leg].streams[index]?.profile = media.profile
+            call.legs[leg].streams[index]?.kind = media.kind
         }
         remember(session, body, unusable, leg, &call)
     }
@@ -63,6 +64,10 @@ extension ServerNode {
                 continue
             }
             if let reason = Self.unreachable(session, index) { throw reason }
+            // Sound for fax: what a gateway says that knows no T.38 and no 488.
+            guard session.media[index].profile.isRTP == stream.profile.isRTP else {
+                throw SessionRefusal(304, "the answer is \(session.media[index].profile), the offer was \(stream.profile)")
+            }
             guard stream.profile.isSecure else { continue }
             guard let answer = session.media[index].crypto.first, let usable = answer.usable,
                 let ours = stream.crypto.first(where: { $0.tag == answer.tag }), let key = ours.usable, key.suite == usable.suite
@@ -134,16 +139,23 @@ extension ServerNode {
         var streams: [RelayedStream?] = []
         for index in source.media.indices {
             let media = source.media[index]
-            guard call.legs[from].isUsable(index) else {
+            // Fax cannot be secret.
+            guard call.legs[from].isUsable(index), media.profile.isRTP || !isRequired else {
                 streams.append(nil)
                 continue
             }
-            let isNew = call.legs[leg].streams.element(index) == nil
+            let former = call.legs[leg].streams.element(index)
             let flow = call.legs[leg].flow
-            let wantsICE = flow.transport == .ws || flow.transport == .wss
+            let wantsICE = flow.transport == .ws || flow.transport == .wss || call.legs[leg].speaksICE
             try openStream(index, media.kind, leg, &call, ice: wantsICE)
             guard var stream = call.legs[leg].streams[index] else { continue }
-            if isNew { stream.profile = profile(media.profile, for: call.legs[leg]) }
+            // Sound becomes fax, or the other way round, in one line (T.38 D.2.3).
+            if former?.profile.isRTP != media.profile.isRTP {
+                stream.profile = profile(media.profile, for: call.legs[leg])
+                stream.kind = media.kind
+                stream.crypto = []
+                stream.srtp = nil
+            }
             if stream.profile.isSecure, stream.crypto.isEmpty {
                 for (offset, suite) in [SRTPParameters.Suite.aesCM128HMACSHA1_80, .aesCM128HMACSHA1_32].enumerated() {
                     stream.crypto.append(SDPCrypto(tag: offset + 1, suite: suite, key: entropy.bytes(suite.keyLength)))
@@ -152,6 +164,9 @@ extension ServerNode {
             stream.saysMux = media.multiplexesRTCP
             call.legs[leg].streams[index] = stream
             streams.append(stream.relayed(at: mediaAddress(flow)))
+        }
+        if isRequired, !streams.contains(where: { $0 != nil }), source.media.indices.contains(where: call.legs[from].isUsable) {
+            throw SessionRefusal.srtpRequired
         }
         return seal(source, streams, leg, &call)
     }
@@ -237,7 +252,7 @@ extension LegStream {
         var side: SDPICE?
         if let ice {
             var candidates = [ICECandidate(foundation: "1", priority: ICECandidate.priority(.host), endpoint: rtp, kind: .host)]
-            if !saysMux, port.number < .max {
+            if !saysMux, profile.isRTP, port.number < .max {
                 candidates.append(
                     ICECandidate(
                         foundation: "1", component: 2, priority: ICECandidate.priority(.host, component: 2),
