@@ -6,6 +6,8 @@ import SIP
 public enum CallTrace: Hashable, Sendable {
     /// A caller was let in. `instances`: how many phones are rung; 0 for a service.
     case started(call: UInt64, from: String, to: String, instances: Int)
+    /// Both accounts wish direct media, and the server carries them all the same.
+    case relayed(call: UInt64, from: String, to: String, Relayed)
     /// One phone rings, or plays early media.
     case ringing(call: UInt64, party: String, FlowID, status: Int)
     case answered(call: UInt64, party: String, FlowID)
@@ -44,6 +46,18 @@ public enum CallTrace: Hashable, Sendable {
     /// It drew no answer, though the phone answers keepalives.
     case fragmentsLost(call: UInt64, party: String, FlowID, bytes: Int)
 
+    public enum Relayed: Hashable, Sendable {
+        /// Not both accounts wish anything else.
+        case unwished
+        case families
+        /// A NAT stands between one of them and us.
+        case translated
+        /// Both come from one public address, and name it in SDP.
+        case oneAddress
+        /// Something on the way changes what a phone says of itself.
+        case rewritten
+    }
+
     public enum Decline: Hashable, Sendable {
         case refused
         case timedOut
@@ -60,6 +74,8 @@ public enum CallTrace: Hashable, Sendable {
         switch self {
         case .started(let call, let from, let to, let instances):
             "call \(call): \(from) calls \(to)\(instances == 0 ? "" : ", \(instances) phone\(instances == 1 ? "" : "s") rung")"
+        case .relayed(let call, let from, let to, let why):
+            "call \(call): \(from) and \(to) wish direct media; they are relayed, because \(why.text)"
         case .ringing(let call, let party, let flow, let status):
             "call \(call): \(party) at \(flow.remote) \(status == 183 ? "plays early media" : "rings") (\(status))"
         case .answered(let call, let party, let flow): "call \(call): \(party) at \(flow.remote) answers"
@@ -99,6 +115,19 @@ public enum CallTrace: Hashable, Sendable {
         case .fragmentsLost(let call, let party, let flow, let bytes):
             "call \(call): an INVITE of \(bytes) bytes to \(party) at \(flow.remote) drew no answer, though its keepalives are answered: "
                 + "the way may drop fragments"
+        }
+    }
+}
+
+extension CallTrace.Relayed {
+    var text: String {
+        switch self {
+        case .unwished: "not both accounts wish it"
+        case .families: "one speaks IPv4, the other IPv6"
+        case .translated: "a NAT stands between them"
+        case .oneAddress:
+            "both name the one public address they come from: their packets would have to turn round in their router"
+        case .rewritten: "a helper in a router (SIP ALG) changes what one of them says of itself"
         }
     }
 }

@@ -107,7 +107,11 @@ extension ServerNode {
         do throws(SessionRefusal) {
             session = try readSession(request.message)
             if let session {
-                call.isDirect = mayBeDirect(party, request.flow, session, aor, bindings)
+                let why = whyRelayed(party, request.flow, session, aor, bindings)
+                call.isDirect = why == nil
+                if let why, why != .unwished {
+                    traces.note(.call(.relayed(call: call.number, from: party.address.description, to: aor.description, why)))
+                }
                 try takeOffer(session, request.message.sessionBody, 0, &call)
             }
         } catch {

@@ -180,6 +180,48 @@ struct MediaVerdictTests {
         }
     }
 
+    @Test("Direct media are relayed, and the log says why, where the phones may not reach each other; and not where they do")
+    func notDirect() throws {
+        for (aliceAt, bobAt, sdpAt, bobCallID, why) in [
+            // Behind one router with a helper that names its outside address everywhere.
+            (
+                "203.0.113.7:40000", "203.0.113.7:40001", "203.0.113.7", "b",
+                "both name the one public address they come from: "
+                    + "their packets would have to turn round in their router"
+            ),
+            // Bob's helper left its trace in his Call-ID.
+            (
+                "198.51.100.70:5060", "203.0.113.9:40001", "198.51.100.70", "b@192.168.1.44",
+                "a helper in a router (SIP ALG) changes what one of them says of itself"
+            ),
+            ("203.0.113.7:40000", "198.51.100.77:5070", "192.168.1.10", "b", "a NAT stands between them"),
+            // Behind one NAT, nothing changed; two hosts with public addresses.
+            ("203.0.113.7:40000", "203.0.113.7:40001", "192.168.1.10", "b", nil),
+            ("198.51.100.70:5060", "198.51.100.77:5070", "198.51.100.70", "b@198.51.100.77", nil),
+        ] as [(String, String, String, String, String?)] {
+            let f = try CallFixture(alice: aliceAt, bob: "198.51.100.77:5999")
+            f.h.input(
+                .accounts(
+                    [("alice", "secret"), ("carol", "word")].map {
+                        Account(username: $0.0, realm: "pinhole", password: $0.1, wantsDirectMedia: true)
+                    }))
+            let carol = UA(f.h, "carol", at: bobAt)
+            var register = Register(user: "carol")
+            register.callID = bobCallID
+            register.contact = carol.contact
+            register.via = "\(carol.address):\(carol.flow.remote.port);rport"
+            #expect(try f.h.register(register, password: "word", on: carol.flow).statusCode == 200)
+            let offer = UA.offer(sdpAt, 16_384)
+            let invite = try #require(try carol.mine(f.alice.invite("carol", body: offer)).first)
+            #expect((invite.sdp == offer) == (why == nil), "\(aliceAt) \(bobAt)")
+            let told = f.h.lastTexts.filter { $0.contains("direct media") }
+            #expect(
+                told
+                    == (why.map { ["call 1: alice@pinhole and carol@pinhole wish direct media; they are relayed, because \($0)"] }
+                        ?? []))
+        }
+    }
+
     @Test("IPv4 to IPv6: each side's SDP names our address of its family (RFC 5118, RFC 6157)")
     func families() throws {
         let f = try CallFixture()
