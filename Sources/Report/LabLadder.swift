@@ -248,7 +248,7 @@ public struct LabLadder: Sendable {
             note(
                 at, .mark(at: column),
                 "\(aor): \(String(decoding: binding.contact, as: UTF8.self)), reached at \(binding.flow.remote)", .good)
-        case .unbound, .flowRevived, .commitFailed, .restored: note(at, .mark(at: column), trace.text)
+        case .unbound, .flowRevived, .commitFailed, .storageWorks, .restored: note(at, .mark(at: column), trace.text)
         case .flowDead: note(at, .mark(at: column), trace.text, .bad)
         case .notice(let notice): notices.append((at, notice, column))
         case .challenged, .keepalive, .probed, .refused, .dropped, .stunAnswered, .call: break

@@ -31,7 +31,7 @@ public struct SIPDebugView: Sendable {
             case .accepted, .absent: return nil
             case .stale, .replayed, .wrongPassword, .mangled: return notice(trace.text, at: now)
             }
-        case .bound, .unbound, .flowDead, .flowRevived, .refused, .dropped, .commitFailed, .probed, .call:
+        case .bound, .unbound, .flowDead, .flowRevived, .refused, .dropped, .commitFailed, .storageWorks, .probed, .call:
             return notice(trace.text, at: now)
         case .notice: return notice(trace.text, at: now)
         case .challenged, .keepalive, .restored, .stunAnswered: return nil

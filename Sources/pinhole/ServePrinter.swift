@@ -61,6 +61,7 @@ final class ServePrinter: Sendable {
         case .restored(0): break
         case .restored(let count): line("\(count) binding\(count == 1 ? "" : "s") restored from storage", now)
         case .sendFailed(let destination, let error): line("could not send to \(destination): \(error)", now)
+        case .relief(let text): OutputPort.error.write("\(CalendarTime(now)) over: \(printable(text))\n")
         case .trouble(let text): OutputPort.error.write("\(CalendarTime(now)) error: \(printable(text))\n")
         case .stopped(let counters, let streams, let media):
             if let result = analysis.withLock({ $0?.result() }) {
@@ -88,7 +89,8 @@ final class ServePrinter: Sendable {
             case .stale, .replayed, .wrongPassword, .mangled: true
             }
         case .bound(_, _, .refreshed): false
-        case .bound, .unbound, .flowDead, .flowRevived, .probed, .refused, .dropped, .commitFailed, .notice, .call: true
+        case .bound, .unbound, .flowDead, .flowRevived, .probed, .refused, .dropped, .commitFailed, .storageWorks, .notice, .call:
+            true
         }
     }
 

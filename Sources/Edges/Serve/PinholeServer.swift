@@ -89,7 +89,7 @@ public final class PinholeServer: Sendable {
         let reports = Mailbox<StorageThread.Report>(waking: signallingWake)
         let storage = database.map {
             StorageThread(
-                $0, since: mark, keepingCalls: settings.media.recordsKeptFor, clock: clock, reportingTo: reports)
+                $0, since: mark, records: settings.records, clock: clock, reportingTo: reports)
         }
         storage?.start()
         // A semaphore must not die below the value it was made with, so "nothing to wait for" is a signal, not a value.
@@ -106,6 +106,7 @@ public final class PinholeServer: Sendable {
             streams.stop()
             media.stop()
             storage?.stop()
+            for case .trouble(let text) in reports.takeAll() { log(clock.now, .trouble(text)) }
             stunEnded.wait()
             log(clock.now, .stopped(driver.counters, streams.counters, media.counters))
         }

@@ -25,5 +25,7 @@ public enum ServeEvent: Sendable {
     case restored(Int)
     case sendFailed(Endpoint, SystemError)
     case trouble(String)
+    /// A trouble is over.
+    case relief(String)
     case stopped(ServerCounters, StreamCounters, [MediaCounters])
 }

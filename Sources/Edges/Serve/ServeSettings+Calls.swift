@@ -17,8 +17,6 @@ extension ServeSettings {
         public var believesAnyone = false
         /// Where recordings of rooms go; nil: beside the database, in `recordings`.
         public var recordings: String?
-        /// How long records of calls are kept.
-        public var recordsKeptFor = Duration.seconds(90 * 86_400)
     }
 
     static let callKeys = [
@@ -38,7 +36,7 @@ extension ServeSettings {
             if let interval = try Self.atLeast(.seconds(90), "session-expires", &section) {
                 server.calls.session = .init(interval: UInt32(clamping: interval.wholeSeconds))
             }
-            media.recordsKeptFor = try Self.atLeast(.seconds(1), "keep-records", &section) ?? media.recordsKeptFor
+            records.age = try Self.atLeast(.seconds(1), "keep-records", &section) ?? records.age
             try section.finish()
         }
         for (index, node) in reader.list("rooms").enumerated() {

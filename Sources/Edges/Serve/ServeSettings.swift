@@ -39,6 +39,8 @@ public struct ServeSettings: Sendable {
     public var streams = StreamPorts()
     public var media = Media()
     public var stun = STUN()
+    /// How much records of calls may take.
+    public var records = CallRecordQuota()
     /// nil: there are no accounts, and nothing is stored.
     public var database: String?
     /// When a binding counts as stored; nil: bindings live in memory only, accounts still come from the database.
@@ -64,6 +66,7 @@ public struct ServeSettings: Sendable {
             "limits.bindings", "limits.trusted", "limits.messages-per-second",
             "tcp", "ws", "wss", "tls.listen", "tls.certificate", "tls.key", "tls.names", "websocket.origins",
             "limits.connections", "limits.connections-per-address", "limits.calls", "limits.calls-per-account",
+            "limits.records", "limits.records-per-account", "limits.record-megabytes",
             "advertise", "rooms", "pickup-groups", "intercom-groups",
         ] + callKeys
 
@@ -228,6 +231,10 @@ public struct ServeSettings: Sendable {
         server.limits.calls = try reader.integer("calls", in: 1...1_000_000) ?? server.limits.calls
         server.limits.callsPerAccount =
             try reader.integer("calls-per-account", in: 1...1_000_000) ?? server.limits.callsPerAccount
+        records.records = try reader.integer("records", in: 1...100_000_000) ?? records.records
+        records.recordsPerAccount =
+            try reader.integer("records-per-account", in: 1...100_000_000) ?? min(records.recordsPerAccount, records.records)
+        if let size = try reader.integer("record-megabytes", in: 1...1_000_000) { records.bytes = Int64(size) << 20 }
         if let bindings = try reader.integer("bindings", in: 1...100_000_000) { server.limits.bindings = bindings }
         if let rate = try reader.integer("messages-per-second", in: 1...10_000_000) {
             server.limits.messagesPerSource = .init(perSecond: UInt32(rate), burst: UInt32(rate) * 4)

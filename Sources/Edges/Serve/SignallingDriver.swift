@@ -47,14 +47,17 @@ final class SignallingDriver: DatagramDriver {
         for report in reports.takeAll() {
             switch report {
             case .persisted(let sequence): node.receive(.persisted(through: sequence), at: now)
-            case .failed(let sequence, let reason):
-                log(now, .trouble("storing bindings failed: \(reason)"))
-                node.receive(.persistFailed(from: sequence, reason: reason), at: now)
-                storage?.tookBack(through: node.lastPersistSequence)
+            case .failed(let reason):
+                let promise = "registrations are kept in memory, for \(node.settings.expiry.unstored) s at most"
+                log(
+                    now, .trouble("nothing can be stored: \(promise), and call records are lost, until it works again. \(reason)")
+                )
+                node.receive(.persistFailed(reason: reason), at: now)
             case .accounts(let accounts):
                 log(now, .accounts(accounts.count))
                 node.receive(.accounts(accounts), at: now)
             case .trouble(let text): log(now, .trouble(text))
+            case .relief(let text): log(now, .relief(text))
             }
         }
         for event in heard.takeAll() { node.receive(.media(event), at: now) }

@@ -4,28 +4,33 @@ import GRDB
 import ServerNode
 
 extension PinholeDatabase {
-    /// Makes changes durable, all or none of them, in one commit.
+    /// Makes changes durable, all or none of them, in one commit. Where the disk is full, call records give way.
     public func apply(_ changes: [RegistrarChange]) throws(StorageError) {
-        try doing("storing bindings") { try queue.write { try Self.write(changes, to: $0) } }
+        while true {
+            do throws(StorageError) {
+                return try doing("storing bindings") { try queue.write { try Self.write(changes, to: $0) } }
+            } catch {
+                guard error.cause == .full, (try? makeRoom()) == true else { throw error }
+            }
+        }
     }
 
     /// Every stored binding whose time has not run out at `now`; the others are removed.
     public func bindings(aliveAt now: Instant) throws(StorageError) -> [StoredBinding] {
-        try doing("reading bindings") {
-            try queue.write { database in
-                let all = try Self.read(database)
-                let alive = all.filter { $0.binding.expires > now }
-                let byName = Dictionary(grouping: alive, by: \.aor)
-                // Whoever lost a binding is written anew: places count from 0 without gaps, as `formerCount` takes for granted.
-                var changes: [RegistrarChange] = []
-                for aor in Set(all.filter { $0.binding.expires <= now }.map(\.aor)) {
-                    let left = byName[aor, default: []].map(\.binding)
-                    changes.append(RegistrarChange(aor: aor, bindings: left, formerCount: left.count + 1))
-                }
-                try Self.write(changes, to: database)
-                return alive
-            }
+        let all = try allBindings()
+        let alive = all.filter { $0.binding.expires > now }
+        let byName = Dictionary(grouping: alive, by: \.aor)
+        // Whoever lost a binding is written anew: places count from 0 without gaps, as `formerCount` takes for granted.
+        let changes = Set(all.filter { $0.binding.expires <= now }.map(\.aor)).map { aor in
+            RegistrarChange(aor: aor, bindings: byName[aor, default: []].map(\.binding))
         }
+        do throws(StorageError) {
+            try apply(changes)
+        } catch {
+            // A server starts on a full disk as well.
+            guard error.cause == .full else { throw error }
+        }
+        return alive
     }
 
     /// Every stored binding, for looking only.
@@ -33,7 +38,7 @@ extension PinholeDatabase {
         try doing("reading bindings") { try queue.read { try Self.read($0) } }
     }
 
-    private static func read(_ database: Database) throws -> [StoredBinding] {
+    static func read(_ database: Database) throws -> [StoredBinding] {
         var result: [StoredBinding] = []
         let rows = try Row.fetchCursor(database, sql: "SELECT * FROM binding ORDER BY aor, place")
         while let row = try rows.next() {
@@ -42,7 +47,7 @@ extension PinholeDatabase {
         return result
     }
 
-    private static func write(_ changes: [RegistrarChange], to database: Database) throws {
+    static func write(_ changes: [RegistrarChange], to database: Database) throws {
         let insert = try database.cachedStatement(
             sql: "INSERT OR REPLACE INTO binding VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
         let cut = try database.cachedStatement(sql: "DELETE FROM binding WHERE aor = ? AND place >= ?")

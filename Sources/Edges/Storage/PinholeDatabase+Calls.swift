@@ -5,25 +5,6 @@ import ServerNode
 
 /// Call detail records: who talked with whom, when, and what became of the media.
 extension PinholeDatabase {
-    /// Keeps records of calls that ended, in one commit.
-    public func add(_ calls: [CallRecord]) throws(StorageError) {
-        guard !calls.isEmpty else { return }
-        try doing("storing call records") {
-            try queue.write { database in for call in calls { try Self.write(call, to: database) } }
-        }
-    }
-
-    /// Removes records of calls that ended before `instant`; how many there were.
-    @discardableResult
-    public func removeCalls(endedBefore instant: Instant) throws(StorageError) -> Int {
-        try doing("removing old call records") {
-            try queue.write { database in
-                try database.execute(sql: "DELETE FROM call WHERE ended < ?", arguments: [instant.nanoseconds])
-                return database.changesCount
-            }
-        }
-    }
-
     /// The newest `most` calls, the oldest of them first. `address`: only those with that caller or callee, `user` or `user@domain`. Verdicts
     /// come back as sentences only.
     public func calls(most: Int, address: String? = nil) throws(StorageError) -> [CallRecord] {
@@ -50,15 +31,17 @@ extension PinholeDatabase {
         return ("WHERE caller = ? OR callee = ?", [address, address])
     }
 
-    private static func write(_ call: CallRecord, to database: Database) throws {
+    static func write(_ call: CallRecord, to database: Database) throws {
         try database.execute(
             sql: """
-                INSERT INTO call (number, call_id, caller, callee, began, answered, ended, status, reason, codec, direct)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO call
+                (number, call_id, account, caller, callee, began, answered, ended, status, reason, codec, direct, bytes)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
-                Int64(clamping: call.number), call.callID, call.from, call.to, call.start.nanoseconds, call.answer?.nanoseconds,
-                call.end.nanoseconds, call.status, call.reason, call.codec, call.isDirect,
+                Int64(clamping: call.number), call.callID, call.account, call.from, call.to, call.start.nanoseconds,
+                call.answer?.nanoseconds, call.end.nanoseconds, call.status, call.reason, call.codec, call.isDirect,
+                size(of: call),
             ])
         let id = database.lastInsertedRowID
         for (place, party) in call.parties.enumerated() {
@@ -83,7 +66,8 @@ extension PinholeDatabase {
         let parties = try Row.fetchAll(database, sql: "SELECT * FROM call_party WHERE call = ? ORDER BY place", arguments: [id])
         let answered: Int64? = row["answered"]
         return CallRecord(
-            number: UInt64(clamping: row["number"] as Int64), callID: row["call_id"], from: row["caller"], to: row["callee"],
+            number: UInt64(clamping: row["number"] as Int64), callID: row["call_id"], account: row["account"],
+            from: row["caller"], to: row["callee"],
             start: Instant(nanoseconds: row["began"]), answer: answered.map { Instant(nanoseconds: $0) },
             end: Instant(nanoseconds: row["ended"]), status: row["status"], reason: row["reason"], codec: row["codec"],
             isDirect: row["direct"],

@@ -1,21 +1,17 @@
 import Base
 
-/// Changes of the registrar whose commit is awaited, in order, each with what it takes to undo it and the reply it holds back.
+/// Changes of the registrar whose commit is awaited, in order, each with the reply it holds back.
 struct CommitQueue: Sendable {
-    /// A 200 that leaves once its change is durable.
+    /// A 200 that leaves once its change is durable, and what it is made of: it promises less where storage fails.
     struct HeldReply: Sendable {
-        var flow: FlowID
-        var bytes: [UInt8]
-        var bindings: Int
-        /// Kept to answer 500 with.
+        var registration: Registration
+        var granted: [LocationTable.Location]
         var request: ServerRequest
+        var at: Instant
     }
 
     struct Pending: Sendable {
         var sequence: UInt64
-        var aor: AddressOfRecord
-        /// What to put back should the commit fail; nil: nothing.
-        var former: [LocationTable.Location]?
         /// nil where nobody waits: a binding expired.
         var reply: HeldReply?
     }
@@ -37,7 +33,6 @@ struct CommitQueue: Sendable {
     mutating func popFirst(through sequence: UInt64) -> Pending? {
         guard head < pending.count, pending[head].sequence <= sequence else { return nil }
         let first = pending[head]
-        pending[head].former = nil
         pending[head].reply = nil
         head += 1
         if head >= 256, head >= pending.count - head {
@@ -48,12 +43,5 @@ struct CommitQueue: Sendable {
             head = 0
         }
         return first
-    }
-
-    /// Takes the newest out, if its sequence is not before `sequence`: changes are undone in the reverse order.
-    mutating func popLast(from sequence: UInt64) -> Pending? {
-        guard head < pending.count, let last = pending.last, last.sequence >= sequence else { return nil }
-        pending.removeLast()
-        return last
     }
 }

@@ -30,6 +30,8 @@ public struct ServerCounters: Hashable, Sendable {
     public var outOfOrder: UInt64 = 0
     public var commits: UInt64 = 0
     public var commitsFailed: UInt64 = 0
+    /// Registrations that were answered although nothing could be stored.
+    public var registeredUnstored: UInt64 = 0
 
     public var keepalivesSent: UInt64 = 0
     public var keepalivesAnswered: UInt64 = 0

@@ -38,6 +38,8 @@ extension ServerNode {
     /// Steps 6 to 8.
     private mutating func apply(_ registration: Registration, _ request: inout ServerRequest, at now: Instant) {
         let current = locations.locations(of: registration.aor)
+        var rules = self.rules
+        if isStorageFailing { rules.expiry.longest = min(rules.expiry.longest, rules.expiry.unstored) }
         switch rules.rule(registration, over: current, at: now) {
         case .refused(let refusal): refuseRegistration(&request, refusal, at: now)
         case .granted(let granted, let events):
@@ -53,7 +55,7 @@ extension ServerNode {
             if case .update = registration.wish, former != registration.verdict {
                 traces.note(.notice(.path(registration.aor, registration.verdict, registration.flow)))
             }
-            grant(registration, granted, isChanged: !events.isEmpty, former: current, &request, at: now)
+            grant(registration, granted, isChanged: !events.isEmpty, formerCount: current.count, &request, at: now)
             if !events.isEmpty { bindingsChanged(registration.aor, at: now) }
         }
     }
@@ -116,29 +118,28 @@ extension ServerNode {
         }
     }
 
-    /// Step 8: the 200, at once or when the change is durable.
+    /// Step 8: the 200, at once or when the change is durable. While storage fails nothing becomes durable, and the 200 promises
+    /// no more than `Expiry.unstored`: docs/decisions/0012.
     private mutating func grant(
-        _ registration: Registration, _ granted: [LocationTable.Location], isChanged: Bool, former: [LocationTable.Location],
+        _ registration: Registration, _ granted: [LocationTable.Location], isChanged: Bool, formerCount: Int,
         _ request: inout ServerRequest, at now: Instant
     ) {
-        let reply = success(registration, granted, request, at: now)
-        guard isChanged, settings.isPersistent else {
-            return answer(&request, reply, .registered(bindings: granted.count), at: now)
+        let isStored = isChanged && settings.isPersistent
+        if isStored {
+            let sequence = commits.nextSequence()
+            let change = RegistrarChange(aor: registration.aor, bindings: granted.map(\.binding), formerCount: formerCount)
+            outbox.append(.persist(sequence: sequence, change))
+            if !isStorageFailing {
+                let reply = CommitQueue.HeldReply(registration: registration, granted: granted, request: request, at: now)
+                return commits.append(.init(sequence: sequence, reply: reply))
+            }
+            tally.registeredUnstored &+= 1
         }
-        guard let way = replyFlow(request.via, request.flow) else { return drop(request.flow, .noReplyAddress) }
-        let sequence = commits.nextSequence()
-        commits.append(
-            .init(
-                sequence: sequence, aor: registration.aor, former: former,
-                reply: .init(flow: way, bytes: bytes(reply, to: request), bindings: granted.count, request: request)))
-        let formerCount = isStorageBehind ? Int.max : former.count
-        let bindings = granted.map(\.binding)
-        outbox.append(
-            .persist(sequence: sequence, RegistrarChange(aor: registration.aor, bindings: bindings, formerCount: formerCount)))
+        answer(&request, success(registration, granted, at: now), .registered(bindings: granted.count), at: now)
     }
 
     private mutating func success(
-        _ registration: Registration, _ granted: [LocationTable.Location], _ request: ServerRequest, at now: Instant
+        _ registration: Registration, _ granted: [LocationTable.Location], at now: Instant
     ) -> ReplyWriter.Reply {
         var reply = ReplyWriter.Reply(200)
         for location in granted {
@@ -173,33 +174,57 @@ extension ServerNode {
 
     // MARK: Durability
 
-    mutating func persisted(through sequence: UInt64) {
+    mutating func persisted(through sequence: UInt64, at now: Instant) {
+        if isStorageFailing {
+            isStorageFailing = false
+            traces.note(.storageWorks)
+        }
         while let done = commits.popFirst(through: sequence) {
             tally.commits &+= 1
-            guard let reply = done.reply else { continue }
-            replies.complete(reply.request.key, on: reply.flow, reply.bytes)
-            transmit(reply.bytes, on: reply.flow, 200, .registered(bindings: reply.bindings))
+            if let reply = done.reply { answer(reply, at: now) }
         }
     }
 
-    /// RFC 3261 10.3 step 7: what was tentative is taken back, newest first, and the requests fail.
-    mutating func persistFailed(from sequence: UInt64, _ reason: String, at now: Instant) {
-        var failed: [CommitQueue.HeldReply] = []
-        while let undone = commits.popLast(from: sequence) {
+    private mutating func answer(_ held: CommitQueue.HeldReply, at now: Instant) {
+        var request = held.request
+        let reply = success(held.registration, held.granted, at: now)
+        answer(&request, reply, .registered(bindings: held.granted.count), at: now)
+    }
+
+    /// Storage works no more: what waits for it is answered all the same, for `Expiry.unstored` at most, and so is what comes from now on.
+    /// Storage keeps the changes and says `.persisted` when it has them.
+    mutating func persistFailed(_ reason: String, at now: Instant) {
+        isStorageFailing = true
+        var waiting: [CommitQueue.HeldReply] = []
+        while let failed = commits.popFirst(through: .max) {
             tally.commitsFailed &+= 1
-            if let former = undone.former {
-                locations.replace(undone.aor, with: former)
-                bindingsChanged(undone.aor, at: now)
-            } else {
-                isStorageBehind = true
+            if let reply = failed.reply { waiting.append(reply) }
+        }
+        traces.note(.commitFailed(reason: reason, requests: waiting.count))
+        for var reply in waiting {
+            let aor = reply.registration.aor
+            shorten(&reply.granted, since: reply.at, at: now)
+            var current = locations.locations(of: aor)
+            if shorten(&current, since: reply.at, at: now) {
+                locations.replace(aor, with: current)
+                persistWithoutReply(aor)
             }
-            if let reply = undone.reply { failed.append(reply) }
+            tally.registeredUnstored &+= 1
+            answer(reply, at: now)
         }
-        traces.note(.commitFailed(from: sequence, reason: reason, requests: failed.count))
-        for reply in failed.reversed() {
-            var request = reply.request
-            refuse(&request, 500, .commitFailed, at: now)
+    }
+
+    /// What was registered since `start` ends after `Expiry.unstored`. Returns whether that changes anything.
+    @discardableResult
+    private func shorten(_ locations: inout [LocationTable.Location], since start: Instant, at now: Instant) -> Bool {
+        let latest = now + .seconds(Int64(settings.expiry.unstored))
+        var isChanged = false
+        for index in locations.indices
+        where locations[index].binding.updated >= start && locations[index].binding.expires > latest {
+            locations[index].binding.expires = latest
+            isChanged = true
         }
+        return isChanged
     }
 
     /// Bindings of an earlier life. Their phones' UDP flows are taken to live still; connections are gone.
@@ -235,11 +260,11 @@ extension ServerNode {
         traces.note(.restored(bindings: counts.restored, unreachable: counts.unreachable, refused: counts.refused))
     }
 
-    /// Stores what `aor` has now; nobody waits for it, and nothing is undone should it fail: what expired stays expired.
+    /// Stores what `aor` has now; nobody waits for it.
     mutating func persistWithoutReply(_ aor: AddressOfRecord) {
         guard settings.isPersistent else { return }
         let sequence = commits.nextSequence()
-        commits.append(.init(sequence: sequence, aor: aor, former: nil, reply: nil))
+        if !isStorageFailing { commits.append(.init(sequence: sequence)) }
         outbox.append(
             .persist(sequence: sequence, RegistrarChange(aor: aor, bindings: locations.locations(of: aor).map(\.binding))))
     }

@@ -22,10 +22,11 @@ public struct ServerNode: Machine {
         case received(on: FlowID, [UInt8])
         /// A connection is gone; its bindings cannot be reached until their phones register again.
         case closed(FlowID)
-        /// Every change up to this sequence is durable.
+        /// Every change up to this sequence is durable; storage works again, if it did not.
         case persisted(through: UInt64)
-        /// No change from this sequence on became durable: they are taken back and their requests answered 500.
-        case persistFailed(from: UInt64, reason: String)
+        /// Nothing becomes durable from now on, until `.persisted`: registrations are answered all the same, for
+        /// `ServerSettings.Expiry.unstored` at most. Whoever stores keeps the changes and goes on trying.
+        case persistFailed(reason: String)
         /// The accounts there are from now on; bindings of accounts that went away stay until they expire.
         case accounts([Account])
         /// Bindings of an earlier life, before the first message.
@@ -80,8 +81,8 @@ public struct ServerNode: Machine {
     /// Requests that were answered at the port in their Via although they came from another.
     var answeredAtVia = TwoGenerations<ReplyBook.Key, Bool>(cap: 4_096)
     var commits = CommitQueue()
-    /// An expiry could not be stored: from then on nobody knows how many bindings storage holds.
-    var isStorageBehind = false
+    /// Nothing becomes durable at present.
+    var isStorageFailing = false
     var probes: ProbeTable
     var stun: STUNServer
     var entropy: Entropy
@@ -153,8 +154,8 @@ public struct ServerNode: Machine {
         case .closed(let flow):
             closed(flow)
             closedUnderCalls(flow, at: now)
-        case .persisted(let sequence): persisted(through: sequence)
-        case .persistFailed(let sequence, let reason): persistFailed(from: sequence, reason, at: now)
+        case .persisted(let sequence): persisted(through: sequence, at: now)
+        case .persistFailed(let reason): persistFailed(reason, at: now)
         case .accounts(let list): accounts = AccountTable(list, realm: settings.realm)
         case .restore(let stored): restore(stored, at: now)
         case .mediaPorts(let ports): calls.ports = PortPool(ports, entropy: entropy.fork())
@@ -192,9 +193,6 @@ public struct ServerNode: Machine {
 
     /// Changes whose commit is awaited.
     public var pendingCommits: Int { commits.count }
-
-    /// The sequence of the newest `.persist`; after `.persistFailed`, everything up to it was taken back or stored before.
-    public var lastPersistSequence: UInt64 { commits.lastSequence }
 
     /// What became of credentials, each outcome apart.
     public var digestCounts: DigestCounts { authenticator.counts }

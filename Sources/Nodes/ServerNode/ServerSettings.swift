@@ -37,6 +37,8 @@ public struct ServerSettings: Sendable {
         public var usual: UInt32 = 3600
         /// Longer requests are cut to this.
         public var longest: UInt32 = 7200
+        /// The most while nothing can be stored: what a restart loses is back after this time.
+        public var unstored: UInt32 = 120
 
         public init() {}
     }

@@ -23,8 +23,9 @@ extension ServerTrace {
         case .refused(let flow, let status, let refusal): "refuses a request from \(flow.remote) with \(status): \(refusal.text)"
         case .dropped(let flow, let reason, let error):
             "drops a message from \(flow.remote): \(reason.text)\(error.map { " (\($0))" } ?? "")"
-        case .commitFailed(let sequence, let reason, let requests):
-            "the commit of change \(sequence) failed (\(reason)): \(requests) request\(requests == 1 ? " is" : "s are") answered 500, as if never made"
+        case .commitFailed(let reason, let requests):
+            "nothing can be stored (\(reason)): registrations, \(requests) of them waiting, are kept in memory for a short time"
+        case .storageWorks: "what is registered can be stored again"
         case .restored(let bindings, let unreachable, let refused):
             "restored \(bindings) binding\(bindings == 1 ? "" : "s")\(unreachable == 0 ? "" : ", \(unreachable) of them unreachable until their phones register again")"
                 + (refused == 0 ? "" : "; \(refused) had expired")
@@ -183,7 +184,6 @@ extension ServerTrace.UnbindingReason {
         case .expired: "expired"
         case .replaced: "replaced"
         case .evicted: "gave way to a newer contact"
-        case .commitFailed: "its commit failed"
         }
     }
 }
@@ -235,7 +235,6 @@ extension ServerTrace.Refusal {
         case .tooBrief(let requested, let shortest): "\(requested) s is too brief, \(shortest) s is the least"
         case .tooManyContacts(let count): "\(count) contacts are too many"
         case .tablesFull: "a table is full"
-        case .commitFailed: "it could not be stored"
         case .manyFlows: "several contacts with a reg-id in one request"
         case .firstHopLacksOutbound: "the proxy next to the phone does not do outbound (RFC 5626)"
         case .noTransaction: "no transaction or dialog of ours"

@@ -23,8 +23,10 @@ public enum ServerTrace: Sendable {
     case refused(FlowID, status: Int, Refusal)
     /// A message was thrown away without an answer. `error` says what and where for malformed ones.
     case dropped(FlowID, DropReason, error: SIPParseError?)
-    /// Changes whose commit failed were taken back and answered 500.
-    case commitFailed(from: UInt64, reason: String, requests: Int)
+    /// Nothing can be stored. `requests` waited for it and are answered all the same, for a short time.
+    case commitFailed(reason: String, requests: Int)
+    /// It can again.
+    case storageWorks
     case restored(bindings: Int, unreachable: Int, refused: Int)
     /// A STUN request was answered on the SIP port.
     case stunAnswered(FlowID)
@@ -96,7 +98,6 @@ public enum ServerTrace: Sendable {
 
     public enum UnbindingReason: Hashable, Sendable {
         case removed, removedAll, expired, replaced, evicted
-        case commitFailed
     }
 
     public enum KeepaliveEvent: Hashable, Sendable {
@@ -131,7 +132,6 @@ public enum ServerTrace: Sendable {
         case tooBrief(requested: UInt32, shortest: UInt32)
         case tooManyContacts(Int)
         case tablesFull
-        case commitFailed
         case manyFlows
         case firstHopLacksOutbound
         case noTransaction

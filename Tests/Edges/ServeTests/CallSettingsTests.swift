@@ -44,7 +44,7 @@ struct CallSettingsTests {
               - {users: ["102", 100]}
             intercom-groups: [{users: [100, 150]}]
             media: {ports: 30000-30099, loops: 2, srtp: no, source: any, recordings: /tmp/r}
-            limits: {calls: 300, calls-per-account: 20}
+            limits: {calls: 300, calls-per-account: 20, records: 5000, record-megabytes: 10}
             tcp: off
             ws: ["0.0.0.0:8080"]
             tls: {listen: "0.0.0.0:5071", names: [sip.example.net]}
@@ -62,7 +62,9 @@ struct CallSettingsTests {
         #expect(settings.media.ports == 30_000...30_099 && settings.media.loops == 2 && !settings.media.isSecurable)
         #expect(settings.media.believesAnyone && !ServeSettings().media.believesAnyone)
         #expect(settings.server.limits.calls == 300 && settings.server.limits.callsPerAccount == 20)
-        #expect(settings.media.recordings == "/tmp/r" && settings.media.recordsKeptFor == .seconds(86_400))
+        #expect(settings.records.records == 5_000 && settings.records.recordsPerAccount == 5_000)
+        #expect(settings.records.bytes == 10 << 20)
+        #expect(settings.media.recordings == "/tmp/r" && settings.records.age == .seconds(86_400))
         #expect(settings.streams.tcp == [] && settings.streams.ws.map(\.description) == ["0.0.0.0:8080"])
         #expect(settings.streams.tls?.map(\.description) == ["0.0.0.0:5071"] && settings.streams.names == ["sip.example.net"])
     }

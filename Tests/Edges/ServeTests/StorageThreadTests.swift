@@ -11,63 +11,156 @@ import Waiting
 
 @Suite("Storage thread")
 struct StorageThreadTests {
-    struct DiskFull: Error {}
+    /// A database in a folder of its own, on a disk that can be filled.
+    struct Fixture {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("pinhole-thread-\(UUID().uuidString)")
+        let database: PinholeDatabase
+        let reports: Mailbox<StorageThread.Report>
 
-    /// A disk that fails on request, and what was stored on it.
-    final class Disk: Sendable {
-        let stored = Mutex<[AddressOfRecord]>([])
-        let isFull = Atomic(false)
-        /// Lets `apply` go on; each commit takes one.
-        let gate = DispatchSemaphore(value: 0)
-        let began = DispatchSemaphore(value: 0)
+        init() throws {
+            database = try PinholeDatabase(path: folder.appendingPathComponent("p.db").path)
+            reports = Mailbox(waking: try WakeSignal())
+        }
 
-        func apply(_ changes: [RegistrarChange]) throws {
-            began.signal()
-            try gate.wait(for: "the test to let a commit go on")
-            if isFull.load(ordering: .acquiring) { throw DiskFull() }
-            stored.withLock { $0 += changes.map(\.aor) }
+        func report() throws -> StorageThread.Report {
+            let reports = reports
+            return try awaited("a report of the storage thread") { reports.takeAll().first }
+        }
+
+        /// Everything until storage works again.
+        func reportsUntilRelief() throws -> [StorageThread.Report] {
+            let reports = reports
+            var all: [StorageThread.Report] = []
+            while true {
+                all += try awaited("storage to work again") { () -> [StorageThread.Report]? in
+                    let taken = reports.takeAll()
+                    return taken.isEmpty ? nil : taken
+                }
+                if case .relief = all.last { return all }
+            }
         }
     }
 
-    static func report(_ reports: Mailbox<StorageThread.Report>) throws -> StorageThread.Report {
-        try awaited("a report of the storage thread") { reports.takeAll().first }
+    struct DiskFull: Error {}
+
+    static func change(_ user: String, bindings: Int = 1) throws -> RegistrarChange {
+        let flow = FlowID(
+            .udp, local: try #require(Endpoint("198.51.100.1:5060")), remote: try #require(Endpoint("203.0.113.7:40000")))
+        let bindings = try (0..<bindings).map { index in
+            try #require(
+                Binding(
+                    contact: "sip:\(user)@\(index)".utf8, parameters: "".utf8, callID: "c".utf8, instance: "".utf8, path: "".utf8,
+                    userAgent: String(repeating: "x", count: 4_000).utf8, cseq: 1, expires: Instant(seconds: 100),
+                    updated: .epoch, flow: flow))
+        }
+        return RegistrarChange(aor: AddressOfRecord(user: user, domain: "pinhole"), bindings: bindings, formerCount: 0)
     }
 
-    static func change(_ user: String) -> RegistrarChange {
-        RegistrarChange(aor: AddressOfRecord(user: user, domain: "pinhole"), bindings: [])
-    }
-
-    @Test("After a failed commit nothing that waits is stored until the server has taken it back; what comes later is")
-    func refusesUntilHeard() throws {
-        let disk = Disk()
-        let wake = try WakeSignal()
-        let reports = Mailbox<StorageThread.Report>(waking: wake)
-        let thread = StorageThread(applying: { try disk.apply($0) }, newAccounts: { nil }, reportingTo: reports)
+    @Test("On a full disk changes wait, the last of each address of record, and are stored when there is room again")
+    func fullDisk() throws {
+        let fixture = try Fixture()
+        defer { try? FileManager.default.removeItem(at: fixture.folder) }
+        let database = fixture.database
+        try database.limitPages(1)
+        let thread = StorageThread(
+            .init(apply: { try database.apply($0) }), patience: .init(retry: 0.01, complaint: 0), reportingTo: fixture.reports)
         thread.start()
-        thread.store([(1, Self.change("a"))])
-        try disk.began.wait(for: "a commit")
-        // While the first commit is under way two more changes arrive; then the disk is full.
-        thread.store([(2, Self.change("b"))])
-        disk.isFull.store(true, ordering: .releasing)
-        disk.gate.signal()
-        guard case .failed(let first, _) = try Self.report(reports) else {
+        thread.store([(1, try Self.change("a", bindings: 3)), (2, try Self.change("b"))])
+        guard case .failed(let reason) = try fixture.report() else {
             Issue.record("expected a failure")
             return
         }
-        #expect(first == 1)
-        disk.isFull.store(false, ordering: .releasing)
-        // A change of the same round, made before the server heard: it is taken back as well.
-        thread.store([(3, Self.change("c"))])
-        thread.tookBack(through: 3)
-        thread.store([(4, Self.change("d"))])
-        try disk.began.wait(for: "a commit")
-        disk.gate.signal()
-        guard case .persisted(let last) = try Self.report(reports) else {
-            Issue.record("expected a commit")
+        #expect(reason.contains("database or disk is full. Make room on the disk"))
+        var last = try Self.change("a", bindings: 2)
+        last.formerCount = 3
+        thread.store([(3, last), (4, try Self.change("c"))])
+        guard case .trouble(let text) = try fixture.report() else {
+            Issue.record("expected a complaint")
             return
         }
-        #expect(last == 4)
-        #expect(disk.stored.withLock { $0 } == [AddressOfRecord(user: "d", domain: "pinhole")])
+        #expect(text.hasPrefix("still nothing can be stored; what "))
+        #expect(try database.allBindings().isEmpty)
+        try database.limitPages(0)
+        let reports = try fixture.reportsUntilRelief()
+        guard case .persisted(4)? = reports.dropLast().last, case .relief(let relief)? = reports.last else {
+            Issue.record("expected all to be stored: \(reports)")
+            return
+        }
+        #expect(relief == "what 3 users registered in the meantime is stored now; a 200 is a promise again")
+        #expect(try database.allBindings().map(\.aor.user) == ["a", "a", "b", "c"])
+        thread.stop()
+    }
+
+    @Test("Call records that come while nothing can be stored are dropped and counted")
+    func recordsGiveWay() throws {
+        let fixture = try Fixture()
+        defer { try? FileManager.default.removeItem(at: fixture.folder) }
+        let database = fixture.database
+        try database.limitPages(1)
+        let kept = Mutex(0)
+        let thread = StorageThread(
+            .init(
+                apply: { try database.apply($0) },
+                keepCalls: { calls in
+                    kept.withLock { $0 += calls.count }
+                    return nil
+                }), reportingTo: fixture.reports)
+        thread.start()
+        thread.store([(1, try Self.change("a", bindings: 3))])
+        guard case .failed = try fixture.report() else {
+            Issue.record("expected a failure")
+            return
+        }
+        thread.keep((1...3).map(Self.record))
+        thread.stop()
+        let texts = fixture.reports.takeAll().compactMap { if case .trouble(let text) = $0 { text } else { nil } }
+        #expect(kept.withLock { $0 } == 0)
+        #expect(texts.contains("3 call records were lost: they could not be stored"))
+        #expect(texts.contains { $0.hasPrefix("still nothing can be stored; what 1 user registered is lost. ") })
+    }
+
+    @Test("A database deleted under the thread is written again before the next commit, and said")
+    func deletedFile() throws {
+        let fixture = try Fixture()
+        defer { try? FileManager.default.removeItem(at: fixture.folder) }
+        let (database, reports) = (fixture.database, fixture.reports)
+        try database.add(Account(username: "100", realm: "r", password: "a"))
+        let thread = StorageThread(
+            database, since: try database.changeMark(), records: CallRecordQuota(), clock: RealTime(), reportingTo: reports)
+        try FileManager.default.removeItem(atPath: database.path)
+        thread.start()
+        thread.store([(1, try Self.change("a"))])
+        guard case .trouble(let text) = try fixture.report() else {
+            Issue.record("expected a word about it")
+            return
+        }
+        #expect(text.hasPrefix("\(database.path) was deleted under the running server; "))
+        thread.stop()
+        let reopened = try PinholeDatabase(path: database.path)
+        #expect(try reopened.accounts().map(\.username) == ["100"])
+        #expect(try reopened.allBindings().map(\.aor.user) == ["a"])
+    }
+
+    @Test("Another database in its place: its accounts are news")
+    func exchangedFile() throws {
+        let fixture = try Fixture()
+        defer { try? FileManager.default.removeItem(at: fixture.folder) }
+        let (database, reports) = (fixture.database, fixture.reports)
+        let other = fixture.folder.appendingPathComponent("other.db").path
+        do {
+            let copy = try PinholeDatabase(path: other)
+            try copy.add(Account(username: "200", realm: "r", password: "b"))
+            try copy.checkpoint()
+        }
+        let thread = StorageThread(
+            database, since: try database.changeMark(), records: CallRecordQuota(), clock: RealTime(), reportingTo: reports)
+        #expect(rename(other, database.path) == 0)
+        thread.start()
+        let accounts = try awaited("the accounts") { () -> [Account]? in
+            for case .accounts(let accounts) in reports.takeAll() { return accounts }
+            return nil
+        }
+        #expect(accounts.map(\.username) == ["200"])
         thread.stop()
     }
 
@@ -75,17 +168,18 @@ struct StorageThreadTests {
     func callRecordsWait() throws {
         let isFull = Atomic(true)
         let stored = Mutex<[UInt64]>([])
-        let wake = try WakeSignal()
-        let reports = Mailbox<StorageThread.Report>(waking: wake)
+        let reports = Mailbox<StorageThread.Report>(waking: try WakeSignal())
         let thread = StorageThread(
-            applying: { _ in },
-            keepCalls: { calls in
-                if isFull.load(ordering: .acquiring) { throw DiskFull() }
-                stored.withLock { $0 += calls.map(\.number) }
-            }, newAccounts: { nil }, reportingTo: reports)
+            .init(
+                apply: { _ in },
+                keepCalls: { calls in
+                    if isFull.load(ordering: .acquiring) { throw DiskFull() }
+                    stored.withLock { $0 += calls.map(\.number) }
+                    return nil
+                }), reportingTo: reports)
         thread.start()
         thread.keep((1...3).map(Self.record))
-        guard case .trouble(let text) = try Self.report(reports) else {
+        guard case .trouble(let text) = try awaited("a report", { reports.takeAll().first }) else {
             Issue.record("expected a complaint")
             return
         }

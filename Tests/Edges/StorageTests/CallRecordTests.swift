@@ -33,7 +33,7 @@ struct CallRecordTests {
             record(1, from: "100@lab", to: "200@lab", ended: 1_000), record(2, from: "1000@lab", to: "8000@lab", ended: 2_000),
             record(3, from: "200@lab", to: "100@lab", ended: 3_000, answered: false),
         ]
-        try database.add(calls)
+        try database.keep(calls, at: Instant(seconds: 3_000))
         #expect(try PinholeDatabase(path: path).calls(most: 10) == calls)
         #expect(try database.calls(most: 2) == Array(calls.suffix(2)))
         #expect(try database.calls(most: 10, address: "100@lab") == [calls[0], calls[2]])
@@ -48,10 +48,11 @@ struct CallRecordTests {
         defer { try? FileManager.default.removeItem(at: folder) }
         let database = try PinholeDatabase(path: path)
         let calls = try (1...3).map { try record(UInt64($0), from: "a@b", to: "c@d", ended: Int64($0) * 1_000) }
-        try database.add(calls)
-        #expect(try database.removeCalls(endedBefore: Instant(seconds: 2_000)) == 1)
+        var quota = CallRecordQuota()
+        quota.age = .seconds(1_000)
+        try database.keep(calls, within: quota, at: Instant(seconds: 3_000))
         #expect(try database.calls(most: 10) == Array(calls.suffix(2)))
-        #expect(try database.removeCalls(endedBefore: Instant(seconds: 9_000)) == 2)
+        try database.keep([], within: quota, at: Instant(seconds: 4_001))
         #expect(try database.calls(most: 10).isEmpty)
     }
 
@@ -69,6 +70,74 @@ struct CallRecordTests {
         #expect(throws: StorageError("there is no account 7 in realm r; see: pinhole account list")) {
             try database.setSRTP(.required, "7", realm: "r")
         }
+    }
+
+    /// So many calls of one account, ended a second after each other.
+    func calls(_ count: Int, of account: String, from start: Int64 = 1_000) throws -> [CallRecord] {
+        try (0..<count).map { index in
+            var record = try record(UInt64(index), from: "\(account)@lab", to: "c@d", ended: start + Int64(index))
+            record.account = account
+            return record
+        }
+    }
+
+    @Test("An account that has more records than it may loses its own oldest ones, and nobody else any")
+    func accountCap() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let database = try PinholeDatabase(path: path)
+        var quota = CallRecordQuota()
+        (quota.records, quota.recordsPerAccount) = (100, 20)
+        let honest = try calls(5, of: "honest", from: 1)
+        try database.keep(honest, within: quota, at: Instant(seconds: 10))
+        let flood = try calls(50, of: "flood")
+        for call in flood { try database.keep([call], within: quota, at: Instant(seconds: 2_000)) }
+        #expect(try database.calls(most: 1_000) == honest + flood.suffix(20))
+        try database.keep(try calls(100, of: "", from: 3_000), within: quota, at: Instant(seconds: 4_000))
+        #expect(
+            try database.calls(most: 1_000).map(\.account) == honest.map(\.account) + Array(repeating: "flood", count: 20)
+                + Array(repeating: "", count: 20))
+    }
+
+    @Test("All together are too many: whoever has most loses the oldest, by number and by bytes")
+    func wholeCap() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let database = try PinholeDatabase(path: path)
+        var quota = CallRecordQuota()
+        (quota.records, quota.recordsPerAccount) = (30, 30)
+        let honest = try calls(5, of: "honest", from: 1)
+        try database.keep(honest, within: quota, at: Instant(seconds: 10))
+        let flood = try calls(28, of: "flood")
+        try database.keep(flood, within: quota, at: Instant(seconds: 2_000))
+        #expect(try database.calls(most: 1_000) == honest + flood.suffix(25))
+        // Bytes: these are about 300 each.
+        quota.bytes = 6_000
+        try database.keep([], within: quota, at: Instant(seconds: 2_000))
+        let left = try database.calls(most: 1_000)
+        #expect(left.prefix(5) == honest[...] && (10...25).contains(left.count) && left.suffix(5) == flood.suffix(5))
+    }
+
+    @Test("What records are counted as is about what they take on disk")
+    func measured() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let database = try PinholeDatabase(path: path)
+        let calls = try calls(4_000, of: "100")
+        try database.keep(calls, at: Instant(seconds: 6_000))
+        let counted = try database.callBytes()
+        try database.checkpoint()
+        let size = try #require(try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int)
+        #expect((0.75...1.25).contains(Double(counted) / Double(size)), "\(counted) of \(size)")
+    }
+
+    @Test("A disk that is nearly full gets no more records, and tells how many were lost")
+    func nearlyFull() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let database = try PinholeDatabase(path: path)
+        var quota = CallRecordQuota()
+        quota.leftFree = .max
+        #expect(try database.keep(try calls(3, of: "100"), within: quota, at: Instant(seconds: 2_000)) == 3)
+        #expect(try database.calls(most: 10).isEmpty)
+        quota.leftFree = nil
+        #expect(try database.keep(try calls(3, of: "100"), within: quota, at: Instant(seconds: 2_000)) == 0)
     }
 
     @Test("Whether an account's media may go past the server is kept with it")

@@ -107,6 +107,143 @@ struct PinholeDatabaseTests {
         #expect(try server.changeMark() != before)
     }
 
+    func change(_ user: String, texts: Int = 10) throws -> RegistrarChange {
+        var binding = try binding("sip:\(user)@" + String(repeating: "x", count: texts), port: 1, expires: 100)
+        binding.reach = .reachable
+        return RegistrarChange(aor: AddressOfRecord(user: user, domain: "h"), bindings: [binding], formerCount: 0)
+    }
+
+    @Test("A full disk is told as such, with what to do; nothing of the group is stored, and what comes when there is room is")
+    func full() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let database = try PinholeDatabase(path: path)
+        try database.limitPages(30)
+        let group = try (0..<100).map { try change("u\($0)", texts: 4_000) }
+        let error = #expect(throws: StorageError.self) { try database.apply(group) }
+        #expect(error?.cause == .full)
+        let folder = (path as NSString).deletingLastPathComponent
+        #expect(
+            error?.description == "storing bindings in \(path): database or disk is full. "
+                + "Make room on the disk that holds \(folder): df -h \(folder) says how full it is.")
+        #expect(try database.allBindings().isEmpty)
+        try database.limitPages(0)
+        try database.apply(group)
+        #expect(try database.allBindings().count == 100)
+    }
+
+    @Test("On a full disk call records give way to bindings, the oldest first, and are counted")
+    func recordsGiveWay() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let database = try PinholeDatabase(path: path)
+        let calls = (1...2_000).map { number in
+            CallRecord(
+                number: UInt64(number), callID: "c\(number)@h", from: "a@b", to: "c@d", start: .epoch, answer: nil,
+                end: Instant(seconds: Int64(number)), status: 486, reason: "busy", codec: "", isDirect: false, parties: [])
+        }
+        try database.keep(calls, at: Instant(seconds: 2_000))
+        try database.limitPages(1)
+        try database.apply((0..<20).map { try change("u\($0)", texts: 300) })
+        #expect(try database.allBindings().count == 20)
+        let gone = database.takeRecordsGivenWay()
+        #expect(gone >= 250 && gone < 1_000)
+        #expect(try database.calls(most: 5_000) == Array(calls.suffix(2_000 - gone)))
+        #expect(database.takeRecordsGivenWay() == 0)
+    }
+
+    @Test("A server starts on a full disk: what expired is not handed back, even if it cannot be removed")
+    func startsFull() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let database = try PinholeDatabase(path: path)
+        try database.apply([try change("a"), try change("b")])
+        try database.limitPages(1)
+        #expect(try database.bindings(aliveAt: Instant(seconds: 99)).count == 2)
+        #expect(try database.bindings(aliveAt: Instant(seconds: 100)).isEmpty)
+    }
+
+    @Test("A file that is no database is told as damaged, with what to do")
+    func damaged() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let folder = (path as NSString).deletingLastPathComponent
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        try Data(repeating: 0x41, count: 8_192).write(to: URL(fileURLWithPath: path))
+        let error = #expect(throws: StorageError.self) { try PinholeDatabase(path: path) }
+        #expect(error?.cause == .damaged)
+        #expect(
+            error?.description
+                == "cannot open the database \(path): file is not a database. The file is damaged. Move it away and put a copy "
+                + "back; sqlite3 \(path) .recover saves what can still be read. Without a file a new one is made, with no accounts."
+        )
+    }
+
+    @Test(
+        "A file deleted under the server: all that was in it is written to a new one, and what is stored from then on survives",
+        arguments: [[""], ["", "-wal", "-shm"]])
+    func deleted(suffixes: [String]) throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let database = try PinholeDatabase(path: path)
+        let account = Account(username: "100", realm: "r", password: "a")
+        try database.add(account)
+        try database.apply([try change("a")])
+        #expect(try database.followFile() == nil)
+        for suffix in suffixes { try FileManager.default.removeItem(atPath: path + suffix) }
+        #expect(try database.followFile() == .deleted)
+        #expect(try database.followFile() == nil)
+        try database.apply([try change("b")])
+        let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+        #expect(mode == 0o600)
+        let other = try PinholeDatabase(path: path)
+        #expect(try other.accounts() == [account])
+        #expect(try other.allBindings().map(\.aor.user) == ["a", "b"])
+    }
+
+    @Test("The whole folder deleted: it is made again")
+    func folderDeleted() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let database = try PinholeDatabase(path: path)
+        try database.apply([try change("a")])
+        try FileManager.default.removeItem(at: folder)
+        #expect(try database.followFile() == .deleted)
+        #expect(try PinholeDatabase(path: path).allBindings().count == 1)
+    }
+
+    @Test("Another database in its place: its accounts count, and it gets our bindings for its own", arguments: [false, true])
+    func exchanged(leavesLog: Bool) throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let database = try PinholeDatabase(path: path)
+        try database.add(Account(username: "100", realm: "r", password: "a"))
+        try database.apply([try change("a")])
+        let other = folder.appendingPathComponent("other.db").path
+        do {
+            let backup = try PinholeDatabase(path: other)
+            try backup.add(Account(username: "200", realm: "r", password: "b"))
+            try backup.apply([try change("old")])
+            try backup.checkpoint()
+        }
+        if !leavesLog { for suffix in ["-wal", "-shm"] { try FileManager.default.removeItem(atPath: path + suffix) } }
+        #expect(rename(other, path) == 0)
+        #expect(try database.followFile() == .exchanged)
+        #expect(try database.accounts().map(\.username) == ["200"])
+        try database.apply([try change("b")])
+        let reopened = try PinholeDatabase(path: path)
+        #expect(try reopened.accounts().map(\.username) == ["200"])
+        #expect(try reopened.allBindings().map(\.aor.user) == ["a", "b"])
+    }
+
+    @Test("Rubbish in its place is told; the old one can still be read, and once a database lies there it is taken")
+    func exchangedForRubbish() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let database = try PinholeDatabase(path: path)
+        try database.apply([try change("a")])
+        try FileManager.default.removeItem(atPath: path)
+        try Data(repeating: 0x41, count: 8_192).write(to: URL(fileURLWithPath: path))
+        let error = #expect(throws: StorageError.self) { _ = try database.followFile() }
+        #expect(error?.cause == .damaged)
+        #expect(try database.allBindings().count == 1)
+        try FileManager.default.removeItem(atPath: path)
+        #expect(try database.followFile() == .deleted)
+        #expect(try PinholeDatabase(path: path).allBindings().count == 1)
+    }
+
     @Test("A path that cannot be used is reported with the cure")
     func badPath() {
         let error = #expect(throws: StorageError.self) { try PinholeDatabase(path: "/dev/null/x.db") }

@@ -60,25 +60,70 @@ struct PersistenceTests {
         #expect(statuses(h.input(.persisted(through: 9))) == [200])
     }
 
-    @Test("RFC 3261 10.3 step 7: a failed commit is 500 and takes everything from it on back, in the reverse order")
+    private func contacts(_ sent: [(flow: FlowID, bytes: [UInt8])]) throws -> [[String]] {
+        try sent.map { try SIPMessage(parsing: $0.bytes).all(.contact).map(\.value.string) }
+    }
+
+    @Test(
+        "Nothing can be stored: whoever waits is answered 200 for 120 s at most, and so is who comes; what was stored before keeps its time"
+    )
     func failure() throws {
         let h = Harness(Self.settings)
-        _ = try answer(h)
+        _ = try answer(h, Register(expires: "3600"))
         h.input(.persisted(through: 1))
-        let before = h.alice
-        _ = try answer(h, Register(cseq: 3, expires: "600"))
-        _ = try answer(h, Register(cseq: 5, contact: "<sip:alice@192.168.1.99>", fromTag: "f2"))
-        _ = try answer(h, Register(user: "bob", callID: "b", contact: "<sip:bob@10.0.0.1>"), password: "word")
-        #expect(h.server.bindingCount == 2)
-        #expect(statuses(h.input(.persistFailed(from: 2, reason: "disk full"))) == [500, 500, 500])
-        #expect(h.alice == before)
-        #expect(h.server.bindingCount == 1)
-        #expect(h.server.counters.commitsFailed == 3)
-        #expect(h.lastTexts.contains("the commit of change 2 failed (disk full): 3 requests are answered 500, as if never made"))
-        // The next attempt is a change of its own.
-        _ = try answer(h, Register(cseq: 7, expires: "600"))
-        #expect(h.changes.last?.sequence == 5)
-        #expect(statuses(h.input(.persisted(through: 5))) == [200])
+        h.now += .seconds(1)
+        _ = try answer(h, Register(callID: "second", contact: "<sip:alice@192.168.1.99>", expires: "3600"))
+        _ = try answer(h, Register(user: "bob", callID: "b", contact: "<sip:bob@10.0.0.1>", expires: "90"), password: "word")
+        h.now += .seconds(2)
+        let out = h.input(.persistFailed(reason: "disk full"))
+        #expect(statuses(out) == [200, 200])
+        #expect(
+            try contacts(out) == [
+                ["<sip:alice@192.168.1.10:5060>;expires=3597", "<sip:alice@192.168.1.99>;expires=120"],
+                ["<sip:bob@10.0.0.1>;expires=88"],
+            ])
+        #expect(h.alice.map(\.expires) == [Harness.start + .seconds(3_600), h.now + .seconds(120)])
+        #expect(h.server.counters.commitsFailed == 2 && h.server.counters.registeredUnstored == 2)
+        #expect(h.server.pendingCommits == 0)
+        #expect(
+            h.lastTexts.contains(
+                "nothing can be stored (disk full): registrations, 2 of them waiting, are kept in memory for a short time"))
+        // What storage is to know once it works again: alice as she is now. Bob's change it has already.
+        #expect(h.changes.map(\.change.aor.user) == ["alice", "alice", "bob", "alice"])
+        #expect(h.changes.last?.change.bindings == h.alice)
+        // Who comes now is answered at once.
+        let refresh = try answer(h, Register(cseq: 3, expires: "3600"))
+        #expect(
+            try contacts(refresh) == [["<sip:alice@192.168.1.10:5060>;expires=120", "<sip:alice@192.168.1.99>;expires=120"]])
+        #expect(h.changes.last?.change.bindings == h.alice && h.server.pendingCommits == 0)
+        // 120 s later nobody is there who did not refresh.
+        h.advance(.seconds(120))
+        #expect(h.alice.isEmpty)
+        #expect(h.changes.last?.change.bindings == [])
+    }
+
+    @Test("Storage works again: from the next REGISTER on a 200 is held until its commit, and promises what was asked for")
+    func recovery() throws {
+        let h = Harness(Self.settings)
+        h.input(.persistFailed(reason: "disk full"))
+        #expect(try contacts(try answer(h, Register(expires: "3600"))) == [["<sip:alice@192.168.1.10:5060>;expires=120"]])
+        h.input(.persisted(through: 1))
+        #expect(h.lastTexts.last == "what is registered can be stored again")
+        #expect(try answer(h, Register(cseq: 3, expires: "3600")).isEmpty)
+        #expect(
+            try contacts(h.input(.persisted(through: 2))) == [["<sip:alice@192.168.1.10:5060>;expires=3600"]])
+        #expect(h.server.counters.registeredUnstored == 1)
+    }
+
+    @Test("A retransmission of what was answered while storage failed draws the same 200")
+    func retransmissionUnstored() throws {
+        let h = Harness(Self.settings)
+        let challenge = try h.ask(Register().text)
+        let text = Register().answering(challenge).text
+        #expect(h.receive(text).isEmpty)
+        let ok = h.input(.persistFailed(reason: "disk full"))
+        #expect(statuses(ok) == [200])
+        #expect(h.receive(text).map(\.bytes) == ok.map(\.bytes))
     }
 
     @Test("A fetch changes nothing and is answered at once")
@@ -97,14 +142,14 @@ struct PersistenceTests {
         #expect(statuses(try answer(h, Register(user: "bob", callID: "b"), password: "word")) == [503])
     }
 
-    @Test("An expiry is stored as well; its failure brings nothing back")
+    @Test("An expiry is stored as well; that it cannot be brings nothing back")
     func expiry() throws {
         let h = Harness(Self.settings)
         _ = try answer(h, Register(expires: "60"))
         h.input(.persisted(through: 1))
         h.advance(.seconds(60))
         #expect(h.changes.last?.change.bindings == [])
-        h.input(.persistFailed(from: 2, reason: "disk full"))
+        h.input(.persistFailed(reason: "disk full"))
         #expect(h.alice.isEmpty)
         #expect(h.server.nextDeadline == nil)
     }

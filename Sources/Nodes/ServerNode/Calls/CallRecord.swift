@@ -41,6 +41,8 @@ public struct CallRecord: Hashable, Sendable {
     public var number: UInt64
     /// Of the caller's dialog.
     public var callID: String
+    /// Digest user name of whoever began it, for whom it counts; empty: a stranger.
+    public var account: String
     public var from: String
     public var to: String
     public var start: Instant
@@ -59,11 +61,12 @@ public struct CallRecord: Hashable, Sendable {
     public var parties: [Party]
 
     public init(
-        number: UInt64, callID: String, from: String, to: String, start: Instant, answer: Instant?, end: Instant, status: Int,
-        reason: String, codec: String, isDirect: Bool, parties: [Party]
+        number: UInt64, callID: String, account: String = "", from: String, to: String, start: Instant, answer: Instant?,
+        end: Instant, status: Int, reason: String, codec: String, isDirect: Bool, parties: [Party]
     ) {
         self.number = number
         self.callID = callID
+        self.account = account
         self.from = from
         self.to = to
         self.start = start

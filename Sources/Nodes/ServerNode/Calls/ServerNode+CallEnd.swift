@@ -157,7 +157,9 @@ extension ServerNode {
         }
         if let service = call.service { parties.append(.init(address: service, flow: nil, answered: true, streams: [])) }
         return CallRecord(
-            number: call.number, callID: call.legs.first?.callID.string ?? "", from: from, to: call.calledName, start: call.start,
+            number: call.number, callID: call.legs.first?.callID.string ?? "",
+            account: call.legs.first?.party.account.string ?? "",
+            from: from, to: call.calledName, start: call.start,
             answer: call.answered, end: call.ended ?? now, status: call.status, reason: call.reason, codec: call.spokenCodec,
             isDirect: call.isDirect, parties: parties)
     }
