@@ -264,7 +264,7 @@ public struct LabLadder: Sendable {
                 note(at, .mark(at: column), "the source port of this Call-ID jumps: \(ports)", .warning)
             case .path(_, let verdict, _):
                 if !verdict.isStraight { note(at, .mark(at: column), verdict.text, .warning) }
-            case .largeReply, .tableFull, .guessed, .contactElsewhere:
+            case .largeReply, .tableFull, .guessed, .opens, .contactElsewhere:
                 note(at, .mark(at: column), ServerTrace.notice(notice).text, .warning)
             }
         }

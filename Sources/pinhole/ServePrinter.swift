@@ -52,9 +52,9 @@ final class ServePrinter: Sendable {
         case .recording(.began(let file)): line("recording to \(file)", now)
         case .recording(.ended(let file, let seconds)): line("recorded \(Int(seconds)) s in \(file)", now)
         case .recording(.failed(let room, let reason)): line("room \(room) is not recorded: \(reason)", now)
-        case .connected(let flow): line("\(flow.transport.viaToken) connection from \(flow.remote)", now)
+        case .connected(let flow): line("\(flow.transport.viaToken) connection with \(flow.remote)", now)
         case .disconnected(let flow, let reason):
-            line("\(flow.transport.viaToken) connection from \(flow.remote) ended: \(reason)", now)
+            line("\(flow.transport.viaToken) connection with \(flow.remote) ended: \(reason)", now)
         case .accounts(0):
             line("no accounts yet, so nobody can register; add one with: pinhole account add 100", now)
         case .accounts(let count): line("\(count) account\(count == 1 ? "" : "s")", now)

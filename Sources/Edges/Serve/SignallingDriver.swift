@@ -87,6 +87,7 @@ final class SignallingDriver: DatagramDriver {
                 guard flow.transport.isReliable else { return Datagram(from: flow.local, to: flow.remote, bytes) }
                 // Where the connection is gone, its `.closed` is on its way here.
                 streams.send(bytes, on: flow)
+            case .connect(let flow): streams.connect(flow)
             case .proved(let flow, let proof): streams.prove(flow, isAccount: proof == .account)
             case .persist(let sequence, let change): changes.append((sequence, change))
             case .media(let loop, let command): commands[loop].append(command)

@@ -36,6 +36,8 @@ public final class StreamService: Sendable {
         var accepted: [UInt64: StreamConnection] = [:]
         var room: ConnectionRoom
         var listeners: [any Channel] = []
+        /// What is to be sent over connections of ours that are not there yet.
+        var unsent: [Key: [[UInt8]]] = [:]
         var lastNumber: UInt64
         var counters = StreamCounters()
         /// Nothing is accepted until a connection closes.
@@ -157,7 +159,11 @@ public final class StreamService: Sendable {
         _ flow: FlowID, framing: Framing = .messages, serverName: String? = nil, trust: TLSTrust = .system
     ) {
         precondition(flow.transport == .tcp || flow.transport == .tls, "outgoing streams are TCP and TLS")
-        let isTaken = state.withLock { $0.isStopped || $0.connections[Key(flow)] != nil }
+        let isTaken = state.withLock { state in
+            guard !state.isStopped, state.connections[Key(flow)] == nil, state.unsent[Key(flow)] == nil else { return true }
+            state.unsent[Key(flow)] = []
+            return false
+        }
         guard !isTaken else { return inbox.postAlways(.closed(flow, .unreachable("the flow is in use"))) }
         do {
             let context = flow.transport == .tls ? try NIOSSLContext(configuration: trust.configuration) : nil
@@ -183,29 +189,47 @@ public final class StreamService: Sendable {
             }
             bootstrap.connect(to: try flow.remote.socketAddress()).whenFailure { [self] (error: any Error) in
                 let reason = StreamCloseReason.unreachable((error as? IOError)?.description ?? "\(error)")
-                guard let connection = state.withLock({ $0.connections[Key(flow)] }) else { return }
+                guard let connection = state.withLock({ $0.connections[Key(flow)] }) else { return abandon(flow, reason) }
                 connection.channel.eventLoop.execute {
                     connection.failed(reason)
                     connection.ended()
                 }
             }
         } catch {
-            inbox.postAlways(.closed(flow, .tls("\(error)")))
+            abandon(flow, .tls("\(error)"))
         }
     }
 
+    /// A connection of ours ended before it was one.
+    private func abandon(_ flow: FlowID, _ reason: StreamCloseReason) {
+        guard state.withLock({ $0.unsent.removeValue(forKey: Key(flow)) }) != nil else { return }
+        inbox.postAlways(.closed(flow, reason))
+    }
+
+    /// Messages that may wait for a connection which the event loop has not begun yet.
+    private static let mostUnsent = 64
+
     // MARK: Sending, closing
 
-    /// Sends a whole message. False: the connection is gone.
+    /// Sends a whole message, over a connection of ours as soon as it stands. False: the connection is gone.
     @discardableResult
     public func send(_ bytes: [UInt8], on flow: FlowID) -> Bool {
-        let connection = state.withLock { state in
-            let connection = state.connections[Key(flow)]
-            if connection == nil { state.counters.unsendable &+= 1 }
-            return connection
+        let (connection, isTaken) = state.withLock { state -> (StreamConnection?, Bool) in
+            if let connection = state.connections[Key(flow)] { return (connection, true) }
+            // The connection itself holds what comes next; it will be there at once.
+            if let place = state.unsent.index(forKey: Key(flow)) {
+                let waiting = state.unsent.values[place]
+                let octets = waiting.reduce(bytes.count) { $0 + $1.count }
+                if waiting.count < Self.mostUnsent, octets <= settings.unsentBytes {
+                    state.unsent.values[place].append(bytes)
+                    return (nil, true)
+                }
+            }
+            state.counters.unsendable &+= 1
+            return (nil, false)
         }
         connection?.send(bytes)
-        return connection != nil
+        return isTaken
     }
 
     /// Somebody proved himself over an accepted connection, or it carries a call: it may stay as long as it likes. `isAccount`: an account did,
@@ -251,6 +275,8 @@ public final class StreamService: Sendable {
         state.withLock { state in
             state.connections[Key(connection.flow)] = connection
             if connection.isAccepted { state.accepted[connection.flow.connection] = connection }
+            // Under the lock, so that nothing sent later comes before it; it is never too much for the connection.
+            for bytes in state.unsent.removeValue(forKey: Key(connection.flow)) ?? [] { connection.send(bytes) }
         }
     }
 

@@ -124,6 +124,7 @@ extension LabWorld {
                     servers[index].node.receive(.persisted(through: sequence), at: now)
                 case .media(_, let command): obey(command, server: index)
                 case .record(let record): wrote(record, server: index)
+                case .connect(let flow): servers[index].streams.connect(flow, entropy: &entropy)
                 // The lab's connections are few and need no room.
                 case .proved: break
                 case .probed(let aor, let outcomes):

@@ -244,7 +244,7 @@ extension ServerNode {
             var location = LocationTable.Location(binding: entry.binding)
             if entry.binding.flow.transport.isReliable {
                 location.binding.reach = .connectionLost
-                counts.unreachable += 1
+                if entry.binding.opensTo == nil { counts.unreachable += 1 }
             } else {
                 restoreUDP(&location, at: now)
             }

@@ -50,6 +50,9 @@ public struct ServerNode: Machine {
     public enum Output: Sendable {
         /// Leaves from `FlowID.local`.
         case send(on: FlowID, [UInt8])
+        /// Open a connection to `FlowID.remote` from any port of `FlowID.local`'s address. What is sent over it waits until it stands; where it never
+        /// does, `.closed` follows.
+        case connect(FlowID)
         /// Whoever is at the other end of this connection is welcome: it lives as long as it likes.
         case proved(on: FlowID, by: Proof)
         /// Store this, then say `.persisted(through:)`. Sequences rise by one.

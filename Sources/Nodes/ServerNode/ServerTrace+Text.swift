@@ -13,10 +13,11 @@ extension ServerTrace {
         case .bound(let aor, let binding, let event): "\(aor) \(event.text): \(binding.summary)"
         case .unbound(let aor, let binding, let reason):
             "\(aor) loses \(String(decoding: binding.contact, as: UTF8.self)): \(reason.text)"
+        case .flowDead(let aor, let binding, _) where binding.flow.transport.isReliable:
+            "\(aor): its connection \(binding.flow) closed; "
+                + (binding.opensTo.map { "who calls opens a new one to \($0)" } ?? "not reachable until it comes back")
         case .flowDead(let aor, let binding, let unanswered):
-            unanswered == 0
-                ? "\(aor) cannot be reached until it comes back: its connection \(binding.flow) closed"
-                : "\(aor) cannot be reached any more: \(unanswered) OPTIONS in a row over \(binding.flow) went unanswered"
+            "\(aor) cannot be reached any more: \(unanswered) OPTIONS in a row over \(binding.flow) went unanswered"
         case .flowRevived(let aor, let binding): "\(aor) answers again over \(binding.flow)"
         case .keepalive(let aor, let flow, let event): "keepalive of \(aor) over \(flow): \(event.text)"
         case .probed(let aor, let outcome): "probe of \(aor) at \(outcome.contact): \(outcome.result.text)"
@@ -27,7 +28,7 @@ extension ServerTrace {
             "nothing can be stored (\(reason)): registrations, \(requests) of them waiting, are kept in memory for a short time"
         case .storageWorks: "what is registered can be stored again"
         case .restored(let bindings, let unreachable, let refused):
-            "restored \(bindings) binding\(bindings == 1 ? "" : "s")\(unreachable == 0 ? "" : ", \(unreachable) of them unreachable until their phones register again")"
+            "restored \(bindings) binding\(bindings == 1 ? "" : "s")\(unreachable == 0 ? "" : ", \(unreachable) of them not reachable until their phones come back")"
                 + (refused == 0 ? "" : "; \(refused) had expired")
         case .stunAnswered(let flow): "answers a STUN request from \(flow.remote)"
         case .notice(let notice): notice.text
@@ -294,6 +295,7 @@ extension ServerTrace.Notice {
             "Call-ID \(callID) came from \(seen.map { "\($0.endpoint)" }.joined(separator: ", then "))"
         case .largeReply(let flow, let bytes): "a reply of \(bytes) bytes to \(flow.remote) over UDP may be fragmented"
         case .tableFull(let name): "the table of \(name) is full"
+        case .opens(let aor, let remote): "\(aor): opens a connection to its Contact, \(remote)"
         case .guessed(let username, let flow):
             "somebody guesses the password of \(username), lately from \(flow.remote.address): guesses from where it never proved itself wait"
         }

@@ -174,6 +174,8 @@ public enum ServerTrace: Sendable {
         case tableFull(String)
         /// So many wrong passwords of one account came, from sources that never proved it, that guesses from such are refused for now.
         case guessed(username: SIPText, from: FlowID)
+        /// The phone's connection is gone, and a new one is opened to its Contact.
+        case opens(AddressOfRecord, Endpoint)
     }
 
     public struct PortSeen: Hashable, Sendable {

@@ -148,6 +148,20 @@ struct TCPTests {
         #expect(reason.contains("onnection refused"))
     }
 
+    @Test("What is sent before a connection of ours stands follows when it does, in order")
+    func sentAhead() throws {
+        let server = StreamEnd()
+        let client = StreamEnd()
+        let bound = try server.service.listen(.tcp, at: try #require(Endpoint("127.0.0.1:0")))
+        // The address is ours to choose, the port the kernel's.
+        let flow = FlowID(.tcp, local: try #require(Endpoint("127.0.0.1:5060")), remote: bound, connection: 1 << 63)
+        client.service.connect(flow)
+        for number in 1...20 { #expect(client.service.send(Array(request(number).utf8), on: flow)) }
+        _ = try server.opened()
+        for number in 1...20 { #expect(try server.message() == request(number)) }
+        #expect(try client.opened() == flow)
+    }
+
     @Test("An occupied port is told by its error number")
     func occupied() throws {
         let one = StreamEnd()

@@ -16,6 +16,7 @@ final class Harness {
     var sent: [(flow: FlowID, bytes: [UInt8])] = []
     var changes: [(sequence: UInt64, change: RegistrarChange)] = []
     var probed: [(aor: AddressOfRecord, outcomes: [ProbeOutcome])] = []
+    var connected: [FlowID] = []
     var proved: [(flow: FlowID, by: ServerNode.Proof)] = []
     var traces: [ServerTrace] = []
     var media: [(loop: Int, command: MediaCommand)] = []
@@ -80,6 +81,7 @@ final class Harness {
                 if case .close(let id) = command, let closes { server.receive(.media(.closed(id, closes(id))), at: now) }
             case .record(let record): if keeps { records.append(record) }
             case .persist(let sequence, let change): changes.append((sequence, change))
+            case .connect(let flow): connected.append(flow)
             case .proved(let flow, let proof): proved.append((flow, proof))
             case .probed(let aor, let outcomes): probed.append((aor, outcomes))
             }

@@ -175,7 +175,7 @@ struct PersistenceTests {
         #expect(after.alice.map(\.reach) == [.reachable, .connectionLost])
         #expect(after.changes.map(\.change) == [RegistrarChange(aor: old.aor, bindings: [])])
         #expect(
-            after.lastTexts.last == "restored 2 bindings, 1 of them unreachable until their phones register again; 1 had expired")
+            after.lastTexts.last == "restored 2 bindings, 1 of them not reachable until their phones come back; 1 had expired")
         // Within one interval the UDP phone is asked, the lost connection is not.
         let kept = after.advance(.seconds(25))
         #expect(!kept.isEmpty && kept.allSatisfy { $0.flow.transport == .udp })

@@ -16,7 +16,7 @@ extension ServerNode {
         guard !places.isEmpty else { return .unwished }
         let own = flow.remote.address
         let caller = locations.locations(of: party.address).first { $0.binding.flow == flow }?.binding.verdict
-        for binding in bindings where binding.reach == .reachable {
+        for binding in bindings where isCallable(binding, among: bindings) {
             let theirs = binding.flow.remote.address
             guard places.allSatisfy({ $0.isIPv6 == theirs.isIPv6 }) else { return .families }
             if own == theirs {

@@ -7,7 +7,7 @@ import SIPStack
 extension ServerNode {
     /// Rings one instance, over its newest flow first.
     mutating func fork(to aor: AddressOfRecord, _ flows: [Binding], _ call: inout Call, at now: Instant) {
-        guard let binding = flows.first, let flow = requestFlow(binding) else { return }
+        guard let binding = flows.first, let flow = way(to: binding, of: aor) else { return }
         var party = CallLeg.Party(address: aor, instance: SIPText(binding.instance))
         party.srtp = accounts.srtp(of: aor)
         let tag = entropy.next()

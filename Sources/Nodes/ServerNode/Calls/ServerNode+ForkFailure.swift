@@ -51,8 +51,8 @@ extension ServerNode {
         if call.legs[leg].state == .inviting, Self.isFlowsFault(status, why) {
             while !call.legs[leg].alternates.isEmpty {
                 let binding = call.legs[leg].alternates.removeFirst()
-                guard binding.expires > now, isReachable(binding, call.legs[leg].party.address), let flow = requestFlow(binding)
-                else { continue }
+                let aor = call.legs[leg].party.address
+                guard binding.expires > now, isCallable(binding, aor), let flow = way(to: binding, of: aor) else { continue }
                 calls.leave(call.legs[leg].flow, call.key)
                 calls.enter(flow, call.key)
                 call.legs[leg].flow = flow
@@ -76,9 +76,10 @@ extension ServerNode {
         }
     }
 
-    /// Whether the flow still stands now that it is its turn.
-    private func isReachable(_ binding: Binding, _ aor: AddressOfRecord) -> Bool {
-        locations.locations(of: aor).contains { $0.binding.flow == binding.flow && $0.binding.reach == .reachable }
+    /// Whether the binding still stands now that it is its turn.
+    private func isCallable(_ binding: Binding, _ aor: AddressOfRecord) -> Bool {
+        let all = bindings(of: aor)
+        return all.contains { $0.flow == binding.flow && isCallable($0, among: all) }
     }
 
     /// Where nobody rings any more, the caller gets the best of all refusals.

@@ -142,11 +142,12 @@ extension ServerNode {
     }
 
     /// The bindings in the order in which each instance's flows are tried: the newest first (RFC 5626 5.3). A binding without an
-    /// instance-id is an instance of its own. Higher q comes first. `isSecret`: over encrypted flows alone.
+    /// instance-id is an instance of its own. Flows that stand come before those that are yet to be opened. Higher q comes first.
+    /// `isSecret`: over encrypted flows alone.
     func byInstance(_ bindings: [Binding], isSecret: Bool) -> [[Binding]] {
         var groups: [[Binding]] = []
         var places: [[UInt8]: Int] = [:]
-        for binding in bindings where binding.reach == .reachable && requestFlow(binding) != nil {
+        for binding in bindings where isCallable(binding, among: bindings) {
             guard !isSecret || binding.flow.transport.isSecure else { continue }
             let instance = Array(binding.instance)
             if !instance.isEmpty, let place = places[instance] {
@@ -156,7 +157,7 @@ extension ServerNode {
             if !instance.isEmpty { places[instance] = groups.count }
             groups.append([binding])
         }
-        for index in groups.indices { groups[index].sort { ($0.updated, $0.regID) > ($1.updated, $1.regID) } }
+        for index in groups.indices { groups[index].sort { $0.isBefore($1) } }
         return groups.enumerated().sorted { ($1.element[0].q, $0.offset) < ($0.element[0].q, $1.offset) }.map(\.element)
     }
 

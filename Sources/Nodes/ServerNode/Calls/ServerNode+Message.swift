@@ -30,7 +30,7 @@ extension ServerNode {
     private mutating func deliver(
         _ key: UInt32, _ flows: [Binding], _ party: CallLeg.Party, _ aor: AddressOfRecord, at now: Instant
     ) {
-        guard let request = calls.deliveries[key]?.request, let binding = flows.first, let flow = requestFlow(binding) else {
+        guard let request = calls.deliveries[key]?.request, let binding = flows.first, let flow = way(to: binding, of: aor) else {
             return
         }
         let token = freshToken()
