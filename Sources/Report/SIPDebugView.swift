@@ -10,8 +10,13 @@ public struct SIPDebugView: Sendable {
     public var natHandling: Bool?
     /// Whether each block begins with the time.
     public var showsTime: Bool
+    /// Whether digests, keys, passwords and people's texts are shown; otherwise `(hidden)` stands in their place.
+    public var showsSecrets: Bool
 
-    public init(_ style: ReportStyle = .plain, natHandling: Bool? = nil, showsTime: Bool = true) {
+    public init(
+        _ style: ReportStyle = .plain, natHandling: Bool? = nil, showsTime: Bool = true, showsSecrets: Bool = false
+    ) {
+        self.showsSecrets = showsSecrets
         self.style = style
         self.natHandling = natHandling
         self.showsTime = showsTime
@@ -92,11 +97,13 @@ public struct SIPDebugView: Sendable {
         style.paint("\(style.glyph("⇒", "=>")) \(printable(meaning))", .strong) + "\n\n"
     }
 
-    private func block(_ lines: [String]) -> String { lines.map { printable($0) + "\n" }.joined() }
+    private func block(_ lines: [String]) -> String {
+        (showsSecrets ? lines : SIPSecrets.hidden(lines)).map { printable($0) + "\n" }.joined()
+    }
 
     private func stamp(_ now: Instant?) -> String {
         guard showsTime, let now else { return "" }
-        return style.paint("[\(CalendarTime(now))]", .dim) + " "
+        return style.paint("\(CalendarTime(now))", .dim) + " "
     }
 
     /// Lines without their ends, how many header fields come before the empty line, and how many lines after it.

@@ -52,7 +52,7 @@ public struct StoryReport: Sendable {
     /// What the server's console showed.
     private func messages(_ chapter: Story.Chapter, _ style: ReportStyle) -> String {
         let settings = chapter.world.server(chapter.stage.server)?.settings
-        let view = SIPDebugView(style, natHandling: settings.map(\.natHandling))
+        let view = SIPDebugView(style, natHandling: settings.map(\.natHandling), showsSecrets: true)
         var text = ""
         var shown = 0
         for record in chapter.records where record.box == chapter.stage.server && shown < options.mostMessages {

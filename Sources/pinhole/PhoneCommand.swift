@@ -35,6 +35,9 @@ struct PhoneCommand: AsyncParsableCommand {
     @Flag(help: "Show every SIP message with direction, peer and a line that says what it means.")
     var sipDebug = false
 
+    @Flag(help: "With --sip-debug: digests, SRTP keys, passwords, texts and digits as well. Whoever reads them can use them.")
+    var secrets = false
+
     @Flag(help: "Register, say how it went (with --answer: take one call), sign off and leave; the exit status tells.")
     var once = false
 
@@ -43,7 +46,7 @@ struct PhoneCommand: AsyncParsableCommand {
         let trust = try network.trust
         let session = PhoneSession(
             phone: try PinholePhone(settings, codecs: PhoneCodecs.registry, srtp: PhoneCodecs.srtp, trust: trust),
-            plan: try calls.plan(once: once), sipDebug: sipDebug)
+            plan: try calls.plan(once: once), sipDebug: sipDebug || secrets, showsSecrets: secrets)
         let signals = Interrupts { session.stop() }
         defer { signals.cancel() }
         let status: Int32 = try await withCheckedThrowingContinuation { done in

@@ -19,10 +19,10 @@ final class PhonePrinter {
     private var shown = ""
     private var unreachable: Set<Endpoint> = []
 
-    init(name: String, sipDebug: Bool) {
+    init(name: String, sipDebug: Bool, showsSecrets: Bool) {
         self.name = name
         self.sipDebug = sipDebug
-        debug = SIPDebugView(style)
+        debug = SIPDebugView(style, showsSecrets: showsSecrets)
     }
 
     func print(_ event: PhoneEvent, at now: Instant) {

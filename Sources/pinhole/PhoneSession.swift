@@ -23,10 +23,10 @@ final class PhoneSession: @unchecked Sendable {
     private var hasFailed = false
     private var hasBegun = false
 
-    init(phone: PinholePhone, plan: PhonePlan, sipDebug: Bool) {
+    init(phone: PinholePhone, plan: PhonePlan, sipDebug: Bool, showsSecrets: Bool) {
         self.phone = phone
         self.plan = plan
-        printer = PhonePrinter(name: phone.settings.identity.user, sipDebug: sipDebug)
+        printer = PhonePrinter(name: phone.settings.identity.user, sipDebug: sipDebug, showsSecrets: showsSecrets)
         console = PhoneConsole(play: plan.play ?? .microphone, firstID: UInt64(plan.targets.count) + 1)
     }
 

@@ -43,6 +43,9 @@ struct ServeCommand: AsyncParsableCommand {
     @Flag(help: "Show every SIP message with direction, peer and a line that says what it means.")
     var sipDebug = false
 
+    @Flag(help: "With --sip-debug: digests, SRTP keys, passwords, texts and digits as well. Whoever reads them can use them.")
+    var secrets = false
+
     @Flag(help: "Say nothing but errors.")
     var quiet = false
 
@@ -62,10 +65,10 @@ struct ServeCommand: AsyncParsableCommand {
             set("stun.alternate", stunAlternate, "--stun-alternate")
             set("stun.address", stunAddress, "--stun-address")
             set("profile", profile, "--profile")
-            set("sip-debug", sipDebug ? "yes" : nil, "--sip-debug")
+            set("sip-debug", secrets ? "everything" : sipDebug ? "yes" : nil, secrets ? "--secrets" : "--sip-debug")
         }
         let printer = ServePrinter(
-            showsSIP: settings.showsSIP, isQuiet: quiet, natHandling: settings.server.natHandling, explains: explain)
+            showsSIP: settings.showsSIP, showsSecrets: settings.showsSecrets, isQuiet: quiet, natHandling: settings.server.natHandling, explains: explain)
         let server = try PinholeServer(settings, wantsTraces: printer.wantsTraces) { now, event in printer.print(event, at: now) }
         let signals = Interrupts { server.stop() }
         defer { signals.cancel() }

@@ -18,11 +18,11 @@ final class ServePrinter: Sendable {
     private let analysis: Mutex<LiveAnalysis?>
 
     /// `explains`: what the server saw is analysed as `pinhole explain` would a capture of it, and the findings are printed at the end.
-    init(showsSIP: Bool, isQuiet: Bool, natHandling: Bool, explains: Bool = false) {
+    init(showsSIP: Bool, showsSecrets: Bool, isQuiet: Bool, natHandling: Bool, explains: Bool = false) {
         self.showsSIP = showsSIP
         self.isQuiet = isQuiet
         analysis = Mutex(explains ? LiveAnalysis(name: "pinhole serve") : nil)
-        debug = SIPDebugView(Terminal.style(), natHandling: natHandling)
+        debug = SIPDebugView(Terminal.style(), natHandling: natHandling, showsSecrets: showsSecrets)
     }
 
     /// True where nothing but errors is shown: the server then need not collect traces at all.

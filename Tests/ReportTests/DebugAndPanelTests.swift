@@ -57,7 +57,7 @@ import Testing
             .udp, Self.peer, Array("OPTIONS sip:a SIP/2.0\r\n\r\n\u{1b}[2J".utf8) + [0, 255], meaning: "\u{1b}]0;x")
         #expect(!evil.contains("\u{1b}") && !evil.contains("\0"))
         #expect(view.received(.udp, Self.peer, [], meaning: "nothing").contains("(0 headers 0 lines)"))
-        #expect(view.notice("hm", at: Instant(seconds: 1_184_148_108)) == "[2007-07-11 10:01:48.000] NOTICE: hm\n")
+        #expect(view.notice("hm", at: Instant(seconds: 1_184_148_108)) == "2007-07-11 10:01:48.000 NOTICE: hm\n")
     }
 }
 

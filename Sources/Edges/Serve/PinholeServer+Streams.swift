@@ -65,10 +65,7 @@ extension PinholeServer {
                 throw ServeError(description: "TLS: \(error)")
             }
         }
-        var names = settings.streams.names
-        if names.isEmpty {
-            names = settings.server.domains + settings.server.advertised.map(\.host) + TLSIdentity.namesOfThisMachine()
-        }
+        let names = settings.certificateNames
         guard let database = settings.database else {
             let identity = try TLSIdentity.passing(names: names)
             log(clock.now, .certificate(file: nil, fingerprint: identity.fingerprint))

@@ -1,4 +1,5 @@
 import Base
+import Streams
 
 /// The part of the settings that is about TCP, TLS and WebSocket.
 extension ServeSettings {
@@ -38,6 +39,13 @@ extension ServeSettings {
             return host.isEmpty || host.contains("/") || host.contains(" ") ? nil : text
         }
         return nil
+    }
+
+    /// Whom a self-signed certificate is for. Who connects may read it, so that it tells no address that nobody named.
+    var certificateNames: [String] {
+        if !streams.names.isEmpty { return streams.names }
+        let known = server.domains + server.advertised.map(\.host)
+        return known.isEmpty ? [TLSIdentity.nameOfThisMachine] : known
     }
 
     private static func isOff(_ text: String) -> Bool { ["off", "no", "none", "false"].contains(text) }

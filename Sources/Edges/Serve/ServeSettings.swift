@@ -47,6 +47,8 @@ public struct ServeSettings: Sendable {
     public var durability: PinholeDatabase.Durability? = .process
     public var server = ServerSettings()
     public var showsSIP = false
+    /// Digests, keys and people's texts in it as well.
+    public var showsSecrets = false
 
     /// MD5 alone is offered unless told otherwise: many phones give up at a challenge that names any other algorithm.
     public init() { server.algorithms = [.md5] }
@@ -130,7 +132,11 @@ public struct ServeSettings: Sendable {
             "process": .process, "power": .power, "none": nil,
         ]
         if let chosen = try reader.choice("durability", durabilities) { durability = chosen }
-        showsSIP = try reader.bool("sip-debug") ?? showsSIP
+        if case .scalar("everything")? = reader.node("sip-debug")?.content {
+            (showsSIP, showsSecrets) = (true, true)
+        } else {
+            showsSIP = try reader.bool("sip-debug") ?? showsSIP
+        }
         if var section = try reader.section("stun") { try readSTUN(&section) }
         if var section = try reader.section("registrar") { try readRegistrar(&section) }
         if var section = try reader.section("keepalive") { try readKeepalive(&section) }

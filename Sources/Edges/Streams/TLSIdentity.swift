@@ -78,16 +78,10 @@ public struct TLSIdentity: Sendable {
             [certificate], certificate, try NIOSSLPrivateKey(bytes: Array(key.pemRepresentation.utf8), format: .pem))
     }
 
-    /// What a self-signed certificate should be valid for where nobody says: this host's name and addresses.
-    public static func namesOfThisMachine() -> [String] {
-        var names = [ProcessInfo.processInfo.hostName, "localhost"]
-        for device in (try? System.enumerateDevices()) ?? [] {
-            guard let address = device.address?.ipAddress, !address.hasPrefix("fe80") else { continue }
-            names.append(address)
-        }
-        var distinct: [String] = []
-        for name in names where !distinct.contains(name) && !name.isEmpty { distinct.append(name) }
-        return distinct
+    /// What a self-signed certificate is valid for where nobody says.
+    public static var nameOfThisMachine: String {
+        let name = ProcessInfo.processInfo.hostName
+        return name.isEmpty ? "localhost" : name
     }
 
     private static func makeCertificate(_ key: P256.Signing.PrivateKey, names: [String], now: Date) throws -> Certificate {
