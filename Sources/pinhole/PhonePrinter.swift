@@ -1,4 +1,5 @@
 import Base
+import LinuxEdge
 import PhoneEdge
 import PhoneNode
 import Report
@@ -11,6 +12,7 @@ final class PhonePrinter {
     let style = Terminal.style()
     /// Whether there is a line at the bottom; a pipe gets none.
     var isInteractive = false
+    private let clock: RealTime
     private let debug: SIPDebugView
     private let sipDebug: Bool
     private let name: String
@@ -19,7 +21,8 @@ final class PhonePrinter {
     private var shown = ""
     private var unreachable: Set<Endpoint> = []
 
-    init(name: String, sipDebug: Bool, showsSecrets: Bool) {
+    init(name: String, clock: RealTime, sipDebug: Bool, showsSecrets: Bool) {
+        self.clock = clock
         self.name = name
         self.sipDebug = sipDebug
         debug = SIPDebugView(style, showsSecrets: showsSecrets)
@@ -33,7 +36,7 @@ final class PhonePrinter {
             last = text
             write(text)
         case .trace(let trace):
-            if sipDebug, let text = debug.text(trace, at: now) { write(text) }
+            if sipDebug, let text = debug.text(trace, at: clock.shown(now)) { write(text) }
         case .sendFailed(let destination, let error):
             // Once a destination: fifty audio packets a second may meet the same fate.
             guard unreachable.count < 1_000, unreachable.insert(destination).inserted else { return }

@@ -26,7 +26,8 @@ final class PhoneSession: @unchecked Sendable {
     init(phone: PinholePhone, plan: PhonePlan, sipDebug: Bool, showsSecrets: Bool) {
         self.phone = phone
         self.plan = plan
-        printer = PhonePrinter(name: phone.settings.identity.user, sipDebug: sipDebug, showsSecrets: showsSecrets)
+        printer = PhonePrinter(
+            name: phone.settings.identity.user, clock: phone.clock, sipDebug: sipDebug, showsSecrets: showsSecrets)
         console = PhoneConsole(play: plan.play ?? .microphone, firstID: UInt64(plan.targets.count) + 1)
     }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Base
 import Foundation
+import LinuxEdge
 import Report
 import Serve
 import ServerNode
@@ -67,9 +68,13 @@ struct ServeCommand: AsyncParsableCommand {
             set("profile", profile, "--profile")
             set("sip-debug", secrets ? "everything" : sipDebug ? "yes" : nil, secrets ? "--secrets" : "--sip-debug")
         }
+        let clock = RealTime()
         let printer = ServePrinter(
-            showsSIP: settings.showsSIP, showsSecrets: settings.showsSecrets, isQuiet: quiet, natHandling: settings.server.natHandling, explains: explain)
-        let server = try PinholeServer(settings, wantsTraces: printer.wantsTraces) { now, event in printer.print(event, at: now) }
+            clock: clock, showsSIP: settings.showsSIP, showsSecrets: settings.showsSecrets, isQuiet: quiet,
+            natHandling: settings.server.natHandling, explains: explain)
+        let server = try PinholeServer(settings, clock: clock, wantsTraces: printer.wantsTraces) { now, event in
+            printer.print(event, at: now)
+        }
         let signals = Interrupts { server.stop() }
         defer { signals.cancel() }
         try await withCheckedThrowingContinuation { (done: CheckedContinuation<Void, any Error>) in

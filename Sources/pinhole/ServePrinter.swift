@@ -1,6 +1,7 @@
 import Base
 import ExplainReport
 import LabCommand
+import LinuxEdge
 import Report
 import ReportText
 import Serve
@@ -11,14 +12,16 @@ import TraceAnalysis
 
 /// What `pinhole serve` prints: one line a fact, and with `--sip-debug` every message.
 final class ServePrinter: Sendable {
+    private let clock: RealTime
     private let debug: SIPDebugView
     private let showsSIP: Bool
     private let isQuiet: Bool
     /// nil: nobody asked for it.
     private let analysis: Mutex<LiveAnalysis?>
 
-    /// `explains`: what the server saw is analysed as `pinhole explain` would a capture of it, and the findings are printed at the end.
-    init(showsSIP: Bool, showsSecrets: Bool, isQuiet: Bool, natHandling: Bool, explains: Bool = false) {
+    /// `clock`: the server's. `explains`: what the server saw is analysed as `pinhole explain` would a capture of it, and the findings are printed at the end.
+    init(clock: RealTime, showsSIP: Bool, showsSecrets: Bool, isQuiet: Bool, natHandling: Bool, explains: Bool = false) {
+        self.clock = clock
         self.showsSIP = showsSIP
         self.isQuiet = isQuiet
         analysis = Mutex(explains ? LiveAnalysis(name: "pinhole serve") : nil)
@@ -28,13 +31,13 @@ final class ServePrinter: Sendable {
     /// True where nothing but errors is shown: the server then need not collect traces at all.
     var wantsTraces: Bool { showsSIP || !isQuiet || analysis.withLock { $0 != nil } }
 
-    /// Called on the server's threads; a line is one write.
+    /// Called on the server's threads; a line is one write. `now`: of `clock`; the wall clock's time is shown.
     func print(_ event: ServeEvent, at now: Instant) {
         switch event {
         case .server(let trace):
             analysis.withLock { $0?.observe(trace, at: now) }
             if showsSIP {
-                if let text = debug.text(trace, at: now) { write(text) }
+                if let text = debug.text(trace, at: clock.shown(now)) { write(text) }
             } else if !isQuiet, Self.isWorthALine(trace) {
                 line(trace.text, now)
             }
@@ -60,9 +63,12 @@ final class ServePrinter: Sendable {
         case .accounts(let count): line("\(count) account\(count == 1 ? "" : "s")", now)
         case .restored(0): break
         case .restored(let count): line("\(count) binding\(count == 1 ? "" : "s") restored from storage", now)
+        case .clockSet(let step):
+            let seconds = step.wholeSeconds
+            line("the system's clock was set \(seconds < 0 ? "back" : "forward") by \(abs(seconds)) s", now)
         case .sendFailed(let destination, let error): line("could not send to \(destination): \(error)", now)
-        case .relief(let text): OutputPort.error.write("\(CalendarTime(now)) over: \(printable(text))\n")
-        case .trouble(let text): OutputPort.error.write("\(CalendarTime(now)) error: \(printable(text))\n")
+        case .relief(let text): OutputPort.error.write("\(CalendarTime(clock.shown(now))) over: \(printable(text))\n")
+        case .trouble(let text): OutputPort.error.write("\(CalendarTime(clock.shown(now))) error: \(printable(text))\n")
         case .stopped(let counters, let streams, let media):
             if let result = analysis.withLock({ $0?.result() }) {
                 let style = Terminal.style()
@@ -97,7 +103,7 @@ final class ServePrinter: Sendable {
     private func line(_ text: String, _ now: Instant) {
         guard !isQuiet else { return }
         // Much of it came from strangers.
-        write("\(CalendarTime(now)) \(printable(text))\n")
+        write("\(CalendarTime(clock.shown(now))) \(printable(text))\n")
     }
 
     private func write(_ text: String) { OutputPort.standard.write(text) }

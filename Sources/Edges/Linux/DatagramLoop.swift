@@ -12,7 +12,7 @@ public protocol DatagramDriver: AnyObject {
     /// What is to be sent; a source with an unspecified address leaves the choice to the kernel.
     func nextDatagram() -> Datagram?
     /// The kernel refused a datagram (no route, firewall, full buffer), or ICMP reported that one did not arrive.
-    func sendFailed(to destination: Endpoint, _ error: SystemError)
+    func sendFailed(to destination: Endpoint, _ error: SystemError, at now: Instant)
     /// After each round: everything received so far is dealt with and sent.
     func roundEnded(at now: Instant)
 }
@@ -108,7 +108,8 @@ public final class DatagramLoop {
             let code = pl_udp_error(socket.descriptor, &destination)
             guard code != 0 else { return }
             guard let endpoint = Endpoint(destination) else { continue }
-            driver.sendFailed(to: endpoint, SystemError(code: code, doing: "ICMP about what \(socket.local) sent"))
+            driver.sendFailed(
+                to: endpoint, SystemError(code: code, doing: "ICMP about what \(socket.local) sent"), at: clock.now)
         }
     }
 
@@ -126,11 +127,12 @@ public final class DatagramLoop {
         }
         guard let socket else {
             let error = SystemError(code: 99, doing: "no socket of ours is \(datagram.source)")
-            driver.sendFailed(to: datagram.destination, error)
+            driver.sendFailed(to: datagram.destination, error, at: clock.now)
             return
         }
         guard datagram.payload.count <= 65_507 else {
-            driver.sendFailed(to: datagram.destination, SystemError(code: 90, doing: "sending \(datagram.payload.count) bytes"))
+            let error = SystemError(code: 90, doing: "sending \(datagram.payload.count) bytes")
+            driver.sendFailed(to: datagram.destination, error, at: clock.now)
             return
         }
         if let queuedSocket, queuedSocket !== socket { flush(driver) }
@@ -158,7 +160,7 @@ public final class DatagramLoop {
             } else {
                 let destination = Endpoint(pl_batch_source(outgoing, first))
                 let error = SystemError(code: -sent, doing: "sending from \(socket.local)")
-                if let destination { driver.sendFailed(to: destination, error) }
+                if let destination { driver.sendFailed(to: destination, error, at: clock.now) }
                 first += 1
             }
         }

@@ -61,7 +61,7 @@ final class PhoneDriver: DatagramDriver {
         return nil
     }
 
-    func sendFailed(to destination: Endpoint, _ error: SystemError) {
+    func sendFailed(to destination: Endpoint, _ error: SystemError, at now: Instant) {
         show(now, .sendFailed(destination, error))
         node.receive(.unreachable(destination), at: now)
     }

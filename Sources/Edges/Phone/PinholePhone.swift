@@ -9,6 +9,8 @@ import Synchronization
 /// A phone on real sockets: one thread, the caller's; over TCP and TLS NIO's beside it.
 public final class PinholePhone: Sendable {
     public let settings: PhoneSettings
+    /// What `run`'s instants are of, and how they are shown.
+    public let clock = RealTime()
     private let codecs: CodecRegistry
     private let srtp: SRTPProvider?
     private let trust: TLSTrust
@@ -53,7 +55,7 @@ public final class PinholePhone: Sendable {
         defer { streams?.stop() }
         let driver = PhoneDriver(node, commands: commands, streams: streams, stopping: { [self] in finish() }, show: show)
         commands.post(.start)
-        let loop = try DatagramLoop(sockets: sockets, wake: signal, clock: RealTime())
+        let loop = try DatagramLoop(sockets: sockets, wake: signal, clock: clock)
         try loop.run(driver, until: isDone)
     }
 

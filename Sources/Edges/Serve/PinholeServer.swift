@@ -16,6 +16,7 @@ public struct ServeError: Error, Sendable, CustomStringConvertible {
 /// A server on real sockets: one thread for signalling, one for STUN, one for storage, one for streams, one or more for media.
 public final class PinholeServer: Sendable {
     let settings: ServeSettings
+    private let clock: RealTime
     private let database: PinholeDatabase?
     private let wantsTraces: Bool
     let log: @Sendable (Instant, ServeEvent) -> Void
@@ -23,11 +24,13 @@ public final class PinholeServer: Sendable {
     private let signallingWake: WakeSignal
     private let stunWake: WakeSignal
 
-    /// Opens the database. `log` is called on the server's threads; without `wantsTraces` it hears of troubles only.
+    /// Opens the database. `log` is called on the server's threads, with instants of `clock`, which are shown as that says; without `wantsTraces` it hears of troubles only.
     public init(
-        _ settings: ServeSettings, wantsTraces: Bool = true, log: @escaping @Sendable (Instant, ServeEvent) -> Void
+        _ settings: ServeSettings, clock: RealTime = RealTime(), wantsTraces: Bool = true,
+        log: @escaping @Sendable (Instant, ServeEvent) -> Void
     ) throws {
         self.settings = settings
+        self.clock = clock
         self.wantsTraces = wantsTraces
         self.log = log
         database = try settings.database.map { path throws(StorageError) in
@@ -46,7 +49,6 @@ public final class PinholeServer: Sendable {
 
     /// Serves until `stop`. Throws what kept it from starting. Blocks; call it on a thread that may block.
     public func run() throws {
-        let clock = RealTime()
         let sockets = try open(settings.listen, "SIP over UDP", skippingAbsentFamilies: settings.listensByDefault, clock)
         let ports = (settings.media.ports ?? ServeSettings.Media.usualPorts[0]).count
         raiseDescriptorLimit(to: settings.streams.limits.connections + ports * sockets.count + 4_096)
@@ -65,7 +67,7 @@ public final class PinholeServer: Sendable {
         }
         let media: MediaService
         do {
-            media = try MediaService(settings, beside: sockets.map(\.local)) { [log] in log(clock.now, $0) }
+            media = try MediaService(settings, beside: sockets.map(\.local)) { [log, clock] in log(clock.now, $0) }
         } catch {
             streams.stop()
             throw error
@@ -97,9 +99,11 @@ public final class PinholeServer: Sendable {
         if stunSockets.isEmpty { stunEnded.signal() } else { startSTUN(stunSockets, clock, ended: stunEnded) }
         // As many as a loop's legs can say at once without waiting.
         let heard = Mailbox<MediaEvent>(waking: signallingWake, capacity: 1 << 18)
-        media.start(settings, entropy: &entropy, events: heard, clock: clock) { [log] in log(clock.now, $0) }
+        media.start(settings, entropy: &entropy, events: heard, clock: clock) { [log, clock] in log(clock.now, $0) }
         let driver = SignallingDriver(
-            node, storage: storage, reports: reports, streams: streams, inbox: inbox, media: media.loops, heard: heard, log: log)
+            node, storage: storage, reports: reports, streams: streams, inbox: inbox, media: media.loops, heard: heard,
+            clock: clock,
+            log: log)
         let loop = try DatagramLoop(sockets: sockets, wake: signallingWake, clock: clock)
         defer {
             stop()

@@ -26,6 +26,6 @@ final class STUNDriver: DatagramDriver {
     func woken(at now: Instant) {}
     func advance(to now: Instant) {}
     func nextDatagram() -> Datagram? { answers.next() }
-    func sendFailed(to destination: Endpoint, _ error: SystemError) {}
+    func sendFailed(to destination: Endpoint, _ error: SystemError, at now: Instant) {}
     func roundEnded(at now: Instant) {}
 }

@@ -23,6 +23,8 @@ public enum ServeEvent: Sendable {
     case disconnected(FlowID, StreamCloseReason)
     case accounts(Int)
     case restored(Int)
+    /// Somebody set the system's clock.
+    case clockSet(by: Duration)
     case sendFailed(Endpoint, SystemError)
     case trouble(String)
     /// A trouble is over.

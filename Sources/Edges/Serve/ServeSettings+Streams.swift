@@ -42,7 +42,7 @@ extension ServeSettings {
     }
 
     /// Whom a self-signed certificate is for. Who connects may read it, so that it tells no address that nobody named.
-    var certificateNames: [String] {
+    package var certificateNames: [String] {
         if !streams.names.isEmpty { return streams.names }
         let known = server.domains + server.advertised.map(\.host)
         return known.isEmpty ? [TLSIdentity.nameOfThisMachine] : known

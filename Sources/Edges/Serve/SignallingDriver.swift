@@ -14,7 +14,11 @@ final class SignallingDriver: DatagramDriver {
     private let inbox: StreamInbox
     private let media: [MediaLoop]
     private let heard: Mailbox<MediaEvent>
+    private let clock: RealTime
     private let log: @Sendable (Instant, ServeEvent) -> Void
+    /// By how much the wall clock is ahead, as last noticed, and when it is looked at again.
+    private var wallClockAhead = Duration.zero
+    private var nextLook = Instant.epoch
     /// By loop: what it was not told yet.
     private var commands: [[MediaCommand]]
     private var records: [CallRecord] = []
@@ -22,7 +26,7 @@ final class SignallingDriver: DatagramDriver {
 
     init(
         _ node: ServerNode, storage: StorageThread?, reports: Mailbox<StorageThread.Report>,
-        streams: StreamService, inbox: StreamInbox, media: [MediaLoop], heard: Mailbox<MediaEvent>,
+        streams: StreamService, inbox: StreamInbox, media: [MediaLoop], heard: Mailbox<MediaEvent>, clock: RealTime,
         log: @escaping @Sendable (Instant, ServeEvent) -> Void
     ) {
         self.node = node
@@ -32,6 +36,7 @@ final class SignallingDriver: DatagramDriver {
         self.inbox = inbox
         self.media = media
         self.heard = heard
+        self.clock = clock
         commands = media.map { _ in [] }
         self.log = log
     }
@@ -40,10 +45,12 @@ final class SignallingDriver: DatagramDriver {
     var counters: ServerCounters { node.counters }
 
     func received(_ payload: UnsafeRawBufferPointer, from source: Endpoint, to local: Endpoint, at now: Instant) {
+        followWallClock(at: now)
         node.receive(.received(on: FlowID(.udp, local: local, remote: source), [UInt8](payload)), at: now)
     }
 
     func woken(at now: Instant) {
+        followWallClock(at: now)
         for report in reports.takeAll() {
             switch report {
             case .persisted(let sequence): node.receive(.persisted(through: sequence), at: now)
@@ -78,7 +85,22 @@ final class SignallingDriver: DatagramDriver {
         }
     }
 
-    func advance(to now: Instant) { node.advance(to: now) }
+    func advance(to now: Instant) {
+        followWallClock(at: now)
+        node.advance(to: now)
+    }
+
+    /// At most once a second. Two clocks read one after the other differ a little, and NTP turns them a little all the time.
+    private func followWallClock(at now: Instant) {
+        guard now >= nextLook else { return }
+        nextLook = now + .seconds(1)
+        let ahead = clock.wallClockAhead
+        let step = ahead - wallClockAhead
+        guard step >= .milliseconds(20) || step <= .milliseconds(-20) else { return }
+        wallClockAhead = ahead
+        node.receive(.wallClock(ahead: ahead), at: now)
+        if step >= .seconds(1) || step <= .seconds(-1) { log(now, .clockSet(by: step)) }
+    }
 
     func nextDatagram() -> Datagram? {
         while let output = node.nextOutput() {
@@ -89,17 +111,17 @@ final class SignallingDriver: DatagramDriver {
                 streams.send(bytes, on: flow)
             case .connect(let flow): streams.connect(flow)
             case .proved(let flow, let proof): streams.prove(flow, isAccount: proof == .account)
-            case .persist(let sequence, let change): changes.append((sequence, change))
+            case .persist(let sequence, let change): changes.append((sequence, change.moved(by: wallClockAhead)))
             case .media(let loop, let command): commands[loop].append(command)
-            case .record(let record): records.append(record)
+            case .record(let record): records.append(record.moved(by: wallClockAhead))
             case .probed: break
             }
         }
         return nil
     }
 
-    func sendFailed(to destination: Endpoint, _ error: SystemError) {
-        log(.epoch, .sendFailed(destination, error))
+    func sendFailed(to destination: Endpoint, _ error: SystemError, at now: Instant) {
+        log(now, .sendFailed(destination, error))
     }
 
     func roundEnded(at now: Instant) {

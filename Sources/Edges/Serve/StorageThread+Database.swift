@@ -25,7 +25,7 @@ extension StorageThread {
                     try database.apply(changes)
                 },
                 keepCalls: { calls in
-                    let lost = try database.keep(calls, within: records, at: clock.now)
+                    let lost = try database.keep(calls, within: records, at: clock.shown(clock.now))
                     let gaveWay = database.takeRecordsGivenWay()
                     if gaveWay > 0 { return "the disk is full: the \(gaveWay) oldest call records gave way to registrations" }
                     return lost > 0

@@ -27,3 +27,22 @@ public struct StoredBinding: Hashable, Sendable {
         self.binding = binding
     }
 }
+
+// Times are kept as the wall clock shows them, so that other programs, and a later start, understand them.
+extension RegistrarChange {
+    /// With all its times so much later.
+    public func moved(by duration: Duration) -> RegistrarChange {
+        guard duration != .zero else { return self }
+        var change = self
+        for index in change.bindings.indices { change.bindings[index].move(by: duration) }
+        return change
+    }
+}
+
+extension Binding {
+    fileprivate mutating func move(by duration: Duration) {
+        expires += duration
+        updated += duration
+        if case .flowDead(let since) = reach { reach = .flowDead(since: since + duration) }
+    }
+}

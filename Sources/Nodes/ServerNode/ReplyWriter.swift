@@ -61,6 +61,8 @@ struct ReplyWriter: Sendable {
     private let forcesRport: Bool
     private var date: [UInt8] = []
     private var dateSecond: Int64 = .min
+    /// By how much the wall clock is ahead of the instants told.
+    var wallClockAhead = Duration.zero
 
     init(_ settings: ServerSettings) {
         isChanSIP = settings.profile == .chanSIP
@@ -81,9 +83,10 @@ struct ReplyWriter: Sendable {
 
     /// `Date` (RFC 3261 20.17), made once a second.
     mutating func addDate(_ now: Instant, to reply: inout Reply) {
-        if now.unixSeconds != dateSecond {
-            dateSecond = now.unixSeconds
-            date = sipDate(now)
+        let shown = now + wallClockAhead
+        if shown.unixSeconds != dateSecond {
+            dateSecond = shown.unixSeconds
+            date = sipDate(shown)
         }
         reply.add("Date", date)
     }

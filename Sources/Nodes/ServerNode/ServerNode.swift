@@ -31,6 +31,9 @@ public struct ServerNode: Machine {
         case accounts([Account])
         /// Bindings of an earlier life, before the first message.
         case restore([StoredBinding])
+        /// The wall clock shows so much more than the instants told (less, where negative): it was set since the start. What is shown follows, what
+        /// is timed does not.
+        case wallClock(ahead: Duration)
         /// The media ports by loop, once and before the first call.
         case mediaPorts([[UInt16]])
         /// The media plane says something.
@@ -161,6 +164,7 @@ public struct ServerNode: Machine {
         case .persistFailed(let reason): persistFailed(reason, at: now)
         case .accounts(let list): accounts = AccountTable(list, realm: settings.realm)
         case .restore(let stored): restore(stored, at: now)
+        case .wallClock(let ahead): writer.wallClockAhead = ahead
         case .mediaPorts(let ports): calls.ports = PortPool(ports, entropy: entropy.fork())
         case .media(let event): mediaEvent(event, at: now)
         case .probe(let aor): probe(aor, at: now)

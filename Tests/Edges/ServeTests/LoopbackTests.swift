@@ -22,7 +22,9 @@ struct LoopbackTests {
         private let ended = DispatchSemaphore(value: 0)
         private let opened = DispatchSemaphore(value: 0)
 
-        init(address: String) throws {
+        let events = Mutex<[ServeEvent]>([])
+
+        init(address: String, clock: RealTime = RealTime()) throws {
             let path = folder.appendingPathComponent("p.db").path
             database = try PinholeDatabase(path: path)
             try database.add(Account(username: "100", realm: "pinhole", password: "secret"))
@@ -33,7 +35,8 @@ struct LoopbackTests {
             settings.database = path
             settings.server.isPersistent = true
             let relay = Relay()
-            server = try PinholeServer(settings) { _, event in
+            server = try PinholeServer(settings, clock: clock) { _, event in
+                relay.hear(event)
                 if case .listening("SIP over UDP", let endpoint) = event { relay.tell(endpoint.port) }
             }
             relay.listener.withLock { listener in
@@ -42,6 +45,7 @@ struct LoopbackTests {
                     opened.signal()
                 }
             }
+            relay.hearer.withLock { hearer in hearer = { [self] event in events.withLock { $0.append(event) } } }
             Thread.detachNewThread { [self] in
                 do { try server.run() } catch { opened.signal() }
                 ended.signal()
@@ -61,7 +65,9 @@ struct LoopbackTests {
 
     final class Relay: Sendable {
         let listener = Mutex<(@Sendable (UInt16) -> Void)?>(nil)
+        let hearer = Mutex<(@Sendable (ServeEvent) -> Void)?>(nil)
         func tell(_ port: UInt16) { listener.withLock { $0 }?(port) }
+        func hear(_ event: ServeEvent) { hearer.withLock { $0 }?(event) }
     }
 
     @Test(
@@ -83,6 +89,34 @@ struct LoopbackTests {
         #expect(stored.map(\.aor.user) == ["100"])
         #expect(stored.map(\.binding.flow.remote) == [free])
         #expect(try fixture.database.allBindings().isEmpty)
+    }
+
+    @Test("A clock that is set after the start: what is stored is as the new time says, and it is logged")
+    func clockSet() throws {
+        // As a machine without a battery starts: 50 years ago, until NTP tells it.
+        let years = Int64(50 * 365) * 86_400
+        let behind = Mutex(years)
+        let clock = RealTime { (Int64(Date().timeIntervalSince1970) - behind.withLock { $0 }) * 1_000_000_000 }
+        behind.withLock { $0 = 0 }
+        let fixture = try Fixture(address: "127.0.0.1", clock: clock)
+        defer { fixture.stop() }
+        let identity = PhoneSettings.Identity(user: "100", password: "secret", registrar: "127.0.0.1:\(fixture.endpointPort)")
+        var stored: [StoredBinding] = []
+        try runPhone(PhoneSettings(identity: identity, locals: []), at: "127.0.0.1") { phone, status in
+            guard status.isRegistered, stored.isEmpty else { return }
+            stored = (try? fixture.database.allBindings()) ?? []
+            phone.stop()
+        }
+        let binding = try #require(stored.first?.binding)
+        let left = binding.expires - binding.updated
+        #expect(left > .seconds(0) && left <= .seconds(7_200))
+        let age = Date().timeIntervalSince1970 - Double(binding.updated.unixSeconds)
+        #expect(age > -5 && age < patience / .seconds(1))
+        let steps = fixture.events.withLock { $0 }.compactMap { event in
+            if case .clockSet(let step) = event { step.wholeSeconds } else { nil }
+        }
+        #expect(steps.count == 1)
+        #expect(abs((steps.first ?? 0) - years) < 5)
     }
 
     @Test("An account that the command line adds while the server runs can register")

@@ -66,6 +66,23 @@ struct ServeSettingsTests {
         #expect(!settings.server.isPersistent)
     }
 
+    @Test("A self-signed certificate names what is configured, and no address of the machine that nobody named")
+    func certificateNames() throws {
+        #expect(try read("tls: {names: [a.example]}\ndomains: [b.example]\n").certificateNames == ["a.example"])
+        let advertised = "advertise: [{network: 0.0.0.0/0, host: 203.0.113.10}]\n"
+        #expect(try read("domains: [b.example]\n" + advertised).certificateNames == ["b.example", "203.0.113.10"])
+        let bare = try read("").certificateNames
+        #expect(bare.count == 1 && IPAddress(bare[0]) == nil)
+    }
+
+    @Test(
+        "sip-debug: no, yes, or everything: secrets too",
+        arguments: [("no", false, false), ("yes", true, false), ("everything", true, true)])
+    func sipDebug(text: String, showsSIP: Bool, showsSecrets: Bool) throws {
+        let settings = try read("sip-debug: \(text)\n")
+        #expect(settings.showsSIP == showsSIP && settings.showsSecrets == showsSecrets)
+    }
+
     @Test("Origins of pages are kept as browsers write them")
     func origins() throws {
         let settings = try read("websocket: {origins: [HTTPS://Phone.Example.Net/, \"http://lab:80\", \"https://lab:8443\"]}\n")

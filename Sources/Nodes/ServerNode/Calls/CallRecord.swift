@@ -93,3 +93,14 @@ public struct CallRecord: Hashable, Sendable {
         return text + "; \(reason)"
     }
 }
+
+extension CallRecord {
+    /// With all its times so much later: records are kept as the wall clock shows them.
+    public func moved(by duration: Duration) -> CallRecord {
+        var record = self
+        record.start += duration
+        record.answer = record.answer.map { $0 + duration }
+        record.end += duration
+        return record
+    }
+}
