@@ -5,7 +5,7 @@ public struct PathVerdict: OptionSet, Hashable, Sendable {
     public let rawValue: UInt16
     public init(rawValue: UInt16) { self.rawValue = rawValue }
 
-    /// The packet's source differs from Via's sent-by: something translated addresses and the phone does not know.
+    /// The packet's source differs from Via's sent-by: something translated addresses and the phone does not know, or it has several.
     public static let translated = PathVerdict(rawValue: 1 << 0)
     /// Via holds a private address.
     public static let privateVia = PathVerdict(rawValue: 1 << 1)

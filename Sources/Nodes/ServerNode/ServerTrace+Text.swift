@@ -147,12 +147,15 @@ extension PathVerdict {
     /// What was seen, in words; empty if nothing was.
     public var text: String {
         var parts: [String] = []
-        if contains(.translated) { parts.append("it came from elsewhere than its Via says: translated on the way") }
-        if contains(.privateContact) { parts.append("its Contact is private, requests follow the flow") }
+        if contains(.translated) {
+            parts.append("it came from elsewhere than its Via says: a NAT, or another address of its own")
+        }
+        if contains(.privateContact) { parts.append("its Contact is private: it is reached over its flow alone") }
         if contains(.contactElsewhere), !contains(.privateContact) { parts.append("its Contact is not where it came from") }
         if contains(.withoutRport) { parts.append("its Via asks for no rport") }
         if contains(.rewrittenSuspected) {
-            parts.append("its Call-ID still carries a private address: an ALG, or STUN in the phone")
+            parts.append(
+                "its Call-ID carries a private address: an ALG, STUN in the phone, or an outside address that is set there")
         }
         if contains(.viaContactDisagree) { parts.append("Via and Contact name different public places") }
         if contains(.signedElsewhere) {

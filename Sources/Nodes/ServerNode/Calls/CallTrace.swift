@@ -97,7 +97,7 @@ public enum CallTrace: Hashable, Sendable {
         case .transferred(let call, let party, let target, let status):
             "call \(call): the transfer by \(party) to \(target) ends: \(status) \(SIPStatus.phrase(status))"
         case .mediaElsewhere(let call, let party, let place, let flow):
-            "call \(call): the SDP of \(party) names \(place), its SIP comes from \(flow.remote.address): media wait until it sends"
+            "call \(call): the SDP of \(party) names \(place), its SIP comes from \(flow.remote.address): media for it wait until it sends"
         case .mediaFrom(let call, let party, let source):
             "call \(call): media of \(party) come from \(source.endpoint) (\(source.means.rawValue), packet \(source.packet))"
         case .mediaDisbelieved(let call, let party, let place):

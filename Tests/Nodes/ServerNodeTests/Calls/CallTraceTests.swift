@@ -101,7 +101,7 @@ struct CallTraceTests {
             told == [
                 "call 1: alice@pinhole calls bob@pinhole, 1 phone rung", "call 1: bob@pinhole at 198.51.100.77:5070 rings (180)",
                 "call 1: bob@pinhole at 198.51.100.77:5070 answers",
-                "call 1: the SDP of alice@pinhole names 192.168.1.10:16384, its SIP comes from 203.0.113.7: media wait until it sends",
+                "call 1: the SDP of alice@pinhole names 192.168.1.10:16384, its SIP comes from 203.0.113.7: media for it wait until it sends",
                 "call 1: media of alice@pinhole come from 203.0.113.7:52011 (learnt, packet 3)",
                 "call 1: nothing heard from bob@pinhole for 5 s", "call 1 ends: alice@pinhole hung up",
                 "call 1: audio of alice@pinhole: SDP said 192.168.1.10:16384, no RTP ever came; nothing came the other way either",

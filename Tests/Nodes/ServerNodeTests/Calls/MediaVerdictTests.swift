@@ -140,7 +140,8 @@ struct MediaVerdictTests {
         #expect(remote.signallingSource == IPAddress("203.0.113.7"))
         #expect(
             f.h.lastTexts.contains(
-                "call 1: the SDP of alice@pinhole names 192.0.2.200:9, its SIP comes from 203.0.113.7: media wait until it sends")
+                "call 1: the SDP of alice@pinhole names 192.0.2.200:9, its SIP comes from 203.0.113.7: media for it wait until it sends"
+            )
         )
         #expect(f.h.server.counters.mediaElsewhere == 1)
     }
