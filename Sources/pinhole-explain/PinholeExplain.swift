@@ -3,5 +3,5 @@ import ExplainCommand
 /// `explain` alone: no server, no database, no cryptography library; quick to build and to start.
 @main
 enum PinholeExplain {
-    static func main() { ExplainCommand.main() }
+    static func main() { ExplainProgram.main() }
 }

@@ -3,5 +3,5 @@ import LabCommand
 /// The lab alone: what a newcomer builds first.
 @main
 enum PinholeLab {
-    static func main() async { await LabCommand.main() }
+    static func main() async { await LabProgram.main() }
 }

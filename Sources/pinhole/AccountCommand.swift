@@ -2,6 +2,7 @@ import ArgumentParser
 import Base
 import Foundation
 import Report
+import ReportText
 import ServerNode
 import Storage
 
@@ -31,7 +32,7 @@ struct AccountCommand: ParsableCommand {
             if let password { return try check(password) }
             guard isatty(STDIN_FILENO) != 0 else { return try check(readLine() ?? "") }
             let first = Self.ask("Password: ")
-            guard Self.ask("Again: ") == first else { throw ValidationError("The two differ; nothing was changed.") }
+            guard Self.ask("Again: ") == first else { throw CommandFailure("The two differ; nothing was changed.") }
             return try check(first)
         }
 
@@ -68,13 +69,14 @@ struct AccountCommand: ParsableCommand {
         @OptionGroup var configuration: ConfigurationOptions
 
         func run() throws {
-            let (database, settings) = try configuration.openDatabase()
+            let (database, settings) = try configuration.openDatabase(makes: true)
             var account = Account(
                 username: name.user, realm: settings.server.realm, password: try secret.read(), domain: domain?.lowercased())
             account.wantsDirectMedia = directMedia
             account.srtp = srtp.wish
             try database.add(account)
             print("Added \(name.user) (realm \(account.realm)) to \(database.path).")
+            for warning in settings.warnings(about: [account]) { print("Warning: \(warning).") }
         }
     }
 
@@ -84,8 +86,9 @@ struct AccountCommand: ParsableCommand {
         @OptionGroup var configuration: ConfigurationOptions
 
         func run() throws {
-            let (database, _) = try configuration.openDatabase()
+            let database = try configuration.readDatabase()
             let accounts = try database.accounts()
+            let guesses = try database.guesses()
             if json {
                 let values = accounts.map { account in
                     JSONValue.object([
@@ -93,6 +96,7 @@ struct AccountCommand: ParsableCommand {
                         ("domain", account.domain.map { .string($0) } ?? .null),
                         ("directMedia", .bool(account.wantsDirectMedia)),
                         ("srtp", .string(account.srtp?.rawValue ?? "auto")),
+                        ("passwordGuessedAt", guesses[account.username].map { .string("\(CalendarTime($0.last))") } ?? .null),
                     ])
                 }
                 print(JSONValue.object([("accounts", .array(values))]).text)
@@ -108,7 +112,14 @@ struct AccountCommand: ParsableCommand {
                     $0.srtp?.rawValue ?? "auto",
                 ]
             }
+            print("\(accounts.count) account\(accounts.count == 1 ? "" : "s") in \(database.path)\n")
             print(textTable(["user", "realm", "domain", "media", "SRTP"], rows))
+            for account in accounts {
+                guard let guess = guesses[account.username] else { continue }
+                print(
+                    "The password of \(printable(account.username)) was guessed at, lately on \(CalendarTime(guess.last)) from \(guess.address)."
+                )
+            }
         }
     }
 
@@ -134,7 +145,7 @@ struct AccountCommand: ParsableCommand {
             let (database, settings) = try configuration.openDatabase()
             let realm = settings.server.realm
             guard let old = try database.accounts().first(where: { $0.username == name.user && $0.realm == realm }) else {
-                throw ValidationError("There is no account \(name.user) in realm \(realm); see: pinhole account list")
+                throw CommandFailure("there is no account \(name.user) in realm \(realm); see: pinhole account list")
             }
             let new = Account(
                 username: old.username, realm: realm, password: try secret.read(), user: old.user, domain: old.domain)

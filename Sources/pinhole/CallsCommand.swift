@@ -22,7 +22,7 @@ struct CallsCommand: ParsableCommand {
     }
 
     func run() throws {
-        let (database, _) = try configuration.openDatabase()
+        let database = try configuration.readDatabase()
         let calls = try database.calls(most: last, address: address)
         if json {
             print(JSONValue.object([("calls", .array(calls.map(Self.json)))]).text)

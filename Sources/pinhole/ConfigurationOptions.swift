@@ -28,7 +28,7 @@ struct ConfigurationOptions: ParsableArguments {
         var root = ConfigNode(.empty, at: .builtIn)
         if let file = try chosenFile() {
             guard let text = FileManager.default.contents(atPath: file) else {
-                throw ValidationError("\(file) cannot be read; check --config and the file's permissions.")
+                throw CommandFailure("\(file) cannot be read; check --config and the file's permissions.")
             }
             root = try YAMLFile.parse(String(decoding: text, as: UTF8.self), name: file)
         }
@@ -61,17 +61,46 @@ struct ConfigurationOptions: ParsableArguments {
         return try ServeSettings(root)
     }
 
-    /// Opens the database the settings name. Throws when storage is switched off.
-    func openDatabase() throws -> (PinholeDatabase, ServeSettings) {
+    /// Opens the database the settings name. Throws when storage is switched off, and where there is none unless `makes` is true.
+    func openDatabase(makes: Bool = false) throws -> (PinholeDatabase, ServeSettings) {
         let settings = try settings()
-        guard let path = settings.database else {
-            throw ValidationError("The settings say 'database: none': there is nothing to read. Name a file with --database.")
-        }
+        let path = try path(settings)
+        if !makes, PinholeDatabase.isMissing(path) { throw Self.missing(path) }
         return (try PinholeDatabase(path: path), settings)
     }
 
+    /// The same to look at only: nothing is made and nothing is written.
+    func readDatabase() throws -> PinholeDatabase {
+        let path = try path(try settings())
+        do throws(StorageError) {
+            return try PinholeDatabase(reading: path)
+        } catch {
+            if error.cause == .missing { throw Self.missing(path) }
+            throw error
+        }
+    }
+
+    private func path(_ settings: ServeSettings) throws -> String {
+        guard let path = settings.database else {
+            throw CommandFailure("The settings say 'database: none': there is nothing to read. Name a file with --database.")
+        }
+        return path
+    }
+
+    private static func missing(_ path: String) -> CommandFailure {
+        guard path == usualDatabase else {
+            return CommandFailure("There is no database \(path); check --database and the configuration.")
+        }
+        let other = geteuid() == 0 ? "another user's lies in that user's ~/.local/share/pinhole/" : "root's is \(rootDatabase)"
+        return CommandFailure(
+            "There is no database \(path), which is this user's default; \(other). "
+                + "Name the server's with --database; 'pinhole serve' says at its start which one it uses.")
+    }
+
+    private static let rootDatabase = "/var/lib/pinhole/pinhole.db"
+
     static var usualDatabase: String {
-        if geteuid() == 0 { return "/var/lib/pinhole/pinhole.db" }
+        if geteuid() == 0 { return rootDatabase }
         let environment = ProcessInfo.processInfo.environment
         let base = environment["XDG_DATA_HOME"] ?? (environment["HOME"] ?? ".") + "/.local/share"
         return base + "/pinhole/pinhole.db"

@@ -138,19 +138,19 @@ struct PhoneCallOptions: ParsableArguments {
             if isFree { result.append(UInt16(port)) }
             port += 2
         }
-        guard !result.isEmpty else { throw ValidationError("No UDP ports for audio are free from \(rtpPort ?? 16_384) upwards.") }
+        guard !result.isEmpty else { throw CommandFailure("No UDP ports for audio are free from \(rtpPort ?? 16_384) upwards.") }
         return result
     }
 
     private static func sound(_ path: String, repeats: Bool) throws -> PlaySource {
         guard let data = FileManager.default.contents(atPath: path) else {
-            throw ValidationError("--play: '\(path)' cannot be read.")
+            throw CommandFailure("--play: '\(path)' cannot be read.")
         }
         do {
             let file = try WAVFile(parsing: [UInt8](data))
             return .samples(file.mono(at: file.sampleRate), rate: file.sampleRate, repeats: repeats)
         } catch {
-            throw ValidationError("--play: '\(path)': \(error)")
+            throw CommandFailure("--play: '\(path)': \(error)")
         }
     }
 }

@@ -53,7 +53,7 @@ struct PhoneNetworkOptions: ParsableArguments {
         get throws {
             guard let tlsTrust else { return tlsInsecure ? .anyone : .system }
             guard FileManager.default.isReadableFile(atPath: tlsTrust) else {
-                throw ValidationError("--tls-trust: '\(tlsTrust)' cannot be read.")
+                throw CommandFailure("--tls-trust: '\(tlsTrust)' cannot be read.")
             }
             return .file(tlsTrust)
         }
@@ -129,7 +129,7 @@ struct PhoneNetworkOptions: ParsableArguments {
         let probes = literal.map { [$0] } ?? [IPAddress("192.0.2.1"), IPAddress("2001:db8::1")].compactMap { $0 }
         let sources = probes.compactMap(KernelRoute.source)
         guard !sources.isEmpty else {
-            throw ValidationError("This machine has no route to \(target). Check its network, or name an address with --local.")
+            throw CommandFailure("This machine has no route to \(target). Check its network, or name an address with --local.")
         }
         return try sources.map { try Self.freePort(Endpoint($0, 5060), transport) }
     }

@@ -11,7 +11,7 @@ struct ServeCommand: AsyncParsableCommand {
         commandName: "serve",
         abstract: "A SIP registrar and STUN server that phones behind any NAT reach.",
         discussion: """
-            Works without any settings: SIP on UDP 5060 and STUN on UDP 3478, IPv4 and IPv6. Give someone an account with \
+            Works without any settings: SIP on UDP and TCP 5060 and on TLS 5061, STUN on UDP 3478, IPv4 and IPv6. Give someone an account with \
             'pinhole account add 100'. Settings come from a YAML file, the environment (PINHOLE_STUN_PORT for stun.port) and flags, \
             the later over the earlier.
             """)
@@ -20,10 +20,11 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Address and port for SIP over UDP; may be repeated. Default: every address, port 5060.", valueName: "address:port"))
+            "Address and port for SIP over UDP and TCP; may be repeated. Default: every address, port 5060. TLS: --set tls.listen=address:port.",
+            valueName: "address:port"))
     var listen: [String] = []
 
-    @Option(help: "Port for SIP on every address.")
+    @Option(help: "Port for SIP over UDP and TCP on every address; TLS is one above.")
     var port: UInt16?
 
     @Option(help: "Port of the STUN service (default 3478).")

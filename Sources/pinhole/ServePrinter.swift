@@ -61,6 +61,9 @@ final class ServePrinter: Sendable {
         case .accounts(0):
             line("no accounts yet, so nobody can register; add one with: pinhole account add 100", now)
         case .accounts(let count): line("\(count) account\(count == 1 ? "" : "s")", now)
+        case .warning(let text): line("warning: \(text)", now)
+        case .database(let path?): line("database: \(path)", now)
+        case .database(nil): line("no database: there are no accounts, and nothing is stored", now)
         case .restored(0): break
         case .restored(let count): line("\(count) binding\(count == 1 ? "" : "s") restored from storage", now)
         case .clockSet(let step):

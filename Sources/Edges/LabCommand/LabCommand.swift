@@ -48,7 +48,7 @@ struct LabOptions: ParsableArguments {
                 try Data(capture.pcap).write(to: folder.appendingPathComponent(String(name)))
             }
         } catch {
-            throw ValidationError("The captures could not be written to \(pcap): \(error.localizedDescription)")
+            throw LabFailure("The captures could not be written to \(pcap): \(error.localizedDescription)")
         }
     }
 }
@@ -146,7 +146,7 @@ struct RunCommand: ParsableCommand {
 
     func run() throws {
         guard let text = FileManager.default.contents(atPath: file) else {
-            throw ValidationError("\(file) cannot be read; check the name and its permissions.")
+            throw LabFailure("\(file) cannot be read; check the name and its permissions.")
         }
         let scenario = try Scenario(try YAMLFile.parse(String(decoding: text, as: UTF8.self), name: file))
         let result = scenario.run(seed: seed, isRecorded: options.pcap != nil || explain)

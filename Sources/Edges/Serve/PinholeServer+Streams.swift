@@ -10,8 +10,12 @@ extension PinholeServer {
         let ports = settings.streams
         for endpoint in ports.tcp ?? datagrams { try open(.tcp, endpoint, streams, identity: nil, clock) }
         for endpoint in ports.ws { try open(.ws, endpoint, streams, identity: nil, clock) }
-        let isTLSByDefault = ports.tls == nil
-        let tls = ports.tls ?? (settings.listensByDefault ? Self.oneAbove(datagrams) : [])
+        let isTLSByDefault = ports.tls == nil && ports.certificate == nil
+        let tls = settings.tlsEndpoints(beside: datagrams)
+        if tls.isEmpty, isTLSByDefault, let first = datagrams.first {
+            let why = "listen: was chosen, so name its place as well: tls: {listen: \(first.address.uriHost):5061}, or tls: off"
+            log(clock.now, .notListening(Self.service(.tls), Endpoint(first.address, 5061), why))
+        }
         guard !tls.isEmpty || !ports.wss.isEmpty else { return }
         let identity = try identity(clock)
         for endpoint in tls {
@@ -23,10 +27,6 @@ extension PinholeServer {
             }
         }
         for endpoint in ports.wss { try open(.wss, endpoint, streams, identity: identity, clock) }
-    }
-
-    private static func oneAbove(_ endpoints: [Endpoint]) -> [Endpoint] {
-        endpoints.filter { $0.port < .max }.map { Endpoint($0.address, $0.port + 1) }
     }
 
     private static func service(_ transport: SIPTransport) -> String {

@@ -49,6 +49,7 @@ public final class PinholeServer: Sendable {
 
     /// Serves until `stop`. Throws what kept it from starting. Blocks; call it on a thread that may block.
     public func run() throws {
+        log(clock.now, .database(settings.database))
         let sockets = try open(settings.listen, "SIP over UDP", skippingAbsentFamilies: settings.listensByDefault, clock)
         let ports = (settings.media.ports ?? ServeSettings.Media.usualPorts[0]).count
         raiseDescriptorLimit(to: settings.streams.limits.connections + ports * sockets.count + 4_096)
@@ -102,8 +103,7 @@ public final class PinholeServer: Sendable {
         media.start(settings, entropy: &entropy, events: heard, clock: clock) { [log, clock] in log(clock.now, $0) }
         let driver = SignallingDriver(
             node, storage: storage, reports: reports, streams: streams, inbox: inbox, media: media.loops, heard: heard,
-            clock: clock,
-            log: log)
+            clock: clock, accountsChanged: tell, log: log)
         let loop = try DatagramLoop(sockets: sockets, wake: signallingWake, clock: clock)
         defer {
             stop()
@@ -126,9 +126,14 @@ public final class PinholeServer: Sendable {
         if let database {
             let accounts = try database.accounts()
             node.receive(.accounts(accounts), at: clock.now)
-            log(clock.now, .accounts(accounts.count))
+            tell(accounts, clock.now)
         }
         return node
+    }
+
+    private func tell(_ accounts: [Account], _ now: Instant) {
+        log(now, .accounts(accounts.count))
+        for warning in settings.warnings(about: accounts) { log(now, .warning(warning)) }
     }
 
     private func startSTUN(_ sockets: [UDPSocket], _ clock: RealTime, ended: DispatchSemaphore) {

@@ -22,6 +22,10 @@ public enum ServeEvent: Sendable {
     case connected(FlowID)
     case disconnected(FlowID, StreamCloseReason)
     case accounts(Int)
+    /// Something that works otherwise than whoever set it up may think.
+    case warning(String)
+    /// Where accounts and bindings are kept; nil: nowhere.
+    case database(String?)
     case restored(Int)
     /// Somebody set the system's clock.
     case clockSet(by: Duration)

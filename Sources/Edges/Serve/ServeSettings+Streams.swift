@@ -48,6 +48,14 @@ extension ServeSettings {
         return known.isEmpty ? [TLSIdentity.nameOfThisMachine] : known
     }
 
+    /// Where SIP over TLS is listened for, where UDP is at `datagrams`: as chosen; otherwise one port above UDP's, if a certificate was
+    /// named or no address was chosen for UDP either.
+    package func tlsEndpoints(beside datagrams: [Endpoint]) -> [Endpoint] {
+        if let chosen = streams.tls { return chosen }
+        guard listensByDefault || streams.certificate != nil else { return [] }
+        return datagrams.filter { $0.port < .max }.map { Endpoint($0.address, $0.port + 1) }
+    }
+
     private static func isOff(_ text: String) -> Bool { ["off", "no", "none", "false"].contains(text) }
 
     /// nil where the key is absent; empty where it says off.

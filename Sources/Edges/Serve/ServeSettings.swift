@@ -21,7 +21,7 @@ public struct ServeSettings: Sendable {
     public struct StreamPorts: Sendable {
         /// nil: wherever UDP is. Empty: nowhere.
         public var tcp: [Endpoint]?
-        /// nil: on every address, one port above the SIP port, unless `listen` was chosen.
+        /// nil: one port above each SIP port, unless `listen` was chosen and `certificate` was not.
         public var tls: [Endpoint]?
         public var ws: [Endpoint] = []
         public var wss: [Endpoint] = []

@@ -3,6 +3,7 @@ import LinuxEdge
 import Media
 import MediaControl
 import ServerNode
+import Storage
 import Streams
 
 /// The server node on real sockets: translates between datagrams and the node's inputs and outputs, nothing more.
@@ -15,6 +16,7 @@ final class SignallingDriver: DatagramDriver {
     private let media: [MediaLoop]
     private let heard: Mailbox<MediaEvent>
     private let clock: RealTime
+    private let accountsChanged: ([Account], Instant) -> Void
     private let log: @Sendable (Instant, ServeEvent) -> Void
     /// By how much the wall clock is ahead, as last noticed, and when it is looked at again.
     private var wallClockAhead = Duration.zero
@@ -22,11 +24,13 @@ final class SignallingDriver: DatagramDriver {
     /// By loop: what it was not told yet.
     private var commands: [[MediaCommand]]
     private var records: [CallRecord] = []
+    private var guessed: [(username: String, flow: FlowID)] = []
     private var changes: [(sequence: UInt64, change: RegistrarChange)] = []
 
     init(
         _ node: ServerNode, storage: StorageThread?, reports: Mailbox<StorageThread.Report>,
         streams: StreamService, inbox: StreamInbox, media: [MediaLoop], heard: Mailbox<MediaEvent>, clock: RealTime,
+        accountsChanged: @escaping ([Account], Instant) -> Void,
         log: @escaping @Sendable (Instant, ServeEvent) -> Void
     ) {
         self.node = node
@@ -38,6 +42,7 @@ final class SignallingDriver: DatagramDriver {
         self.heard = heard
         self.clock = clock
         commands = media.map { _ in [] }
+        self.accountsChanged = accountsChanged
         self.log = log
     }
 
@@ -61,7 +66,7 @@ final class SignallingDriver: DatagramDriver {
                 )
                 node.receive(.persistFailed(reason: reason), at: now)
             case .accounts(let accounts):
-                log(now, .accounts(accounts.count))
+                accountsChanged(accounts, now)
                 node.receive(.accounts(accounts), at: now)
             case .trouble(let text): log(now, .trouble(text))
             case .relief(let text): log(now, .relief(text))
@@ -114,6 +119,7 @@ final class SignallingDriver: DatagramDriver {
             case .persist(let sequence, let change): changes.append((sequence, change.moved(by: wallClockAhead)))
             case .media(let loop, let command): commands[loop].append(command)
             case .record(let record): records.append(record.moved(by: wallClockAhead))
+            case .guessed(let username, let flow): guessed.append((username, flow))
             case .probed: break
             }
         }
@@ -136,6 +142,11 @@ final class SignallingDriver: DatagramDriver {
             storage?.keep(records)
             records.removeAll(keepingCapacity: true)
         }
+        for (username, flow) in guessed {
+            storage?.note(
+                StoredGuess(username: username, last: now + wallClockAhead, address: "\(flow.remote.address)", times: 1))
+        }
+        guessed.removeAll(keepingCapacity: true)
         while let trace = node.nextTrace() { log(now, .server(trace)) }
     }
 }

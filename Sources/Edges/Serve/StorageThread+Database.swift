@@ -31,6 +31,7 @@ extension StorageThread {
                     return lost > 0
                         ? "\(lost) call records are not kept: the disk that holds \(database.path) is nearly full" : nil
                 },
+                note: { try database.note($0) },
                 newAccounts: {
                     try follow()
                     let current = try database.changeMark()

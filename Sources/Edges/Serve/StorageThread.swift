@@ -29,14 +29,17 @@ package final class StorageThread: Sendable {
         var apply: @Sendable ([RegistrarChange]) throws -> Void
         /// Stores records of calls, and tidies where there are none. Returns what was lost, in words.
         var keepCalls: @Sendable ([CallRecord]) throws -> String?
+        var note: @Sendable (StoredGuess) throws -> Void
         /// The accounts if they changed since this was asked last, about once a second.
         var newAccounts: @Sendable () throws -> [Account]?
 
         package init(
             apply: @escaping @Sendable ([RegistrarChange]) throws -> Void,
             keepCalls: @escaping @Sendable ([CallRecord]) throws -> String? = { _ in nil },
+            note: @escaping @Sendable (StoredGuess) throws -> Void = { _ in },
             newAccounts: @escaping @Sendable () throws -> [Account]? = { nil }
         ) {
+            self.note = note
             self.apply = apply
             self.keepCalls = keepCalls
             self.newAccounts = newAccounts
@@ -60,6 +63,8 @@ package final class StorageThread: Sendable {
         var changes: [Change] = []
         var isStopping = false
         var calls: [CallRecord] = []
+        /// By user name.
+        var guesses: [String: StoredGuess] = [:]
         /// Records that found no room, since the last time this was told.
         var lostCalls = 0
     }
@@ -103,6 +108,15 @@ package final class StorageThread: Sendable {
         }
     }
 
+    /// Somebody guesses at an account's password: kept within a second or so.
+    package func note(_ guess: StoredGuess) {
+        work.withLock { work in
+            var guess = guess
+            guess.times += work.guesses[guess.username]?.times ?? 0
+            work.guesses[guess.username] = guess
+        }
+    }
+
     /// Commits what waits, then ends. Blocks until it has.
     package func stop() {
         work.withLock { $0.isStopping = true }
@@ -126,11 +140,13 @@ package final class StorageThread: Sendable {
             commit(changes, &backlog, &complaints, isLast: isStopping)
             if isStopping {
                 storeCalls(isFailing: backlog != nil, &complaints)
+                storeGuesses()
                 break
             }
             guard DispatchTime.now() >= nextLook else { continue }
             nextLook = .now() + 1
             storeCalls(isFailing: backlog != nil, &complaints)
+            storeGuesses()
             do {
                 if let accounts = try disk.newAccounts() { reports.post(.accounts(accounts)) }
                 complaints.end(.accounts)
@@ -174,6 +190,15 @@ package final class StorageThread: Sendable {
 
     private func complain(_ kind: Complaints.Kind, _ text: String, _ complaints: inout Complaints) {
         if complaints.isDue(kind) { reports.post(.trouble(text)) }
+    }
+
+    /// What cannot be stored is lost: the log has told it.
+    private func storeGuesses() {
+        let guesses = work.withLock { work in
+            defer { work.guesses = [:] }
+            return work.guesses
+        }
+        for guess in guesses.values { try? disk.note(guess) }
     }
 
     // MARK: Calls

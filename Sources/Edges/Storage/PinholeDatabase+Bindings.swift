@@ -15,7 +15,7 @@ extension PinholeDatabase {
         }
     }
 
-    /// Every stored binding whose time has not run out at `now`; the others are removed.
+    /// Every stored binding whose time has not run out at `now`; the others are removed. A server starts: connections are gone.
     public func bindings(aliveAt now: Instant) throws(StorageError) -> [StoredBinding] {
         let all = try allBindings()
         let alive = all.filter { $0.binding.expires > now }
@@ -26,6 +26,13 @@ extension PinholeDatabase {
         }
         do throws(StorageError) {
             try apply(changes)
+            try doing("storing bindings") {
+                try queue.write { database in
+                    try database.execute(
+                        sql: "UPDATE binding SET dead_since = ? WHERE dead_since IS NULL AND transport <> 'UDP'",
+                        arguments: [now.nanoseconds])
+                }
+            }
         } catch {
             // A server starts on a full disk as well.
             guard error.cause == .full else { throw error }
@@ -49,7 +56,7 @@ extension PinholeDatabase {
 
     static func write(_ changes: [RegistrarChange], to database: Database) throws {
         let insert = try database.cachedStatement(
-            sql: "INSERT OR REPLACE INTO binding VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+            sql: "INSERT OR REPLACE INTO binding VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
         let cut = try database.cachedStatement(sql: "DELETE FROM binding WHERE aor = ? AND place >= ?")
         for change in changes {
             for (place, binding) in change.bindings.enumerated() {
@@ -84,10 +91,11 @@ extension PinholeDatabase {
         row.bind(Int64(bitPattern: binding.flow.connection))
         row.bind(Int64(binding.verdict.rawValue))
         switch binding.reach {
-        case .flowDead(let since): row.bind(since.nanoseconds)
-        case .reachable, .connectionLost: row.bind(nil)
+        case .flowDead(let since), .connectionLost(let since): row.bind(since.nanoseconds)
+        case .reachable: row.bind(nil)
         }
         row.bind(binding.domain)
+        row.bind(binding.answered?.nanoseconds)
         try row.run()
     }
 
@@ -98,7 +106,8 @@ extension PinholeDatabase {
             let transport = SIPTransport.allCases.first(where: { $0.viaToken == token })
         else { return nil }
         func bytes(_ column: String) -> [UInt8] { Array((row[column] as String).utf8) }
-        let deadSince: Int64? = row["dead_since"]
+        let deadSince = (row["dead_since"] as Int64?).map { Instant(nanoseconds: $0) }
+        let answered: Int64? = row["answered"]
         let flow = FlowID(transport, local: local, remote: remote, connection: UInt64(bitPattern: row["connection"] as Int64))
         let binding = Binding(
             contact: bytes("contact"), parameters: bytes("parameters"), callID: bytes("call_id"), instance: bytes("instance"),
@@ -107,7 +116,8 @@ extension PinholeDatabase {
             regID: UInt32(clamping: row["reg_id"] as Int64), q: UInt16(clamping: row["q"] as Int64),
             expires: Instant(nanoseconds: row["expires"]), updated: Instant(nanoseconds: row["updated"]), flow: flow,
             verdict: PathVerdict(rawValue: UInt16(clamping: row["verdict"] as Int64)),
-            reach: deadSince.map { .flowDead(since: Instant(nanoseconds: $0)) } ?? .reachable)
+            reach: deadSince.map { transport.isReliable ? .connectionLost(since: $0) : .flowDead(since: $0) } ?? .reachable,
+            answered: answered.map { Instant(nanoseconds: $0) })
         return binding.map { StoredBinding(aor: aor, binding: $0) }
     }
 }

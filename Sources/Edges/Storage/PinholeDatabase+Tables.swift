@@ -73,6 +73,15 @@ extension PinholeDatabase {
                     END;
                     """)
         }
+        migrator.registerMigration("when phones were heard, guesses") { database in
+            try database.execute(
+                sql: """
+                    ALTER TABLE binding ADD COLUMN answered INTEGER;
+                    CREATE TABLE guess (
+                        username TEXT NOT NULL PRIMARY KEY, last INTEGER NOT NULL, address TEXT NOT NULL, times INTEGER NOT NULL
+                    ) STRICT, WITHOUT ROWID;
+                    """)
+        }
         return migrator
     }
 }

@@ -45,6 +45,30 @@ public final class PinholeDatabase: Sendable {
         }
     }
 
+    /// Opens a file that is there, to look at it only: nothing is made, and nothing is brought up to date.
+    public init(reading path: String) throws(StorageError) {
+        self.path = path
+        durability = .process
+        guard !Self.isMissing(path) else {
+            throw StorageError("there is no database \(path)", cause: .missing)
+        }
+        do {
+            var configuration = GRDB.Configuration()
+            configuration.busyMode = .timeout(5)
+            configuration.readonly = true
+            let queue = try DatabaseQueue(path: path, configuration: configuration)
+            guard try queue.read({ try Self.migrator.hasCompletedMigrations($0) }) else {
+                throw StorageError("\(path) holds no tables of this version: start the server once, which brings them up to date")
+            }
+            file = Mutex(OpenFile(queue: queue))
+        } catch {
+            throw StorageError(error, "cannot read the database", path: path)
+        }
+    }
+
+    /// Whether there is no such file; one in a folder that this user may not look into may be there.
+    public static func isMissing(_ path: String) -> Bool { access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR) }
+
     static func open(_ path: String, _ durability: Durability) throws -> OpenFile {
         var configuration = GRDB.Configuration()
         configuration.busyMode = .timeout(5)

@@ -10,6 +10,8 @@ public struct StorageError: Error, Hashable, Sendable, CustomStringConvertible {
         case damaged
         /// Another program held the file for too long.
         case busy
+        /// There is no such file.
+        case missing
         case other
     }
 

@@ -19,6 +19,9 @@ public struct TLSIdentity: Sendable {
 
     /// PEM files: the server's certificate first, then the chain; and its private key, unencrypted.
     public init(certificateFile: String, keyFile: String) throws(Failure) {
+        for file in [certificateFile, keyFile] where !FileManager.default.fileExists(atPath: file) {
+            throw Failure(description: "\(file): there is no such file")
+        }
         let chain: [NIOSSLCertificate]
         do {
             chain = try NIOSSLCertificate.fromPEMFile(certificateFile)

@@ -127,6 +127,7 @@ extension LabWorld {
                 case .connect(let flow): servers[index].streams.connect(flow, entropy: &entropy)
                 // The lab's connections are few and need no room.
                 case .proved: break
+                case .guessed: break
                 case .probed(let aor, let outcomes):
                     servers[index].probes[aor] = outcomes
                     note(.probed(aor, outcomes), box: box)

@@ -38,6 +38,7 @@ struct MappingWatch: Hashable, Sendable {
     private(set) var contact: Endpoint
     /// `received` and `rport` of the registrar's latest SIP response.
     private(set) var registrar: Endpoint?
+    private var registrarTimes: Sighting?
     private(set) var isSettledOnRegistrar = false
     private var server = STUNView()
     private var sipPort = STUNView()
@@ -64,7 +65,14 @@ struct MappingWatch: Hashable, Sendable {
     var status: PhoneStatus.Mapping {
         PhoneStatus.Mapping(
             local: local, stun: server.seen, registrar: registrar ?? sipPort.seen, registrarSTUN: sipPort.seen,
-            settledOnRegistrar: isSettledOnRegistrar)
+            settledOnRegistrar: isSettledOnRegistrar, seenApart: isSeenApart)
+    }
+
+    /// Whether STUN and the registrar, where they disagree, looked at different times.
+    private var isSeenApart: Bool {
+        guard let registrar, let times = registrarTimes else { return false }
+        let view = server.seen.map { $0 != registrar } ?? false ? server : sipPort
+        return view.times?.isApart(from: times) ?? false
     }
 
     /// An ALG writes our own address into the responses: STUN knows better.
@@ -78,6 +86,7 @@ struct MappingWatch: Hashable, Sendable {
     mutating func registrarSaw(_ seen: Endpoint, on occasion: Occasion, at now: Instant) -> Verdict {
         let former = contact
         let formerView = registrar
+        registrarTimes = Sighting(registrarTimes, isSame: formerView == seen, at: now)
         registrar = seen
         let stoodStill = surprise.map { $0.registrar == seen && self[$0.source].seen != seen } ?? false
         if stoodStill, let source = surprise?.source {
@@ -129,7 +138,7 @@ struct MappingWatch: Hashable, Sendable {
         let former = self[source]
         // Behind a disguise no response can tell what STUN has just told: left to its next answer.
         if isDisguised, bound == nil, former.seen != nil { return .unchanged }
-        self[source].note(seen)
+        self[source].note(seen, at: now)
         if isDisguised { return disguisedSTUNSaw(seen, by: source, former: former, bound: bound, at: now) }
         guard former.seen != seen, seen != contact else { return .unchanged }
         if former.isMisleading || isSettledOnRegistrar && source == .server {

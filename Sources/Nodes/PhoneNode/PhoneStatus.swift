@@ -48,16 +48,19 @@ public struct PhoneStatus: Hashable, Sendable {
         public var registrarSTUN: Endpoint?
         /// The observations alternate; the phone keeps to what the registrar says and does not chase them.
         public var settledOnRegistrar: Bool
+        /// STUN and the registrar looked at different times: the mapping may have run out in between.
+        public var seenApart: Bool
 
         public init(
             local: Endpoint? = nil, stun: Endpoint? = nil, registrar: Endpoint? = nil, registrarSTUN: Endpoint? = nil,
-            settledOnRegistrar: Bool = false
+            settledOnRegistrar: Bool = false, seenApart: Bool = false
         ) {
             self.local = local
             self.stun = stun
             self.registrar = registrar
             self.registrarSTUN = registrarSTUN
             self.settledOnRegistrar = settledOnRegistrar
+            self.seenApart = seenApart
         }
     }
 
@@ -129,7 +132,13 @@ public struct PhoneStatus: Hashable, Sendable {
         switch registration {
         case .starting, .resolving, .registering, .deregistering, .deregistered: nil
         case .registered:
-            mapping.disagreement == nil ? nil : "If calls do not arrive, look for a SIP ALG in the router and switch it off."
+            if mapping.disagreement == nil {
+                nil
+            } else if mapping.isTimerEnough {
+                "If calls do not arrive, let the phone send keepalives more often than every 25 s."
+            } else {
+                "If calls do not arrive, look for a SIP ALG in the router and switch it off."
+            }
         case .authorizationError(.refused, _): "Check user, authentication name and password."
         case .authorizationError(.staleForEver, _), .authorizationError(.challengedAgain, _):
             "The password need not be wrong: something may delay or renumber the messages; look for a SIP ALG in the router and switch it off."
@@ -152,19 +161,26 @@ extension PhoneStatus.Mapping {
     /// What it tells when STUN and the registrar's SIP responses show different addresses; nil while they agree or one is
     /// silent. The STUN server is named where it disagrees, else the registrar's own STUN answers.
     public var disagreement: String? {
-        guard let registrar else { return nil }
-        let observer: String
-        if let stun, stun != registrar {
-            observer = "STUN says \(stun)"
-        } else if let registrarSTUN, registrarSTUN != registrar {
-            observer = "STUN on the registrar's SIP port says \(registrarSTUN)"
-        } else {
-            return nil
-        }
+        guard let registrar, let other = otherView else { return nil }
+        let observer = other == stun ? "STUN says" : "STUN on the registrar's SIP port says"
         let cause =
-            registrar == local
-            ? "something between rewrites SIP (a SIP ALG)"
-            : "something between treats SIP apart (a SIP ALG, or a NAT that maps each destination for itself)"
-        return "\(observer), the registrar sees \(registrar): \(cause)"
+            if registrar == local {
+                "something between rewrites SIP (a SIP ALG)"
+            } else if isTimerEnough {
+                "it was seen at another time, and the NAT has given another port since (its timer ran out)"
+            } else {
+                "something between treats SIP apart (a SIP ALG, or a NAT that maps each destination for itself)"
+            }
+        return "\(observer) \(other), the registrar sees \(registrar): \(cause)"
     }
+
+    /// What STUN sees where that is not what the registrar sees.
+    private var otherView: Endpoint? {
+        if let stun, stun != registrar { return stun }
+        if let registrarSTUN, registrarSTUN != registrar { return registrarSTUN }
+        return nil
+    }
+
+    /// A mapping that ran out and was made anew explains what differs: the port alone, seen at different times.
+    var isTimerEnough: Bool { seenApart && registrar != local && otherView?.address == registrar?.address }
 }

@@ -12,7 +12,7 @@ public struct Binding: Hashable, Sendable {
         /// The phone no longer answers over its flow.
         case flowDead(since: Instant)
         /// The connection it registered over is gone; nothing can be sent until it registers again.
-        case connectionLost
+        case connectionLost(since: Instant)
     }
 
     private var text: [UInt8]
@@ -29,6 +29,8 @@ public struct Binding: Hashable, Sendable {
     public var expires: Instant
     /// When it was last registered or refreshed.
     public var updated: Instant
+    /// When it last answered a keepalive; nil: not since it registered. Storage learns of it now and then only.
+    public var answered: Instant?
     /// The flow the last REGISTER came by.
     public var flow: FlowID
     /// What the path to the phone looked like at the last REGISTER.
@@ -43,7 +45,7 @@ public struct Binding: Hashable, Sendable {
         instance: some Collection<UInt8>, path: some Collection<UInt8>, userAgent: some Collection<UInt8>,
         domain: some Collection<UInt8> = EmptyCollection<UInt8>(), cseq: UInt32,
         regID: UInt32 = 0, q: UInt16 = 1000, expires: Instant, updated: Instant, flow: FlowID,
-        verdict: PathVerdict = PathVerdict(), reach: Reach = .reachable
+        verdict: PathVerdict = PathVerdict(), reach: Reach = .reachable, answered: Instant? = nil
     ) {
         let length =
             contact.count + parameters.count + callID.count + instance.count + path.count + userAgent.count + domain.count
@@ -71,6 +73,7 @@ public struct Binding: Hashable, Sendable {
         self.flow = flow
         self.verdict = verdict
         self.reach = reach
+        self.answered = answered
     }
 
     /// The contact's URI as written.
@@ -93,6 +96,7 @@ public struct Binding: Hashable, Sendable {
     public static func == (a: Binding, b: Binding) -> Bool {
         a.text == b.text && a.ends == b.ends && a.cseq == b.cseq && a.regID == b.regID && a.q == b.q && a.reach == b.reach
             && a.expires == b.expires && a.updated == b.updated && a.flow == b.flow && a.verdict == b.verdict
+            && a.answered == b.answered
     }
 
     public func hash(into hasher: inout Hasher) {

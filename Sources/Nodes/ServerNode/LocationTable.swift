@@ -10,6 +10,8 @@ struct LocationTable: Sendable {
         var keepalive: KeepaliveState = .off
         /// The phone refused plain RTP and took SRTP.
         var insistsOnSRTP = false
+        /// When storage was last told that the phone answers; nil: never.
+        var noted: Instant?
     }
 
     struct Record: Sendable {

@@ -43,6 +43,11 @@ extension Binding {
     fileprivate mutating func move(by duration: Duration) {
         expires += duration
         updated += duration
-        if case .flowDead(let since) = reach { reach = .flowDead(since: since + duration) }
+        answered = answered.map { $0 + duration }
+        switch reach {
+        case .reachable: break
+        case .flowDead(let since): reach = .flowDead(since: since + duration)
+        case .connectionLost(let since): reach = .connectionLost(since: since + duration)
+        }
     }
 }

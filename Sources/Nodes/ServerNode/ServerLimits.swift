@@ -65,6 +65,9 @@ public struct ServerLimits: Hashable, Sendable {
     public var provedSources = 200_000
     /// Keepalives a second for all flows together; those beyond it go out later.
     public var keepalives = Rate(perSecond: 20_000, burst: 2_000)
+    /// Phones of which storage is told that they still answer, each every `heardNoteInterval` at most; the others' turn comes later.
+    public var heardNotes = Rate(perSecond: 200, burst: 2_000)
+    public var heardNoteInterval = Duration.seconds(300)
     /// Nonces of a dialog chan_sip keeps track of, and replay windows of proved nonces; the oldest give way.
     public var nonces = 100_000
 

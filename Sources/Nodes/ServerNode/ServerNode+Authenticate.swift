@@ -78,6 +78,7 @@ extension ServerNode {
             // What is signed over a nonce that is none of ours, or has expired, is never looked at: it may be anybody's in anybody's name.
             if failure.nonce == .valid, guesses.count(guess, at: now) {
                 traces.note(.notice(.guessed(username: username, from: request.flow)))
+                if account != nil { outbox.append(.guessed(username: username.string, from: request.flow)) }
             }
             if settings.profile == .chanSIP, failure.nonce == .valid {
                 answer(&request, ReplyWriter.Reply(403, reason: "Forbidden (Bad auth)"), .refusal(status: 403), at: now)

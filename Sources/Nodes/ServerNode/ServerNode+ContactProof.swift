@@ -45,8 +45,9 @@ extension ServerNode {
             let wait = entropy.next() % UInt64(Self.spread.wholeNanoseconds)
             location.keepalive = .proving(token: 0, until: now + .nanoseconds(Int64(wait)), asked: 0)
         } else {
-            location.binding.reach = .reachable
             location.keepalive = spreadKeepalive(location.binding.flow, at: now)
+            // Nobody would ask whether a dead one lives again.
+            if location.keepalive == .off { location.binding.reach = .reachable }
         }
     }
 

@@ -243,7 +243,7 @@ extension ServerNode {
             }
             var location = LocationTable.Location(binding: entry.binding)
             if entry.binding.flow.transport.isReliable {
-                location.binding.reach = .connectionLost
+                if case .reachable = entry.binding.reach { location.binding.reach = .connectionLost(since: now) }
                 if entry.binding.opensTo == nil { counts.unreachable += 1 }
             } else {
                 restoreUDP(&location, at: now)
@@ -261,11 +261,13 @@ extension ServerNode {
     }
 
     /// Stores what `aor` has now; nobody waits for it.
-    mutating func persistWithoutReply(_ aor: AddressOfRecord) {
+    mutating func persistWithoutReply(_ aor: AddressOfRecord, formerCount: Int = .max) {
         guard settings.isPersistent else { return }
         let sequence = commits.nextSequence()
         if !isStorageFailing { commits.append(.init(sequence: sequence)) }
         outbox.append(
-            .persist(sequence: sequence, RegistrarChange(aor: aor, bindings: locations.locations(of: aor).map(\.binding))))
+            .persist(
+                sequence: sequence,
+                RegistrarChange(aor: aor, bindings: locations.locations(of: aor).map(\.binding), formerCount: formerCount)))
     }
 }

@@ -146,6 +146,7 @@ extension ServerNode {
             if case .reachable = location.binding.reach {
                 tally.flowsDied &+= 1
                 traces.note(.flowDead(record.aor, location.binding, unanswered: Int(misses)))
+                persistWithoutReply(record.aor, formerCount: record.locations.count)
             }
             return
         }
@@ -192,29 +193,45 @@ extension ServerNode {
             let next = nextKeepalive(at: now)
             locations.change(token.place, index) { location in
                 location.keepalive = next
+                location.binding.answered = now
                 if case .flowDead = location.binding.reach { location.binding.reach = .reachable }
             }
             locations.reschedule(token.place)
             tally.keepalivesAnswered &+= 1
             traces.note(.received(flow, message, meaning: .keepaliveAnswer))
             traces.note(.keepalive(record.aor, binding.flow, .answered(status: status, after: now - asked)))
-            if case .flowDead = binding.reach {
+            let isRevived = if case .flowDead = binding.reach { true } else { false }
+            if isRevived {
                 tally.flowsRevived &+= 1
                 traces.note(.flowRevived(record.aor, binding))
             }
+            noteHeard(token.place, index, record, isNews: isRevived, at: now)
             return true
         }
         return false
     }
 
+    /// Tells storage that a phone answers: at once where that is news, else now and then.
+    private mutating func noteHeard(_ slot: UInt32, _ index: Int, _ record: LocationTable.Record, isNews: Bool, at now: Instant) {
+        let location = record.locations[index]
+        let last = max(location.noted ?? .epoch, location.binding.updated)
+        guard
+            isNews || now - last >= settings.limits.heardNoteInterval && heardNoteGauge.take(settings.limits.heardNotes, at: now)
+        else { return }
+        // All of the record goes to storage.
+        for index in record.locations.indices { locations.change(slot, index) { $0.noted = now } }
+        persistWithoutReply(record.aor, formerCount: record.locations.count)
+    }
+
     /// A connection is gone.
-    mutating func closed(_ flow: FlowID) {
+    mutating func closed(_ flow: FlowID, at now: Instant) {
         for slot in (streams.removeValue(forKey: flow) ?? []).sorted() {
             guard let record = locations.record(slot) else { continue }
             for index in record.locations.indices where record.locations[index].binding.flow == flow {
-                locations.change(slot, index) { $0.binding.reach = .connectionLost }
+                locations.change(slot, index) { $0.binding.reach = .connectionLost(since: now) }
                 traces.note(.flowDead(record.aor, record.locations[index].binding, unanswered: 0))
             }
+            persistWithoutReply(record.aor, formerCount: record.locations.count)
         }
     }
 

@@ -64,6 +64,8 @@ public struct ServerNode: Machine {
         case media(loop: Int, MediaCommand)
         /// A call is over, its media too.
         case record(CallRecord)
+        /// So many wrong passwords of one account came that its owner is to be told.
+        case guessed(username: String, from: FlowID)
         /// One outcome for each binding there was; none if nobody is registered.
         case probed(aor: AddressOfRecord, [ProbeOutcome])
     }
@@ -96,6 +98,7 @@ public struct ServerNode: Machine {
     /// Questions to Contacts elsewhere, by the address asked.
     var questions: TwoGenerations<IPAddress, Gauge>
     var keepaliveGauge = Gauge()
+    var heardNoteGauge = Gauge()
     /// Where keepalives that have to wait stand in line.
     var keepaliveLine = Gauge()
     /// Which records have bindings over which connection.
@@ -158,7 +161,7 @@ public struct ServerNode: Machine {
         switch input {
         case .received(let flow, let bytes): received(bytes, on: flow, at: now)
         case .closed(let flow):
-            closed(flow)
+            closed(flow, at: now)
             closedUnderCalls(flow, at: now)
         case .persisted(let sequence): persisted(through: sequence, at: now)
         case .persistFailed(let reason): persistFailed(reason, at: now)

@@ -70,6 +70,65 @@ struct PinholeDatabaseTests {
         #expect(try database.allBindings().isEmpty)
     }
 
+    @Test("When a phone was heard and since when it cannot be reached are kept; a start of the server ends every connection")
+    func reach() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let database = try PinholeDatabase(path: path)
+        let aor = AddressOfRecord(user: "100", domain: "lab.test")
+        var udp = try binding("sip:100@h:1", port: 1, expires: 1_000)
+        udp.answered = Instant(seconds: 7)
+        var (open, lost) = (udp, udp)
+        open.flow = FlowID(.tls, local: udp.flow.local, remote: udp.flow.remote, connection: 3)
+        lost.flow = open.flow
+        lost.reach = .connectionLost(since: Instant(seconds: 8))
+        try database.apply([RegistrarChange(aor: aor, bindings: [udp, open, lost])])
+        #expect(try database.allBindings().map(\.binding) == [udp, open, lost])
+        _ = try database.bindings(aliveAt: Instant(seconds: 60))
+        #expect(
+            try database.allBindings().map(\.binding.reach) == [
+                .reachable, .connectionLost(since: Instant(seconds: 60)), .connectionLost(since: Instant(seconds: 8)),
+            ])
+    }
+
+    @Test("To look only: a file that is not there is not made, and one that is there is not changed")
+    func readOnly() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let error = #expect(throws: StorageError.self) { try PinholeDatabase(reading: path) }
+        #expect(error == StorageError("there is no database \(path)", cause: .missing))
+        #expect(!FileManager.default.fileExists(atPath: path))
+        let server = try PinholeDatabase(path: path)
+        try server.add(Account(username: "100", realm: "r", password: "a"))
+        let reader = try PinholeDatabase(reading: path)
+        #expect(try reader.accounts().map(\.username) == ["100"])
+        #expect(throws: StorageError.self) { try reader.add(Account(username: "200", realm: "r", password: "a")) }
+        let empty = folder.appendingPathComponent("empty.db").path
+        try Data().write(to: URL(fileURLWithPath: empty))
+        let old = #expect(throws: StorageError.self) { try PinholeDatabase(reading: empty) }
+        #expect(
+            old?.description.hasSuffix("holds no tables of this version: start the server once, which brings them up to date")
+                == true)
+    }
+
+    @Test("What was guessed at is kept by account, with how often and where from last, and forgotten with the account")
+    func guesses() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let database = try PinholeDatabase(path: path)
+        for user in ["100", "200"] { try database.add(Account(username: user, realm: "r", password: "a")) }
+        func guess(_ user: String, _ time: Int64, _ address: String) -> StoredGuess {
+            StoredGuess(username: user, last: Instant(seconds: time), address: address, times: 1)
+        }
+        try database.note(guess("100", 5, "192.0.2.1"))
+        try database.note(guess("100", 9, "192.0.2.2"))
+        try database.note(guess("200", 9, "192.0.2.2"))
+        try database.note(guess("nobody", 9, "192.0.2.2"))
+        var twice = guess("100", 9, "192.0.2.2")
+        twice.times = 2
+        #expect(try database.guesses() == ["100": twice, "200": guess("200", 9, "192.0.2.2")])
+        try database.removeAccount("200", realm: "r")
+        try database.note(guess("100", 10, "192.0.2.2"))
+        #expect(try database.guesses().keys.sorted() == ["100"])
+    }
+
     @Test(
         "IPv4 endpoints, empty texts and every digit survive being written as bytes",
         arguments: [1, 9, 10, 99, 100, 5060, 65_535] as [UInt16])

@@ -59,6 +59,34 @@ struct MappingTests {
         #expect(world.registers.filter { $0.at < .seconds(1000) }.count == 2)
     }
 
+    @Test("A port that STUN sees to have changed since the registrar looked is laid to the NAT's timer, and no ALG is suggested")
+    func timer() {
+        var (world, _) = world(.test(keepalive: .stun))
+        world.registrarAnswersSTUN = true
+        // The second change comes while the pause between two such REGISTERs lasts, so that the two views stand side by side.
+        world.nat = { _, now in
+            mapped(now < World.start + .seconds(100) ? 41_000 : now < World.start + .seconds(127) ? 42_000 : 43_000)
+        }
+        world.input(.start)
+        world.run(until: .seconds(155))
+        #expect(
+            world.phone.status.mapping.disagreement
+                == "STUN on the registrar's SIP port says 203.0.113.2:43000, the registrar sees 203.0.113.2:42000: it was seen at another time, and the NAT has given "
+                + "another port since (its timer ran out)")
+        #expect(
+            world.phone.status.advice == "If calls do not arrive, let the phone send keepalives more often than every 25 s.")
+    }
+
+    @Test("Another address, or our own one in the registrar's answers, is no timer's doing, whenever it was seen")
+    func noTimer() {
+        var mapping = PhoneStatus.Mapping(
+            local: World.phoneEndpoint, stun: mapped(41_000), registrar: Endpoint("198.51.100.9:41000"),
+            seenApart: true)
+        #expect(mapping.disagreement?.contains("a SIP ALG") == true)
+        mapping.registrar = World.phoneEndpoint
+        #expect(mapping.disagreement?.contains("a SIP ALG") == true)
+    }
+
     @Test("An ALG that rewrites the answers so that the registrar seems to see the private address is told as one")
     func rewritten() {
         var (world, registrar) = world(.test(stun: true))

@@ -23,6 +23,7 @@ final class Harness {
     /// By media leg, in the order of opening.
     var ports: [MediaLegID: UInt16] = [:]
     var records: [CallRecord] = []
+    var guessed: [String] = []
     /// Each `.close` is answered by `.closed` with what this makes of it; nil: the media plane stays silent.
     var closes: ((MediaLegID) -> MediaVerdict)? = { _ in MediaVerdict() }
     /// Off: nothing of what happens is kept, for runs of many calls.
@@ -83,6 +84,7 @@ final class Harness {
             case .persist(let sequence, let change): changes.append((sequence, change))
             case .connect(let flow): connected.append(flow)
             case .proved(let flow, let proof): proved.append((flow, proof))
+            case .guessed(let username, _): guessed.append(username)
             case .probed(let aor, let outcomes): probed.append((aor, outcomes))
             }
         }

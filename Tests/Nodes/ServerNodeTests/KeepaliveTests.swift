@@ -126,7 +126,7 @@ struct KeepaliveTests {
         let tcp = Harness.flow(Harness.phone, .tcp)
         _ = try h.register(on: tcp)
         h.input(.closed(tcp))
-        #expect(h.alice.map(\.reach) == [.connectionLost])
+        #expect(h.alice.map(\.reach) == [.connectionLost(since: h.now)])
         let again = Harness.flow(Endpoint(Harness.phone.address, 40_001), .tcp)
         _ = try h.register(Register(cseq: 5), on: again)
         #expect(h.alice.map(\.reach) == [.reachable])

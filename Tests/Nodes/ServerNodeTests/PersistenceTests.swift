@@ -154,6 +154,77 @@ struct PersistenceTests {
         #expect(h.server.nextDeadline == nil)
     }
 
+    @Test(
+        "Storage is told when a phone falls silent and when it answers again, at once; that it answers still, every five minutes; never at each keepalive"
+    )
+    func heard() throws {
+        let h = Harness(Self.settings)
+        _ = try answer(h)
+        h.input(.persisted(through: 1))
+        func answerNext() throws {
+            let due = try #require(h.server.nextDeadline)
+            for message in h.advance(due - h.now) { h.receive(try response(to: message.bytes)) }
+        }
+        while h.now < Harness.start + .seconds(300) { try answerNext() }
+        #expect(h.changes.count == 2)
+        #expect(h.changes[1].change.bindings.map(\.answered) == [h.now])
+        #expect(h.changes[1].change.formerCount == 1)
+        let noted = h.now
+        while h.now < noted + .seconds(299) { try answerNext() }
+        #expect(h.changes.count <= 3)
+        let before = h.changes.count
+        // Silence: three unanswered, and it is told.
+        h.advance(.seconds(60))
+        #expect(h.changes.count == before + 1)
+        guard case .flowDead? = h.changes.last?.change.bindings.first?.reach else {
+            Issue.record("storage was not told")
+            return
+        }
+        // It answers the next try.
+        try answerNext()
+        #expect(h.changes.count == before + 2)
+        #expect(h.changes.last?.change.bindings.map(\.reach) == [.reachable])
+    }
+
+    @Test("How often storage is told that phones answer is capped for all together")
+    func heardCap() throws {
+        var settings = Self.settings
+        settings.limits.heardNotes = .init(perMinute: 1, burst: 1)
+        let h = Harness(settings)
+        _ = try answer(h)
+        _ = try answer(h, Register(user: "bob", callID: "b", contact: "<sip:bob@10.0.0.1>"), password: "word")
+        h.input(.persisted(through: 2))
+        while h.now < Harness.start + .seconds(330) {
+            let due = try #require(h.server.nextDeadline)
+            for message in h.advance(due - h.now) { h.receive(try response(to: message.bytes)) }
+        }
+        #expect(h.changes.count == 3)
+    }
+
+    @Test("A connection that ends is told to storage; a UDP flow that was dead before a restart is tried, not taken to live")
+    func reachStored() throws {
+        let h = Harness(Self.settings)
+        let tcp = Harness.flow(Harness.phone, .tcp)
+        let challenge = try h.ask(Register().text, on: tcp)
+        h.receive(Register().answering(challenge).text, on: tcp)
+        h.input(.persisted(through: 1))
+        h.now += .seconds(9)
+        h.input(.closed(tcp))
+        #expect(h.changes.last?.change.bindings.map(\.reach) == [.connectionLost(since: h.now)])
+
+        var stored = h.server.allBindings()[0]
+        stored.binding.flow = Harness.flow()
+        stored.binding.reach = .flowDead(since: h.now)
+        let after = Harness(Self.settings)
+        after.now = h.now
+        after.input(.restore([stored]))
+        #expect(after.alice.map(\.reach) == [.flowDead(since: h.now)])
+        let due = try #require(after.server.nextDeadline)
+        for message in after.advance(due - after.now) { after.receive(try response(to: message.bytes)) }
+        #expect(after.alice.map(\.reach) == [.reachable])
+        #expect(after.changes.last?.change.bindings.map(\.reach) == [.reachable])
+    }
+
     @Test("After a restart UDP bindings live and are kept alive; those on streams wait for their phone; expired ones are deleted")
     func restore() throws {
         let h = Harness(Self.settings)
@@ -172,7 +243,7 @@ struct PersistenceTests {
 
         let after = Harness(Self.settings)
         after.input(.restore(stored))
-        #expect(after.alice.map(\.reach) == [.reachable, .connectionLost])
+        #expect(after.alice.map(\.reach) == [.reachable, .connectionLost(since: after.now)])
         #expect(after.changes.map(\.change) == [RegistrarChange(aor: old.aor, bindings: [])])
         #expect(
             after.lastTexts.last == "restored 2 bindings, 1 of them not reachable until their phones come back; 1 had expired")

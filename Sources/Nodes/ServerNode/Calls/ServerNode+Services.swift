@@ -8,18 +8,7 @@ import SIPStack
 /// Calls that the server answers itself: rooms, echo, tone, one's own address.
 extension ServerNode {
     /// What a number means that belongs to no user; nil: nothing.
-    func service(_ user: String, _ party: CallLeg.Party) -> CallService? {
-        let calls = settings.calls
-        if user == calls.echo { return .echo }
-        if user == calls.tone { return .tone(calls.toneFrequency) }
-        if user == calls.address { return .address }
-        if let room = calls.rooms.first(where: { $0.name == user }) { return .room(room) }
-        guard let numbers = calls.roomNumbers, (1...9).contains(user.utf8.count),
-            user.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }),
-            user.utf8.first != 0x30, let number = Int(user), numbers.contains(number)
-        else { return nil }
-        return .room(CallSettings.Room(name: user))
-    }
+    func service(_ user: String, _ party: CallLeg.Party) -> CallService? { settings.calls.service(user) }
 
     mutating func serve(_ service: CallService, _ request: inout ServerRequest, _ party: CallLeg.Party, at now: Instant) {
         guard var call = begin(&request, party, calledName: service.name, at: now) else { return }

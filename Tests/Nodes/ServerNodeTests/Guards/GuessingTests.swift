@@ -82,6 +82,7 @@ struct GuessingTests {
         }
         #expect(try guess(h, "g6", on: Self.attacker) == 503)
         #expect(h.lastTexts.contains { $0.contains("guesses the password of alice") })
+        #expect(h.guessed == ["alice"])
         #expect(try h.register(Register(callID: "again"), on: Self.home).statusCode == 200)
         // Another account is not touched, wherever it comes from.
         #expect(try h.register(Register(user: "bob", callID: "b"), password: "word", on: Self.attacker).statusCode == 200)
