@@ -53,6 +53,10 @@ public struct ServerLimits: Hashable, Sendable {
     public var unprovedReplies: Rate? = Rate(perSecond: 50_000, burst: 100_000)
     /// OPTIONS to one address, from which no REGISTER came, that ask whether it is the phone that its Contact says (`nat: no`).
     public var questionsPerAddress = Rate(perMinute: 60, burst: 20)
+    /// Messages, and replies to requests nobody has vouched for, of one flow whose source is over its limits, and of all such flows of a source.
+    /// nil: none.
+    public var newcomer: Rate? = Rate(perSecond: 2, burst: 8)
+    public var newcomersPerSource = Rate(perSecond: 20, burst: 40)
     /// Wrong digests over good nonces of one source (IPv4 address, IPv6 /64; of a /56 four times as many, of a /48 sixteen times); beyond it
     /// credentials from there get 503, except of accounts that proved themselves from there. Stale answers never count. nil: no limit.
     public var badPasswordsPerSource: Rate? = Rate(perSecond: 2, burst: 60)

@@ -93,7 +93,7 @@ extension ServerNode {
     }
 
     /// A short keyed tag of where a request comes from, for nonces.
-    private func origin(of flow: FlowID) -> UInt32 {
+    func origin(of flow: FlowID) -> UInt32 {
         var hash = KeyedHash(key: hashKey)
         Source(flow).combine(into: &hash)
         return UInt32(truncatingIfNeeded: hash.finish())

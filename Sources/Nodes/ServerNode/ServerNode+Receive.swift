@@ -10,7 +10,7 @@ extension ServerNode {
         tally.received &+= 1
         tally.receivedBytes &+= UInt64(bytes.count)
         guard let first = bytes.first else { return drop(flow, .empty) }
-        if let reason = sources.admit(flow, at: now), !isKnown(flow) || !sources.admitKnown(flow, at: now) {
+        if let reason = sources.admit(flow, at: now), !isKnown(flow) || !admitKnown(bytes, on: flow, at: now) {
             return drop(flow, reason)
         }
         if first < 4 { return receivedSTUN(bytes, on: flow) }
@@ -31,6 +31,15 @@ extension ServerNode {
 
     /// What can be answered: more than is taken, or whoever asks would hear nothing at all.
     private static let readable = SIPLimits(headers: 4_096, headerBytes: SIPLimits.default.messageBytes)
+
+    /// Whether a message on a flow in use may be read although its source may not send any more.
+    private mutating func admitKnown(_ bytes: [UInt8], on flow: FlowID, at now: Instant) -> Bool {
+        if sources.admitKnown(flow, at: now) { return true }
+        guard !flow.transport.isReliable, let message = try? SIPMessage(salvaging: bytes), isOfFlowOwner(message, on: flow) else {
+            return false
+        }
+        return sources.admitOwner(flow, at: now)
+    }
 
     /// Whether somebody who proved himself, or a call, uses the flow.
     func isKnown(_ flow: FlowID) -> Bool { locations.uses(flow) || calls.uses(flow) }

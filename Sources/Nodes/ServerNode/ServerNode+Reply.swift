@@ -35,7 +35,7 @@ extension ServerNode {
         guard method != .ack else { return drop(flow, .malformedACK, error) }
         let echo = ReplyWriter.Echo(message)
         guard let via = echo.via, let way = replyFlow(via, flow) else { return drop(flow, .unanswerable, error) }
-        if let reason = refusedUnprovedReply(to: flow, at: now) { return drop(flow, reason, error) }
+        if let reason = refusedUnprovedReply(to: message, on: flow, at: now) { return drop(flow, reason, error) }
         // A version that is not ours may have other rules (RFC 3261 21.5.7).
         let isForeign = !message.version.equalsCaseless(literal: "SIP/2.0")
         let refusal: ServerTrace.Refusal = isForeign ? .version : .malformed(error)
@@ -53,7 +53,7 @@ extension ServerNode {
     mutating func answer(
         _ request: inout ServerRequest, _ reply: ReplyWriter.Reply, _ meaning: ServerTrace.Meaning, at now: Instant
     ) {
-        if !request.isProved, let reason = refusedUnprovedReply(to: request.flow, at: now) {
+        if !request.isProved, let reason = refusedUnprovedReply(to: request.message, on: request.flow, at: now) {
             return drop(request.flow, reason)
         }
         guard let way = replyFlow(request.via, request.flow) else { return drop(request.flow, .noReplyAddress) }
@@ -69,9 +69,11 @@ extension ServerNode {
         transmit(bytes, on: request.flow, reply.status, meaning)
     }
 
-    private mutating func refusedUnprovedReply(to flow: FlowID, at now: Instant) -> DropReason? {
+    private mutating func refusedUnprovedReply(to message: SIPMessage, on flow: FlowID, at now: Instant) -> DropReason? {
         guard let reason = sources.admitUnprovedReply(to: flow, at: now) else { return nil }
-        return isKnown(flow) && sources.admitUnprovedReplyToKnown(flow, at: now) ? nil : reason
+        guard isKnown(flow) else { return reason }
+        if sources.admitUnprovedReplyToKnown(flow, at: now) { return nil }
+        return isOfFlowOwner(message, on: flow) && sources.admitUnprovedReplyToOwner(flow, at: now) ? nil : reason
     }
 
     /// Whether a request may draw so much: of whom may be somebody else, three times what it took (RFC 9000 8.1 has the same bound), headers of

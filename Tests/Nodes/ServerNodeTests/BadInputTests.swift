@@ -254,6 +254,7 @@ struct FloodTests {
     func messages() {
         var settings = ServerSettings()
         settings.limits.messagesPerSource = .init(perSecond: 10, burst: 5)
+        settings.limits.newcomer = nil
         let h = Harness(settings)
         for index in 1...8 { h.receive(Register(cseq: UInt32(index)).text) }
         #expect(h.sent.count == 5)
@@ -267,6 +268,7 @@ struct FloodTests {
     func reflection() {
         var settings = ServerSettings()
         settings.limits.unprovedRepliesPerSource = .init(perSecond: 10, burst: 4)
+        settings.limits.newcomer = nil
         let h = Harness(settings)
         for index in 1...10 { h.receive(Register(callID: "x\(index)").text) }
         h.receive(Register().text.replacing("REGISTER", with: "NEWMETHOD"))
@@ -299,6 +301,7 @@ struct FloodTests {
     func sources() {
         var settings = ServerSettings()
         settings.limits.messagesPerSource = .init(perSecond: 1, burst: 1)
+        settings.limits.newcomer = nil
         let h = Harness(settings)
         func flow(_ text: String) -> FlowID { FlowID(.udp, local: Endpoint("[2001:db8:ffff::1]:5060")!, remote: Endpoint(text)!) }
         #expect(h.receive(Register().text, on: flow("[2001:db8::1]:1")).count == 1)

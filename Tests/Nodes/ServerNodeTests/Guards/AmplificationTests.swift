@@ -100,6 +100,41 @@ struct AmplificationTests {
         #expect(h.receive(Register(callID: "flood").text, on: flood).isEmpty)
     }
 
+    @Test(
+        "A phone that never registered does so behind the address of one who floods from another port; many ports buy him little")
+    func newcomer() throws {
+        var settings = ServerSettings()
+        settings.limits.messagesPerSource = .init(perSecond: 1, burst: 4)
+        settings.limits.unprovedRepliesPerSource = .init(perSecond: 1, burst: 4)
+        let h = Harness(settings)
+        let flood = Harness.flow(Endpoint("203.0.113.7:1111")!)
+        let answered = (1...40).filter { !h.receive(Register(callID: "flood\($0)").text, on: flood).isEmpty }
+        #expect(answered.count == 4 + 8)
+        #expect(try h.register(Register()).statusCode == 200)
+        let ports = (2_000...2_200).filter { port in
+            !h.receive(Register(callID: "p\(port)").text, on: Harness.flow(Endpoint("203.0.113.7:\(port)")!)).isEmpty
+        }
+        #expect(ports.count == 40 - 8 - 2)
+    }
+
+    @Test("A phone whose own address and port are forged refreshes, and answers keepalives, all the same")
+    func forgedFlow() throws {
+        var settings = ServerSettings()
+        settings.limits.messagesPerSource = .init(perSecond: 1, burst: 4)
+        settings.limits.unprovedRepliesPerSource = .init(perSecond: 1, burst: 4)
+        let h = Harness(settings)
+        #expect(try h.register(Register()).statusCode == 200)
+        let keepalive = try #require(h.advance(.seconds(30)).last).bytes
+        for index in 1...40 {
+            #expect(h.receive(Register(callID: "forged\(index)", cseq: 9).text).count <= 1)
+        }
+        #expect(h.server.counters[dropped: .sourceFlooding] > 0)
+        #expect(h.receive(Register(callID: "a call of its own", cseq: 2).text).isEmpty)
+        h.receive(try response(to: keepalive))
+        #expect(h.server.counters.keepalivesAnswered == 1)
+        #expect(try h.register(Register(cseq: 3)).statusCode == 200)
+    }
+
     @Test("Nobody moves an INVITE's answers to where he is")
     func inviteCopy() throws {
         let f = try CallFixture()
