@@ -178,7 +178,7 @@ def talk(caller, callee, offer, answer):
 
 def media_socket(phone):
     made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    made.bind(("127.0.0.1", 0))
+    made.bind((phone.socket.getsockname()[0], 0))
     made.setblocking(False)
     return made
 
