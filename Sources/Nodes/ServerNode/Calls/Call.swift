@@ -96,6 +96,17 @@ struct Call: Sendable {
         }
     }
 
+    /// Whether the caller still waits for an answer.
+    var isEarly: Bool { if case .ringing = phase { transfer == nil } else { false } }
+
+    /// The leg on the other side of a session that both agreed on before the answer. Others that ring are in none.
+    func earlyOther(_ leg: Int) -> Int? {
+        guard isEarly, case .ringing(let ringing) = phase, let early = ringing.early, legs[early].state == .inviting,
+            legs[0].session.early != .none, legs[early].session.early != .none
+        else { return nil }
+        return leg == 0 ? early : leg == early ? 0 : nil
+    }
+
     /// The leg on whose behalf phones are rung.
     var offerer: Int { transfer?.transferee ?? 0 }
 

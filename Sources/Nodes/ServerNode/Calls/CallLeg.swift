@@ -38,6 +38,16 @@ struct CallLeg: Sendable {
         var isAnonymous = false
     }
 
+    /// How far offer and answer of its INVITE are before the 2xx.
+    enum EarlyAgreement: Sendable {
+        /// No answer in a reliable provisional response that was acknowledged.
+        case none
+        /// It was: an UPDATE may change the session (RFC 3311 5.1).
+        case agreed
+        /// An UPDATE did: what the INVITE's 2xx says of it is of no account (RFC 3261 13.2.1).
+        case changed
+    }
+
     /// What is remembered of the SDPs of this leg.
     struct Session: Sendable {
         /// Session id of our o= line, and its version.
@@ -50,6 +60,7 @@ struct CallLeg: Sendable {
         var remote: SessionDescription?
         /// `m=` lines of `remote` that cannot be relayed.
         var unusable: Set<Int> = []
+        var early = EarlyAgreement.none
     }
 
     var state: State = .inviting
@@ -115,6 +126,9 @@ struct CallLeg: Sendable {
     var warning: SIPText?
     /// Whether it ever took part in the conversation.
     var hasTalked = false
+
+    /// Whether there is somebody to negotiate with.
+    var takesPart: Bool { state == .inviting || state == .confirmed }
 
     struct HeldProvisional: Sendable {
         var status: Int

@@ -46,7 +46,7 @@ extension ServerNode {
         guard call.legs[leg].refreshing == nil, var builder = call.legs[leg].dialog?.request(method, via: via(flow, token)) else {
             throw SessionRefusal(399, "the other side is being asked already", status: 491)
         }
-        addRefreshTerms(leg, &call, to: &builder)
+        addSessionTerms(leg, &call, to: &builder)
         builder.setSession(offer)
         let purpose = ClientTransactions.Purpose.exchange(call: call.key, leg: leg)
         guard ask(builder.bytes, token, on: flow, isInvite: isInvite, purpose, .request(method), at: now) else {
@@ -64,7 +64,7 @@ extension ServerNode {
                 guard let stream = call.legs[saved.leg].streams[index], !kept.contains(stream.id) else { continue }
                 closeStream(index, saved.leg, &call)
             }
-            guard call.legs[saved.leg].state == .confirmed else { continue }
+            guard call.legs[saved.leg].takesPart else { continue }
             let version = call.legs[saved.leg].session.version
             call.legs[saved.leg].session = saved.session
             // What was offered has used up its version.
@@ -84,7 +84,7 @@ extension ServerNode {
             return
         }
         defer { settle(call, at: now) }
-        guard let exchange = call.exchange, exchange.client == id, call.legs[leg].state == .confirmed else {
+        guard let exchange = call.exchange, exchange.client == id, call.legs[leg].takesPart else {
             guard isInvite, case .response(let message, 200..<300) = outcome else { return }
             if call.legs[leg].state == .confirmed {
                 sendACKAgain(message, call.legs[leg])
@@ -100,7 +100,9 @@ extension ServerNode {
             case ..<200: break
             case 200..<300:
                 call.legs[leg].dialog?.refreshTarget(message)
-                call.legs[leg].timer = SessionTimerTerms(message).timer(asked: call.legs[leg].askedSession, at: now)
+                if call.legs[leg].state == .confirmed {
+                    call.legs[leg].timer = SessionTimerTerms(message).timer(asked: call.legs[leg].askedSession, at: now)
+                }
                 do throws(SessionRefusal) {
                     try exchangeAccepted(message, exchange, leg, isInvite: isInvite, &call, at: now)
                 } catch {
@@ -123,7 +125,8 @@ extension ServerNode {
                 try takeAnswer(session, body, exchange.target, &call)
                 if isInvite { sendACK([], exchange.target, &call) }
                 let reply = answer(session, from: exchange.target, to: exchange.second, &call)
-                connect(exchange.second, exchange.target, &call)
+                // Another phone may still take what this one refused.
+                connect(exchange.second, exchange.target, isFinal: !call.isEarly, &call)
                 return exchangeDone(exchange, reply, &call, at: now)
             }
             try takeOffer(session, body, exchange.target, &call)
@@ -162,6 +165,10 @@ extension ServerNode {
             replaced(old, by: leg, with: exchange.target, &call, at: now)
         case .update(let leg, let request):
             name = call.legs[leg].party.address.description
+            if call.isEarly {
+                call.legs[exchange.target].session.early = .changed
+                call.legs[leg].session.early = .changed
+            }
             acceptUpdate(request, body, leg, &call, at: now)
         case .us: name = "the server"
         }
@@ -195,7 +202,10 @@ extension ServerNode {
                 return hangUp(&call, "the parties of a transfer did not agree (\(status))", cause: 88, at: now)
             }
         }
-        if isLost { hangUp(&call, "\(call.legs[leg].party.address) has lost the dialog (\(status))", cause: 102, at: now) }
+        // A phone that still rings is judged by its answer to the INVITE.
+        if isLost, !call.isEarly {
+            hangUp(&call, "\(call.legs[leg].party.address) has lost the dialog (\(status))", cause: 102, at: now)
+        }
     }
 
     mutating func exchangeOverdue(_ call: inout Call, at now: Instant) {
@@ -220,6 +230,24 @@ extension ServerNode {
         if let client = exchange.client { cancel(client, at: now) }
         call.exchange = nil
         revert(exchange.former, &call)
+    }
+
+    /// What the caller and a phone negotiate before the answer ends with the phone's ringing.
+    mutating func dropEarlyExchange(with leg: Int, _ call: inout Call, at now: Instant) {
+        guard let exchange = call.exchange, case .update(let asker, let request) = exchange.asker, call.isEarly,
+            exchange.target == leg || exchange.second == leg
+        else { return }
+        withdraw(exchange, &call, at: now)
+        // A caller that is asked now will answer all the same, and believe it.
+        if asker == leg { call.needsRound = true }
+        refuseUpdate(request, asker == leg ? 487 : 491, nil, .glare, at: now)
+    }
+
+    /// Another phone than `winner` had it with the caller.
+    mutating func dropEarlyExchange(but winner: Int, _ call: inout Call, at now: Instant) {
+        guard let exchange = call.exchange else { return }
+        let ringing = max(exchange.target, exchange.second)
+        if ringing != winner { dropEarlyExchange(with: ringing, &call, at: now) }
     }
 
     /// The ACK of a 2xx of ours that carried an offer brings the answer.

@@ -135,7 +135,8 @@ extension ServerNode {
             call.legs[leg].dialog = dialog
         }
         if Self.allowsUpdate(message) { call.legs[leg].takesUpdate = true }
-        if let (number, isNew) = call.legs[leg].seen.receive(message) {
+        let reliable = call.legs[leg].seen.receive(message)
+        if let (number, isNew) = reliable {
             // A copy: our PRACK is on its way, and repeats itself.
             guard isNew else { return }
             acknowledgeProvisional(number, leg, &call, at: now)
@@ -148,6 +149,7 @@ extension ServerNode {
             do throws(SessionRefusal) {
                 try takeAnswer(session, message.sessionBody, leg, &call)
                 ringing.early = leg
+                if reliable != nil { call.legs[leg].session.early = .agreed }
                 if call.transfer == nil {
                     body = answer(session, from: leg, to: 0, &call)
                     connect(0, leg, isFinal: false, &call)
@@ -230,17 +232,21 @@ extension ServerNode {
             return transferAnswered(leg, &call, at: now)
         }
         guard let inviteKey = call.legs[0].inviteKey else { throw SessionRefusal(399, "the caller is gone") }
+        dropEarlyExchange(but: leg, &call, at: now)
         let body: [UInt8]
-        if call.hasOffer {
-            if let session, call.legs[leg].session.remote == nil || call.legs[leg].session.remoteBody != message.sessionBody {
+        // An UPDATE that is not answered yet goes on.
+        let isChanging = call.exchange != nil
+        if isChanging {
+            sendACK([], leg, &call)
+            body = []
+        } else if call.hasOffer {
+            let isNew = call.legs[leg].session.remote == nil || call.legs[leg].session.remoteBody != message.sessionBody
+            if let session, isNew, call.legs[leg].session.early != .changed {
                 try takeAnswer(session, message.sessionBody, leg, &call)
             }
             guard let answered = call.legs[leg].session.remote else { throw SessionRefusal(399, "the answer brings no SDP") }
             sendACK([], leg, &call)
-            let heard = call.legs[0].session.local
-            body = answer(answered, from: leg, to: 0, &call)
-            // In one dialog an answer is given once (RFC 6337 3.1): what differs is settled by a round of its own.
-            call.needsRound = !heard.isEmpty && heard != body
+            body = finalAnswer(answered, from: leg, &call)
         } else {
             guard let session else { throw SessionRefusal(399, "the answer brings no SDP") }
             try takeOffer(session, message.sessionBody, leg, &call)
@@ -254,15 +260,25 @@ extension ServerNode {
         tally.callsAnswered &+= 1
         traces.note(.call(.answered(call: call.number, party: call.legs[leg].party.address.description, call.legs[leg].flow)))
         abandonForks(but: leg, &call, reason: "SIP;cause=200;text=\"Call completed elsewhere\"", at: now)
-        if call.hasOffer { connect(0, leg, &call) }
+        if call.hasOffer, !isChanging { connect(0, leg, &call) }
         accept(inviteKey, body, 0, &call, at: now)
         announce(&call, 2, at: now)
+    }
+
+    /// What the 2xx of the caller's INVITE says. In one dialog an answer is given once (RFC 6337 3.1): what differs is settled by a round of
+    /// its own, and what an UPDATE has overtaken is not said again.
+    mutating func finalAnswer(_ source: SessionDescription, from leg: Int, _ call: inout Call) -> [UInt8] {
+        let heard = call.legs[0].session.local
+        let body = answer(source, from: leg, to: 0, &call)
+        if !heard.isEmpty, heard != body { call.needsRound = true }
+        return call.legs[0].session.early == .changed ? [] : body
     }
 
     /// The other phones stop ringing (RFC 3326 says why).
     mutating func abandonForks(but winner: Int? = nil, _ call: inout Call, reason: SIPText?, at now: Instant) {
         for index in call.legs.indices where index != winner && !call.legs[index].isCaller && call.legs[index].state == .inviting
         {
+            dropEarlyExchange(with: index, &call, at: now)
             if let client = call.legs[index].client { cancel(client, reason: reason, at: now) }
             traces.note(
                 .call(

@@ -36,10 +36,12 @@ extension ServerNode {
 
     /// The same phone, asked anew.
     private mutating func again(_ leg: Int, _ call: inout Call, at now: Instant) {
+        dropEarlyExchange(with: leg, &call, at: now)
         call.legs[leg].dialog = nil
         call.legs[leg].client = nil
         call.legs[leg].seen = ProvisionalSequence()
         call.legs[leg].session.remote = nil
+        call.legs[leg].session.early = .none
         invite(leg, &call, at: now)
     }
 
@@ -63,6 +65,7 @@ extension ServerNode {
                 return again(leg, &call, at: now)
             }
         }
+        dropEarlyExchange(with: leg, &call, at: now)
         call.legs[leg].status = status
         endLeg(leg, &call)
     }

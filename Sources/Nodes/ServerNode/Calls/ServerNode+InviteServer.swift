@@ -191,6 +191,8 @@ extension ServerNode {
         if let held = call.legs[leg].heldProvisional {
             call.legs[leg].heldProvisional = nil
             progress(held.status, held.body, &call, at: now)
+        } else if !call.legs[leg].session.local.isEmpty, call.legs[leg].session.early == .none {
+            call.legs[leg].session.early = .agreed
         }
         settle(call, at: now)
     }

@@ -43,25 +43,19 @@ extension ServerNode {
         let message = request.message
         do throws(SessionRefusal) {
             let session = try readSession(message)
-            guard call.legs[leg].state == .confirmed else {
-                // Before the answer there is no session of two yet that could be changed.
-                if session == nil { return acceptUpdate(request, [], leg, &call, at: now) }
-                var reply = ReplyWriter.Reply(500)
-                reply.add("Retry-After", number: 3)
-                return refuse(&request, reply, .glare, at: now)
-            }
-            if session == nil {
+            guard let session else {
                 if tooSmall(&request, at: now) { return }
                 call.legs[leg].dialog?.refreshTarget(message)
                 return acceptUpdate(request, [], leg, &call, at: now)
             }
-            guard mayChange(&request, leg, &call, at: now), let session else { return }
+            guard mayChange(&request, leg, &call, at: now) else { return }
             call.legs[leg].dialog?.refreshTarget(message)
             let body = message.sessionBody
             if case .served = call.phase {
                 return acceptUpdate(request, try reanswerAsService(session, body, leg, &call), leg, &call, at: now)
             }
-            guard let other = call.other(leg), call.legs[other].state == .confirmed else {
+            let early = call.earlyOther(leg)
+            guard let other = early ?? call.other(leg), early != nil || call.legs[other].state == .confirmed else {
                 throw SessionRefusal(399, "nobody is on the other side now", status: 480)
             }
             if isUnchanged(body, leg, call) {
@@ -85,9 +79,11 @@ extension ServerNode {
     private mutating func mayChange(_ request: inout ServerRequest, _ leg: Int, _ call: inout Call, at now: Instant) -> Bool {
         switch call.legs[leg].state {
         case .confirmed: break
+        // Before the answer: by UPDATE, where both sides have agreed already and the other takes it, too.
+        case .inviting where request.method == .update && call.earlyOther(leg).map { call.legs[$0].takesUpdate } == true: break
         case .inviting:
             var reply = ReplyWriter.Reply(500)
-            reply.add("Retry-After", number: 5)
+            reply.add("Retry-After", number: 3)
             refuse(&request, reply, .glare, at: now)
             return false
         case .leaving, .ended:
@@ -141,7 +137,7 @@ extension ServerNode {
     /// The phone may have moved all the same: its media are looked for anew.
     private mutating func relearn(_ leg: Int, _ other: Int, _ call: inout Call) {
         for index in call.legs[leg].streams.indices { call.legs[leg].streams[index]?.epoch &+= 1 }
-        connect(leg, other, &call)
+        connect(leg, other, isFinal: !call.isEarly, &call)
     }
 
     mutating func acceptUpdate(_ request: ServerRequest, _ body: [UInt8], _ leg: Int, _ call: inout Call, at now: Instant) {

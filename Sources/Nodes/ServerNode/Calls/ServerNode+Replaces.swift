@@ -94,7 +94,7 @@ extension ServerNode {
         }
         try takeOffer(session, body, place, &call)
         let toNew = answer(asked, from: 0, to: place, &call)
-        let toCaller = answer(session, from: place, to: 0, &call)
+        let toCaller = finalAnswer(session, from: place, &call)
         abandonForks(&call, reason: "SIP;cause=200;text=\"Call completed elsewhere\"", at: now)
         call.phase = .talking(0, place)
         call.answered = now

@@ -17,13 +17,15 @@ extension ServerNode {
         call.legs[leg].timer = SessionTimer(interval: interval, refresher: isUAC ? .them : .us, at: now)
     }
 
-    /// The headers of a request of ours that refreshes a session, and its session timer's terms.
-    mutating func addRefreshTerms(_ leg: Int, _ call: inout Call, to builder: inout SIPMessageBuilder) {
-        let shortest = max(settings.calls.session.shortest, call.legs[leg].shortestSession)
-        let interval = max(call.legs[leg].timer?.interval ?? settings.calls.session.interval, shortest)
-        builder.add(.sessionExpires, Int(interval))
-        if shortest > 90 { builder.add(.minSE, Int(shortest)) }
-        call.legs[leg].askedSession = interval
+    /// The headers of a request of ours that changes or refreshes a session; its session timer's terms, once there is one.
+    mutating func addSessionTerms(_ leg: Int, _ call: inout Call, to builder: inout SIPMessageBuilder) {
+        if call.legs[leg].state == .confirmed {
+            let shortest = max(settings.calls.session.shortest, call.legs[leg].shortestSession)
+            let interval = max(call.legs[leg].timer?.interval ?? settings.calls.session.interval, shortest)
+            builder.add(.sessionExpires, Int(interval))
+            if shortest > 90 { builder.add(.minSE, Int(shortest)) }
+            call.legs[leg].askedSession = interval
+        }
         builder.add(.contact, contact(call.legs[leg].flow))
         builder.add(.allow, SIPText(ReplyWriter.allow))
         builder.add(.supported, SIPText(ReplyWriter.supportedInCalls))
@@ -39,7 +41,7 @@ extension ServerNode {
         let token = freshToken()
         let isUpdate = call.legs[leg].takesUpdate
         guard var builder = call.legs[leg].dialog?.request(isUpdate ? .update : .invite, via: via(flow, token)) else { return }
-        addRefreshTerms(leg, &call, to: &builder)
+        addSessionTerms(leg, &call, to: &builder)
         if !isUpdate {
             builder.setSession(call.legs[leg].session.local)
             call.legs[leg].inviteSequence = call.legs[leg].dialog?.localSequence ?? 0
