@@ -53,8 +53,8 @@ struct Call: Sendable {
     var accounts: [SIPText] = []
     /// Who is called, in words.
     var calledName: String
-    /// The service it ended up with, in words.
-    var service: String?
+    /// The service it ended up with.
+    var service: CallService?
     /// Max-Forwards of what we send on.
     var hops = 69
     var start: Instant

@@ -155,7 +155,7 @@ extension ServerNode {
             return CallRecord.Party(
                 address: leg.party.address.description, flow: leg.flow, answered: leg.hasTalked, streams: streams)
         }
-        if let service = call.service { parties.append(.init(address: service, flow: nil, answered: true, streams: [])) }
+        if let service = call.service { parties.append(.init(address: service.name, flow: nil, answered: true, streams: [])) }
         return CallRecord(
             number: call.number, callID: call.legs.first?.callID.string ?? "",
             account: call.legs.first?.party.account.string ?? "",

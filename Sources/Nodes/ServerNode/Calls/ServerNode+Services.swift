@@ -12,9 +12,9 @@ extension ServerNode {
 
     mutating func serve(_ service: CallService, _ request: inout ServerRequest, _ party: CallLeg.Party, at now: Instant) {
         guard var call = begin(&request, party, calledName: service.name, at: now) else { return }
-        call.service = service.name
+        call.service = service
         call.phase = .served(media(service, request.flow, party))
-        if case .room(let room) = service { call.loop = calls.ports.loop(ofRoom: room.name) ?? call.loop }
+        enterLoop(of: service, 0, &call)
         let body: [UInt8]
         do throws(SessionRefusal) {
             if let session = try readSession(request.message) {
@@ -36,6 +36,13 @@ extension ServerNode {
         if let key = call.legs[0].inviteKey { accept(key, body, 0, &call, at: now) }
         announce(&call, 2, at: now)
         settle(call, at: now)
+    }
+
+    /// Whoever was in another media loop than the room's is given a port of its.
+    mutating func enterLoop(of service: CallService, _ leg: Int, _ call: inout Call) {
+        guard case .room(let room) = service, let loop = calls.ports.loop(ofRoom: room.name), loop != call.loop else { return }
+        closeStreams(leg, &call)
+        call.loop = loop
     }
 
     func media(_ service: CallService, _ flow: FlowID, _ party: CallLeg.Party) -> MediaService {

@@ -157,20 +157,28 @@ extension ServerNode {
 
     // MARK: Attended, and into a service
 
-    /// The transferor's other call, by its dialog: it has to be its own.
+    /// The transferor's other call, with a phone or with a service, by its dialog: it has to be its own.
     private func secondCall(_ replaces: Replaces, of transferor: AddressOfRecord, apartFrom key: UInt32) -> (UInt32, Int)? {
-        guard let found = leg(replaces), found.call != key, let call = calls.peek(found.call), call.other(found.leg) != nil,
+        guard let found = leg(replaces), found.call != key, let call = calls.peek(found.call),
             call.legs[found.leg].party.address == transferor
         else { return nil }
-        return (found.call, found.leg)
+        if case .served = call.phase { return (found.call, found.leg) }
+        return call.other(found.leg) == nil ? nil : (found.call, found.leg)
     }
 
-    /// Whom the transferor talks to in its second call comes over into this one.
+    /// Whom the transferor talks to in its second call comes over into this one. A service stays where it is: who is transferred goes there,
+    /// with rights of his own.
     private mutating func attend(
         _ second: (UInt32, Int), _ request: inout ServerRequest, _ leg: Int, _ other: Int, _ call: inout Call, at now: Instant
     ) {
         guard var from = calls.take(second.0) else { return refuse(&request, 481, .noDialog, at: now) }
         defer { settle(from, at: now) }
+        if case .served = from.phase, let service = from.service {
+            accept(transfer: &request, from: leg, other, to: service.name, &call, at: now)
+            transfer(to: service, other, &call, at: now)
+            if case .served = call.phase { hangUp(&from, "transferred by \(call.legs[leg].party.address)", at: now) }
+            return
+        }
         guard let moved = from.other(second.1), from.transfer == nil, from.exchange == nil, from.legs[moved].state == .confirmed,
             from.legs[moved].refreshing == nil, from.legs[moved].answer?.isOver != false
         else { return refuse(&request, 491, .glare, at: now) }
@@ -216,13 +224,14 @@ extension ServerNode {
         }
         let former = call.phase
         call.phase = .served(media(service, call.legs[leg].flow, call.legs[leg].party))
+        enterLoop(of: service, leg, &call)
         do throws(SessionRefusal) {
             call.legs[leg].session.local = try offerAsService(leg, &call)
         } catch {
             call.phase = former
             return transferFailed(error.status, &call, at: now)
         }
-        call.service = service.name
+        call.service = service
         concludeTransfer(200, &call, at: now)
         reinviteToService(leg, &call, at: now)
     }

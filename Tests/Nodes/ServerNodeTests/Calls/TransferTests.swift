@@ -200,6 +200,77 @@ struct TransferTests {
         f.expectNothingLeft()
     }
 
+    /// Alice's second call, which a service answered: Replaces of it.
+    func servedSecond(_ f: CallFixture, _ number: String, by user: String = "alice") throws -> (UA, String) {
+        let second = UA(f.h, user, at: user == "alice" ? "203.0.113.7:40000" : "198.51.100.79:5080")
+        second.callID = "second"
+        second.localTag = "second"
+        let ok = try #require(try second.mine(try second.invite(number)).last)
+        try second.take(ok)
+        second.ack()
+        return (second, "<\(second.target)?Replaces=second%3Bto-tag%3D\(second.remoteTag!)%3Bfrom-tag%3Dsecond>")
+    }
+
+    @Test(
+        "Attended into a room or service (Refer-To is the Contact of its call): who is transferred goes there, both calls of the transferor end",
+        arguments: [("8000", "room"), ("600", "echo")])
+    func attendedIntoService(_ number: String, _ service: String) throws {
+        let (f, _) = try talking()
+        let (_, target) = try servedSecond(f, number)
+        let refer = f.alice.send("REFER", extra: "Refer-To: \(target)\r\n")
+        #expect(try f.statuses(refer, f.alice) == [202])
+        #expect(try fragments(refer, f.alice) == ["SIP/2.0 100 Trying\r\n", "SIP/2.0 200 OK\r\n"])
+        #expect(try f.methods(refer, f.alice).filter { $0 == "BYE" }.count == 2)
+        let offer = try #require(try f.bob.mine(refer).first)
+        #expect(offer.method == .invite && offer.sdp.contains("m=audio \(f.port(2)) "))
+        f.bob.respond(200, to: offer, body: UA.offer("198.51.100.77", 30_000, formats: "0", version: 2))
+        #expect(f.commands.last?.hasPrefix("serve 2 \(service)") == true)
+        #expect(f.h.server.callUsage.calls == 1)
+        f.bob.send("BYE")
+        #expect(f.h.records.count == 2)
+        f.expectNothingLeft()
+    }
+
+    @Test("A room's PIN is asked of who is transferred into it, and its owner's rights stay his")
+    func attendedWithoutRights() throws {
+        let f = try CallFixture({ $0.calls.rooms = [.init(name: "board", pin: "4711", owner: "alice")] })
+        try f.talk()
+        let (_, target) = try servedSecond(f, "board")
+        f.h.media = []
+        let offer = try #require(try f.bob.mine(f.alice.send("REFER", extra: "Refer-To: \(target)\r\n")).first)
+        f.bob.respond(200, to: offer, body: UA.offer("198.51.100.77", 30_000, formats: "0", version: 2))
+        let entries = f.h.media.compactMap { media -> RoomEntry? in
+            if case .serve(_, .room(let entry)) = media.command { entry } else { nil }
+        }
+        #expect(entries.map(\.party) == ["bob@pinhole"])
+        #expect(entries.map(\.pin) == ["4711"] && entries.map(\.isOwner) == [false])
+    }
+
+    @Test("A call of another account with a service is nobody's second call: 404, and nothing happens to it")
+    func attendedIntoAnothers() throws {
+        let (f, _) = try talking()
+        let (_, target) = try servedSecond(f, "8000", by: "carol")
+        let refer = f.alice.send("REFER", extra: "Refer-To: \(target)\r\n")
+        #expect(try f.statuses(refer, f.alice) == [404])
+        #expect(f.h.server.callUsage.calls == 2)
+    }
+
+    @Test("Into a room of another media loop: all of a room is in one, the one who comes gets a port there")
+    func attendedAcrossRoomLoops() throws {
+        for number in ["8000", "8001"] {
+            let f = try CallFixture(ports: [[20_000, 20_002, 20_004, 20_006], [21_000, 21_002, 21_004, 21_006]])
+            try f.talk()
+            let (_, target) = try servedSecond(f, number)
+            let loop = try #require(f.h.media.last { if case .serve = $0.command { true } else { false } }?.loop)
+            let offer = try #require(try f.bob.mine(f.alice.send("REFER", extra: "Refer-To: \(target)\r\n")).first)
+            #expect(offer.sdp.contains(loop == 0 ? "m=audio 2000" : "m=audio 2100"))
+            f.bob.respond(200, to: offer, body: UA.offer("198.51.100.77", 30_000, formats: "0", version: 2))
+            #expect(f.h.media.last?.loop == loop)
+            f.bob.send("BYE")
+            f.expectNothingLeft()
+        }
+    }
+
     @Test("Refer-Sub: false: no NOTIFY at all (RFC 4488)")
     func silent() throws {
         let (f, _) = try talking()
