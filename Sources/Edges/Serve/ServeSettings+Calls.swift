@@ -21,7 +21,7 @@ extension ServeSettings {
 
     static let callKeys = [
         "calls.anonymous", "calls.ring-for", "calls.echo", "calls.tone", "calls.address", "calls.rooms", "calls.session-expires",
-        "calls.keep-records", "media.ports", "media.loops", "media.srtp",
+        "calls.forwarding", "calls.keep-records", "media.ports", "media.loops", "media.srtp",
         "media.source", "media.recordings",
     ]
 
@@ -36,6 +36,9 @@ extension ServeSettings {
             if let interval = try Self.atLeast(.seconds(90), "session-expires", &section) {
                 server.calls.session = .init(interval: UInt32(clamping: interval.wholeSeconds))
             }
+            server.calls.forwarding =
+                try section.value("forwarding", expected: "follow, pass-on or refuse") { CallSettings.Forwarding(rawValue: $0) }
+                ?? server.calls.forwarding
             records.age = try Self.atLeast(.seconds(1), "keep-records", &section) ?? records.age
             try section.finish()
         }

@@ -86,6 +86,9 @@ public struct ServerLimits: Hashable, Sendable {
     public var portPercentPerAccount = 50
     /// Phones rung for one call, and given one MESSAGE; further instances are left out.
     public var forks = 16
+    /// Forwards that are followed for one call, and how many one behind the other.
+    public var forwardsPerCall = 10
+    public var forwardsInARow = 5
     /// Streams (`m=` lines) of one SDP; beyond it 488.
     public var mediaStreams = 8
     /// Legs that ever were part of one call, those that only rang included; beyond it a transfer or pick-up gets 503.

@@ -15,7 +15,7 @@ struct CallSettingsTests {
     @Test("Without settings: rooms 8000 to 8099, echo 600, tone 601, address 602, SRTP, whichever usual ports are free")
     func defaults() throws {
         let settings = try read("")
-        #expect(!settings.server.calls.anonymousCalls)
+        #expect(!settings.server.calls.anonymousCalls && settings.server.calls.forwarding == .follow)
         #expect(settings.server.calls.roomNumbers == 8000...8099)
         #expect(settings.server.calls.echo == "600")
         #expect(settings.server.calls.tone == "601")
@@ -31,6 +31,7 @@ struct CallSettingsTests {
             calls:
               anonymous: yes
               ring-for: 20s
+              forwarding: pass-on
               echo: "*43"
               tone: off
               rooms: 700-709
@@ -50,7 +51,7 @@ struct CallSettingsTests {
             tls: {listen: "0.0.0.0:5071", names: [sip.example.net]}
             """)
         let calls = settings.server.calls
-        #expect(calls.anonymousCalls && calls.ringFor == .seconds(20))
+        #expect(calls.anonymousCalls && calls.ringFor == .seconds(20) && calls.forwarding == .passOn)
         #expect(calls.echo == "*43" && calls.tone == nil && calls.address == "602")
         #expect(calls.roomNumbers == 700...709)
         #expect(calls.session.interval == 600)

@@ -47,6 +47,10 @@ struct Call: Sendable {
     var hasOffer: Bool
     var exchange: CallExchange?
     var transfer: CallTransfer?
+    /// The forwards that phones asked for and that were followed.
+    var forwards: [CallForward] = []
+    /// Who forwarded to whom, in words.
+    var forwarded: [String] = []
     /// The caller heard early media of another phone than the one that answered, in other codecs: both are to agree anew.
     var needsRound = false
     /// Digest user names that this call counts for.

@@ -121,6 +121,11 @@ struct CallLeg: Sendable {
     var speaksICE = false
     /// Callee: it refused one of SRTP and plain RTP, and was asked again with the other.
     var triedBoth = false
+    /// Callee: by which of the call's forwards it is rung, and the last digits of its History-Info index; nil: it was called.
+    var forward: Int?
+    var branch = 0
+    /// Callee: Contacts of its 3xx that the caller may follow.
+    var redirections: [SIPText] = []
     /// Callee: the final status it gave; 0 for none.
     var status = 0
     var warning: SIPText?

@@ -51,7 +51,8 @@ public struct CallRecord: Hashable, Sendable {
     public var end: Instant
     /// The final response the caller got; 0: it went away before.
     public var status: Int
-    /// Why it ended, in words: "alice@pinhole hung up", "486 Busy Here".
+    /// Why it ended, in words: "alice@pinhole hung up", "486 Busy Here"; before that, who forwarded it to whom: "bob@pinhole forwarded to
+    /// carol@pinhole; alice@pinhole hung up".
     public var reason: String
     /// Of the conversation's first audio stream; empty for none.
     public var codec: String

@@ -49,7 +49,18 @@ public struct CallSettings: Sendable {
     public var pickupGroups: [Set<String>] = []
     /// Users whose calls may make each other's phones answer by themselves (Alert-Info, Call-Info); to others such headers are not passed on.
     public var intercomGroups: [Set<String>] = []
-    /// How long a call may ring; then 480.
+    /// What becomes of a phone's 302.
+    public enum Forwarding: String, Hashable, Sendable, CaseIterable {
+        /// To users, rooms and services of ours it is followed; what leads elsewhere is a refusal.
+        case follow
+        /// As before, but what leads elsewhere is handed to the caller, whose phone may follow it.
+        case passOn = "pass-on"
+        /// It is a refusal.
+        case refuse
+    }
+
+    public var forwarding = Forwarding.follow
+    /// How long a call may ring, or ring on after it was forwarded; then 480.
     public var ringFor: Duration = .seconds(60)
     /// The longest an INVITE may stay without a final response, whatever rings (RFC 3261 16.6 Timer C).
     public var setupLimit: Duration = .seconds(180)

@@ -19,6 +19,10 @@ public enum CallTrace: Hashable, Sendable {
     case insistsOnSRTP(call: UInt64, party: String, user: String, FlowID)
     /// A phone refused SRTP and took plain RTP when asked again.
     case refusesSRTP(call: UInt64, party: String, user: String, FlowID)
+    /// A phone's 3xx is followed.
+    case forwarded(call: UInt64, by: String, to: String)
+    /// It is not. `to`: its Contact; empty where there is none.
+    case notForwarded(call: UInt64, by: String, to: String, ForwardRefusal)
     /// A phone asked us for credentials: it gets none, ever.
     case challengedUs(call: UInt64, party: String, FlowID)
     /// Hold, resume, address change: an offer/answer round inside the call is over.
@@ -87,6 +91,9 @@ public enum CallTrace: Hashable, Sendable {
                 + "to settle it: pinhole account srtp \(user) required"
         case .refusesSRTP(let call, let party, let user, let flow):
             "call \(call): \(party) at \(flow.remote) refused SRTP and took plain RTP; if it never takes SRTP: pinhole account srtp \(user) off"
+        case .forwarded(let call, let by, let target): "call \(call): \(by) forwards to \(target)"
+        case .notForwarded(let call, let by, let target, let why):
+            "call \(call): \(by) forwards\(target.isEmpty ? "" : " to \(target)"): not followed, \(why.text)"
         case .challengedUs(let call, let party, let flow):
             "call \(call): \(party) at \(flow.remote) asks us for a password; nobody's is given away"
         case .renegotiated(let call, let party, let status):

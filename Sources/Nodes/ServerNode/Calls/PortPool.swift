@@ -39,7 +39,7 @@ struct PortPool: Sendable {
         free.isEmpty ? nil : Int(name.utf8.reduce(0 as UInt32) { $0 &* 31 &+ UInt32($1) } % UInt32(free.count))
     }
 
-    private func freeCount(_ loop: Int) -> Int { free[loop].count + drawn[loop].count }
+    func freeCount(_ loop: Int) -> Int { free[loop].count + drawn[loop].count }
 
     /// nil: the loop has none left.
     mutating func take(_ loop: Int) -> Port? {

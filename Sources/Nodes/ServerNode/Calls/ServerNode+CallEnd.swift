@@ -160,7 +160,8 @@ extension ServerNode {
             number: call.number, callID: call.legs.first?.callID.string ?? "",
             account: call.legs.first?.party.account.string ?? "",
             from: from, to: call.calledName, start: call.start,
-            answer: call.answered, end: call.ended ?? now, status: call.status, reason: call.reason, codec: call.spokenCodec,
+            answer: call.answered, end: call.ended ?? now, status: call.status,
+            reason: (call.forwarded + [call.reason]).joined(separator: "; "), codec: call.spokenCodec,
             isDirect: call.isDirect, parties: parties)
     }
 

@@ -263,9 +263,10 @@ extension ServerNode {
             }
             return
         }
-        if leg == 0, call.needsRound, call.exchange == nil, case .talking(0, let other) = call.phase {
+        if leg == 0, call.needsRound, call.exchange == nil {
             call.needsRound = false
-            return join(0, other, &call, at: now)
+            if case .talking(0, let other) = call.phase { return join(0, other, &call, at: now) }
+            if case .served = call.phase { return reinviteToService(0, &call, at: now) }
         }
         let target: Int
         if let exchange = call.exchange {

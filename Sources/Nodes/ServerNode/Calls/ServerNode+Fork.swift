@@ -6,7 +6,11 @@ import SIPStack
 /// Phones that are rung: one INVITE an instance, what each answers, and what the caller hears of it (RFC 3261 16.7, RFC 5626 5.3).
 extension ServerNode {
     /// Rings one instance, over its newest flow first.
-    mutating func fork(to aor: AddressOfRecord, _ flows: [Binding], _ call: inout Call, at now: Instant) {
+    ///
+    /// `forward`: the forward by which it is rung.
+    mutating func fork(
+        to aor: AddressOfRecord, _ flows: [Binding], by forward: Int? = nil, _ call: inout Call, at now: Instant
+    ) {
         guard let binding = flows.first, let flow = way(to: binding, of: aor) else { return }
         var party = CallLeg.Party(address: aor, instance: SIPText(binding.instance))
         party.srtp = accounts.srtp(of: aor)
@@ -16,6 +20,8 @@ extension ServerNode {
         leg.aim(at: binding, domain: domain(aor, binding, flow))
         leg.securesMedia = offersSRTP(to: leg, call)
         leg.pickUpID = entropy.next()
+        leg.forward = forward
+        leg.branch = forward.map { call.forwards[$0].tried } ?? 0
         call.legs.append(leg)
         calls.tags[tag] = .leg(call: call.key, call.legs.count - 1)
         calls.tags[leg.pickUpID] = .pickUp(call: call.key, call.legs.count - 1)
@@ -63,7 +69,7 @@ extension ServerNode {
             for name in isAnonymous ? [HeaderName.priority] : [.subject, .priority] {
                 builder.copy(name, from: entry.request.message)
             }
-            let mayOpen = settings.calls.mayOpenMicrophone(of: call.legs[leg].party.address, call.legs[0].party)
+            let mayOpen = mayOpenMicrophone(leg, call)
             for name in isAnonymous ? [HeaderName.alertInfo] : [.alertInfo, .callInfo] {
                 for header in entry.request.message.all(name) where mayOpen || !header.value.mayOpenMicrophone {
                     builder.add(name, header.value)
@@ -73,6 +79,7 @@ extension ServerNode {
         if let referrer = call.transfer?.referrer, !referrer.isAnonymous {
             builder.add(.referredBy, header(referrer, in: domain))
         }
+        addForwards(to: leg, call, &builder)
         builder.setSession(body)
         guard ask(builder.bytes, token, on: flow, isInvite: true, .fork(call: call.key, leg: leg), .request(.invite), at: now)
         else {

@@ -8,6 +8,7 @@ extension ServerNode {
     mutating func forkRefused(_ message: SIPMessage, _ status: Int, _ leg: Int, _ call: inout Call, at now: Instant) {
         call.legs[leg].warning = message.first(.warning)?.value.detached
         switch status {
+        case 300..<400: return forwarded(message, status, leg, &call, at: now)
         case 401, 407:
             // It wants credentials of ours or of the caller's. Answering would tell it a digest to attack.
             tally.challengesRefused &+= 1
@@ -26,11 +27,12 @@ extension ServerNode {
             call.legs[leg].securesMedia?.toggle()
             closeStreams(leg, &call)
             return again(leg, &call, at: now)
+        // Nobody wants the call, whoever else rings or might (RFC 3261 16.7 step 5).
+        case 600...: for index in call.forwards.indices { call.forwards[index].waiting = [] }
         default: break
         }
         decline(leg, status, .refused, &call, at: now)
         guard status >= 600 else { return }
-        // Nobody of this user's wants the call, whoever else rings (RFC 3261 16.7 step 5).
         abandonForks(&call, reason: nil, at: now)
     }
 
@@ -68,6 +70,7 @@ extension ServerNode {
         dropEarlyExchange(with: leg, &call, at: now)
         call.legs[leg].status = status
         endLeg(leg, &call)
+        forwardedInVain(leg, &call, at: now)
     }
 
     /// Silence, 430 (RFC 5626 11.2) and 503 tell of the way, not of the phone.
@@ -91,33 +94,37 @@ extension ServerNode {
         if call.transfer != nil { return transferFailed(Self.best(call)?.status ?? 480, &call, at: now) }
         guard call.legs[0].state == .inviting else { return }
         let best = Self.best(call)
-        let status = Self.told(best?.status ?? 480)
-        endInvite(&call, status: status, warning: status == best?.status ? best?.warning : nil, at: now)
+        var reply = ReplyWriter.Reply(best.map(Self.told) ?? 480)
+        let status = reply.status
+        for contact in best?.redirections ?? [] { reply.add(named: .contact, contact.bytes) }
+        endInvite(
+            &call, status: status, warning: status == best?.status ? best?.warning : nil, lines: reply.lines, at: now)
         finish(&call, "\(status) \(SIPStatus.phrase(status))", at: now)
     }
 
     private static func best(_ call: Call) -> CallLeg? {
         let from = call.transfer?.firstTarget ?? 0
-        return call.legs[from...].filter { !$0.isCaller && $0.status > 0 }.min { rank($0.status) < rank($1.status) }
+        return call.legs[from...].filter { !$0.isCaller && $0.status > 0 }.min { rank($0) < rank($1) }
     }
 
-    private static func rank(_ status: Int) -> Int {
-        switch status {
+    private static func rank(_ leg: CallLeg) -> Int {
+        switch leg.status {
         case 600...: 0
-        case 486: 1
-        case 488, 415, 406: 2
-        case 404, 408, 410, 430, 480, 487, 503, 300..<400, 401, 407: 5
-        case 400..<500: 3
-        default: 4
+        case 300..<400: 1
+        case 486: 2
+        case 488, 415, 406: 3
+        case 404, 408, 410, 430, 480, 487, 503, 401, 407: 6
+        case 400..<500: 4
+        default: 5
         }
     }
 
-    /// What a refusal of a phone is to the caller. A dead flow, a redirection, a challenge: nobody can be had there now (RFC 5626:
-    /// no phone ever receives 430).
-    private static func told(_ status: Int) -> Int {
-        switch status {
-        case 300..<400, 401, 407, 408, 430, 487, 503: 480
-        default: status
+    /// What a refusal of a phone is to the caller. A dead flow, a challenge: nobody can be had there now (RFC 5626: no phone ever receives
+    /// 430).
+    private static func told(_ leg: CallLeg) -> Int {
+        switch leg.status {
+        case 401, 407, 408, 430, 487, 503: 480
+        default: leg.status
         }
     }
 

@@ -90,7 +90,10 @@ extension ServerNode {
         var reply = dialogReply(status, entry.request, 0, call)
         if isReliable {
             guard let number = call.legs[0].provisionals?.nextNumber() else {
-                call.legs[0].heldProvisional = .init(status: status, body: body)
+                // An answer that waits is not lost to a mere 181.
+                if call.legs[0].heldProvisional?.body.isEmpty != false {
+                    call.legs[0].heldProvisional = .init(status: status, body: body)
+                }
                 return
             }
             reply.add("Require", "100rel".utf8)

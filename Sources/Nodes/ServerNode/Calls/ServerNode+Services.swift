@@ -14,9 +14,9 @@ extension ServerNode {
         guard var call = begin(&request, party, calledName: service.name, at: now) else { return }
         call.service = service
         call.phase = .served(media(service, request.flow, party))
-        enterLoop(of: service, 0, &call)
         let body: [UInt8]
         do throws(SessionRefusal) {
+            try enterLoop(of: service, 0, &call)
             if let session = try readSession(request.message) {
                 call.hasOffer = true
                 body = try answerAsService(session, request.message.sessionBody, 0, &call)
@@ -38,9 +38,10 @@ extension ServerNode {
         settle(call, at: now)
     }
 
-    /// Whoever was in another media loop than the room's is given a port of its.
-    mutating func enterLoop(of service: CallService, _ leg: Int, _ call: inout Call) {
+    /// Whoever was in another media loop than the room's is to have a port of its.
+    mutating func enterLoop(of service: CallService, _ leg: Int, _ call: inout Call) throws(SessionRefusal) {
         guard case .room(let room) = service, let loop = calls.ports.loop(ofRoom: room.name), loop != call.loop else { return }
+        guard calls.ports.freeCount(loop) > 0 else { throw SessionRefusal.noPorts }
         closeStreams(leg, &call)
         call.loop = loop
     }

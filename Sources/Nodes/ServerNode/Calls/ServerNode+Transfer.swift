@@ -216,7 +216,7 @@ extension ServerNode {
     }
 
     /// The one who stays goes to a room or service.
-    private mutating func transfer(to service: CallService, _ leg: Int, _ call: inout Call, at now: Instant) {
+    mutating func transfer(to service: CallService, _ leg: Int, _ call: inout Call, at now: Instant) {
         guard call.legs[leg].streams.element(0) != nil, !call.isDirect,
             call.legs[leg].session.remote?.media.first?.kind == "audio"
         else {
@@ -224,8 +224,8 @@ extension ServerNode {
         }
         let former = call.phase
         call.phase = .served(media(service, call.legs[leg].flow, call.legs[leg].party))
-        enterLoop(of: service, leg, &call)
         do throws(SessionRefusal) {
+            try enterLoop(of: service, leg, &call)
             call.legs[leg].session.local = try offerAsService(leg, &call)
         } catch {
             call.phase = former

@@ -18,6 +18,15 @@ struct CallTraceTests {
             (.ringing(call: 1, party: "b@x", flow, status: 180), "call 1: b@x at 203.0.113.7:40000 rings (180)"),
             (.ringing(call: 1, party: "b@x", flow, status: 183), "call 1: b@x at 203.0.113.7:40000 plays early media (183)"),
             (.answered(call: 1, party: "b@x", flow), "call 1: b@x at 203.0.113.7:40000 answers"),
+            (.forwarded(call: 1, by: "b@x", to: "c@x"), "call 1: b@x forwards to c@x"),
+            (
+                .notForwarded(call: 1, by: "b@x", to: "sip:1@y", .elsewhere),
+                "call 1: b@x forwards to sip:1@y: not followed, that is not an address of this server"
+            ),
+            (
+                .notForwarded(call: 1, by: "b@x", to: "", .unreadable),
+                "call 1: b@x forwards: not followed, its answer names no SIP address"
+            ),
             (
                 .declined(call: 1, party: "b@x", flow, status: 486, .refused),
                 "call 1: b@x at 203.0.113.7:40000 refuses: 486 Busy Here"
