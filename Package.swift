@@ -265,8 +265,8 @@ let package = Package(
         tests(
             "Serve", "Edges/Serve",
             [
-                "Base", "SIPStack", "ServerNode", "PhoneNode", "LinuxEdge", "Storage", "Serve", "PhoneEdge", "Configuration",
-                "Waiting",
+                "Base", "SIPStack", "ServerNode", "MediaControl", "PhoneNode", "LinuxEdge", "Storage", "Serve", "PhoneEdge",
+                "Configuration", "Waiting",
             ]),
     ]
 )

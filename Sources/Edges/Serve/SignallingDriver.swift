@@ -21,8 +21,8 @@ final class SignallingDriver: DatagramDriver {
     /// By how much the wall clock is ahead, as last noticed, and when it is looked at again.
     private var wallClockAhead = Duration.zero
     private var nextLook = Instant.epoch
-    /// By loop: what it was not told yet.
-    private var commands: [[MediaCommand]]
+    /// By loop.
+    private var commands: [MediaCommandQueue]
     private var records: [CallRecord] = []
     private var guessed: [(username: String, flow: FlowID)] = []
     private var changes: [(sequence: UInt64, change: RegistrarChange)] = []
@@ -41,12 +41,19 @@ final class SignallingDriver: DatagramDriver {
         self.media = media
         self.heard = heard
         self.clock = clock
-        commands = media.map { _ in [] }
+        commands = media.map { _ in MediaCommandQueue() }
         self.accountsChanged = accountsChanged
         self.log = log
     }
 
-    var nextDeadline: Instant? { node.nextDeadline }
+    var nextDeadline: Instant? {
+        var next = node.nextDeadline
+        for queue in commands {
+            guard let deadline = queue.nextDeadline else { continue }
+            next = next.map { min($0, deadline) } ?? deadline
+        }
+        return next
+    }
     var counters: ServerCounters { node.counters }
 
     func received(_ payload: UnsafeRawBufferPointer, from source: Endpoint, to local: Endpoint, at now: Instant) {
@@ -135,9 +142,7 @@ final class SignallingDriver: DatagramDriver {
             storage?.store(changes)
             changes.removeAll(keepingCapacity: true)
         }
-        for loop in media.indices where !commands[loop].isEmpty && media[loop].post(commands[loop]) {
-            commands[loop].removeAll(keepingCapacity: true)
-        }
+        for loop in media.indices { commands[loop].offer(at: now) { media[loop].post($0) } }
         if !records.isEmpty {
             storage?.keep(records)
             records.removeAll(keepingCapacity: true)
