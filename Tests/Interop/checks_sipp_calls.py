@@ -15,15 +15,21 @@ def records(server):
     return json.loads(text)["calls"]
 
 
-def answering(shop, server, address):
-    """SIPp as user 200: registered, then answering from the same port with its echo of RTP."""
-    port, media = free_port(address), free_port(address) & ~1
+def registered(shop, server, address, user):
+    """SIPp registers as a user, once for the whole check; the port it did so from."""
+    port = free_port(address)
     with open(os.path.join(os.path.dirname(__file__), "sipp/register.xml")) as file:
         text = file.read().replace("Expires: 300", "Expires: 3600")
     with open(shop.path("register-hour.xml"), "w") as file:
         file.write(text)
-    status = sipp(shop, shop.path("register-hour.xml"), server.place, local=address, port=port, user="200").wait()
+    status = sipp(shop, shop.path("register-hour.xml"), server.place, local=address, port=port, user=user).wait()
     expect_equal(status, 0, "exit status of the registering SIPp")
+    return port
+
+
+def answering(shop, server, address, user="200"):
+    """SIPp as a user: registered, then answering from the same port with its echo of RTP."""
+    port, media = registered(shop, server, address, user), free_port(address) & ~1
     return shop.start("sipp-answer", [
         "sipp", "-sf", os.path.join(os.path.dirname(__file__), "sipp/answer.xml"), "-i", address, "-p", port, "-mi", address, "-mp", media,
         "-rtp_echo", "-nostdin"])
@@ -49,3 +55,21 @@ def sipp_call(shop):
         for party in call["parties"]:
             verdict = party["streams"][0]["verdict"]
             expect("nothing" not in verdict and " 0 % lost" in verdict, f"media from {party['address']}, none lost", verdict)
+
+
+@check("sipp-forwarding", needs=["sipp"], root=True, timeout=60)
+def sipp_forwarding(shop):
+    """A phone that answers 302: the call goes on to whom it names, who hears of it; log and record say so."""
+    server = Server(shop, users=("100", "200", "300"), settings=[MD5_ONLY, "keepalive.interval=off"])
+    scenario = template("sipp/forward.xml", shop.path("forward.xml"), TARGET=f"300@{server.place}")
+    shop.start("sipp-forward", [
+        "sipp", "-sf", scenario, "-i", "127.0.0.1", "-p", registered(shop, server, "127.0.0.1", "200"), "-nostdin"])
+    answering(shop, server, "127.0.0.1", "300")
+    scenario = template("sipp/call.xml", shop.path("call.xml"), SECONDS="1", MEDIA="[auto_media_port]", PLAY="")
+    calling = sipp(shop, scenario, server.place, local="127.0.0.1", port=free_port(), extra=("-mi", "127.0.0.1", "-mp", 31000))
+    expect_equal(calling.wait(30), 0, "exit status of the calling SIPp")
+    server.process.signal(15)
+    server.process.wait()
+    found = records(server)
+    expect_equal([call["status"] for call in found], [200], "status of the call")
+    expect("forwarded to 300@" in found[0]["reason"], "a record that says who forwarded to whom", found[0]["reason"])
