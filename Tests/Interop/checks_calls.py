@@ -168,6 +168,24 @@ def secure_to_plain(shop):
     expect("RTP/AVP" in passed_on, "plain RTP in what the UDP phone was offered", passed_on)
 
 
+@check("call-to-srtp-alone-over-udp", needs=["baresip"], timeout=60)
+def to_srtp_alone(shop):
+    """A phone that takes nothing but SRTP, over UDP: asked a second time, it is called by one that speaks plain RTP; then asked at once."""
+    server = Server(shop, users=USERS)
+    waiting = Baresip(
+        shop, "200", server.place, local=f"127.0.0.1:{free_port()}", tone=HIGH, extra=";mediaenc=srtp-mand").registered()
+    for user, tone in (("100", LOW), ("300", THIRD)):
+        calling = Baresip(
+            shop, user, server.place, local=f"127.0.0.1:{free_port()}", tone=tone, dial=f"sip:200@{server.place}").established()
+        calling.hears(HIGH)
+        waiting.hears(tone)
+        calling.end()
+    waiting.end()
+    expect_equal(len(re.findall(r"pinhole account srtp 200 required", server.text)), 1, "words on the phone that insists")
+    offers = re.findall(r"^INVITE sip:200-.*?^m=audio \d+ (\S+)", server.text, re.M | re.S)
+    expect_equal(offers, ["RTP/AVP", "RTP/SAVP", "RTP/SAVP"], "what the phone was offered")
+
+
 @check("call-tcp", needs=["baresip"], root=True, timeout=60)
 def over_tcp(shop):
     """Both phones over TCP, the called one behind the NAT: it is reached over the connection it made."""

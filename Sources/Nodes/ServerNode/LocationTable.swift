@@ -8,11 +8,13 @@ struct LocationTable: Sendable {
     struct Location: Sendable {
         var binding: Binding
         var keepalive: KeepaliveState = .off
-        /// The phone refused plain RTP and took SRTP.
-        var insistsOnSRTP = false
+        /// nil: it was never seen to refuse one of SRTP and plain RTP and take the other.
+        var srtp: SRTPHabit?
         /// When storage was last told that the phone answers; nil: never.
         var noted: Instant?
     }
+
+    enum SRTPHabit: Hashable, Sendable { case insists, refuses }
 
     struct Record: Sendable {
         var aor: AddressOfRecord

@@ -23,6 +23,8 @@ public enum CallTrace: Hashable, Sendable {
     case forwarded(call: UInt64, by: String, to: String)
     /// It is not. `to`: its Contact; empty where there is none.
     case notForwarded(call: UInt64, by: String, to: String, ForwardRefusal)
+    /// A phone answered, and refused every stream.
+    case answeredNothing(call: UInt64, party: String, user: String, FlowID, offeredSRTP: Bool)
     /// A phone asked us for credentials: it gets none, ever.
     case challengedUs(call: UInt64, party: String, FlowID)
     /// Hold, resume, address change: an offer/answer round inside the call is over.
@@ -94,6 +96,11 @@ public enum CallTrace: Hashable, Sendable {
         case .forwarded(let call, let by, let target): "call \(call): \(by) forwards to \(target)"
         case .notForwarded(let call, let by, let target, let why):
             "call \(call): \(by) forwards\(target.isEmpty ? "" : " to \(target)"): not followed, \(why.text)"
+        case .answeredNothing(let call, let party, let user, let flow, let offeredSRTP):
+            "call \(call): \(party) at \(flow.remote) answers and takes no stream of "
+                + (offeredSRTP
+                    ? "SRTP; if it never takes SRTP: pinhole account srtp \(user) off"
+                    : "plain RTP; the next call offers SRTP; to settle it: pinhole account srtp \(user) required")
         case .challengedUs(let call, let party, let flow):
             "call \(call): \(party) at \(flow.remote) asks us for a password; nobody's is given away"
         case .renegotiated(let call, let party, let status):

@@ -47,6 +47,13 @@ extension ServerNode {
         for index in call.legs[leg].streams.indices { closeStream(index, leg, &call) }
     }
 
+    /// The streams of an offer that was refused, or never reached the phone: nothing of them is worth a verdict.
+    mutating func withdrawStreams(_ leg: Int, _ call: inout Call) {
+        let known = call.verdicts.count
+        closeStreams(leg, &call)
+        call.verdicts.removeSubrange(known...)
+    }
+
     /// Both legs' SDPs are known: tells the media plane, and bridges stream by stream. `isFinal`: what one side refused is closed.
     mutating func connect(_ a: Int, _ b: Int, isFinal: Bool = true, _ call: inout Call) {
         guard !call.isDirect else { return noteCodec(a, b, &call) }

@@ -247,6 +247,10 @@ extension ServerNode {
             sendACK([], leg, &call)
             body = []
         } else if call.hasOffer {
+            if let session, session.media.allSatisfy(\.isRejected), mayTryOtherwise(leg, 488, call) {
+                noteEmptyAnswer(leg, &call)
+                throw SessionRefusal(302, "the answer refuses every stream that was offered")
+            }
             let isNew = call.legs[leg].session.remote == nil || call.legs[leg].session.remoteBody != message.sessionBody
             if let session, isNew, call.legs[leg].session.early != .changed {
                 try takeAnswer(session, message.sessionBody, leg, &call)

@@ -25,7 +25,7 @@ extension ServerNode {
             guard mayTryOtherwise(leg, status, call) else { break }
             call.legs[leg].triedBoth = true
             call.legs[leg].securesMedia?.toggle()
-            closeStreams(leg, &call)
+            withdrawStreams(leg, &call)
             return again(leg, &call, at: now)
         // Nobody wants the call, whoever else rings or might (RFC 3261 16.7 step 5).
         case 600...: for index in call.forwards.indices { call.forwards[index].waiting = [] }
@@ -62,7 +62,7 @@ extension ServerNode {
                 call.legs[leg].flow = flow
                 call.legs[leg].aim(at: binding, domain: domain(call.legs[leg].party.address, binding, flow))
                 call.legs[leg].securesMedia = offersSRTP(to: call.legs[leg], call)
-                closeStreams(leg, &call)
+                withdrawStreams(leg, &call)
                 traces.note(.call(.nextFlow(call: call.number, party: name, flow)))
                 return again(leg, &call, at: now)
             }

@@ -19,8 +19,8 @@ extension ServerNode {
         guard settings.calls.srtpAvailable, leg.party.srtp == nil else { return usuallyOffersSRTP(to: leg) }
         let isSecretThere =
             call.legs[call.offerer].session.remote?.media.contains { !$0.isRejected && $0.profile.isSecure } ?? false
-        let insists = locations.locations(of: leg.party.address).contains { $0.insistsOnSRTP && leg.isBound(to: $0.binding) }
-        return isSecretThere || insists || usuallyOffersSRTP(to: leg)
+        let habit = locations.locations(of: leg.party.address).first { leg.isBound(to: $0.binding) }?.srtp
+        return habit.map { $0 == .insists } ?? (isSecretThere || usuallyOffersSRTP(to: leg))
     }
 
     /// As the account says; otherwise where SIP is secret too, or the keys could be read beside the media.
@@ -43,8 +43,19 @@ extension ServerNode {
         return call.legs[leg].party.srtp != .off && (status == 488 || status == 606)
     }
 
-    /// A phone took the second of two offers: what it wants is kept with its binding. Never that it wants no SRTP: whoever once could make
-    /// it say so would have all its calls in clear.
+    /// A phone answered the call and took no stream: so do some that insist on SRTP. The next call tries.
+    mutating func noteEmptyAnswer(_ leg: Int, _ call: inout Call) {
+        guard let offeredSRTP = call.legs[leg].securesMedia else { return }
+        let party = call.legs[leg].party.address
+        traces.note(
+            .call(
+                .answeredNothing(
+                    call: call.number, party: party.description, user: party.user, call.legs[leg].flow, offeredSRTP: offeredSRTP))
+        )
+        keepHabit(leg, insists: !offeredSRTP, call)
+    }
+
+    /// A phone took the second of two offers: what it wants is kept with its binding.
     mutating func noteSRTP(_ leg: Int, _ call: Call) {
         let party = call.legs[leg].party.address
         guard call.legs[leg].triedBoth, let insists = call.legs[leg].securesMedia else { return }
@@ -54,9 +65,17 @@ extension ServerNode {
                 insists
                     ? .insistsOnSRTP(call: call.number, party: name, user: party.user, flow)
                     : .refusesSRTP(call: call.number, party: name, user: party.user, flow)))
+        keepHabit(leg, insists: insists, call)
+    }
+
+    /// Never that it wants no SRTP where its SIP is encrypted: whoever once could make it say so would have all its calls in clear. Elsewhere
+    /// the keys are in clear anyway.
+    private mutating func keepHabit(_ leg: Int, insists: Bool, _ call: Call) {
+        let party = call.legs[leg].party.address
+        let habit: LocationTable.SRTPHabit? = insists ? .insists : call.legs[leg].flow.transport.isSecure ? nil : .refuses
         guard let slot = locations.slot(of: party) else { return }
         for (index, location) in locations.locations(of: party).enumerated() where call.legs[leg].isBound(to: location.binding) {
-            _ = locations.change(slot, index) { $0.insistsOnSRTP = insists }
+            _ = locations.change(slot, index) { $0.srtp = habit }
         }
     }
 }

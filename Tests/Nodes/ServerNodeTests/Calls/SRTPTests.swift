@@ -61,11 +61,11 @@ struct SRTPTests {
                 "call 1: bob@pinhole at 198.51.100.77:5070 refused SRTP and took plain RTP; if it never takes SRTP: "
                     + "pinhole account srtp bob off"
             ])
-        // That it refused is not kept: whoever once could make it say so would have all its calls in clear.
+        // Over UDP keys are in clear anyway: what it took is kept.
         f.bob.send("BYE")
         f.alice.callID = "second"
         f.alice.remoteTag = nil
-        #expect(isSecret(try f.ring(body: Self.secret)))
+        #expect(!isSecret(try f.ring(body: Self.secret)))
     }
 
     @Test("Both sides of one call with SRTP over UDP")
@@ -108,6 +108,42 @@ struct SRTPTests {
         #expect(!isSecret(try f.ring()))
     }
 
+    @Test(
+        "A phone that answers and takes no stream of plain RTP is offered SRTP from the next call on; no call without sound comes of it"
+    )
+    func takesNothing() throws {
+        let f = try fixture()
+        try f.ring()
+        let nothing = UA.offer("198.51.100.77", 0, formats: "0")
+        let out = f.bob.respond(200, body: nothing)
+        #expect(try f.statuses(out, f.alice) == [488] && f.methods(out, f.bob) == ["ACK", "BYE"])
+        #expect(
+            hints(f) == [
+                "call 1: bob@pinhole at 198.51.100.77:5070 answers and takes no stream of plain RTP; the next call offers SRTP; "
+                    + "to settle it: pinhole account srtp bob required"
+            ])
+        f.alice.callID = "second"
+        f.alice.remoteTag = nil
+        #expect(isSecret(try f.ring()))
+        #expect(try take(f) == [200])
+        f.bob.send("BYE")
+        #expect(f.h.records.last?.parties.map(\.streams.count) == [1, 1])
+    }
+
+    @Test("Of what a phone refused there is no verdict")
+    func oneVerdict() throws {
+        let f = try fixture()
+        try f.ring()
+        #expect(try refuse(f, 488) != nil)
+        let ok = UA.offer("198.51.100.77", 30_000, extra: Self.crypto).replacing("RTP/AVP", with: "RTP/SAVP")
+        try f.alice.take(try #require(try f.alice.mine(f.bob.respond(200, body: ok)).first))
+        f.alice.ack()
+        f.alice.send("BYE")
+        #expect(f.h.records.map { $0.parties.map(\.streams.count) } == [[1, 1]])
+        f.bob.respond(200, to: try f.bob.mine(f.h.sent).last)
+        f.expectNothingLeft()
+    }
+
     @Test("A phone that refuses both is asked twice, no more, and the caller hears of it; it may have meant the codecs")
     func refusesBoth() throws {
         let f = try fixture()
@@ -146,6 +182,11 @@ struct SRTPTests {
         #expect(!isSecret(again))
         try phone.called(by: again)
         #expect(try f.statuses(phone.respond(200, body: UA.offer("192.168.7.7", 40_000)), f.alice) == [200])
+        // That it refused is not kept: whoever once could make it say so would have all its calls in clear.
+        phone.send("BYE")
+        f.alice.callID = "second"
+        f.alice.remoteTag = nil
+        #expect(isSecret(try #require(try phone.mine(f.alice.invite("carol")).first)))
     }
 
     @Test("By account: what is offered first, and whether the other is tried")
