@@ -70,10 +70,11 @@ public func exerciseHEPDecoder(_ bytes: [UInt8]) {
     if let packet = try? HEPPacket(stream) {
         precondition(packet.payload.upperBound <= stream.count, "a payload outside")
         let payload = Array(stream[packet.payload])
-        if packet.source.address.isIPv6 == packet.destination.address.isIPv6, payload.count < 60_000 {
+        if packet.source.address.isIPv6 == packet.destination.address.isIPv6,
             let again = HEPPacket.bytes(
                 payload, from: packet.source, to: packet.destination, ipProtocol: packet.ipProtocol, at: packet.time,
                 agent: packet.agent)
+        {
             guard let parsed = try? HEPPacket(again) else { preconditionFailure("what was written is no packet") }
             precondition(parsed.source == packet.source && parsed.destination == packet.destination && parsed.time == packet.time)
             precondition(Array(again[parsed.payload]) == payload, "another payload")

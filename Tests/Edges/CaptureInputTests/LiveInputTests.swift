@@ -28,7 +28,7 @@ struct LiveInputTests {
         let input = try LiveInput()
         let port = try input.listen(hep: "127.0.0.1:0", file: 1)
         let (a, b) = (Endpoint("192.0.2.1:5060")!, Endpoint("192.0.2.2:5060")!)
-        let packets = (1...4).map { number in
+        let packets = (1...4).compactMap { number in
             HEPPacket.bytes(Array("OPTIONS sip:\(number)@x SIP/2.0\r\n\r\n".utf8), from: a, to: b, at: .epoch)
         }
         // Bound and listening already: the kernel keeps what comes before `run`.

@@ -10,7 +10,7 @@ struct CaptureHostileTests {
         var script = TCPScript()
         script.send(sipMessage(1) + sipMessage(2, size: 300))
         let parts = (try? IPPacket.fragments(of: udp(sipMessage(3, size: 3_000)), mtu: 1_300, identification: 5)) ?? []
-        let hep = udp(HEPPacket.bytes(sipMessage(9), from: phone, to: server, at: .epoch))
+        let hep = udp(HEPPacket.bytes(sipMessage(9), from: phone, to: server, at: .epoch) ?? [])
         return PcapText(script.packets + parts + [hep, udp(sipMessage(4), from: phone6, to: server6)]).bytes
     }()
 

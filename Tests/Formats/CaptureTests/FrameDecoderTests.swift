@@ -153,7 +153,7 @@ struct FrameDecoderTests {
 
     @Test("what a capture agent sends is read as what it saw (HEPv3)")
     func encapsulated() throws {
-        let told = HEPPacket.bytes(sipMessage(), from: phone, to: server, at: .epoch)
+        let told = try #require(HEPPacket.bytes(sipMessage(), from: phone, to: server, at: .epoch))
         let decoded = decode(packets: [udp(told, from: Endpoint("10.0.0.1:40000")!, to: Endpoint("10.0.0.2:9060")!)])
         #expect(decoded.payloads == [sipMessage()] && decoded.seen[0].source == phone && decoded.seen[0].destination == server)
         #expect(decoded.seen[0].flags.contains(.encapsulated) && decoded.seen[0].content == .sip)

@@ -10,7 +10,25 @@ struct HEPTests {
         HEPPacket.bytes(
             sipMessage(number), from: v6 ? phone6 : phone, to: v6 ? server6 : server, ipProtocol: ipProtocol, at: time,
             kind: kind,
-            agent: 2001, correlation: "call-1")
+            agent: 2001, correlation: "call-1") ?? []
+    }
+
+    @Test("a packet is as long as its 16-bit length can tell, or is not made", arguments: [false, true])
+    func edges(v6: Bool) throws {
+        let (from, to) = (v6 ? phone6 : phone, v6 ? server6 : server)
+        let around = try #require(HEPPacket.bytes([], from: from, to: to, at: time)).count
+        for size in [0, 1, 60_000, 65_534 - around, 65_535 - around] {
+            let payload = [UInt8](repeating: 0x61, count: size)
+            let bytes = try #require(HEPPacket.bytes(payload, from: from, to: to, at: time))
+            let parsed = try HEPPacket(bytes)
+            #expect(bytes.count == around + size)
+            #expect(Array(bytes[parsed.payload]) == payload)
+            #expect(bytes.withUnsafeBytes { HEPPacket.length($0) } == bytes.count)
+        }
+        for size in [65_536 - around, 65_529, 65_530, 65_535, 65_536, 200_000] {
+            #expect(HEPPacket.bytes([UInt8](repeating: 0x61, count: size), from: from, to: to, at: time) == nil)
+        }
+        #expect(HEPPacket.bytes([], from: from, to: to, at: time, correlation: String(repeating: "a", count: 65_530)) == nil)
     }
 
     func read(_ pieces: [[UInt8]]) -> Decoded {

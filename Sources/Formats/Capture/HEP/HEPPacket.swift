@@ -110,17 +110,18 @@ public struct HEPPacket: Hashable, Sendable {
         time = Instant(nanoseconds: Int64(seconds) * 1_000_000_000 + Int64(min(micros, 999_999)) * 1_000)
     }
 
-    /// The packet's octets: what an agent would send.
+    /// The packet's octets: what an agent would send; nil where they would be more than the 16-bit length can tell, 65,535.
     public static func bytes(
         _ payload: [UInt8], from source: Endpoint, to destination: Endpoint, ipProtocol: UInt8 = 17, at time: Instant,
         kind: UInt8 = 1,
         agent: UInt32 = 0, correlation: String? = nil
-    ) -> [UInt8] {
+    ) -> [UInt8]? {
         var chunks: [UInt8] = []
+        guard payload.count <= Int(UInt16.max), correlation?.utf8.count ?? 0 <= Int(UInt16.max) else { return nil }
         func chunk(_ type: UInt16, _ data: [UInt8]) {
             chunks.append(bigEndian: UInt16(0))
             chunks.append(bigEndian: type)
-            chunks.append(bigEndian: UInt16(clamping: data.count + 6))
+            chunks.append(bigEndian: UInt16(truncatingIfNeeded: data.count + 6))
             chunks += data
         }
         func number(_ value: some FixedWidthInteger & UnsignedInteger) -> [UInt8] {
@@ -145,7 +146,9 @@ public struct HEPPacket: Hashable, Sendable {
         chunk(12, number(agent))
         if let correlation { chunk(17, Array(correlation.utf8)) }
         chunk(15, payload)
-        return [0x48, 0x45, 0x50, 0x33] + number(UInt16(clamping: chunks.count + head)) + chunks
+        // No chunk is longer than the whole.
+        guard let length = UInt16(exactly: chunks.count + head) else { return nil }
+        return [0x48, 0x45, 0x50, 0x33] + number(length) + chunks
     }
 
     private static func address4(_ data: UnsafeRawBufferPointer) -> IPAddress? {
