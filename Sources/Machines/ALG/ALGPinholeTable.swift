@@ -1,6 +1,6 @@
 import Base
 
-/// All pinholes, by number and by where they are.
+/// All pinholes, by number, by where they are and by where they lead.
 struct ALGPinholeTable: Sendable {
     private struct Place: Hashable, Sendable {
         var transport: SIPTransport
@@ -9,6 +9,8 @@ struct ALGPinholeTable: Sendable {
 
     private(set) var byID: [UInt64: ALGPinhole] = [:]
     private var byPlace: [Place: [UInt64]] = [:]
+    /// Oldest first.
+    private var byInside: [Endpoint: [UInt64]] = [:]
     var deadlines = DeadlineQueue<UInt64>()
     private var last: UInt64 = 0
 
@@ -27,10 +29,14 @@ struct ALGPinholeTable: Sendable {
         (byPlace[Place(transport: transport, external: external)] ?? []).compactMap { byID[$0] }
     }
 
-    /// Adds or replaces.
+    /// The pinholes that lead to an internal endpoint, oldest first.
+    func leading(to inside: Endpoint) -> some Sequence<ALGPinhole> { (byInside[inside] ?? []).lazy.compactMap { byID[$0] } }
+
+    /// Adds or replaces. A pinhole never changes its two ends.
     mutating func set(_ pinhole: ALGPinhole) {
         if byID.updateValue(pinhole, forKey: pinhole.id) == nil {
             byPlace[Place(transport: pinhole.transport, external: pinhole.external), default: []].append(pinhole.id)
+            byInside[pinhole.inside, default: []].append(pinhole.id)
         }
         deadlines.set(pinhole.id, to: pinhole.until)
     }
@@ -41,6 +47,8 @@ struct ALGPinholeTable: Sendable {
         let place = Place(transport: pinhole.transport, external: pinhole.external)
         byPlace[place]?.removeAll { $0 == id }
         if byPlace[place]?.isEmpty == true { byPlace[place] = nil }
+        byInside[pinhole.inside]?.removeAll { $0 == id }
+        if byInside[pinhole.inside]?.isEmpty == true { byInside[pinhole.inside] = nil }
         return pinhole
     }
 

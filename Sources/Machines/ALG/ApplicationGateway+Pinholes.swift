@@ -6,9 +6,11 @@ extension ApplicationGateway {
 
     public var hasPinholes: Bool { pinholes.count > 0 }
 
+    public func pinhole(_ id: UInt64) -> ALGPinhole? { pinholes[id] }
+
     /// The oldest active media pinhole that leads to `inside`; nil: none.
     public func mediaPinhole(to inside: Endpoint) -> ALGPinhole? {
-        pinholes.byID.values.filter { $0.inside == inside && $0.purpose != .signalling && $0.isActive }.min { $0.id < $1.id }
+        pinholes.leading(to: inside).first { $0.purpose != .signalling && $0.isActive }
     }
 
     /// Opens a pinhole at `wanted` or, while that is taken, at the next port up by `step`; nil when no port is left.

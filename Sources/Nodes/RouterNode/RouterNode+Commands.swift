@@ -39,15 +39,15 @@ extension RouterNode {
         for mapping in mappings where gateway.slotEndpoints(of: mapping.internal).contains(mapping.external) {
             _ = translator?.remove(mapping.id, at: now)
         }
-        for id in pinholeExpectations.values { _ = translator?.cancel(id) }
-        pinholeExpectations = [:]
+        for id in expected.all { _ = translator?.cancel(id) }
+        expected = PinholeExpectations()
         gateway.reset()
     }
 
     private mutating func forgetConnections(_ now: Instant) {
         for mapping in mappings { _ = translator?.remove(mapping.id, at: now) }
-        for id in pinholeExpectations.values { _ = translator?.cancel(id) }
-        pinholeExpectations = [:]
+        for id in expected.all { _ = translator?.cancel(id) }
+        expected = PinholeExpectations()
         gateway.reset()
         shifts = StreamShifts(cap: settings.limits.shiftedStreams)
     }

@@ -144,7 +144,16 @@ extension RouterNode {
         guard ICMPMessage.mayAnswer(packet), let own = own ?? ownAddress(interface, like: packet.source),
             let answer = try? error.packet(from: own, to: packet.source)
         else { return }
-        outputs.append(.packet(interface, answer))
+        sendError(answer, on: interface)
+    }
+
+    /// An ICMP error of its own, unless too many went that way of late.
+    mutating func sendError(_ error: [UInt8], on interface: RouterInterface) {
+        if errorBudget.take(interface) {
+            outputs.append(.packet(interface, error))
+        } else {
+            traces.note(.errorWithheld(interface))
+        }
     }
 
     // MARK: Out

@@ -21,7 +21,7 @@ extension RouterNode {
             traces.note(.dropped(.nat(reason), .lan))
         case .icmp(let answer, let reason):
             traces.note(.dropped(.nat(reason), .lan))
-            outputs.append(.packet(.lan, answer))
+            sendError(answer, on: .lan)
         case .held:
             break
         }
@@ -95,7 +95,7 @@ extension RouterNode {
             traces.note(.dropped(.nat(reason), .wan))
         case .icmp(let answer, let reason):
             traces.note(.dropped(.nat(reason), .wan))
-            outputs.append(.packet(.wan, answer))
+            sendError(answer, on: .wan)
         case .held:
             break
         }
@@ -151,14 +151,13 @@ extension RouterNode {
 
     /// The first packet through a pinhole: the helper learns that it was used, and follows signalling that came through it.
     private mutating func noteExpected(_ flow: ALGFlow, _ id: MappingID, _ now: Instant) {
-        guard !pinholeExpectations.isEmpty, case .expectation(let expectation) = translator?.mapping(id)?.origin,
-            let number = pinholeExpectations.first(where: { $0.value == expectation })?.key,
-            let pinhole = gateway.openPinholes.first(where: { $0.id == number })
+        guard !expected.isEmpty, case .expectation(let expectation) = translator?.mapping(id)?.origin,
+            let number = expected.pinhole(of: expectation), let pinhole = gateway.pinhole(number)
         else { return }
         if pinhole.purpose == .signalling {
             if !gateway.isFollowing(flow) { gateway.expected(flow, at: now) }
         } else {
-            pinholeExpectations[number] = nil
+            _ = expected.remove(number)
             gateway.used(pinhole)
         }
     }
@@ -237,7 +236,7 @@ extension RouterNode {
     mutating func carryOut(_ request: ALGRequest, _ now: Instant) {
         switch request {
         case .open(let pinhole):
-            if let known = pinholeExpectations[pinhole.id] {
+            if let known = expected[pinhole.id] {
                 _ = translator?.setExpiry(of: known, to: pinhole.until)
                 return
             }
@@ -247,9 +246,9 @@ extension RouterNode {
                 purpose: pinhole.purpose == .signalling ? .signalling : .media,
                 // Where its port had to move, what the host sends still leaves by the port it has, as on Linux.
                 appliesOutbound: pinhole.external.port == pinhole.inside.port, owner: pinhole.id)
-            if let id = try? translator?.expect(expectation, at: now) { pinholeExpectations[pinhole.id] = id }
+            if let id = try? translator?.expect(expectation, at: now) { expected.set(pinhole.id, id) }
         case .close(let pinhole):
-            if let id = pinholeExpectations.removeValue(forKey: pinhole.id) { _ = translator?.cancel(id) }
+            if let id = expected.remove(pinhole.id) { _ = translator?.cancel(id) }
         }
     }
 }

@@ -28,7 +28,8 @@ public struct RouterNode: Machine {
     var reassembler = Reassembler()
     var held = HeldPackets()
     var shifts: StreamShifts
-    var pinholeExpectations: [UInt64: ExpectationID] = [:]
+    var expected = PinholeExpectations()
+    var errorBudget: ICMPErrorBudget
     var outputs = Outbox<RouterOutput>()
     var traces = TraceBox<RouterTrace>()
 
@@ -39,6 +40,7 @@ public struct RouterNode: Machine {
         translator = settings.nat.map { AddressTranslator(settings: $0, entropy: entropy) }
         gateway = ApplicationGateway(profile: settings.alg)
         shifts = StreamShifts(cap: settings.limits.shiftedStreams)
+        errorBudget = ICMPErrorBudget(settings.limits)
     }
 
     /// Whether anything is traced, here and in the NAT and the helper.
@@ -71,6 +73,9 @@ public struct RouterNode: Machine {
     public var pinholes: [ALGPinhole] { gateway.openPinholes }
 
     public var natCounters: NATCounters { translator?.counters ?? NATCounters() }
+
+    /// ICMP errors that were not sent, as too many had been.
+    public var icmpErrorsWithheld: UInt64 { errorBudget.withheld }
 
     public var prompt: String { commandLine.prompt }
 
@@ -105,6 +110,7 @@ public struct RouterNode: Machine {
     }
 
     public mutating func advance(to now: Instant) {
+        errorBudget.advance(to: now)
         switch state {
         case .down(let until):
             guard now >= until else { return }
@@ -133,7 +139,7 @@ public struct RouterNode: Machine {
         traces.note(.rebooting(until: until, heldPacketsLost: held.count))
         translator?.reboot(at: now)
         gateway.reset()
-        pinholeExpectations = [:]
+        expected = PinholeExpectations()
         held = HeldPackets()
         shifts = StreamShifts(cap: settings.limits.shiftedStreams)
         reassembler = Reassembler()

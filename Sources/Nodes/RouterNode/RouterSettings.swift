@@ -57,6 +57,9 @@ public struct RouterLimits: Hashable, Sendable {
     public var shiftedStreams = 4096
     /// Bindings of ports to the helper.
     public var sipPorts = 64
+    /// ICMP errors a second and side, and how many may go at once after a pause; echo replies are none.
+    public var icmpErrorsPerSecond = 100
+    public var icmpErrorBurst = 50
 
     public init() {}
 }

@@ -8,6 +8,8 @@ public enum RouterTrace: Hashable, Sendable {
     case alg(ALGTrace)
     /// A packet that went no further.
     case dropped(RouterDropReason, RouterInterface)
+    /// An ICMP error that was not sent: too many had been, that way (RFC 1812 4.3.2.8).
+    case errorWithheld(RouterInterface)
     /// The SIP helper's hold is over and the packet went on.
     case released(heldFor: Duration)
     case rebooting(until: Instant, heldPacketsLost: Int)

@@ -54,6 +54,49 @@ struct ForwardingTests {
         #expect(bench.traces.contains(.dropped(.timeToLive, .lan)))
     }
 
+    @Test("RFC 1812 4.3.2.8: errors are limited by side and told when withheld; the other side still hears its own")
+    func errorRate() throws {
+        var bench = bench {
+            $0.limits.icmpErrorsPerSecond = 10
+            $0.limits.icmpErrorBurst = 4
+        }
+        func errors(_ interface: RouterInterface) -> Int { bench.sent.filter { $0.interface == interface }.count }
+        try bench.send(.lan, phone, server, [1])
+        let mapped = try #require(try datagram(try only(bench, .wan).bytes)).source
+        bench.sent = []
+        for _ in 0..<100 { try bench.send(.wan, server, mapped, [4], ttl: 1) }
+        #expect(errors(.wan) == 4 && bench.router.icmpErrorsWithheld == 96)
+        #expect(bench.traces.filter { $0 == .errorWithheld(.wan) }.count == 96)
+        #expect(bench.traces.filter { $0 == .dropped(.timeToLive, .wan) }.count == 100)
+        try bench.send(.lan, phone, server, [1], ttl: 1)
+        #expect(errors(.lan) == 1)
+        // A tenth of a second for one, and never more than the burst.
+        bench.run(to: 99)
+        try bench.send(.wan, server, mapped, [4], ttl: 1)
+        #expect(errors(.wan) == 4)
+        bench.run(to: 100)
+        for _ in 0..<2 { try bench.send(.wan, server, mapped, [4], ttl: 1) }
+        #expect(errors(.wan) == 5)
+        bench.run(to: 60_000)
+        for _ in 0..<9 { try bench.send(.wan, server, mapped, [4], ttl: 1) }
+        #expect(errors(.wan) == 9)
+    }
+
+    @Test("RFC 1812 4.3.2.8: echo replies are no errors, and a second's worth of errors hinders no forwarding")
+    func notErrors() throws {
+        var bench = bench { $0.limits.icmpErrorBurst = 1 }
+        for _ in 0..<20 { try bench.send(.lan, phone, server, [1], ttl: 1) }
+        #expect(bench.router.icmpErrorsWithheld == 19)
+        bench.sent = []
+        for number in 0..<20 {
+            let echo = ICMPMessage.echoRequest(identifier: 7, sequence: UInt16(number), data: [1])
+            bench.feed(.packet(.lan, try echo.packet(from: phone.address, to: .v4(IPv4Address(192, 168, 1, 1)))))
+            try bench.send(.lan, phone, server, [1])
+        }
+        #expect(bench.sent.filter { $0.interface == .lan }.count == 20)
+        #expect(bench.sent.filter { $0.interface == .wan }.count == 20)
+    }
+
     @Test("larger than the way out: cut into fragments whose whole is the translated packet")
     func fragments() throws {
         var bench = bench { $0.wanMTU = 576 }
