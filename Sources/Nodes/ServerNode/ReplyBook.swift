@@ -4,7 +4,7 @@ import Base
 /// (RFC 3261 17.2.2, states Trying and Completed, timer J).
 ///
 /// A request that drew a challenge is not kept: the challenge is made anew, the same, without memory.
-/// All entries live equally long, so the oldest is always the first to go; full, it goes early.
+/// All entries live equally long, so the oldest is always the first to go; where there are too many, or their replies too long, it goes early.
 struct ReplyBook: Sendable {
     /// 64 bits of a keyed hash over what identifies a transaction (RFC 3261 17.2.3).
     typealias Key = UInt64
@@ -47,10 +47,15 @@ struct ReplyBook: Sendable {
     private var orders: UInt64 = 0
     private let cap: Int
     private let lifetime: Duration
+    private let mostOctets: Int
+    /// Of the replies kept.
+    private(set) var octets = 0
     private(set) var evicted: UInt64 = 0
 
-    init(cap: Int, lifetime: Duration = .seconds(32)) {
+    /// `octets`: of all replies together.
+    init(cap: Int, octets: Int, lifetime: Duration = .seconds(32)) {
         self.cap = max(cap, 1)
+        mostOctets = octets
         self.lifetime = lifetime
     }
 
@@ -83,11 +88,9 @@ struct ReplyBook: Sendable {
         _ key: Key, mergeKey: Key, account: Key = 0, fingerprint: Key = 0, allowance: Int? = nil, at now: Instant
     ) {
         forget(at: now)
-        if entries.count >= cap, let oldest = pop() {
-            remove(oldest.key, order: oldest.order)
-            evicted &+= 1
-        }
+        if entries.count >= cap { evictOldest() }
         orders &+= 1
+        octets -= entries[key]?.state.octets ?? 0
         entries[key] = Entry(
             state: .trying, mergeKey: mergeKey, account: account, fingerprint: fingerprint, allowance: allowance, order: orders)
         merges[mergeKey] = key
@@ -97,7 +100,18 @@ struct ReplyBook: Sendable {
     /// Its final response. What was not opened, or is forgotten, is let be.
     mutating func complete(_ key: Key, on flow: FlowID, _ bytes: [UInt8]) {
         guard let place = entries.index(forKey: key) else { return }
+        octets += bytes.count - entries.values[place].state.octets
         entries.values[place].state = .completed(flow: flow, bytes: bytes)
+        while octets > mostOctets, evictOldest() {}
+    }
+
+    /// False: there is none.
+    @discardableResult
+    private mutating func evictOldest() -> Bool {
+        guard let oldest = pop() else { return false }
+        remove(oldest.key, order: oldest.order)
+        evicted &+= 1
+        return true
     }
 
     mutating func forget(at now: Instant) {
@@ -110,6 +124,7 @@ struct ReplyBook: Sendable {
     private mutating func remove(_ key: Key, order: UInt64) {
         guard let entry = entries[key], entry.order == order else { return }
         entries[key] = nil
+        octets -= entry.state.octets
         if merges[entry.mergeKey] == key { merges[entry.mergeKey] = nil }
     }
 
@@ -122,5 +137,14 @@ struct ReplyBook: Sendable {
         let next = peek()
         first = nil
         return next
+    }
+}
+
+extension ReplyBook.State {
+    fileprivate var octets: Int {
+        switch self {
+        case .trying: 0
+        case .completed(_, let bytes): bytes.count
+        }
     }
 }

@@ -98,6 +98,10 @@ public struct ServerLimits: Hashable, Sendable {
     public var subscriptionsPerAccount = 200
     /// Requests of calls and subscriptions that wait for their answers.
     public var callTransactions = 100_000
+    /// Those of them that pass on what one account said, MESSAGE and INFO; beyond it 503.
+    public var transactionsPerAccount = 2_000
+    /// Octets of replies kept to absorb retransmissions; the oldest give way.
+    public var replyOctets = 64 << 20
 
     public init() {}
 
@@ -116,6 +120,7 @@ public struct ServerLimits: Hashable, Sendable {
         badPasswordsPerSource = nil
         guessesPerAccount = nil
         callsPerAccount = calls
+        transactionsPerAccount = callTransactions
         callRatePerAccount = nil
         portPercentPerAccount = 100
     }

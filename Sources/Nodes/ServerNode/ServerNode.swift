@@ -133,7 +133,7 @@ public struct ServerNode: Machine {
         }
         authenticator = DigestAuthenticator(settings: digest, nonces: nonces, entropy: &entropy, traces: TraceBox(isOn: false))
         domains = DomainTable(settings)
-        replies = ReplyBook(cap: limits.serverTransactions)
+        replies = ReplyBook(cap: limits.serverTransactions, octets: limits.replyOctets)
         attempts = AttemptBook(cap: limits.attempts, lifetime: settings.nonceLifetime)
         sources = SourceGuard(limits: limits)
         guesses = GuessGuard(limits: limits)

@@ -3,8 +3,8 @@ import Base
 /// Which counts (`nc`) of which nonce were used, so that no credentials work twice (RFC 7616 3.4, nc).
 ///
 /// An entry is made by a success only, hence by account holders only. The window is 64 counts wide, since UDP may swap
-/// two requests. Full, the table forgets the nonce that was first used longest ago: that nonce's counts could then be
-/// replayed until it expires, which `evicted` counts.
+/// two requests. Full, the table forgets the nonce that was first used longest ago, which `evicted` counts; no nonce as old
+/// as that is taken any more unless it is still in the table, so that nobody makes room for a replay by filling it.
 public struct CountWindow: Sendable {
     private struct Entry: Sendable {
         var highest: UInt32
@@ -14,6 +14,7 @@ public struct CountWindow: Sendable {
 
     private struct Use: Sendable {
         var key: UInt64
+        var at: Instant
         var until: Instant
     }
 
@@ -23,6 +24,8 @@ public struct CountWindow: Sendable {
     /// In order of first use; all nonces live equally long, so also about in order of expiry.
     private var order: [Use] = []
     private var head = 0
+    /// When the latest of the forgotten nonces was first used: it was issued no later.
+    private var horizon: Instant?
 
     public init(cap: Int = 262_144) {
         precondition(cap > 0, "a window for at least one nonce")
@@ -31,9 +34,11 @@ public struct CountWindow: Sendable {
 
     public var count: Int { entries.count }
 
-    /// Whether `count` of the nonce `key` was not used before. Changes nothing.
-    func isFresh(_ count: UInt32, of key: UInt64) -> Bool {
-        guard let entry = entries[key] else { return true }
+    /// Whether `count` of the nonce `key` was not used before, as far as is known. Changes nothing.
+    ///
+    /// `issued`: when the nonce was issued, at the latest.
+    func isFresh(_ count: UInt32, of key: UInt64, issued: Instant) -> Bool {
+        guard let entry = entries[key] else { return horizon.map { issued > $0 } ?? true }
         if count > entry.highest { return true }
         let distance = entry.highest - count
         return distance < 64 && entry.used & (1 << UInt64(distance)) == 0
@@ -55,11 +60,12 @@ public struct CountWindow: Sendable {
         }
         if entries.count >= cap {
             entries[order[head].key] = nil
+            horizon = max(horizon ?? order[head].at, order[head].at)
             dropFirst()
             evicted &+= 1
         }
         entries[key] = Entry(highest: count, used: 1)
-        order.append(Use(key: key, until: until))
+        order.append(Use(key: key, at: now, until: until))
     }
 
     private mutating func forget(at now: Instant) {

@@ -113,6 +113,13 @@ public struct NonceIssuer: Sendable {
         return Duration.seconds(Int64(age)) <= limit ? .valid : .expired(age: .seconds(Int64(age)))
     }
 
+    /// When a nonce that `check` found to be ours was issued, at the latest.
+    func latestIssue(of nonce: ArraySlice<UInt8>, at now: Instant) -> Instant {
+        guard let head = NonceHead.read(nonce)?.head else { return now }
+        let age = Int32(bitPattern: UInt32(truncatingIfNeeded: now.unixSeconds) &- head.time)
+        return min(now, now - .seconds(Int64(age)) + settings.granularity + .seconds(1))
+    }
+
     /// What `issue` was told of whom it was issued to; of a nonce that `check` found to be ours.
     static func origin(_ nonce: ArraySlice<UInt8>) -> UInt32? {
         guard nonce.count == NonceHead.textLength else { return nil }

@@ -118,7 +118,7 @@ struct CallTable: Sendable {
         CallUsage(
             calls: calls.count, tags: tags.count, ports: ports.inUse, mediaLegs: media.count, clientTransactions: clients.count,
             serverTransactions: invites.count, subscriptions: subscriptions.count, deliveries: deliveries.count,
-            deadlines: deadlines.count, accounts: perAccount.count, indexes: indexed + subscriptions.indexed)
+            deadlines: deadlines.count, accounts: perAccount.count + clients.accounts, indexes: indexed + subscriptions.indexed)
     }
 
     mutating func own(_ id: MediaLegID, _ owner: MediaOwner) {

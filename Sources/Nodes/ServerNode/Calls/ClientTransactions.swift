@@ -54,6 +54,8 @@ struct ClientTransactions: Sendable {
         let flow: FlowID
         let bytes: [UInt8]
         let purpose: Purpose
+        /// On whose behalf it was sent; nil: on our own. Strangers are one, without a name.
+        let account: SIPText?
         var cancelling = Cancelling.no
         /// The ACK of its refusal.
         var ack: [UInt8] = []
@@ -67,6 +69,7 @@ struct ClientTransactions: Sendable {
     }
 
     private var entries: [UInt32: Entry] = [:]
+    private var perAccount: [SIPText: Int] = [:]
     private var lastID: UInt32 = 0
     let cap: Int
 
@@ -74,6 +77,10 @@ struct ClientTransactions: Sendable {
 
     var count: Int { entries.count }
     var isFull: Bool { entries.count >= cap }
+    /// Accounts on whose behalf something is asked.
+    var accounts: Int { perAccount.count }
+
+    func count(of account: SIPText) -> Int { perAccount[account, default: 0] }
 
     /// The branch of a request to be sent.
     mutating func nextToken(_ entropy: inout Entropy) -> ClientToken {
@@ -83,6 +90,16 @@ struct ClientTransactions: Sendable {
 
     subscript(id: UInt32) -> Entry? {
         _read { yield entries[id] }
-        _modify { yield &entries[id] }
+        _modify {
+            let former = entries[id]?.account
+            yield &entries[id]
+            let account = entries[id]?.account
+            guard account != former else { return }
+            if let former, let place = perAccount.index(forKey: former) {
+                perAccount.values[place] -= 1
+                if perAccount.values[place] == 0 { perAccount.remove(at: place) }
+            }
+            if let account { perAccount[account, default: 0] += 1 }
+        }
     }
 }

@@ -8,9 +8,10 @@ extension ServerNode {
     @discardableResult
     mutating func ask(
         _ bytes: [UInt8], _ token: ClientToken, on flow: FlowID, isInvite: Bool = false, _ purpose: ClientTransactions.Purpose,
-        _ meaning: ServerTrace.Meaning, at now: Instant
+        _ meaning: ServerTrace.Meaning, for account: SIPText? = nil, at now: Instant
     ) -> Bool {
-        guard !calls.clients.isFull else {
+        let isOver = account.map { calls.clients.count(of: $0) >= settings.limits.transactionsPerAccount } ?? false
+        guard !calls.clients.isFull, !isOver else {
             tally.callTablesFull &+= 1
             traces.note(.notice(.tableFull("requests of ours")))
             return false
@@ -21,7 +22,9 @@ extension ServerNode {
             isInvite
             ? .invite(ClientInviteTransaction(isReliable: isReliable, timers: timers, at: now))
             : .nonInvite(ClientNonInviteTransaction(isReliable: isReliable, timers: timers, at: now))
-        calls.clients[token.place] = .init(machine: machine, number: token.number, flow: flow, bytes: bytes, purpose: purpose)
+        calls.clients[token.place] = .init(
+            machine: machine, number: token.number,
+            flow: flow, bytes: bytes, purpose: purpose, account: account)
         calls.deadlines.set(.client(token.place), to: machine.nextDeadline)
         if flow.transport == .udp, bytes.count > 1_300 { traces.note(.call(.largeRequest(flow, bytes: bytes.count))) }
         send(bytes, on: flow, meaning)

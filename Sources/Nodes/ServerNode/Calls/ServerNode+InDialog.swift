@@ -149,7 +149,8 @@ extension ServerNode {
         builder.add(.contact, contact(flow))
         addSoftware(to: &builder)
         builder.body = Array(request.message.body)
-        if !ask(builder.bytes, token, on: flow, .relay(request), .request(request.method), at: now) {
+        let account = call.legs[leg].party.account
+        if !ask(builder.bytes, token, on: flow, .relay(request), .request(request.method), for: account, at: now) {
             refuse(&request, 503, .tablesFull, at: now)
         }
     }

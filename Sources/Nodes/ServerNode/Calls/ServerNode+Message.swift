@@ -17,7 +17,9 @@ extension ServerNode {
         let bindings = locations.locations(of: aor).map(\.binding).filter { $0.expires > now }
         let instances = byInstance(bindings, isSecret: target.scheme == .sips)
         guard !instances.isEmpty else { return refuse(&request, 480, .nobodyRegistered, at: now) }
-        guard calls.deliveries.count < settings.limits.clientTransactions else {
+        guard calls.deliveries.count < settings.limits.callTransactions,
+            calls.clients.count(of: party.account) < settings.limits.transactionsPerAccount
+        else {
             return refuse(&request, 503, .tablesFull, at: now)
         }
         note(&request, .request(.message))
@@ -48,7 +50,8 @@ extension ServerNode {
         builder.body = Array(request.message.body)
         let rest = Array(flows.dropFirst())
         if ask(
-            builder.bytes, token, on: flow, .delivery(key, alternates: rest, party: party, aor: aor), .request(.message), at: now)
+            builder.bytes, token, on: flow, .delivery(key, alternates: rest, party: party, aor: aor), .request(.message),
+            for: party.account, at: now)
         {
             calls.deliveries[key]?.open += 1
         }

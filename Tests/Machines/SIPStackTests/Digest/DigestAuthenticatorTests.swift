@@ -117,7 +117,29 @@ struct DigestAuthenticatorTests {
         }
         #expect(judge(&server, values[2], register(9), secret: secret, at: start) == .replayed(count: 1))
         #expect(judge(&server, values[1], register(9), secret: secret, at: start) == .replayed(count: 1))
-        #expect(judge(&server, values[0], register(9), secret: secret, at: start).isStale == false)
+        #expect(judge(&server, values[0], register(9), secret: secret, at: start) == .replayed(count: 1))
+    }
+
+    @Test(
+        "Nobody makes room for a replay by filling the table: what was issued before a forgotten use is taken no more, what is newer is"
+    )
+    func replayAfterEviction() {
+        var server = server(counts: CountWindow(cap: 2))
+        var phone = phone()
+        let seen = phone.answer(challenge(&server, 1, at: start), for: register(9))
+        #expect(judge(&server, seen, register(9), secret: secret, at: start).provesPassword)
+        // Somebody with an account of his own fills the table.
+        for sequence: UInt32 in 2...4 {
+            let now = start + .seconds(60 + Int64(sequence))
+            var other = self.phone()
+            let value = other.answer(challenge(&server, sequence, at: now), for: register(9))
+            #expect(judge(&server, value, register(9), secret: secret, at: now).provesPassword)
+        }
+        let late = start + .seconds(100)
+        #expect(judge(&server, seen, register(9), secret: secret, at: late) == .replayed(count: 1))
+        var honest = self.phone()
+        let fresh = honest.answer(challenge(&server, 5, at: late), for: register(9))
+        #expect(judge(&server, fresh, register(9), secret: secret, at: late).provesPassword)
     }
 
     @Test("RFC 7616 3.3: stale=true for a nonce that expired, be the digest right or not: guesses over it would be free")
