@@ -1,4 +1,5 @@
 import Base
+import Dispatch
 import ExplainReport
 import LabCommand
 import LinuxEdge
@@ -18,6 +19,11 @@ final class ServePrinter: Sendable {
     private let isQuiet: Bool
     /// nil: nobody asked for it.
     private let analysis: Mutex<LiveAnalysis?>
+    /// Where what the analysis forgets is judged, so that the server's threads need not wait for it.
+    private let judge = DispatchQueue(label: "explain")
+    private let waiting = Atomic(0)
+    /// What waits to be judged: more of accounts than of strangers, who may send faster than anybody judges.
+    private static let most = (ofAccounts: 4, ofStrangers: 1)
 
     /// `clock`: the server's. `explains`: what the server saw is analysed as `pinhole explain` would a capture of it, and the findings are printed at the end.
     init(clock: RealTime, showsSIP: Bool, showsSecrets: Bool, isQuiet: Bool, natHandling: Bool, explains: Bool = false) {
@@ -35,7 +41,7 @@ final class ServePrinter: Sendable {
     func print(_ event: ServeEvent, at now: Instant) {
         switch event {
         case .server(let trace):
-            analysis.withLock { $0?.observe(trace, at: now) }
+            observe(trace, at: now)
             if showsSIP {
                 if let text = debug.text(trace, at: clock.shown(now)) { write(text) }
             } else if !isQuiet, Self.isWorthALine(trace) {
@@ -73,6 +79,7 @@ final class ServePrinter: Sendable {
         case .relief(let text): OutputPort.error.write("\(CalendarTime(clock.shown(now))) over: \(printable(text))\n")
         case .trouble(let text): OutputPort.error.write("\(CalendarTime(clock.shown(now))) error: \(printable(text))\n")
         case .stopped(let counters, let streams, let media):
+            judge.sync {}
             if let result = analysis.withLock({ $0?.result() }) {
                 let style = Terminal.style()
                 let shown = ExplainText.Options()
@@ -85,6 +92,22 @@ final class ServePrinter: Sendable {
                     + "\(streams.refusedFull + streams.refusedAddress + streams.foreignOrigins) refused; "
                     + "\(media.reduce(0) { $0 + $1.received }) media packets in, \(media.reduce(0) { $0 + $1.forwarded + $1.sent }) out",
                 now)
+        }
+    }
+
+    private func observe(_ trace: ServerTrace, at now: Instant) {
+        let forgotten = analysis.withLock { analysis in
+            analysis?.observe(trace, at: now)
+            return analysis?.nextForgotten()
+        }
+        guard let forgotten else { return }
+        let most = forgotten.isOfStrangersAlone ? Self.most.ofStrangers : Self.most.ofAccounts
+        guard waiting.load(ordering: .relaxed) < most else { return analysis.withLock { $0?.skip(forgotten) } }
+        waiting.add(1, ordering: .relaxed)
+        judge.async { [self] in
+            let findings = forgotten.judged()
+            analysis.withLock { $0?.take(findings) }
+            waiting.subtract(1, ordering: .relaxed)
         }
     }
 

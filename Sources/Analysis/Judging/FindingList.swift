@@ -5,17 +5,8 @@ struct FindingList: Sendable {
     let ordered: [Finding]
 
     init(_ findings: [Finding], _ table: SignallingTable, _ routers: [RouterDevice]) {
-        ordered = Self.joined(Consequences(findings, table).findings).map { Self.completed($0, table, routers) }.sorted { a, b in
-            let isBlind = (a.name == .captureBlind, b.name == .captureBlind)
-            if isBlind.0 != isBlind.1 { return isBlind.0 }
-            if a.severity != b.severity { return a.severity < b.severity }
-            if a.name.harm != b.name.harm { return a.name.harm < b.name.harm }
-            if a.name != b.name { return a.name < b.name }
-            guard let first = a.evidence.first?.place, let other = b.evidence.first?.place else {
-                return a.evidence.count > b.evidence.count
-            }
-            return first < other
-        }
+        ordered = Self.joined(Consequences(findings, table).findings).map { Self.completed($0, table, routers) }
+            .sorted { $0.isTold(before: $1) }
     }
 
     /// What two captures of the same talk show alike is one finding.
@@ -67,6 +58,21 @@ struct FindingList: Sendable {
             }
         }
         return finding
+    }
+}
+
+extension Finding {
+    /// The order of a report: what the capture does not show, then the worst, by name and place.
+    package func isTold(before other: Finding) -> Bool {
+        let isBlind = (name == .captureBlind, other.name == .captureBlind)
+        if isBlind.0 != isBlind.1 { return isBlind.0 }
+        if severity != other.severity { return severity < other.severity }
+        if name.harm != other.name.harm { return name.harm < other.name.harm }
+        if name != other.name { return name < other.name }
+        guard let first = evidence.first?.place, let place = other.evidence.first?.place else {
+            return evidence.count > other.evidence.count
+        }
+        return first < place
     }
 }
 

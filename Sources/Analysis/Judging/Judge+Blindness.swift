@@ -123,6 +123,11 @@ extension Judge {
         case .unreadMessages:
             severity = .risk
             remedy = Remedy(.capture, "Give the log as its program wrote it, or a capture.")
+        case .forgotten:
+            severity = .note
+            remedy = Remedy(
+                .capture, "Capture beside the server, and give the file to explain.",
+                commands: ["tcpdump -i any -s 0 -w out.pcap"])
         case .cutMessages, .noTimes, .sharedCallID:
             severity = .note
             remedy = Remedy(.capture, "Give the whole log, with times, or a capture.")

@@ -52,9 +52,12 @@ extension Judge {
     private mutating func suspect(_ step: Step, _ why: Suspicion, _ c: inout DialogCase, _ table: SignallingTable) {
         let copy = c
         let server = copy.server(step, table)
+        // A live tap of a server does not see what STUN told the phone.
+        let isLive = step.record.place.kind == .live
         // A private o= alone is what phones with STUN write; a length that the server refuses broke the call.
         let severity: Severity =
-            why == .origin || why == .contactOnly && !Self.isBeginning(step) || namesItself(step, why, table)
+            why == .origin || isLive && why != .wrongLength || why == .contactOnly && !Self.isBeginning(step)
+                || namesItself(step, why, table)
             ? .note : why == .wrongLength && copy.dialog.status == 400 ? .fault : .risk
         report(.algSuspected, severity, variant: why.rawValue, &c, server: server.address) {
             let source = Self.name(table.endpoints[step.record.source])
@@ -83,7 +86,10 @@ extension Judge {
                 .algSuspected, severity,
                 (severity == .fault ? "The server refused it with 400. " : "")
                     + "A SIP helper (ALG) may be at work between \(Self.name(copy.client(step, table))) and its phone: \(what).",
-                details: [detail, "One side alone never proves it: a phone that uses STUN may write the same."],
+                details: [
+                    isLive && why != .wrongLength ? "STUN is not seen here: it may have told the phone its address." : detail,
+                    "One side alone never proves it: a phone that uses STUN may write the same.",
+                ],
                 evidence: [Self.evidence(step, table, Self.fields, "")], culprit: .between("the phone", Self.name(server)),
                 confidence: .possible,
                 remedies: [

@@ -10,7 +10,7 @@ extension Judge {
         case .noSIP: text = "Check that this is the right file, and that the program logs SIP messages."
         case .unreadMessages: text = "Give the log as its program wrote it, or a capture."
         case .truncatedFile, .snapLength, .drops, .encrypted, .encryptedRadio, .undecoded, .missingFragments, .streamGaps,
-            .cutMessages, .noTimes:
+            .cutMessages, .noTimes, .forgotten:
             text = "Give the whole log, with times, or a capture."
         case .sharedCallID: text = "Replace each Call-ID by a word of its own."
         }

@@ -64,6 +64,12 @@ public struct AnalysisResult: Sendable {
         return result.reversed()
     }
 
+    /// Where a dialog's latest message is.
+    package func lastPlace(of dialog: Int) -> EvidencePlace? {
+        guard dialogs.indices.contains(dialog), records.indices.contains(Int(dialogs[dialog].lastRecord)) else { return nil }
+        return records[Int(dialogs[dialog].lastRecord)].place
+    }
+
     /// One dialog's messages in words, for a ladder.
     public func messages(of dialog: DialogSummary) -> [MessageSummary] {
         recordIndices(of: dialog).map { message(records[$0], in: dialog) }
@@ -158,6 +164,8 @@ public struct Blindness: Hashable, Sendable {
         case unreadMessages
         /// A log's messages whose Call-ID was replaced by a word that others bear, too.
         case sharedCallID
+        /// A live tap forgot its oldest.
+        case forgotten
     }
 
     public var kind: Kind
