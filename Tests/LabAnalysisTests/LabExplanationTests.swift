@@ -25,6 +25,16 @@ private struct Telling: Hashable {
     }
 
     static func all(_ result: AnalysisResult) -> [Telling] { result.findings.map { Telling($0) } }
+
+    /// What trace and capture have in common: a suspicion that rests on STUN not being seen is a note to a live tap, which sees none.
+    static func shared(_ result: AnalysisResult) -> Set<Telling> {
+        Set(
+            all(result).map { telling in
+                var telling = telling
+                if telling.name == .algSuspected { telling.severity = .note }
+                return telling
+            })
+    }
 }
 
 @Suite("the lab explained by the rules for anybody's captures")
@@ -125,7 +135,7 @@ struct LabExplanationTests {
                 let traced = LabExplanation.ofTraces(world.records, of: server, named: "server")
                 let captured = LabExplanation.ofCaptures([("server", try capture(of: server, in: world))])
                 #expect(traced.counts.sip > 3)
-                #expect(Telling.all(traced) == Telling.all(captured), "seed \(seed), chan_sip \(chanSIP)")
+                #expect(Telling.shared(traced) == Telling.shared(captured), "seed \(seed), chan_sip \(chanSIP)")
             }
         }
     }
