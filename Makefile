@@ -42,7 +42,7 @@ lint:
 	@scripts/lint
 
 interop: build
-	@scripts/require sip-tester sipsak baresip linphone-cli kamailio tshark nftables coturn iproute2 python3 chromium espeak-ng libopus0 libspandsp2
+	@scripts/require sip-tester sipsak baresip linphone-cli kamailio tshark nftables coturn twinkle-console janus gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good iproute2 python3 chromium espeak-ng libopus0 libspandsp2
 	@scripts/interop
 
 bench: build

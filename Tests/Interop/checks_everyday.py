@@ -41,13 +41,13 @@ def forwarding(shop):
 
 @check("calling-back")
 def calling_back(shop):
-    """The number a phone shows can be called: its From carries the domain that this phone registered with."""
+    """The number a phone shows can be called: its From carries the domain that this phone registered with, here our address."""
     server = Server(shop, users=USERS, settings=[MD5_ONLY])
     first, second = talkers(server, "100", "200")
     near = first.call("200", sdp(40000))
     far = second.ringing()
     shown = rawcall.uri(header(far.invite, "From"))
-    expect_equal(shown, f"sip:100@{second.domain}", "the caller's URI at the callee")
+    expect_equal(shown, f"sip:100@{server.address}", "the caller's URI at the callee")
     second.answer(far, "", "486 Busy Here")
     first.final("INVITE")
     back = second.call(shown, sdp(40002))

@@ -55,7 +55,7 @@ private struct TappedServer {
                     tap.append(try IPPacket.bytes(of: Datagram(from: flow.local, to: flow.remote, bytes)), at: now)
                     received.append(String(decoding: bytes, as: UTF8.self))
                 case .persist(let sequence, _): server.receive(.persisted(through: sequence), at: now)
-                case .media, .record, .probed, .proved, .connect: break
+                case .media, .record, .probed, .proved, .connect, .guessed: break
                 }
             }
         }

@@ -22,19 +22,24 @@ struct WallClockTests {
         _ = try h.register()
         var binding = try #require(h.alice.first)
         binding.reach = .flowDead(since: Harness.start)
+        var lost = binding
+        lost.reach = .connectionLost(since: Harness.start)
+        lost.answered = Harness.start
         let aor = try #require(AddressOfRecord("alice@pinhole"))
-        let change = RegistrarChange(aor: aor, bindings: [binding], formerCount: 3)
+        let change = RegistrarChange(aor: aor, bindings: [binding, lost], formerCount: 3)
         let moved = change.moved(by: .seconds(60))
         #expect(moved.aor == aor && moved.formerCount == 3)
-        #expect(moved.bindings.map(\.expires) == [binding.expires + .seconds(60)])
-        #expect(moved.bindings.map(\.updated) == [binding.updated + .seconds(60)])
-        #expect(moved.bindings.map(\.reach) == [.flowDead(since: Harness.start + .seconds(60))])
+        #expect(moved.bindings.map(\.expires) == Array(repeating: binding.expires + .seconds(60), count: 2))
+        #expect(moved.bindings.map(\.updated) == Array(repeating: binding.updated + .seconds(60), count: 2))
+        let later = Harness.start + .seconds(60)
+        #expect(moved.bindings.map(\.reach) == [.flowDead(since: later), .connectionLost(since: later)])
+        #expect(moved.bindings.map(\.answered) == [nil, later])
         #expect(change.moved(by: .zero) == change)
         let record = CallRecord(
             number: 1, callID: "c", from: "a", to: "b", start: Harness.start, answer: nil, end: Harness.start + .seconds(5),
             status: 200,
             reason: "", codec: "", isDirect: false, parties: [])
-        let later = record.moved(by: .seconds(-5))
-        #expect(later.start == Harness.start - .seconds(5) && later.answer == nil && later.end == Harness.start)
+        let earlier = record.moved(by: .seconds(-5))
+        #expect(earlier.start == Harness.start - .seconds(5) && earlier.answer == nil && earlier.end == Harness.start)
     }
 }
