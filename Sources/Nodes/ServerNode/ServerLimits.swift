@@ -64,9 +64,11 @@ public struct ServerLimits: Hashable, Sendable {
     public var guessesPerAccount: Rate? = Rate(perMinute: 6, burst: 30)
     /// The same for one account from a source that proved it.
     public var guessesOfOwner = Rate(perMinute: 60, burst: 60)
-    /// How long an account that proved itself from a source is known there, and how many such pairs are kept; the oldest give way.
+    /// How long an account that proved itself from a source is known there, how many sources of one account are kept, and of how many accounts;
+    /// the oldest give way.
     public var proofLasts = Duration.seconds(30 * 86_400)
-    public var provedSources = 200_000
+    public var provedSourcesPerAccount = 64
+    public var provedAccounts = 200_000
     /// Keepalives a second for all flows together; those beyond it go out later.
     public var keepalives = Rate(perSecond: 20_000, burst: 2_000)
     /// Phones of which storage is told that they still answer, each every `heardNoteInterval` at most; the others' turn comes later.

@@ -26,16 +26,22 @@ struct GuessGuard: Sendable {
         var source: Source?
     }
 
+    private struct Proof: Sendable {
+        var source: Source
+        var at: Instant
+    }
+
     private var pairs: TwoGenerations<Pair, Gauge>
     private var sources: TwoGenerations<Source, Gauge>
-    private var proofs: TwoGenerations<Pair, Instant>
+    /// By account: where it proved itself, the latest last. One that is used from everywhere forgets its own places, not others'.
+    private var proofs: TwoGenerations<UInt64, [Proof]>
     private let limits: ServerLimits
 
     init(limits: ServerLimits) {
         self.limits = limits
         pairs = TwoGenerations(cap: limits.sources)
         sources = TwoGenerations(cap: limits.sources)
-        proofs = TwoGenerations(cap: limits.provedSources)
+        proofs = TwoGenerations(cap: limits.provedAccounts)
     }
 
     /// Whether credentials are looked at.
@@ -68,12 +74,22 @@ struct GuessGuard: Sendable {
     /// The digest was right. What was proved lately counts as it is: most refreshes change nothing.
     mutating func prove(_ attempt: Attempt, at now: Instant) {
         guard attempt.isIssuedHere else { return }
-        if let last = proofs[attempt.pair], now - last < .seconds(3_600) { return }
-        proofs.change(attempt.pair, or: now) { $0 = now }
+        if let last = lastProof(attempt), now - last < .seconds(3_600) { return }
+        let source = Source(attempt.flow)
+        proofs.change(attempt.account, or: []) { [most = limits.provedSourcesPerAccount] places in
+            places.removeAll { $0.source == source }
+            if places.count >= most { places.removeFirst() }
+            places.append(Proof(source: source, at: now))
+        }
     }
 
     private func isProved(_ attempt: Attempt, at now: Instant) -> Bool {
-        guard let last = proofs[attempt.pair] else { return false }
+        guard let last = lastProof(attempt) else { return false }
         return now - last < limits.proofLasts
+    }
+
+    private func lastProof(_ attempt: Attempt) -> Instant? {
+        let source = Source(attempt.flow)
+        return proofs[attempt.account]?.last { $0.source == source }?.at
     }
 }

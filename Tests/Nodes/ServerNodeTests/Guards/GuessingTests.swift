@@ -88,6 +88,30 @@ struct GuessingTests {
         #expect(try h.register(Register(user: "bob", callID: "b"), password: "word", on: Self.attacker).statusCode == 200)
     }
 
+    @Test("An account that proves itself from everywhere makes the server forget its own places, not others'")
+    func places() throws {
+        let h = harness {
+            $0.provedSourcesPerAccount = 2
+            $0.provedAccounts = 4
+        }
+        let far = (1...20).map { Harness.flow(Endpoint("192.0.2.\($0):6000")!) }
+        #expect(try h.register(Register(), on: Self.home).statusCode == 200)
+        for (index, flow) in far.enumerated() {
+            let bob = Register(user: "bob", callID: "b\(index)", contact: "<sip:bob@192.0.2.1>")
+            #expect(try h.register(bob, password: "word", on: flow).statusCode == 200)
+        }
+        for user in ["alice", "bob"] {
+            for index in 1...6 {
+                _ = try guess(h, "g\(user)\(index)", user: user, on: Harness.flow(Endpoint("203.0.114.\(index):1")!))
+            }
+        }
+        #expect(try h.register(Register(callID: "again"), on: Self.home).statusCode == 200)
+        let statuses = try [0, 18, 19].map { place in
+            try h.register(Register(user: "bob", callID: "l\(place)", contact: nil), password: "word", on: far[place]).statusCode
+        }
+        #expect(statuses == [503, 200, 200])
+    }
+
     @Test("A neighbour that guesses takes nothing from an account that proved itself from the same address")
     func neighbour() throws {
         let h = harness()
