@@ -22,15 +22,15 @@ def challenge(response, algorithm):
     raise Failure(f"a challenge that offers {algorithm}", response)
 
 
-def credentials(found, user, password, uri, algorithm, method="REGISTER", name="Authorization"):
+def credentials(found, user, password, uri, algorithm, method="REGISTER", name="Authorization", count=1):
     def hashed(text):
         return DIGESTS[algorithm](text.encode()).hexdigest()
 
     cnonce = secrets.token_hex(8)
     secret = hashed(f"{user}:{found['realm']}:{password}")
-    answer = hashed(f"{secret}:{found['nonce']}:00000001:{cnonce}:auth:{hashed(method + ':' + uri)}")
+    answer = hashed(f"{secret}:{found['nonce']}:{count:08x}:{cnonce}:auth:{hashed(method + ':' + uri)}")
     return (f'{name}: Digest username="{user}", realm="{found["realm"]}", nonce="{found["nonce"]}", uri="{uri}", '
-            f'response="{answer}", algorithm={algorithm}, cnonce="{cnonce}", qop=auth, nc=00000001\r\n')
+            f'response="{answer}", algorithm={algorithm}, cnonce="{cnonce}", qop=auth, nc={count:08x}\r\n')
 
 
 class Registration:
