@@ -293,16 +293,14 @@ public final class StreamService: Sendable {
     /// No descriptor is left for another connection: nothing is accepted until one has closed, or some time has passed. The oldest that proved
     /// nothing gives way.
     package func exhausted(_ why: String) {
-        let (listeners, isFirst, leaver) = state.withLock { state -> ([any Channel], Bool, StreamConnection?) in
-            guard !state.isPaused, !state.listeners.isEmpty else { return ([], false, nil) }
+        let (isNew, isFirst, leaver) = state.withLock { state -> (Bool, Bool, StreamConnection?) in
+            guard !state.isPaused, !state.listeners.isEmpty else { return (false, false, nil) }
             state.isPaused = true
             state.counters.acceptPauses &+= 1
-            return (
-                state.listeners, state.counters.acceptPauses == 1, state.room.makeRoom().flatMap { state.accepted[$0] }
-            )
+            return (true, state.counters.acceptPauses == 1, state.room.makeRoom().flatMap { state.accepted[$0] })
         }
-        guard !listeners.isEmpty else { return }
-        for listener in listeners { listener.setOption(.autoRead, value: false).whenFailure { _ in } }
+        guard isNew else { return }
+        followPause()
         if isFirst { inbox.postAlways(.exhausted(why)) }
         leaver?.close(.gaveWay)
         let patience = TimeAmount.nanoseconds(settings.acceptAgainAfter.wholeNanoseconds)
@@ -310,11 +308,20 @@ public final class StreamService: Sendable {
     }
 
     private func acceptAgain() {
-        let listeners = state.withLock { state -> [any Channel] in
-            guard state.isPaused else { return [] }
-            state.isPaused = false
-            return state.listeners
+        let isNew = state.withLock { state in
+            defer { state.isPaused = false }
+            return state.isPaused
         }
-        for listener in listeners { listener.setOption(.autoRead, value: true).whenFailure { _ in } }
+        if isNew { followPause() }
+    }
+
+    /// Each listener does as the state says when its loop comes to it: whichever of two changes comes there last, it knows both.
+    private func followPause() {
+        for listener in state.withLock({ $0.listeners }) {
+            listener.eventLoop.execute { [weak self] in
+                guard let isPaused = self?.state.withLock({ $0.isPaused }) else { return }
+                listener.setOption(.autoRead, value: !isPaused).whenFailure { _ in }
+            }
+        }
     }
 }

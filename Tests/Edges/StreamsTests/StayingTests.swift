@@ -65,6 +65,7 @@ struct StayingTests {
             if number == 8 {
                 guard case .exhausted("accept: too many open files") = try pair.server.next() else { throw CancellationError() }
             }
+            try settle(pair, over: number == 8 ? pair.clientFlow : StreamPair.flow(.tcp, to: pair.serverFlow.local, number: 8))
             // The kernel takes the connection, the server does not see it.
             let waiting = StreamPair.flow(.tcp, to: pair.serverFlow.local, number: number)
             pair.client.service.connect(waiting)
@@ -87,13 +88,23 @@ struct StayingTests {
         pair.server.service.prove(pair.serverFlow, isAccount: true)
         pair.server.service.exhausted("none left")
         guard case .exhausted = try pair.server.next() else { throw CancellationError() }
+        try settle(pair, over: pair.clientFlow)
         let other = StreamPair.flow(.tcp, to: pair.serverFlow.local, number: 8)
         pair.client.service.connect(other)
         #expect(try pair.client.opened() == other)
+        // It is seen once the pause is over.
         let late = try pair.server.opened()
         pair.server.service.exhausted("none left")
         guard case .closed(late, .gaveWay) = try pair.server.next() else { throw CancellationError() }
         #expect(try pair.client.closed() == .peer)
         #expect(pair.server.service.counters.gaveWay == 1)
+    }
+
+    /// Two round trips: what was asked of the server's event loop before is done.
+    private func settle(_ pair: StreamPair, over flow: FlowID) throws {
+        for number in 1...2 {
+            pair.client.service.send(Array(request(number).utf8), on: flow)
+            #expect(try pair.server.message() == request(number))
+        }
     }
 }
