@@ -79,36 +79,40 @@ public struct DeadlineQueue<Key: Hashable & Sendable>: Sendable {
         siftDown(siftUp(place))
     }
 
+    // What is moved leaves a hole, into which others are moved until it fits: each of them is noted in `places` once.
+
     @inlinable
     mutating func siftUp(_ start: Int) -> Int {
+        let entry = heap[start]
         var place = start
         while place > 0 {
             let parent = (place - 1) / 2
-            guard heap[place].isBefore(heap[parent]) else { break }
-            exchange(place, parent)
+            guard entry.isBefore(heap[parent]) else { break }
+            put(heap[parent], at: place)
             place = parent
         }
+        if place != start { put(entry, at: place) }
         return place
     }
 
     @inlinable
     mutating func siftDown(_ start: Int) {
+        let entry = heap[start]
         var place = start
         while true {
-            var least = place
-            for child in [2 * place + 1, 2 * place + 2] where child < heap.count && heap[child].isBefore(heap[least]) {
-                least = child
-            }
-            guard least != place else { return }
-            exchange(place, least)
+            var least = 2 * place + 1
+            guard least < heap.count else { break }
+            if least + 1 < heap.count, heap[least + 1].isBefore(heap[least]) { least += 1 }
+            guard heap[least].isBefore(entry) else { break }
+            put(heap[least], at: place)
             place = least
         }
+        if place != start { put(entry, at: place) }
     }
 
     @inlinable
-    mutating func exchange(_ a: Int, _ b: Int) {
-        heap.swapAt(a, b)
-        places[heap[a].key] = a
-        places[heap[b].key] = b
+    mutating func put(_ entry: Entry, at place: Int) {
+        heap[place] = entry
+        places[entry.key] = place
     }
 }

@@ -12,6 +12,41 @@ struct TimeAndChanceTests {
         #expect(Instant(nanoseconds: -1).description == "-1.999999999")
     }
 
+    @Test(
+        "A duration in nanoseconds is rounded towards zero and saturated",
+        arguments: [
+            (Duration.zero, Int64(0)), (.nanoseconds(1), 1), (.nanoseconds(-1), -1), (.seconds(3_600), 3_600_000_000_000),
+            (Duration(secondsComponent: 0, attosecondsComponent: 1_999_999_999), 1),
+            (Duration(secondsComponent: 0, attosecondsComponent: -1_999_999_999), -1),
+            (.seconds(9_223_372_036) + .nanoseconds(854_775_807), .max), (.nanoseconds(.min), .min),
+            (.seconds(9_223_372_036) + .nanoseconds(854_775_808), .max), (.seconds(Int64.min), .min),
+        ])
+    func wholeNanoseconds(_ duration: Duration, _ expected: Int64) {
+        #expect(duration.wholeNanoseconds == expected)
+    }
+
+    @Test("Deadlines that move up, down and away come out in time order, whatever came before")
+    func movedDeadlines() {
+        var queue = DeadlineQueue<Int>()
+        var expected: [Int: Instant] = [:]
+        var entropy = Entropy(labSeed: 3)
+        for _ in 0..<5_000 {
+            let key = Int(entropy.next() % 200)
+            let deadline = entropy.next() % 10 == 0 ? nil : Instant(nanoseconds: Int64(entropy.next() % 1_000))
+            queue.set(key, to: deadline)
+            expected[key] = deadline
+            #expect(queue.nextDeadline == expected.values.min())
+        }
+        #expect(queue.count == expected.count)
+        var last = Instant(nanoseconds: .min)
+        while let key = queue.popDue(at: .distantFuture) {
+            let deadline = expected.removeValue(forKey: key)
+            #expect(deadline != nil && deadline! >= last)
+            last = deadline ?? last
+        }
+        #expect(expected.isEmpty)
+    }
+
     @Test("Deadlines come out in time order; equal ones in the order in which they were set")
     func deadlineOrder() {
         var queue = DeadlineQueue<Int>()

@@ -20,25 +20,18 @@ public struct SIPMessage: Sendable, Hashable, CustomStringConvertible {
         static let broken: UInt8 = 255
     }
 
-    /// As they came in.
-    public let bytes: [UInt8]
-    /// The same with the line ends of folds made spaces, which keeps all offsets.
-    let text: [UInt8]
-    let fields: [Field]
-    /// Bit `id & 63` is set for every name in `fields`: most questions after absent ones end here.
-    private let namesPresent: UInt64
-    /// Method and Request-URI, or status and reason.
-    public let startLine: StartLine
-    /// The version as written, `SIP/2.0`.
-    public let version: SIPText
-    /// Where the empty line begins.
-    let headerEnd: Int
-    /// The place of the body in `bytes`: as long as Content-Length says, or up to the end where there is none.
-    public let bodyRange: Range<Int>
-    /// As written; nil where absent or malformed.
-    public let contentLength: Int?
-    /// The first fault of form found while the message was taken apart; nil for a message that `init(parsing:)` accepts.
-    public let flaw: SIPParseError?
+    /// A class, so that handing a message on costs one reference.
+    private final class Storage: Sendable {
+        let bytes: [UInt8]
+        let parts: SIPMessageParts
+
+        init(_ bytes: [UInt8], _ parts: SIPMessageParts) {
+            self.bytes = bytes
+            self.parts = parts
+        }
+    }
+
+    private let storage: Storage
 
     /// One datagram or one message cut from a stream. Bytes behind the body that Content-Length announces are left alone.
     ///
@@ -52,18 +45,26 @@ public struct SIPMessage: Sendable, Hashable, CustomStringConvertible {
     /// The same, but a faulty message that can still be answered is kept with its first fault in `flaw`, so that an element
     /// can send a 400 (RFC 3261 16.3). Throws where not even an answer is possible.
     public init(salvaging bytes: [UInt8], limits: SIPLimits = .default) throws(SIPParseError) {
-        let parts = try SIPMessageParts(bytes, limits)
-        self.bytes = bytes
-        text = parts.text
-        fields = parts.fields
-        namesPresent = parts.namesPresent
-        startLine = parts.startLine
-        version = parts.version
-        headerEnd = parts.headerEnd
-        bodyRange = parts.body
-        contentLength = parts.contentLength
-        flaw = parts.flaw
+        storage = Storage(bytes, try SIPMessageParts(bytes, limits))
     }
+
+    /// As they came in.
+    public var bytes: [UInt8] { storage.bytes }
+    /// The same with the line ends of folds made spaces, which keeps all offsets.
+    var text: [UInt8] { storage.parts.text }
+    var fields: [Field] { storage.parts.fields }
+    /// Method and Request-URI, or status and reason.
+    public var startLine: StartLine { storage.parts.startLine }
+    /// The version as written, `SIP/2.0`.
+    public var version: SIPText { storage.parts.version }
+    /// Where the empty line begins.
+    var headerEnd: Int { storage.parts.headerEnd }
+    /// The place of the body in `bytes`: as long as Content-Length says, or up to the end where there is none.
+    public var bodyRange: Range<Int> { storage.parts.body }
+    /// As written; nil where absent or malformed.
+    public var contentLength: Int? { storage.parts.contentLength }
+    /// The first fault of form found while the message was taken apart; nil for a message that `init(parsing:)` accepts.
+    public var flaw: SIPParseError? { storage.parts.flaw }
 
     public var isRequest: Bool { if case .request = startLine { true } else { false } }
 
@@ -109,7 +110,7 @@ public struct SIPMessage: Sendable, Hashable, CustomStringConvertible {
 
     public func contains(_ name: HeaderName) -> Bool { index(of: name) != nil }
 
-    @inlinable public var body: ArraySlice<UInt8> { bytes[bodyRange] }
+    public var body: ArraySlice<UInt8> { bytes[bodyRange] }
 
     /// How many of `bytes` belong to the message.
     public var length: Int { bodyRange.upperBound }
@@ -139,7 +140,7 @@ public struct SIPMessage: Sendable, Hashable, CustomStringConvertible {
 
     /// False only where no field of that name stands.
     @inline(__always)
-    func contains(id: UInt8) -> Bool { namesPresent >> UInt64(id & 63) & 1 == 1 }
+    func contains(id: UInt8) -> Bool { storage.parts.namesPresent >> UInt64(id & 63) & 1 == 1 }
 
     private func matches(_ index: Int, _ name: HeaderName) -> Bool {
         let field = fields[index]

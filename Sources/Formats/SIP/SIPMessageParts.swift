@@ -1,7 +1,8 @@
 /// What taking a message apart gives: the work behind `SIPMessage.init`.
-struct SIPMessageParts {
+struct SIPMessageParts: Sendable {
     var text: [UInt8]
     var fields: [SIPMessage.Field]
+    /// Bit `id & 63` is set for every name in `fields`: most questions after absent ones end here.
     var namesPresent: UInt64
     var startLine: SIPMessage.StartLine
     var version: SIPText

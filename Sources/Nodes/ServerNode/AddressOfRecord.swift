@@ -29,5 +29,26 @@ public struct AddressOfRecord: Hashable, Sendable, CustomStringConvertible {
     public var domain: String { String(decoding: bytes[(separator + 1)...], as: UTF8.self) }
     public var description: String { String(decoding: bytes, as: UTF8.self) }
 
+    // What is made for them takes the bytes one by one, and the tables ask for every REGISTER.
+
+    public static func == (a: Self, b: Self) -> Bool {
+        a.bytes.count == b.bytes.count
+            && a.bytes.withUnsafeBytes { a in
+                b.bytes.withUnsafeBytes { b in
+                    var place = 0
+                    while place + 8 <= a.count {
+                        guard
+                            a.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+                                == b.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+                        else { return false }
+                        place += 8
+                    }
+                    return a[place...].elementsEqual(b[place...])
+                }
+            }
+    }
+
+    public func hash(into hasher: inout Hasher) { bytes.withUnsafeBytes { hasher.combine(bytes: $0) } }
+
     private var separator: Int { bytes.lastIndex(of: UInt8(ascii: "@")) ?? 0 }
 }

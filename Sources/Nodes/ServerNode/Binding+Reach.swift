@@ -25,7 +25,7 @@ extension ServerNode {
     /// reachable at the same address is the same phone, come back.
     func isCallable(_ binding: Binding, among others: [Binding]) -> Bool {
         switch binding.reach {
-        case .reachable: return requestFlow(binding) != nil
+        case .reachable: return ways.request(binding) != nil
         case .flowDead: return false
         case .connectionLost:
             return binding.opensTo != nil
@@ -36,7 +36,7 @@ extension ServerNode {
     /// Over which flow a callable binding is called. A connection that is gone is opened anew and is the binding's from now on; should it come to
     /// nothing, it is closed like any other.
     mutating func way(to binding: Binding, of aor: AddressOfRecord) -> FlowID? {
-        guard case .connectionLost = binding.reach else { return requestFlow(binding) }
+        guard case .connectionLost = binding.reach else { return ways.request(binding) }
         var list = locations.locations(of: aor)
         guard let remote = binding.opensTo,
             let index = list.firstIndex(where: { $0.binding.flow == binding.flow && $0.binding.contact == binding.contact })

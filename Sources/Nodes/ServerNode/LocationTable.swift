@@ -51,11 +51,15 @@ struct LocationTable: Sendable {
     /// Puts `locations` in place of what `aor` had, and returns its slot; an address of record left without bindings is forgotten.
     @discardableResult
     mutating func replace(_ aor: AddressOfRecord, with locations: [Location]) -> UInt32? {
-        for location in locations { flows[location.binding.flow.hashValue, default: 0] &+= 1 }
         if let slot = slots[aor] {
             let index = Int(slot)
-            for location in records[index]?.locations ?? [] { forget(location.binding.flow) }
-            count += locations.count - (records[index]?.locations.count ?? 0)
+            let former = records[index]?.locations ?? []
+            // Most refreshes come by the flow they came by before.
+            if !former.elementsEqual(locations, by: { $0.binding.flow == $1.binding.flow }) {
+                for location in locations { use(location.binding.flow) }
+                for location in former { forget(location.binding.flow) }
+            }
+            count += locations.count - former.count
             if locations.isEmpty {
                 records[index] = nil
                 slots[aor] = nil
@@ -68,6 +72,7 @@ struct LocationTable: Sendable {
             return slot
         }
         guard !locations.isEmpty else { return nil }
+        for location in locations { use(location.binding.flow) }
         let slot: UInt32
         if let reused = free.popLast() {
             slot = reused
@@ -81,6 +86,8 @@ struct LocationTable: Sendable {
         reschedule(slot)
         return slot
     }
+
+    private mutating func use(_ flow: FlowID) { flows[flow.hashValue, default: 0] &+= 1 }
 
     private mutating func forget(_ flow: FlowID) {
         guard let place = flows.index(forKey: flow.hashValue) else { return }
@@ -105,6 +112,8 @@ struct LocationTable: Sendable {
             if let keepalive = location.keepalive.deadline { due = min(due, keepalive) }
             next = next.map { min($0, due) } ?? due
         }
+        // What is due later than it was is noticed when it was due: most refreshes then cost nothing here.
+        if let next, let set = deadlines[slot], set <= next { return }
         deadlines.set(slot, to: next)
     }
 }

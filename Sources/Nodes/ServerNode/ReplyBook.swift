@@ -63,6 +63,8 @@ struct ReplyBook: Sendable {
 
     subscript(key: Key) -> State? { entries[key]?.state }
 
+    func contains(_ key: Key) -> Bool { entries.index(forKey: key) != nil }
+
     /// Who signed the transaction that has the same From tag, Call-ID and CSeq as a request, if that came by another way.
     func merged(_ mergeKey: Key, apartFrom key: Key) -> Key? {
         guard let other = merges[mergeKey], other != key else { return nil }
@@ -90,9 +92,9 @@ struct ReplyBook: Sendable {
         forget(at: now)
         if entries.count >= cap { evictOldest() }
         orders &+= 1
-        octets -= entries[key]?.state.octets ?? 0
-        entries[key] = Entry(
+        let entry = Entry(
             state: .trying, mergeKey: mergeKey, account: account, fingerprint: fingerprint, allowance: allowance, order: orders)
+        if let former = entries.updateValue(entry, forKey: key) { octets -= former.state.octets }
         merges[mergeKey] = key
         queue.append((key, orders, now + lifetime))
     }
@@ -122,10 +124,10 @@ struct ReplyBook: Sendable {
     }
 
     private mutating func remove(_ key: Key, order: UInt64) {
-        guard let entry = entries[key], entry.order == order else { return }
-        entries[key] = nil
+        guard let place = entries.index(forKey: key), entries.values[place].order == order else { return }
+        let entry = entries.remove(at: place).value
         octets -= entry.state.octets
-        if merges[entry.mergeKey] == key { merges[entry.mergeKey] = nil }
+        if let place = merges.index(forKey: entry.mergeKey), merges.values[place] == key { merges.remove(at: place) }
     }
 
     private mutating func peek() -> (key: Key, order: UInt64, until: Instant)? {

@@ -9,7 +9,7 @@ extension ServerNode {
         let subject = DigestSubject(
             method: request.method.text.bytes, uri: request.uriText.bytes, body: request.message.body,
             callID: request.callID.bytes,
-            sequence: request.cseq, origin: origin(of: request.flow))
+            sequence: request.cseq, origin: keys.origin(of: request.flow))
         let attempt =
             request.message.contains(.authorization)
             ? authenticator.attempt(request.message.all(.authorization).map(\.value.bytes)) : .none
@@ -32,9 +32,8 @@ extension ServerNode {
             username = SIPText()
             nonce = []
         }
-        let guess = GuessGuard.Attempt(
-            account: attemptKey(username.bytes), flow: request.flow,
-            isIssuedHere: authenticator.isIssued(nonce, to: subject.origin))
+        let guess = guesses.attempt(
+            keys.text(username.bytes), on: request.flow, isIssuedHere: authenticator.isIssued(nonce, to: subject.origin))
         guard guesses.admits(guess, at: now) else {
             tally.guessesRefused &+= 1
             var reply = ReplyWriter.Reply(503)
@@ -45,7 +44,7 @@ extension ServerNode {
         let account = accounts[username]
         let verdict = authenticator.judge(
             attempt, of: subject, secret: account?.secret, at: now, acceptsOtherURI: acceptsOtherURI)
-        let place = request.attempt.flatMap { attempts.match($0, nonce: attemptKey(nonce)) }
+        let place = request.attempt.flatMap { attempts.match($0, nonce: keys.text(nonce)) }
         let isRemembered = request.attempt != nil
         note(&request, place.map { .answers($0, verdict) } ?? (isRemembered ? .credentials(verdict) : .signed(verdict)))
         traces.note(
@@ -90,13 +89,6 @@ extension ServerNode {
             refuseMangled(&request, mangling, subject, verdict, at: now)
         }
         return nil
-    }
-
-    /// A short keyed tag of where a request comes from, for nonces.
-    func origin(of flow: FlowID) -> UInt32 {
-        var hash = KeyedHash(key: hashKey)
-        Source(flow).combine(into: &hash)
-        return UInt32(truncatingIfNeeded: hash.finish())
     }
 
     /// Whether a right digest over another URI than the Request-URI will do: both are ours, and outside REGISTER they name the same user, or
@@ -158,7 +150,7 @@ extension ServerNode {
         var ordinal = 1
         var outstanding = 1
         if let place = request.attempt {
-            (ordinal, outstanding) = attempts.challenge(place, nonce: attemptKey(nonce[...]), at: now)
+            (ordinal, outstanding) = attempts.challenge(place, nonce: keys.text(nonce[...]), at: now)
         }
         traces.note(
             .challenged(

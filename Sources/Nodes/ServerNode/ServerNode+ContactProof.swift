@@ -11,36 +11,16 @@ extension ServerNode {
     /// The first ones after a restart spread over this.
     private static let spread = Duration.seconds(5)
 
-    /// Whether requests to a binding would go to an address that its REGISTER did not come from.
-    func isElsewhere(_ binding: Binding) -> Bool {
-        guard settings.profile == .pinhole, let flow = requestFlow(binding) else { return false }
-        return flow.remote.address != binding.flow.remote.address
-    }
-
     /// Whether a binding of the user is reached at that address, which has answered where it had to.
     func isProved(_ address: IPAddress, of aor: AddressOfRecord) -> Bool {
         locations.locations(of: aor).contains {
-            $0.binding.reach == .reachable && requestFlow($0.binding)?.remote.address == address
+            $0.binding.reach == .reachable && ways.request($0.binding)?.remote.address == address
         }
     }
 
-    /// How a binding begins that was just registered: `former`, what the user had before, may have proved its Contact.
-    func begun(_ location: LocationTable.Location, former: [LocationTable.Location], at now: Instant) -> LocationTable.Location {
-        var location = location
-        let way = requestFlow(location.binding)
-        let isKnown = former.contains { $0.binding.reach == .reachable && requestFlow($0.binding) == way }
-        if isElsewhere(location.binding), !isKnown {
-            location.binding.reach = .flowDead(since: now)
-            location.keepalive = .proving(token: 0, until: now, asked: 0)
-        } else {
-            location.keepalive = firstKeepalive(location.binding.flow, at: now)
-        }
-        return location
-    }
-
-    /// The same after a restart.
+    /// How a binding begins after a restart.
     mutating func restoreUDP(_ location: inout LocationTable.Location, at now: Instant) {
-        if isElsewhere(location.binding) {
+        if ways.isElsewhere(location.binding) {
             location.binding.reach = .flowDead(since: now)
             let wait = entropy.next() % UInt64(Self.spread.wholeNanoseconds)
             location.keepalive = .proving(token: 0, until: now + .nanoseconds(Int64(wait)), asked: 0)
@@ -56,7 +36,7 @@ extension ServerNode {
         _ slot: UInt32, _ index: Int, _ aor: AddressOfRecord, _ binding: Binding, _ token: UInt32, _ asked: UInt16,
         at now: Instant
     ) {
-        guard asked < Self.questionsPerContact, let flow = requestFlow(binding) else {
+        guard asked < Self.questionsPerContact, let flow = ways.request(binding) else {
             locations.change(slot, index) { $0.keepalive = .unproved }
             return traces.note(.notice(.contactElsewhere(aor, binding, isProved: false)))
         }
@@ -76,7 +56,7 @@ extension ServerNode {
     mutating func questionAnswered(
         _ slot: UInt32, _ index: Int, _ aor: AddressOfRecord, _ binding: Binding, _ status: Int, on flow: FlowID, at now: Instant
     ) {
-        guard [405, 486, 501].contains(status) || 200..<300 ~= status, flow.remote == requestFlow(binding)?.remote else { return }
+        guard [405, 486, 501].contains(status) || 200..<300 ~= status, flow.remote == ways.request(binding)?.remote else { return }
         let next = nextKeepalive(at: now)
         locations.change(slot, index) { location in
             location.binding.reach = .reachable
@@ -86,5 +66,25 @@ extension ServerNode {
         tally.keepalivesAnswered &+= 1
         traces.note(.notice(.contactElsewhere(aor, binding, isProved: true)))
         persistWithoutReply(aor)
+    }
+}
+
+extension LocationTable.Location {
+    /// How a binding begins that was just registered. `former`: what the user had before, which may have proved its Contact. `interval`: from one
+    /// keepalive to the next; the REGISTER has just refreshed the mapping itself.
+    mutating func begin(former: [Self], ways: Ways, keepalive interval: Duration?, at now: Instant) {
+        if ways.isElsewhere(binding), !isProved(by: former, ways) {
+            binding.reach = .flowDead(since: now)
+            keepalive = .proving(token: 0, until: now, asked: 0)
+        } else if binding.flow.transport == .udp, let interval {
+            keepalive = .waiting(until: now + interval, misses: 0)
+        } else {
+            keepalive = .off
+        }
+    }
+
+    private func isProved(by former: [Self], _ ways: Ways) -> Bool {
+        let way = ways.request(binding)
+        return former.contains { $0.binding.reach == .reachable && ways.request($0.binding) == way }
     }
 }

@@ -101,66 +101,11 @@ extension ServerNode {
         tally.requests &+= 1
         let request: ServerRequest
         do throws(SIPParseError) {
-            request = try self.request(message, method, uri, on: flow)
+            request = try ServerRequest(message, method, uri, on: flow, keys)
         } catch {
             return refuseMalformed(message, method, error, on: flow, at: now)
         }
         admit(request, at: now)
-    }
-
-    /// Reads what identifies a request, once. Throws for what makes it malformed (RFC 3261 8.1.1, 8.2, 20).
-    private func request(
-        _ message: SIPMessage, _ method: SIPMethod, _ uri: SIPText, on flow: FlowID
-    ) throws(SIPParseError) -> ServerRequest {
-        let via = try message.topVia
-        if let flaw = message.flaw { throw flaw }
-        let headers = message.headers
-        guard headers.count <= SIPLimits.default.headers else {
-            throw SIPParseError(.tooManyHeaders, at: headers[SIPLimits.default.headers].line.lowerBound)
-        }
-        var echo = ReplyWriter.Echo()
-        var seen: UInt8 = 0
-        for header in headers {
-            let bit: UInt8
-            switch header.name.id {
-            case HeaderID.via:
-                echo.vias.append(header.value)
-                continue
-            case HeaderID.from:
-                bit = 1
-                echo.from = header.value
-            case HeaderID.to:
-                bit = 2
-                echo.to = header.value
-            case HeaderID.callID:
-                bit = 4
-                echo.callID = header.value
-            case HeaderID.cseq:
-                bit = 8
-                echo.cseq = header.value
-            case HeaderID.maxForwards: bit = 16
-            case HeaderID.expires: bit = 32
-            default: continue
-            }
-            guard seen & bit == 0 else { throw SIPParseError(.repeated(header.name), at: header.line.lowerBound) }
-            seen |= bit
-        }
-        let from = try message.from
-        let to = try message.to
-        let callID = try message.callID
-        let cseq = try message.cseq
-        guard cseq.method == method else { throw SIPParseError(.methodMismatch, at: echo.cseq?.range.lowerBound ?? 0) }
-        var vias = echo.vias.count
-        if let first = echo.vias.first, first.count > via.written.count { vias += 1 }
-        echo.via = via
-        echo.hasToTag = to.tag != nil
-        var request = ServerRequest(
-            ServerRequest.Parts(
-                message: message, flow: flow, method: method, uriText: uri, via: via, viaCount: vias,
-                fromTag: from.tag ?? SIPText(),
-                to: to, callID: callID, cseq: cseq.number, echo: echo))
-        request.key = transactionKey(request)
-        return request
     }
 
     /// Past form: version, retransmission, hops, loops, extensions; then by method.
@@ -186,9 +131,15 @@ extension ServerNode {
         } catch {
             return refuse(&request, 400, .malformed(error), at: now)
         }
-        if isLooped(request) { return refuse(&request, 482, .loop, at: now) }
-        if isMerged(request) { return refuse(&request, 482, .merged, at: now) }
-        if request.method != .cancel, let refusal = unsupportedExtension(message) {
+        if request.isLooped { return refuse(&request, 482, .loop, at: now) }
+        if !request.hasToTag, request.method != .cancel, let signer = replies.merged(request.mergeKey, apartFrom: request.key),
+            isMerged(request, with: signer)
+        {
+            return refuse(&request, 482, .merged, at: now)
+        }
+        if request.method != .cancel, message.contains(.require) || message.contains(.proxyRequire),
+            let refusal = unsupportedExtension(message)
+        {
             var reply = ReplyWriter.Reply(refusal.status)
             for name in refusal.names { reply.add("Unsupported", name.bytes) }
             return refuse(&request, reply, refusal.refusal, at: now)
@@ -268,9 +219,9 @@ extension ServerNode {
 
     /// Whether a copy of a request came that is answered, or being answered, already.
     private mutating func repeated(_ request: inout ServerRequest) -> Bool {
-        guard replies[request.key] != nil else { return false }
+        guard replies.contains(request.key) else { return false }
         let octets = Self.packetBytes(request.message.bytes.count, request.flow)
-        let repetition = replies.repeat(request.key, fingerprint: fingerprint(request), on: request.flow, octets: octets)
+        let repetition = replies.repeat(request.key, fingerprint: keys.fingerprint(request), on: request.flow, octets: octets)
         if case .none = repetition { return false }
         tally.retransmissionsAbsorbed &+= 1
         note(&request, .retransmission)
@@ -284,31 +235,17 @@ extension ServerNode {
 
     // MARK: Checks
 
-    /// A request that went through us before: one of its Vias is ours (RFC 3261 16.3, 8.2.2.2). As all requests we send begin here,
-    /// our own sent-by is enough.
-    private func isLooped(_ request: ServerRequest) -> Bool {
-        func isOurs(_ via: Via) -> Bool {
-            guard let sentBy = via.sentBy else { return false }
-            return sentBy == request.flow.local && request.flow.remote != request.flow.local
-        }
-        if isOurs(request.via) { return true }
-        guard request.viaCount > 1, let vias = try? request.message.vias else { return false }
-        return vias.contains(where: isOurs)
-    }
-
     /// The same request came by another way before (RFC 3261 8.2.2.2). Two users' phones may choose the same Call-ID, tag and CSeq: these are two.
-    private func isMerged(_ request: ServerRequest) -> Bool {
-        guard !request.hasToTag, request.method != .cancel,
-            let signer = replies.merged(mergeKey(request), apartFrom: request.key)
-        else { return false }
+    ///
+    /// `signer`: keyed hash of the user name that the other one was signed for.
+    private func isMerged(_ request: ServerRequest, with signer: ReplyBook.Key) -> Bool {
         let attempt = authenticator.attempt(request.message.all(.authorization).map(\.value.bytes))
         guard let credentials = attempt.credentials else { return true }
-        return attemptKey(SIPText(credentials.accountName).bytes) == signer
+        return keys.text(SIPText(credentials.accountName).bytes) == signer
     }
 
     /// RFC 3261 8.2.2.3 and, as calls will pass through, 16.3 step 5.
     private func unsupportedExtension(_ message: SIPMessage) -> (status: Int, names: [SIPText], refusal: ServerTrace.Refusal)? {
-        guard message.contains(.require) || message.contains(.proxyRequire) else { return nil }
         do throws(SIPParseError) {
             let names = try (message.require + message.proxyRequire).filter {
                 !$0.equalsCaseless(literal: "path") && !$0.equalsCaseless(literal: "outbound") && !isKnownInCalls($0)
@@ -324,70 +261,4 @@ extension ServerNode {
             && (name.equalsCaseless(literal: "100rel") || name.equalsCaseless(literal: "timer")
                 || name.equalsCaseless(literal: "replaces") || name.equalsCaseless(literal: "norefersub"))
     }
-
-    // MARK: Keys
-
-    /// RFC 3261 17.2.3. Without the magic cookie (RFC 2543) all that a retransmission keeps goes in. chan_sip knows its dialogs by Call-ID
-    /// and CSeq alone.
-    ///
-    /// `method`: that of the transaction, where it is not the request's own: a CANCEL and the ACK of a refusal share their INVITE's branch.
-    func transactionKey(_ request: ServerRequest, as method: SIPMethod? = nil) -> ReplyBook.Key {
-        var hash = KeyedHash(key: hashKey)
-        if settings.profile == .pinhole, request.via.hasUniqueBranch, let branch = request.via.branch {
-            hash.combine(branch.bytes)
-            hash.combine(UInt64(request.via.port ?? 0))
-            switch request.via.host {
-            case .ipv4(let v4): hash.combine(UInt64(v4.bits))
-            case .ipv6(let v6):
-                hash.combine(v6.high)
-                hash.combine(v6.low)
-            case .name(let name): hash.combine(name.bytes)
-            }
-        } else {
-            hash.combine(request.uriText.bytes)
-            hash.combine(request.callID.bytes)
-            hash.combine(request.fromTag.bytes)
-            hash.combine(UInt64(request.cseq))
-        }
-        hash.combine((method ?? request.method).text.bytes)
-        return hash.finish()
-    }
-
-    /// What a copy of a request has in common with it, beside what its transaction is known by. Boxes on the way change the rest.
-    func fingerprint(_ request: ServerRequest) -> ReplyBook.Key {
-        var hash = KeyedHash(key: hashKey)
-        hash.combine(request.callID.bytes)
-        hash.combine(request.fromTag.bytes)
-        hash.combine(UInt64(request.cseq))
-        for header in request.message.all(.authorization) { hash.combine(header.value.bytes) }
-        return hash.finish()
-    }
-
-    /// What the attempt book knows a Call-ID or a nonce by.
-    func attemptKey(_ text: ArraySlice<UInt8>) -> AttemptBook.Key {
-        var hash = KeyedHash(key: hashKey)
-        hash.combine(text)
-        return hash.finish()
-    }
-
-    /// RFC 3261 8.2.2.2.
-    func mergeKey(_ request: ServerRequest) -> ReplyBook.Key {
-        var hash = KeyedHash(key: (hashKey.1, hashKey.0))
-        hash.combine(request.callID.bytes)
-        hash.combine(request.fromTag.bytes)
-        hash.combine(UInt64(request.cseq))
-        hash.combine(request.method.text.bytes)
-        return hash.finish()
-    }
-}
-
-/// Numbers of the names that are looked for in every request.
-private enum HeaderID {
-    static let via = HeaderName.via.id
-    static let from = HeaderName.from.id
-    static let to = HeaderName.to.id
-    static let callID = HeaderName.callID.id
-    static let cseq = HeaderName.cseq.id
-    static let maxForwards = HeaderName.maxForwards.id
-    static let expires = HeaderName.expires.id
 }

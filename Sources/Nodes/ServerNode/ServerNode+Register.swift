@@ -7,7 +7,7 @@ extension ServerNode {
     mutating func register(_ incoming: inout ServerRequest, _ target: SIPURI, at now: Instant) {
         var request = incoming
         defer { incoming = request }
-        let (place, jumps) = attempts.arrive(attemptKey(request.callID.bytes), from: request.flow.remote, at: now)
+        let (place, jumps) = attempts.arrive(keys.text(request.callID.bytes), from: request.flow.remote, at: now)
         request.attempt = place
         if !jumps.isEmpty { traces.note(.notice(.portJumps(callID: request.callID, attempts.seen(place)))) }
         // Step 1.
@@ -27,7 +27,7 @@ extension ServerNode {
         guard commits.count < settings.limits.pendingCommits else { return refuse(&request, 503, .tablesFull, at: now) }
         let registration: Registration
         do throws(ServerTrace.Refusal) {
-            registration = try readRegistration(request, aor, jumps)
+            registration = try reader.registration(request, aor, jumps, on: ways.home(request))
         } catch {
             return refuseRegistration(&request, error, at: now)
         }
@@ -94,7 +94,7 @@ extension ServerNode {
     ) -> [LocationTable.Location] {
         var list = granted
         for index in list.indices where list[index].binding.updated == now {
-            list[index] = begun(list[index], former: former, at: now)
+            list[index].begin(former: former, ways: ways, keepalive: settings.keepalive.interval, at: now)
         }
         guard let slot = locations.replace(aor, with: list) else { return list }
         for location in list where location.binding.flow.transport.isReliable {

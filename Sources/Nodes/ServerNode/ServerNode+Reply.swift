@@ -34,7 +34,7 @@ extension ServerNode {
         traces.note(.received(flow, message, meaning: .request(method)))
         guard method != .ack else { return drop(flow, .malformedACK, error) }
         let echo = ReplyWriter.Echo(message)
-        guard let via = echo.via, let way = replyFlow(via, flow) else { return drop(flow, .unanswerable, error) }
+        guard let via = echo.via, let way = ways.reply(via, flow) else { return drop(flow, .unanswerable, error) }
         if let reason = refusedUnprovedReply(to: message, on: flow, at: now) { return drop(flow, reason, error) }
         // A version that is not ours may have other rules (RFC 3261 21.5.7).
         let isForeign = !message.version.equalsCaseless(literal: "SIP/2.0")
@@ -42,9 +42,8 @@ extension ServerNode {
         var reply = ReplyWriter.Reply(isForeign ? 505 : 400)
         if !isForeign { reply.reason = "Bad Request (\(error))" }
         traces.note(.refused(flow, status: reply.status, refusal))
-        var hash = KeyedHash(key: hashKey)
-        hash.combine(message.first(.callID)?.value.bytes ?? [])
-        let bytes = writer.bytes(reply, to: echo, source: flow.remote, toTag: hash.finish())
+        let tag = keys.text(message.first(.callID)?.value.bytes ?? [])
+        let bytes = writer.bytes(reply, to: echo, source: flow.remote, toTag: tag)
         tally.replied(reply.status)
         send(bytes, on: way, .refusal(status: reply.status))
     }
@@ -56,16 +55,16 @@ extension ServerNode {
         if !request.isProved, let reason = refusedUnprovedReply(to: request.message, on: request.flow, at: now) {
             return drop(request.flow, reason)
         }
-        guard let way = replyFlow(request.via, request.flow) else { return drop(request.flow, .noReplyAddress) }
-        let bytes = self.bytes(reply, to: request)
-        guard mayDraw(bytes, request) else { return drop(request.flow, .amplification) }
+        guard let way = ways.reply(request.via, request.flow) else { return drop(request.flow, .noReplyAddress) }
+        let bytes = writer.bytes(reply, to: request.parts.echo, source: request.flow.remote, toTag: keys.toTag(request))
+        guard request.mayDraw(bytes) || isKnown(request.flow) else { return drop(request.flow, .amplification) }
         if settings.profile == .chanSIP, replies[request.key] == nil {
             remember(request, mergeKey: request.key, at: now)
         }
         replies.complete(request.key, on: way, bytes)
         guard isAskedAgain(request, way) else { return transmit(bytes, on: way, reply.status, meaning) }
         // Where not both may be drawn, the port in Via had its answer before.
-        if mayDraw(bytes, copies: 2, request) { send(bytes, on: way, meaning) }
+        if request.mayDraw(bytes, copies: 2) || isKnown(request.flow) { send(bytes, on: way, meaning) }
         transmit(bytes, on: request.flow, reply.status, meaning)
     }
 
@@ -76,19 +75,6 @@ extension ServerNode {
         return isOfFlowOwner(message, on: flow) && sources.admitUnprovedReplyToOwner(flow, at: now) ? nil : reason
     }
 
-    /// Whether a request may draw so much: of whom may be somebody else, three times what it took (RFC 9000 8.1 has the same bound), headers of
-    /// IP and UDP counted.
-    private func mayDraw(_ bytes: [UInt8], copies: Int = 1, _ request: ServerRequest) -> Bool {
-        let flow = request.flow
-        return copies * Self.packetBytes(bytes.count, flow) <= 3 * Self.packetBytes(request.message.bytes.count, flow)
-            || isWhoHeSeems(request)
-    }
-
-    /// Nobody forges where it comes from: a connection, a nonce that was issued there, a flow in use.
-    private func isWhoHeSeems(_ request: ServerRequest) -> Bool {
-        request.isProvedHere || request.flow.transport.isReliable || isKnown(request.flow)
-    }
-
     /// With the headers of UDP and IP.
     static func packetBytes(_ payload: Int, _ flow: FlowID) -> Int {
         if case .v4 = flow.remote.address { payload + 28 } else { payload + 48 }
@@ -97,8 +83,8 @@ extension ServerNode {
     /// From now on the request is processed once only, and copies of it draw its answer.
     mutating func remember(_ request: ServerRequest, mergeKey: ReplyBook.Key? = nil, at now: Instant) {
         replies.open(
-            request.key, mergeKey: mergeKey ?? self.mergeKey(request), account: request.account,
-            fingerprint: fingerprint(request), allowance: isWhoHeSeems(request) ? nil : 0, at: now)
+            request.key, mergeKey: mergeKey ?? request.mergeKey, account: request.account,
+            fingerprint: keys.fingerprint(request), allowance: request.isSurelyThere || isKnown(request.flow) ? nil : 0, at: now)
     }
 
     /// Counts and sends a response that is already put together.
@@ -107,38 +93,6 @@ extension ServerNode {
         if way.transport == .udp, bytes.count > 1_300 { traces.note(.notice(.largeReply(way, bytes: bytes.count))) }
         send(bytes, on: way, meaning)
     }
-
-    func bytes(_ reply: ReplyWriter.Reply, to request: ServerRequest) -> [UInt8] {
-        writer.bytes(reply, to: request.parts.echo, source: request.flow.remote, toTag: toTag(request))
-    }
-
-    /// The same for each retransmission, and for chan_sip the same for the whole dialog, without any memory.
-    func toTag(_ request: ServerRequest) -> UInt64 {
-        var hash = KeyedHash(key: hashKey)
-        hash.combine(request.callID.bytes)
-        if settings.profile == .pinhole {
-            hash.combine(request.fromTag.bytes)
-            hash.combine(UInt64(request.cseq))
-        }
-        return hash.finish()
-    }
-
-    /// Where a response goes. Streams and NAT handling: the flow. Otherwise the source's address, and its port only if `rport` asks for it
-    /// (RFC 3261 18.2.2, RFC 3581 4). `maddr` is not followed: it would let a stranger point our answers anywhere.
-    func replyFlow(_ via: Via, _ flow: FlowID) -> FlowID? {
-        guard !flow.transport.isReliable, via.rport == .absent, !settings.natHandling || listensAtVia(via, flow) else {
-            return flow
-        }
-        var way = flow
-        way.remote.port = via.port ?? flow.transport.defaultPort
-        return way.remote.port == 0 ? nil : way
-    }
-
-    /// A phone that says where it is, and is there, and does not ask for the port it sends from: it listens at the one in its Via (Cisco 79xx).
-    private func listensAtVia(_ via: Via, _ flow: FlowID) -> Bool { via.host.address == flow.remote.address }
-
-    /// The flow that reaches whoever sent a request.
-    func homeFlow(_ request: ServerRequest) -> FlowID { replyFlow(request.via, request.flow) ?? request.flow }
 
     /// A box on the way may have written that Via: what is asked again is answered over the flow as well.
     private mutating func isAskedAgain(_ request: ServerRequest, _ way: FlowID) -> Bool {

@@ -4,24 +4,6 @@ import SIPStack
 
 /// Requests of our own towards the phones: keepalives and probes, all OPTIONS.
 extension ServerNode {
-    /// Over which flow a request reaches a binding. NAT handling: the one it registered over. Otherwise where its Path or Contact says, as
-    /// far as that is an address; nil if it is none.
-    func requestFlow(_ binding: Binding) -> FlowID? {
-        guard !settings.natHandling, !binding.flow.transport.isReliable else { return binding.flow }
-        let next: SIPURI?
-        if binding.path.isEmpty {
-            next = (try? SIPURIReference(parsing: SIPText(binding.contact)))?.sip
-        } else {
-            next = SIPText(binding.path).commaSeparated.first.flatMap { (try? NameAddress(parsing: $0))?.uri.sip }
-        }
-        guard let endpoint = next?.endpoint, endpoint.port != 0, !endpoint.address.isUnspecified,
-            endpoint.address.isIPv6 == binding.flow.local.address.isIPv6, next?.knownTransport ?? .udp == .udp
-        else { return nil }
-        var flow = binding.flow
-        flow.remote = endpoint
-        return flow
-    }
-
     /// An OPTIONS to a binding (RFC 3261 11.1).
     func options(_ binding: Binding, on flow: FlowID, _ token: ClientToken) -> [UInt8] {
         let host = advertised(flow)
@@ -103,12 +85,6 @@ extension ServerNode {
 
     // MARK: Keepalive
 
-    /// After a REGISTER, which has just refreshed the mapping itself.
-    func firstKeepalive(_ flow: FlowID, at now: Instant) -> KeepaliveState {
-        guard flow.transport == .udp, let interval = settings.keepalive.interval else { return .off }
-        return .waiting(until: now + interval, misses: 0)
-    }
-
     /// After a restart: all flows at once would be a burst, so each at its own time within one interval.
     mutating func spreadKeepalive(_ flow: FlowID, at now: Instant) -> KeepaliveState {
         guard flow.transport == .udp, let interval = settings.keepalive.interval else { return .off }
@@ -150,7 +126,7 @@ extension ServerNode {
             }
             return
         }
-        guard let flow = requestFlow(location.binding) else {
+        guard let flow = ways.request(location.binding) else {
             locations.change(slot, index) { $0.keepalive = .off }
             return
         }
@@ -247,7 +223,7 @@ extension ServerNode {
             guard binding.reach == .reachable || location.keepalive.isUnproved else {
                 conclude(round, index, binding, binding.flow, .unreachable); continue
             }
-            guard let flow = requestFlow(binding) else { conclude(round, index, binding, binding.flow, .unroutable); continue }
+            guard let flow = ways.request(binding) else { conclude(round, index, binding, binding.flow, .unroutable); continue }
             guard !probes.isFull else { conclude(round, index, binding, flow, .refused); continue }
             let id = probes.nextID()
             let number = UInt32(truncatingIfNeeded: entropy.next())

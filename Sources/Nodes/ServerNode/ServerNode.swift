@@ -104,8 +104,9 @@ public struct ServerNode: Machine {
     /// Which records have bindings over which connection.
     var streams: [FlowID: Set<UInt32>] = [:]
     var calls: CallTable
-    /// Keys tags, transactions and tokens.
-    let hashKey: (UInt64, UInt64)
+    let keys: RequestKeys
+    let ways: Ways
+    let reader: RegistrationReader
     let rules: RegistrarRules
 
     /// `entropy`: the node's own; the lab's makes its runs repeat to the byte.
@@ -113,7 +114,9 @@ public struct ServerNode: Machine {
         var entropy = entropy
         self.settings = settings
         self.traces = traces
-        hashKey = (entropy.next(), entropy.next())
+        keys = RequestKeys((entropy.next(), entropy.next()), isChanSIP: settings.profile == .chanSIP)
+        ways = Ways(settings)
+        reader = RegistrationReader(settings)
         let key = NonceKey(id: 1, secret: settings.nonceKey ?? entropy.bytes(32))
         let limits = settings.limits
         let nonces: DigestAuthenticator.Nonces

@@ -38,6 +38,10 @@ struct ServerRequest: Sendable {
     let parts: Parts
     /// Identifies its server transaction (RFC 3261 17.2.3).
     var key: ReplyBook.Key = 0
+    /// Keyed hash of its Call-ID, From tag and CSeq.
+    var identity: UInt64 = 0
+    /// What it has in common with the same request by another way (RFC 3261 8.2.2.2).
+    var mergeKey: ReplyBook.Key = 0
     /// Its `.received` trace is out.
     var isNoted = false
     /// Whoever sent it has shown to know a password.
@@ -63,4 +67,14 @@ struct ServerRequest: Sendable {
     var hasToTag: Bool { parts.echo.hasToTag }
     var callID: SIPText { parts.callID }
     var cseq: UInt32 { parts.cseq }
+
+    /// Nobody forges where it comes from: a connection, or a nonce that was issued there.
+    var isSurelyThere: Bool { isProvedHere || flow.transport.isReliable }
+
+    /// Whether it may draw so much: of whom may be somebody else, three times what it took (RFC 9000 8.1 has the same bound), headers of IP and
+    /// UDP counted.
+    func mayDraw(_ bytes: [UInt8], copies: Int = 1) -> Bool {
+        isSurelyThere
+            || copies * ServerNode.packetBytes(bytes.count, flow) <= 3 * ServerNode.packetBytes(message.bytes.count, flow)
+    }
 }

@@ -243,9 +243,9 @@ public struct DigestAuthenticator: Sendable {
     }
 
     private mutating func use(_ count: UInt32, of nonce: ArraySlice<UInt8>, at now: Instant) -> Bool {
-        guard let issuer, let key = NonceIssuer.tableKey(nonce),
-            window.isFresh(count, of: key, issued: issuer.latestIssue(of: nonce, at: now))
-        else { return false }
+        guard let issuer, let (key, issued) = issuer.use(of: nonce, at: now), window.isFresh(count, of: key, issued: issued) else {
+            return false
+        }
         // A nonce issued now, or at most one granularity ago, lives at most this long from now.
         window.use(count, of: key, until: now + issuer.settings.lifetime + issuer.settings.granularity + .seconds(1), at: now)
         return true

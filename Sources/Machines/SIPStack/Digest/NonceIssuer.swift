@@ -113,11 +113,11 @@ public struct NonceIssuer: Sendable {
         return Duration.seconds(Int64(age)) <= limit ? .valid : .expired(age: .seconds(Int64(age)))
     }
 
-    /// When a nonce that `check` found to be ours was issued, at the latest.
-    func latestIssue(of nonce: ArraySlice<UInt8>, at now: Instant) -> Instant {
-        guard let head = NonceHead.read(nonce)?.head else { return now }
+    /// Of a nonce that `check` found to be ours: a short key for the table of counts, and when it was issued, at the latest.
+    func use(of nonce: ArraySlice<UInt8>, at now: Instant) -> (key: UInt64, issued: Instant)? {
+        guard let (head, high, _) = NonceHead.read(nonce) else { return nil }
         let age = Int32(bitPattern: UInt32(truncatingIfNeeded: now.unixSeconds) &- head.time)
-        return min(now, now - .seconds(Int64(age)) + settings.granularity + .seconds(1))
+        return (high, min(now, now - .seconds(Int64(age)) + settings.granularity + .seconds(1)))
     }
 
     /// What `issue` was told of whom it was issued to; of a nonce that `check` found to be ours.
@@ -130,9 +130,6 @@ public struct NonceIssuer: Sendable {
         }
         return value
     }
-
-    /// Short key of a nonce that `check` found to be ours, for the table of counts.
-    static func tableKey(_ nonce: ArraySlice<UInt8>) -> UInt64? { NonceHead.read(nonce)?.high }
 
     private func key(_ id: UInt8) -> Keyed? {
         if id == current.id { return current }

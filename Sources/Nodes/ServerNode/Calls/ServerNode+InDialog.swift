@@ -51,7 +51,7 @@ extension ServerNode {
     /// The phone speaks from another place now: what we send follows it, as with its REGISTERs. Never down from a secret transport.
     mutating func follow(_ request: ServerRequest, _ leg: Int, _ call: inout Call) {
         let former = call.legs[leg].flow
-        let flow = homeFlow(request)
+        let flow = ways.home(request)
         guard former != flow, flow.transport.isSecure || !former.transport.isSecure else { return }
         move(leg, to: flow, &call)
     }

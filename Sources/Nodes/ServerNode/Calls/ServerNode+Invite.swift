@@ -182,7 +182,7 @@ extension ServerNode {
         request.isProved = true
         if !party.isVouched, request.flow.transport.isReliable { outbox.append(.proved(on: request.flow, by: .call)) }
         let (key, number) = calls.nextKey()
-        let flow = homeFlow(request)
+        let flow = ways.home(request)
         var leg = CallLeg(isCaller: true, party: party, flow: flow, tag: tag, callID: request.callID.detached)
         leg.dialog = dialog
         leg.inviteKey = request.key

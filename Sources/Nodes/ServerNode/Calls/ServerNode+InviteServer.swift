@@ -10,7 +10,7 @@ extension ServerNode {
     mutating func openInvite(_ request: ServerRequest, call: UInt32, leg: Int, at now: Instant) {
         let machine = ServerInviteTransaction(
             isReliable: request.flow.transport.isReliable, timers: settings.calls.timers, at: now)
-        let way = replyFlow(request.via, request.flow) ?? request.flow
+        let way = ways.reply(request.via, request.flow) ?? request.flow
         calls.invites[request.key] = .init(machine: machine, way: way, request: request, call: call, leg: leg)
         calls.deadlines.set(.invite(request.key), to: machine.nextDeadline)
     }
@@ -20,13 +20,13 @@ extension ServerNode {
         guard var entry = calls.invites[key] else { return }
         var request = request
         // Somebody else's request with the same branch, or a copy that others send: it draws nothing.
-        guard fingerprint(request) == fingerprint(entry.request), isFromCaller(request, entry) else {
+        guard keys.fingerprint(request) == keys.fingerprint(entry.request), isFromCaller(request, entry) else {
             return refuse(&request, 482, .merged, at: now)
         }
         tally.retransmissionsAbsorbed &+= 1
         note(&request, .retransmission)
         // A NAT may have moved the phone meanwhile: answers go where it is now.
-        entry.way = replyFlow(request.via, request.flow) ?? entry.way
+        entry.way = ways.reply(request.via, request.flow) ?? entry.way
         let actions = entry.machine.receiveRetransmission()
         calls.invites[key] = entry
         if actions.contains(.sendResponse) { send(entry.machine.response, on: entry.way, .retransmission) }
@@ -132,7 +132,7 @@ extension ServerNode {
     // MARK: CANCEL, ACK, PRACK
 
     mutating func cancelled(_ request: inout ServerRequest, at now: Instant) {
-        let key = transactionKey(request, as: .invite)
+        let key = keys.transaction(request, as: .invite)
         guard let entry = calls.invites[key], isFromCaller(request, entry) else {
             return refuse(&request, 481, .noTransaction, at: now)
         }
@@ -158,7 +158,7 @@ extension ServerNode {
 
     /// ACK: of a refusal by its transaction, of a 2xx by its dialog.
     mutating func acknowledged(_ request: inout ServerRequest, at now: Instant) {
-        let key = transactionKey(request, as: .invite)
+        let key = keys.transaction(request, as: .invite)
         if var entry = calls.invites[key] {
             switch entry.machine.state {
             case .completed, .confirmed:
@@ -172,7 +172,7 @@ extension ServerNode {
         note(&request, .request(.ack))
         guard let (callKey, leg) = leg(of: request), var call = calls.take(callKey) else {
             // The ACK of a refusal that was given without a transaction: our tag in it proves that we gave it.
-            guard request.parts.to.tag != Self.tagText(toTag(request)) else { return }
+            guard request.parts.to.tag != Self.tagText(keys.toTag(request)) else { return }
             return drop(request.flow, .strayACK)
         }
         // It cannot be challenged, so it moves nothing.

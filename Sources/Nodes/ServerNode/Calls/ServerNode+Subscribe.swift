@@ -118,7 +118,7 @@ extension ServerNode {
         for header in request.message.all(.recordRoute) { reply.add("Record-Route", header.value.bytes) }
         reply.add("Contact", contact(request.flow).bytes)
         reply.add("Expires", number: seconds)
-        guard let way = replyFlow(request.via, request.flow) else { return drop(request.flow, .noReplyAddress) }
+        guard let way = ways.reply(request.via, request.flow) else { return drop(request.flow, .noReplyAddress) }
         let bytes = writer.bytes(reply, to: request.parts.echo, source: request.flow.remote, toTag: tag)
         replies.complete(request.key, on: way, bytes)
         transmit(bytes, on: way, 200, .response(status: 200))

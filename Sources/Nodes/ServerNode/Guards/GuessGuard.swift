@@ -6,18 +6,20 @@ import Base
 /// nonce was issued to it: what others forge in its name costs it nothing. Known and unknown names are counted alike.
 struct GuessGuard: Sendable {
     /// One set of credentials.
-    struct Attempt: Hashable, Sendable {
+    struct Attempt: Sendable {
         /// Keyed hash of the digest user name.
-        var account: UInt64
-        var flow: FlowID
+        let account: UInt64
         /// Whether the nonce was issued to where the credentials come from.
-        var isIssuedHere: Bool
+        let isIssuedHere: Bool
+        fileprivate let flow: FlowID
+        fileprivate let source: Source
+        /// When that source proved the account last; nil: never, or nobody remembers.
+        fileprivate let lastProof: Instant?
 
-        fileprivate var pair: Pair { Pair(account: account, source: Source(flow)) }
+        fileprivate var pair: Pair { Pair(account: account, source: source) }
         fileprivate var everywhere: Pair { Pair(account: account, source: nil) }
         fileprivate var scopes: [Source] {
-            let nearest = Source(flow)
-            return nearest.isIPv6 ? [nearest, Source(flow, prefix: 56), Source(flow, prefix: 48)] : [nearest]
+            source.isIPv6 ? [source, Source(flow, prefix: 56), Source(flow, prefix: 48)] : [source]
         }
     }
 
@@ -42,6 +44,13 @@ struct GuessGuard: Sendable {
         pairs = TwoGenerations(cap: limits.sources)
         sources = TwoGenerations(cap: limits.sources)
         proofs = TwoGenerations(cap: limits.provedAccounts)
+    }
+
+    /// Credentials that came by a flow. `account`: keyed hash of the digest user name.
+    func attempt(_ account: UInt64, on flow: FlowID, isIssuedHere: Bool) -> Attempt {
+        let source = Source(flow)
+        let last = proofs[account]?.last { $0.source == source }?.at
+        return Attempt(account: account, isIssuedHere: isIssuedHere, flow: flow, source: source, lastProof: last)
     }
 
     /// Whether credentials are looked at.
@@ -74,8 +83,8 @@ struct GuessGuard: Sendable {
     /// The digest was right. What was proved lately counts as it is: most refreshes change nothing.
     mutating func prove(_ attempt: Attempt, at now: Instant) {
         guard attempt.isIssuedHere else { return }
-        if let last = lastProof(attempt), now - last < .seconds(3_600) { return }
-        let source = Source(attempt.flow)
+        if let last = attempt.lastProof, now - last < .seconds(3_600) { return }
+        let source = attempt.source
         proofs.change(attempt.account, or: []) { [most = limits.provedSourcesPerAccount] places in
             places.removeAll { $0.source == source }
             if places.count >= most { places.removeFirst() }
@@ -84,12 +93,7 @@ struct GuessGuard: Sendable {
     }
 
     private func isProved(_ attempt: Attempt, at now: Instant) -> Bool {
-        guard let last = lastProof(attempt) else { return false }
+        guard let last = attempt.lastProof else { return false }
         return now - last < limits.proofLasts
-    }
-
-    private func lastProof(_ attempt: Attempt) -> Instant? {
-        let source = Source(attempt.flow)
-        return proofs[attempt.account]?.last { $0.source == source }?.at
     }
 }

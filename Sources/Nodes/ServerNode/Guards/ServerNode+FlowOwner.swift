@@ -15,7 +15,7 @@ extension ServerNode {
             return true
         }
         if case .credentials(let credentials) = authenticator.attempt(message.all(.authorization).map(\.value.bytes)),
-            authenticator.isIssued(credentials.nonce, to: origin(of: flow))
+            authenticator.isIssued(credentials.nonce, to: keys.origin(of: flow))
         {
             return true
         }

@@ -1,10 +1,22 @@
 import Base
 import SIP
 
-/// What a REGISTER asks for, read before anything is changed (RFC 3261 10.3 steps 6 and 7).
-extension ServerNode {
-    func readRegistration(
-        _ request: ServerRequest, _ aor: AddressOfRecord, _ jumps: PathVerdict
+/// Reads what a REGISTER asks for, before anything is changed (RFC 3261 10.3 steps 6 and 7).
+struct RegistrationReader: Sendable {
+    private let contactsPerRequest: Int
+    /// Seconds granted where a request asks for none.
+    private let usualExpires: UInt32
+    private let takesOutbound: Bool
+
+    init(_ settings: ServerSettings) {
+        contactsPerRequest = settings.limits.contactsPerRequest
+        usualExpires = settings.expiry.usual
+        takesOutbound = settings.profile == .pinhole
+    }
+
+    /// `jumps`: what changed on the way since the request before. `flow`: what reaches the phone.
+    func registration(
+        _ request: ServerRequest, _ aor: AddressOfRecord, _ jumps: PathVerdict, on flow: FlowID
     ) throws(ServerTrace.Refusal) -> Registration {
         let message = request.message
         let contacts: SIPContacts
@@ -22,7 +34,7 @@ extension ServerNode {
             guard let expires = try? message.expires, expires == 0 else { throw .wildcard }
             wish = .removeAll
         case .list(let list):
-            guard list.count <= settings.limits.contactsPerRequest else { throw .tooManyContacts(list.count) }
+            guard list.count <= contactsPerRequest else { throw .tooManyContacts(list.count) }
             first = list.first?.uri.sip
             wish = list.isEmpty ? .fetch : .update(try update(list, request, path))
         }
@@ -32,9 +44,9 @@ extension ServerNode {
         verdict.formUnion(jumps)
         if request.isSignedElsewhere { verdict.insert(.signedElsewhere) }
         return Registration(
-            aor: aor, domain: request.parts.to.uri.sip.map(Self.hostPort) ?? SIPText(), callID: request.callID,
+            aor: aor, domain: request.parts.to.uri.sip.map(ServerNode.hostPort) ?? SIPText(), callID: request.callID,
             cseq: request.cseq, wish: wish, path: path,
-            userAgent: message.userAgent ?? SIPText(), flow: homeFlow(request), verdict: verdict)
+            userAgent: message.userAgent ?? SIPText(), flow: flow, verdict: verdict)
     }
 
     /// RFC 3327: the Path values, joined, as they will be echoed and routed by.
@@ -59,7 +71,7 @@ extension ServerNode {
         var withRegID = 0
         for address in list {
             let parameters = address.parameters
-            var expires = header ?? settings.expiry.usual
+            var expires = header ?? usualExpires
             if parameters.contains("expires") {
                 // RFC 3261 10.2: a malformed value counts as an hour.
                 expires = address.expires ?? 3600
@@ -94,7 +106,7 @@ extension ServerNode {
 
     /// RFC 5626 6: the phone must say so, and where a proxy stands between, the proxy that holds the flow must be able to.
     private func usesOutbound(_ request: ServerRequest, _ path: [UInt8]) throws(ServerTrace.Refusal) -> Bool {
-        guard settings.profile == .pinhole else { return false }
+        guard takesOutbound else { return false }
         let message = request.message
         let isSupported = ((try? message.supported) ?? []).contains { $0.equalsCaseless(literal: "outbound") }
         let isRequired = ((try? message.require) ?? []).contains { $0.equalsCaseless(literal: "outbound") }
