@@ -121,7 +121,7 @@ extension PhoneNode {
                 message, method, cancels: method == .cancel && incoming.holds(key.ofInvite), takesCalls: calls != nil)
             guard
                 let answer = RequestAnswer(
-                    to: message, over: flow, verdict, userAgent: settings.userAgent, tag: entropy.hex(8))
+                    to: message, over: flow, verdict, userAgent: settings.userAgent, tag: tags.hex(8))
             else {
                 counters.dropped += 1
                 return

@@ -94,7 +94,7 @@ extension PhoneNode {
 
     private mutating func send(_ plan: RegisterPlan, at now: Instant) {
         guard let composer else { return }
-        let branch = "z9hG4bK\(entropy.hex(20))"
+        let branch = "z9hG4bK\(branches.hex(20))"
         let subject = DigestSubject(
             method: Array("REGISTER".utf8)[...], uri: Array(composer.requestURI.utf8)[...],
             callID: Array(composer.callIDText.utf8)[...],
@@ -133,7 +133,7 @@ extension PhoneNode {
         case .options:
             guard let composer else { return }
             optionsCSeq = optionsCSeq &+ 1 & 0x7fff_ffff
-            let branch = "z9hG4bK\(entropy.hex(20))"
+            let branch = "z9hG4bK\(branches.hex(20))"
             let request = OutgoingRequests.Request(
                 purpose: .keepalive(cseq: optionsCSeq), bytes: composer.options(cseq: optionsCSeq, sentBy: local, branch: branch),
                 local: local, remote: target,

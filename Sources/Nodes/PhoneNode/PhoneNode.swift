@@ -124,7 +124,10 @@ public struct PhoneNode: Machine {
     var connections: PhoneConnections
     var calls: CallAgent?
     var optionsCSeq: UInt32 = 0
-    var entropy: Entropy
+    /// Draws the branches of our own requests.
+    var branches: Entropy
+    /// Draws the tags of our answers.
+    var tags: Entropy
     var outbox = Outbox<Output>()
     var traces = TraceBox<PhoneTrace>()
 
@@ -132,18 +135,24 @@ public struct PhoneNode: Machine {
     ///   - codecs: what audio can be coded in; the settings choose among them.
     ///   - srtp: makes SRTP contexts; without it the phone neither offers nor takes encrypted audio.
     public init(settings: PhoneSettings, entropy seed: Entropy, codecs: CodecRegistry = .g711, srtp: SRTPProvider? = nil) {
-        var entropy = seed
         self.settings = settings
+        // A stream of its own for each part, whether it is there or not: what one draws does not shift another's.
+        var seed = seed
+        var registering = seed.fork()
+        var naming = seed.fork()
+        let (connecting, calling) = (seed.fork(), seed.fork())
+        tags = seed.fork()
         let registrar = ServerAddress(settings.identity.registrar)
         let proxy = settings.identity.outboundProxy.flatMap { ServerAddress($0) }
         misconfiguration = Self.misconfiguration(settings, registrar, proxy)
         self.registrar = registrar
         self.proxy = proxy
-        let dnsPort = settings.dnsPort ?? UInt16(49_152 + entropy.next() % 16_000)
+        let dnsPort = settings.dnsPort ?? UInt16(49_152 + naming.next() % 16_000)
         let timers = settings.timers
         let t1 = max(timers.t1, .milliseconds(1))
         transactionTimers = TransactionTimers(t1: t1, t2: max(timers.t2, t1), t4: max(timers.t4, .zero))
         let local = settings.locals.first ?? Endpoint(.v4(.any), 5060)
+        let own = registering.fork()
         registration =
             switch settings.behaviour {
             case .modern:
@@ -151,30 +160,28 @@ public struct PhoneNode: Machine {
                     ModernRegistration(
                         settings: settings.transport.isReliable ? ModernRegistration.overStream(settings) : settings,
                         local: local,
-                        entropy: entropy.fork()))
+                        entropy: own))
             case .seed: .seed(SeedRegistration(settings: settings, local: local))
             }
         let name = settings.identity.authUser ?? settings.identity.user
-        digest = DigestClient(username: name, password: .text(settings.identity.password), entropy: entropy.fork())
-        proxyDigest = DigestClient(username: name, password: .text(settings.identity.password), entropy: entropy.fork())
-        stun = STUNQueries(isClassic: settings.behaviour == .seed, t1: t1, entropy: entropy.fork())
+        digest = DigestClient(username: name, password: .text(settings.identity.password), entropy: registering.fork())
+        proxyDigest = DigestClient(username: name, password: .text(settings.identity.password), entropy: registering.fork())
+        stun = STUNQueries(isClassic: settings.behaviour == .seed, t1: t1, entropy: registering.fork())
         lookups = NameLookups(
             servers: settings.dnsServers, locals: settings.locals, transport: settings.transport, port: dnsPort,
-            entropy: entropy.fork())
+            entropy: naming)
         if let registrar, misconfiguration == nil {
-            composer = RegisterComposer(settings: settings, registrar: registrar, proxy: proxy, entropy: &entropy)
+            composer = RegisterComposer(settings: settings, registrar: registrar, proxy: proxy, entropy: &registering)
         }
-        // Drawn only where it is used, so that older runs repeat to the byte.
-        let isStream = settings.transport.isReliable
         connections = PhoneConnections(
             transport: settings.transport, pingInterval: settings.keepalive == .none ? nil : settings.keepaliveInterval,
-            entropy: isStream ? entropy.fork() : entropy)
+            entropy: connecting)
         if settings.calls != nil, misconfiguration == nil {
             calls = CallAgent(
                 settings: settings, registrar: registrar, proxy: proxy, codecs: codecs, srtp: srtp, timers: transactionTimers,
-                entropy: entropy.fork())
+                entropy: calling)
         }
-        self.entropy = entropy
+        branches = registering
     }
 
     /// Where the phone sends from: the SIP sockets, the audio port where STUN is asked about it, and the ports of DNS queries.
