@@ -9,11 +9,11 @@ help:
 	@echo 'make test      build and run all tests'
 	@echo 'make build     build bin pinhole (release)'
 	@echo 'make explain   build pinhole-explain alone (release)'
-	@echo 'make lint      formatting, purity, fuzz corpora'
+	@echo 'make lint      formatting, purity, fuzz corpora of the parsers'
 	@echo 'make interop   real programs against pinhole, in network namespaces (root)'
 	@echo 'make bench     side-by-side measurements'
 	@echo 'make load      500 relayed calls for ten minutes (LOAD="--calls 100 --minutes 1")'
-	@echo 'make fuzz      five minutes of libFuzzer for each parser (FUZZ_SECONDS=n)'
+	@echo 'make fuzz      five minutes of libFuzzer for each parser (FUZZ_SECONDS=n), twice that for whole nodes'
 	@echo 'make install   put pinhole into PREFIX/bin (default /usr/local)'
 
 demo:

@@ -185,6 +185,15 @@ let package = Package(
             exclude: ["nat", "tls", "torture"],
             swiftSettings: settings),
 
+        // A small world driven by bytes: whole nodes under fuzz. The Fuzz package compiles it once more, instrumented.
+        .target(
+            name: "World",
+            dependencies: [
+                "Base", "SIP", "SIPStack", "Packet", "NAT", "ALG", "MediaControl", "VirtualNetwork", "ServerNode", "PhoneNode",
+                "RouterNode", "Lab",
+            ],
+            path: "Fuzz/Sources/World", swiftSettings: settings),
+
         // How tests of real sockets and threads wait, and how they come by ports.
         .target(name: "Waiting", dependencies: ["Base", "LinuxEdge"], path: "Tests/Waiting", swiftSettings: settings),
 
@@ -236,6 +245,7 @@ let package = Package(
                 "Base", "SIP", "SIPStack", "STUN", "STUNStack", "DNS", "DNSClient", "Packet", "Capture", "NAT", "ALG", "TCP",
                 "Codecs", "MediaControl", "Relay", "MediaPlane", "VirtualNetwork", "ServerNode", "PhoneNode", "RouterNode", "Lab",
             ]),
+        tests("World", "World", ["Base", "World"]),
         tests("Analysis", "Analysis", ["Base", "DNS", "SIP", "Packet", "TLS", "Capture", "RTP", "Analysis", "Fixtures"]),
         tests(
             "LabAnalysis", "LabAnalysis",

@@ -1,8 +1,9 @@
 // swift-tools-version:6.2
 import PackageDescription
 
-// The parsers are compiled here a second time, from the same files through the link `Pinhole`: the fuzzer needs them instrumented, and
-// replaying the corpora must not wait for dependencies that no parser has.
+// The parsers and nodes are compiled here a second time, from the same files through the link `Pinhole`: the fuzzer needs them instrumented,
+// and replaying the parsers' corpora must not wait for dependencies that no parser has. The small world of whole nodes, which needs hashes, is
+// there for the fuzzer alone; the root package's tests replay it.
 //
 // PINHOLE_SANITIZE: what to build the fuzzer with, "fuzzer" or "fuzzer,address"; without it there is only the replay. Set by scripts/fuzz.
 let sanitizers = Context.environment["PINHOLE_SANITIZE"]
@@ -37,11 +38,44 @@ var targets = [
         "Targets", "Sources/Targets",
         ["SIP", "STUN", "DNS", "Packet", "RTP", "SDP", "Codecs", "Conference", "Capture", "CaptureExcerpt"]),
 ]
+var dependencies: [Package.Dependency] = []
 if let sanitizers {
+    let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+    dependencies.append(.package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"))
     targets += [
+        room("SIPStack", "Pinhole/Machines/SIPStack", ["Base", "SIP", crypto]),
+        room("STUNStack", "Pinhole/Machines/STUNStack", ["Base", "STUN", crypto]),
+        room("DNSClient", "Pinhole/Machines/DNSClient", ["Base", "DNS"]),
+        room("NAT", "Pinhole/Machines/NAT", ["Base", "Packet"]),
+        room("TCP", "Pinhole/Machines/TCP", ["Base", "Packet"]),
+        room("ALG", "Pinhole/Machines/ALG", ["Base"]),
+        room("Relay", "Pinhole/Machines/Relay", ["Base", "RTP", "STUN", "STUNStack", "MediaControl"]),
+        room(
+            "MediaPlane", "Pinhole/Machines/MediaPlane", ["Base", "RTP", "MediaControl", "Codecs", "Conference", "Relay"]),
+        room("VirtualNetwork", "Pinhole/VirtualNetwork", ["Base", "Packet", "Capture", "TCP"]),
+        room(
+            "ServerNode", "Pinhole/Nodes/ServerNode",
+            ["Base", "SIP", "SIPStack", "STUN", "STUNStack", "RTP", "SDP", "MediaControl"]),
+        room(
+            "PhoneNode", "Pinhole/Nodes/PhoneNode",
+            ["Base", "SIP", "SIPStack", "STUN", "STUNStack", "DNS", "DNSClient", "RTP", "SDP", "MediaControl", "Codecs"]),
+        room("RouterNode", "Pinhole/Nodes/RouterNode", ["Base", "Packet", "NAT", "ALG"]),
+        room(
+            "Lab", "Pinhole/Lab",
+            [
+                "Base", "SIP", "SIPStack", "STUN", "STUNStack", "DNS", "DNSClient", "Packet", "Capture", "NAT", "ALG", "TCP",
+                "Codecs", "MediaControl", "Relay", "MediaPlane", "VirtualNetwork", "ServerNode", "PhoneNode", "RouterNode",
+            ]),
+        room(
+            "World", "Sources/World",
+            [
+                "Base", "SIP", "SIPStack", "Packet", "NAT", "ALG", "MediaControl", "VirtualNetwork", "ServerNode", "PhoneNode",
+                "RouterNode", "Lab",
+            ]),
         .systemLibrary(name: "CFuzzer", path: "Sources/CFuzzer"),
         .executableTarget(
-            name: "pinhole-fuzz", dependencies: ["Targets", "CFuzzer"], path: "Sources/PinholeFuzz", swiftSettings: settings,
+            name: "pinhole-fuzz", dependencies: ["Targets", "World", "CFuzzer"], path: "Sources/PinholeFuzz",
+            swiftSettings: settings,
             linkerSettings: [.unsafeFlags(["-sanitize=\(sanitizers)"])]),
     ]
 } else {
@@ -49,4 +83,4 @@ if let sanitizers {
         .executableTarget(name: "pinhole-replay", dependencies: ["Targets"], path: "Sources/Replay", swiftSettings: settings))
 }
 
-let package = Package(name: "Fuzz", targets: targets)
+let package = Package(name: "Fuzz", dependencies: dependencies, targets: targets)

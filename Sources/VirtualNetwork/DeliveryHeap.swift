@@ -48,6 +48,13 @@ struct DeliveryHeap: Sendable {
         }
     }
 
+    /// Takes out one of those on their way, the soonest being the first; nil beyond the last.
+    mutating func take(_ place: Int) -> Delivery? {
+        // A sorted array is a heap.
+        elements.sort { $0.isBefore($1) }
+        return elements.indices.contains(place) ? elements.remove(at: place) : nil
+    }
+
     /// Takes out everything on its way over `link`.
     mutating func cut(_ link: LinkID) -> [Delivery] {
         let gone = elements.filter { $0.link == link }.sorted { $0.isBefore($1) }

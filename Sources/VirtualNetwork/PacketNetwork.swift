@@ -85,6 +85,18 @@ public struct PacketNetwork: Machine {
     /// Loses the packets with these ordinals (from 1, counted per link), whatever the chances say.
     public mutating func lose(_ ordinals: Set<UInt64>, on link: LinkID) { links[link.index].doomed.formUnion(ordinals) }
 
+    /// Packets on their way.
+    package var onTheWay: Int { deliveries.elements.count }
+
+    /// Changes one of the packets on their way, the soonest being the first: what `fate` makes of it takes its place, each so much later. Nothing
+    /// happens beyond the last.
+    package mutating func change(_ place: Int, _ fate: ([UInt8]) -> [(packet: [UInt8], later: Duration)]) {
+        guard let delivery = deliveries.take(place) else { return }
+        let fates = fate(delivery.packet)
+        if let link = delivery.link { links[link.index].onTheWay += fates.count - 1 }
+        for (packet, later) in fates { deliveries.add(packet, to: delivery.to, over: delivery.link, at: delivery.at + later) }
+    }
+
     // MARK: Looking
 
     public var linkIDs: [LinkID] { links.indices.map { LinkID(index: $0) } }

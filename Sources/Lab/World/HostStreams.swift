@@ -24,7 +24,7 @@ struct HostStreams: Sendable {
 
     private let isServer: Bool
     /// What is spoken at each port that takes connections.
-    private let listeners: [UInt16: SIPTransport]
+    let listeners: [UInt16: SIPTransport]
     private var streams: [TCPConnectionID: Stream] = [:]
     private var steps = Outbox<Step>()
 

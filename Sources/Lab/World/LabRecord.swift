@@ -19,6 +19,8 @@ public enum BoxKind: String, Hashable, Sendable {
     case phone, server, router
     case stunServer = "STUN server"
     case nameServer = "name server"
+    /// Without a node.
+    case host
 }
 
 /// One thing that happened somewhere in a world.

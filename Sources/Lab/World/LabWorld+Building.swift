@@ -46,7 +46,9 @@ extension LabWorld {
         node.receive(.accounts(accounts), at: now)
         node.receive(.mediaPorts([ServerMedia.ports]), at: now)
         let streams = HostStreams(isServer: true, listeners: listeners)
-        servers.append(ServerBox(node: node, stun: stun, host: host, streams: streams, box: places.count))
+        servers.append(
+            ServerBox(
+                node: node, stun: stun, host: host, streams: streams, box: places.count, accounts: accounts, ports: ports))
         let id = finish(name, .server(servers.count - 1))
         drainServer(servers.count - 1)
         return id
@@ -100,7 +102,7 @@ extension LabWorld {
         return finish(name, .names(nameServers.count - 1))
     }
 
-    private mutating func addHost(_ link: LinkID, _ addresses: [HostStack.HostAddress]) -> Host {
+    mutating func addHost(_ link: LinkID, _ addresses: [HostStack.HostAddress]) -> Host {
         let interface = network.attach(to: link, addresses: addresses.map(\.address))
         owners.append(places.count)
         var stack = HostStack(addresses, mtu: network.mtu(of: interface), entropy: entropy.fork())
@@ -108,7 +110,7 @@ extension LabWorld {
         return Host(stack: stack, interface: interface)
     }
 
-    private mutating func finish(_ name: String, _ place: Place) -> BoxID {
+    mutating func finish(_ name: String, _ place: Place) -> BoxID {
         names.append(name)
         places.append(place)
         return BoxID(index: places.count - 1)
@@ -127,6 +129,7 @@ extension LabWorld {
         case .router: .router
         case .stun: .stunServer
         case .names: .nameServer
+        case .bare: .host
         }
     }
 
@@ -137,7 +140,7 @@ extension LabWorld {
         owners.indices.filter { owners[$0] == box.index }.flatMap { network.addresses(of: interface($0)) }
     }
 
-    private func interface(_ index: Int) -> InterfaceID { network.interfaceIDs[index] }
+    func interface(_ index: Int) -> InterfaceID { network.interfaceIDs[index] }
 
     /// The box that owns an interface.
     public func owner(of interface: InterfaceID) -> BoxID { BoxID(index: owners[interface.index]) }
@@ -173,7 +176,7 @@ extension LabWorld {
         switch places[box.index] {
         case .phone(let index): phones[index].streams.count
         case .server(let index): servers[index].streams.count
-        case .router, .stun, .names: 0
+        case .router, .stun, .names, .bare: 0
         }
     }
 

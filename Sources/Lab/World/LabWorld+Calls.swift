@@ -14,6 +14,8 @@ struct ServerMedia: Sendable {
 
     /// Made when it is first needed, so that a world without calls draws nothing for it.
     var plane: MediaPlane?
+    /// Stands in for the plane; nil: the plane is real.
+    var script: ScriptedMedia?
     /// Calls that are over, oldest first.
     var records: [CallRecord] = []
     private var dropped: Set<Drop> = []
@@ -28,7 +30,9 @@ struct ServerMedia: Sendable {
 
     mutating func advance(to now: Instant) { plane?.advance(to: now) }
 
-    func owns(_ port: UInt16) -> Bool { plane != nil && port >= 20_000 && port < 20_400 }
+    func owns(_ port: UInt16) -> Bool { (plane != nil || script != nil) && port >= 20_000 && port < 20_400 }
+
+    mutating func nextEvent() -> MediaEvent? { script?.nextEvent() ?? plane?.nextEvent() }
 
     /// Whether it is the first of its kind; at most a thousand kinds are told apart.
     mutating func isNew(_ drop: Drop) -> Bool { dropped.count < 1_000 && dropped.insert(drop).inserted }
@@ -78,6 +82,7 @@ extension LabWorld {
     // MARK: Servers
 
     mutating func obey(_ command: MediaCommand, server index: Int) {
+        guard servers[index].media.script == nil else { return servers[index].media.script!.obey(command) }
         if servers[index].media.plane == nil { servers[index].media.plane = MediaPlane(entropy: entropy.fork()) }
         if case .open(_, let setup) = command {
             servers[index].host.stack.receive(.open(setup.port), at: now)
@@ -106,7 +111,7 @@ extension LabWorld {
             isMoving = true
             servers[index].host.stack.receive(.send(datagram), at: now)
         }
-        while let event = servers[index].media.plane?.nextEvent() {
+        while let event = servers[index].media.nextEvent() {
             isMoving = true
             if selection.contains(.servers) { note(.media(event), box: servers[index].box) }
             servers[index].node.receive(.media(event), at: now)

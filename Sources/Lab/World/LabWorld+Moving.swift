@@ -35,10 +35,13 @@ extension LabWorld {
         case .names(let index):
             nameServers[index].host.stack.receive(.packet(packet), at: now)
             drainNames(index)
+        case .bare(let index):
+            bareHosts[index].host.stack.receive(.packet(packet), at: now)
+            drainBare(index)
         }
     }
 
-    private mutating func put(_ packet: [UInt8], from interface: InterfaceID, nextHop: IPAddress?) {
+    mutating func put(_ packet: [UInt8], from interface: InterfaceID, nextHop: IPAddress?) {
         network.receive(.packet(from: interface, packet, nextHop: nextHop), at: now)
     }
 
@@ -52,6 +55,7 @@ extension LabWorld {
             while let output = phones[index].node.nextOutput() {
                 isMoving = true
                 switch output {
+                case .send(let datagram) where isUnheard(datagram, phone: index): break
                 case .send(let datagram):
                     phones[index].host.stack.receive(.open(datagram.source.port), at: now)
                     phones[index].host.stack.receive(.send(datagram), at: now)
@@ -96,7 +100,7 @@ extension LabWorld {
         }
         drainPhoneTraces(index)
         while let trace = phones[index].host.stack.nextTrace() { note(.host(trace), box: box) }
-        setDeadline(box, soonest(phones[index].node.nextDeadline, phones[index].host.stack.nextDeadline))
+        setDeadline(box, soonest(nextWaking(phone: index), phones[index].host.stack.nextDeadline))
     }
 
     mutating func drainPhoneTraces(_ index: Int) {
@@ -119,9 +123,11 @@ extension LabWorld {
                 case .send(let flow, let bytes):
                     let datagram = Datagram(from: flow.local, to: flow.remote, bytes)
                     servers[index].host.stack.receive(.send(datagram), at: now)
-                case .persist(let sequence, _):
-                    // The lab's storage never fails and takes no time.
-                    servers[index].node.receive(.persisted(through: sequence), at: now)
+                case .persist(let sequence, let change):
+                    // The lab's storage takes no time, and fails in trials only.
+                    if let report = servers[index].storage.store(sequence, change) {
+                        servers[index].node.receive(report, at: now)
+                    }
                 case .media(_, let command): obey(command, server: index)
                 case .record(let record): wrote(record, server: index)
                 case .connect(let flow): servers[index].streams.connect(flow, entropy: &entropy)

@@ -24,6 +24,9 @@ public struct LabWorld: Sendable {
         var box: Int
         var status: PhoneStatus?
         var calls: [PhoneCallID: LabCall] = [:]
+        /// Its media go nowhere, and during calls it wakes that seldom; nil: it is as phones are.
+        var pace: Duration?
+        var wokenAt = Instant.epoch
     }
 
     struct ServerBox: Sendable {
@@ -35,6 +38,10 @@ public struct LabWorld: Sendable {
         var box: Int
         var probes: [AddressOfRecord: [ProbeOutcome]] = [:]
         var media = ServerMedia()
+        var storage = ServerStorage()
+        var accounts: [Account]
+        /// UDP.
+        var ports: [UInt16]
     }
 
     struct RouterBox: Sendable {
@@ -56,9 +63,16 @@ public struct LabWorld: Sendable {
         var box: Int
     }
 
+    /// A host without a node: what it sends is somebody else's business.
+    struct BareBox: Sendable {
+        var host: Host
+        var box: Int
+        var received: [Datagram] = []
+    }
+
     /// A box's place in the array of its kind.
     enum Place: Sendable {
-        case phone(Int), server(Int), router(Int), stun(Int), names(Int)
+        case phone(Int), server(Int), router(Int), stun(Int), names(Int), bare(Int)
     }
 
     enum Actor: Hashable, Sendable {
@@ -86,6 +100,7 @@ public struct LabWorld: Sendable {
     var routers: [RouterBox] = []
     var stunServers: [STUNBox] = []
     var nameServers: [NameBox] = []
+    var bareHosts: [BareBox] = []
     /// Which box has an interface, by the interface's index.
     var owners: [Int] = []
     /// What phones play, in Hz: what is listened for.
@@ -211,6 +226,7 @@ public struct LabWorld: Sendable {
     private mutating func advance(_ box: Int) {
         switch places[box] {
         case .phone(let index):
+            phones[index].wokenAt = now
             phones[index].node.advance(to: now)
             phones[index].host.stack.advance(to: now)
             drainPhone(index)
@@ -228,10 +244,13 @@ public struct LabWorld: Sendable {
         case .names(let index):
             nameServers[index].host.stack.advance(to: now)
             drainNames(index)
+        case .bare(let index):
+            bareHosts[index].host.stack.advance(to: now)
+            drainBare(index)
         }
     }
 
-    private mutating func settle() {
+    mutating func settle() {
         deadlines.set(.network, to: network.nextDeadline)
         drainNetworkTraces()
     }
