@@ -30,9 +30,8 @@ let package = Package(
         .library(
             name: "PinholeCore",
             targets: [
-                "Base", "SIP", "STUN", "DNS", "Packet", "Capture", "SIPStack", "STUNStack", "DNSClient", "NAT", "ALG",
-                "ServerNode",
-                "PhoneNode", "RouterNode", "RTP", "Codecs", "MediaControl", "Conference",
+                "Base", "SIP", "STUN", "DNS", "Packet", "Capture", "SIPStack", "STUNStack", "DNSClient", "RegistrationClient",
+                "ICE", "NAT", "ALG", "ServerNode", "PhoneNode", "RouterNode", "RTP", "Codecs", "MediaControl", "Conference",
             ]),
         // Opus and G.722 for them.
         .library(name: "PinholeAudio", targets: ["AudioCodecs"]),
@@ -63,6 +62,10 @@ let package = Package(
         room("SIPStack", "Machines/SIPStack", ["Base", "SIP", crypto]),
         room("STUNStack", "Machines/STUNStack", ["Base", "STUN", crypto]),
         room("DNSClient", "Machines/DNSClient", ["Base", "DNS"]),
+        room(
+            "RegistrationClient", "Machines/RegistrationClient",
+            ["Base", "SIP", "SIPStack", "STUN", "STUNStack", "DNS", "DNSClient"]),
+        room("ICE", "Machines/ICE", ["Base", "RTP", "SDP", "STUN", "STUNStack"]),
         room("NAT", "Machines/NAT", ["Base", "Packet"]),
         room("TCP", "Machines/TCP", ["Base", "Packet"]),
         room("ALG", "Machines/ALG", ["Base"]),
@@ -80,7 +83,8 @@ let package = Package(
         room(
             "PhoneNode", "Nodes/PhoneNode",
             [
-                "Base", "SIP", "SIPStack", "STUN", "STUNStack", "DNS", "DNSClient", "RTP", "SDP", "MediaControl", "Codecs",
+                "Base", "SIP", "SIPStack", "STUN", "STUNStack", "RTP", "SDP", "RegistrationClient", "ICE", "Codecs",
+                "MediaControl",
             ]),
         room("RouterNode", "Nodes/RouterNode", ["Base", "Packet", "NAT", "ALG"]),
 
@@ -88,15 +92,15 @@ let package = Package(
             "Lab", "Lab",
             [
                 "Base", "SIP", "SIPStack", "STUN", "STUNStack", "DNS", "DNSClient", "Packet", "Capture", "NAT", "ALG", "TCP",
-                "Codecs", "MediaControl", "Relay", "MediaPlane", "VirtualNetwork", "ServerNode", "PhoneNode", "RouterNode",
+                "Codecs", "MediaControl", "Relay", "MediaPlane", "VirtualNetwork", "RegistrationClient", "ServerNode",
+                "PhoneNode", "RouterNode",
             ]),
         room("ReportText", "ReportText", ["Base"]),
         room(
             "Report", "Report",
             [
-                "Base", "ReportText", "SIP", "STUN", "Packet", "NAT", "ALG", "SIPStack", "ServerNode", "PhoneNode", "RouterNode",
-                "VirtualNetwork",
-                "Lab", "MediaControl", "Relay",
+                "Base", "ReportText", "SIP", "STUN", "Packet", "NAT", "ALG", "SIPStack", "RegistrationClient", "ServerNode",
+                "PhoneNode", "RouterNode", "VirtualNetwork", "Lab", "MediaControl", "Relay",
             ]),
 
         room("Analysis", "Analysis", ["Base", "SIP", "DNS", "Packet", "TLS", "Capture", "RTP"]),
@@ -220,6 +224,7 @@ let package = Package(
         tests("SIPStack", "Machines/SIPStack", ["Base", "SIP", "SIPStack", crypto]),
         tests("STUNStack", "Machines/STUNStack", ["Base", "STUN", "STUNStack"]),
         tests("DNSClient", "Machines/DNSClient", ["Base", "DNS", "DNSClient"]),
+        tests("ICE", "Machines/ICE", ["Base", "RTP", "SDP", "STUN", "STUNStack", "ICE"]),
         tests("NAT", "Machines/NAT", ["Base", "Packet", "NAT"]),
         tests("TCP", "Machines/TCP", ["Base", "Packet", "TCP"]),
         tests("Relay", "Machines/Relay", ["Base", "RTP", "STUN", "STUNStack", "MediaControl", "Relay"]),
@@ -236,14 +241,15 @@ let package = Package(
             "PhoneNode", "Nodes/PhoneNode",
             [
                 "Base", "SIP", "SIPStack", "STUN", "STUNStack", "DNS", "DNSClient", "RTP", "SDP", "MediaControl", "Codecs",
-                "PhoneNode",
+                "RegistrationClient", "PhoneNode",
             ]),
         tests("RouterNode", "Nodes/RouterNode", ["Base", "Packet", "Capture", "SIP", "NAT", "ALG", "RouterNode", "Fixtures"]),
         tests(
             "Lab", "Lab",
             [
                 "Base", "SIP", "SIPStack", "STUN", "STUNStack", "DNS", "DNSClient", "Packet", "Capture", "NAT", "ALG", "TCP",
-                "Codecs", "MediaControl", "Relay", "MediaPlane", "VirtualNetwork", "ServerNode", "PhoneNode", "RouterNode", "Lab",
+                "Codecs", "MediaControl", "Relay", "MediaPlane", "VirtualNetwork", "RegistrationClient", "ServerNode",
+                "PhoneNode", "RouterNode", "Lab",
             ]),
         tests("World", "World", ["Base", "World"]),
         tests("Analysis", "Analysis", ["Base", "DNS", "SIP", "Packet", "TLS", "Capture", "RTP", "Analysis", "Fixtures"]),

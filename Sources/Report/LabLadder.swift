@@ -3,6 +3,7 @@ import Base
 import Lab
 import NAT
 import PhoneNode
+import RegistrationClient
 import RouterNode
 import SIP
 import ServerNode
@@ -188,7 +189,9 @@ public struct LabLadder: Sendable {
         case .decided(.failsOver), .decided(.adoptsContact), .decided(.keepsContact), .decided(.settlesOnRegistrar),
             .decided(.keepaliveFallsBack), .decided(.flowFailed), .decided(.sentByChanges), .notFound:
             note(at, .mark(at: column), trace.text)
-        case .stunAsked, .stunObserved, .stunSilent, .stunRefused, .crlfSent, .lookingUp, .found, .decided, .dropped: break
+        case .stunAsked, .stunObserved, .stunSilent, .stunRefused, .crlfSent, .lookingUp, .found, .decided, .call, .connects,
+            .connectionLost, .dropped:
+            break
         }
     }
 

@@ -1,5 +1,6 @@
 import Base
 import PhoneNode
+import RegistrationClient
 import SIP
 import ServerNode
 
@@ -51,7 +52,9 @@ public struct SIPDebugView: Sendable {
             sent(
                 .udp, message.remote, message.bytes, meaning: message.meaning.text, isRepeated: Self.isRepeated(message.meaning),
                 at: now)
-        case .stunObserved, .stunSilent, .stunRefused, .found, .notFound, .decided, .dropped: notice(trace.text, at: now)
+        case .stunObserved, .stunSilent, .stunRefused, .found, .notFound, .decided, .call, .connects, .connectionLost,
+            .dropped:
+            notice(trace.text, at: now)
         case .stunAsked, .crlfSent, .lookingUp: nil
         }
     }

@@ -1,6 +1,7 @@
 import Base
 import Lab
 import PhoneNode
+import RegistrationClient
 import RouterNode
 import ServerNode
 import Testing

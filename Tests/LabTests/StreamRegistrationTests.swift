@@ -182,7 +182,7 @@ struct StreamRegistrationTests {
         world.run(until: world.now + .seconds(5))
         #expect(world.status(of: phone)?.isRegistered == false)
         let said = world.records.contains {
-            if case .phone(.decided(.connectionLost(_, let reason))) = $0.trace { reason == "connection refused" } else { false }
+            if case .phone(.connectionLost(_, let reason)) = $0.trace { reason == "connection refused" } else { false }
         }
         #expect(said)
         network.start()

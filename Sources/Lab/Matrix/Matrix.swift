@@ -1,4 +1,5 @@
 import Base
+import RegistrationClient
 import NAT
 import PhoneNode
 import RouterNode

@@ -137,7 +137,7 @@ struct MatrixTrial {
         let isBound = world.server(server).map { !$0.bindings(of: aor).isEmpty } ?? false
         let isRegistered = (status?.isRegistered ?? false) && isBound
         let isFlapping = evidence.mappingSurprises >= Matrix.flappingFrom
-        let registers = Int(world.phone(phone)?.counters.registersSent ?? 0)
+        let registers = Int(world.phone(phone)?.counters.registration.registersSent ?? 0)
         var result = MatrixResult(
             cell: cell, isRegistered: isRegistered, registeredShare: registeredShare, reach: reach, isFlapping: isFlapping,
             mappingSurprises: evidence.mappingSurprises, registers: registers,
@@ -167,7 +167,7 @@ extension LabWorld {
     /// What the phone has done so far about its registration; a change means that it is not silent.
     func phoneActivity(_ box: BoxID) -> PhoneNode.Counters? {
         guard var counters = phone(box)?.counters else { return nil }
-        counters.keepalivesSent = 0
+        counters.registration.keepalivesSent = 0
         counters.requestsAnswered = 0
         counters.dropped = 0
         return counters

@@ -10,7 +10,7 @@ extension ScenarioReader {
     mutating func readCallSettings(_ reader: inout ConfigReader, _ settings: inout PhoneSettings) throws(ConfigError) {
         let tone = try reader.integer("tone", in: 100...3_400) ?? Self.usualTone(phones.count)
         settings.calls = .init(answers: .auto(after: .seconds(1)), answerPlay: .tone(tone))
-        if settings.behaviour == .seed { settings.calls?.rtpPorts = [settings.rtpPort] }
+        if settings.behaviour == .seed { settings.calls?.rtpPorts = [settings.registration.rtpPort] }
         if let text = try reader.string("answer") {
             switch text {
             case "busy": settings.calls?.answers = .busy

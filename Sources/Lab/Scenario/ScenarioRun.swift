@@ -139,7 +139,7 @@ struct ScenarioRun {
             for port in ports where shown.last != "\(port)" { shown.append("\(port)") }
             return (isStable == wanted, "the server saw \(shown.joined(separator: ", then "))")
         case .registersAtMost(let phone, let most):
-            let count = world.box(named: phone).flatMap { world.phone($0) }?.counters.registersSent ?? 0
+            let count = world.box(named: phone).flatMap { world.phone($0) }?.counters.registration.registersSent ?? 0
             return (count <= UInt64(most), "\(count) REGISTERs")
         case .hears(let phone, let other, let wanted): return hears(phone, other, wanted)
         case .audio(let phone, let text): return audio(phone, text)

@@ -1,4 +1,5 @@
 import Base
+import RegistrationClient
 import SIP
 
 /// What joins the calls and the connections with the rest of the phone.
@@ -21,25 +22,6 @@ extension PhoneNode {
         }
     }
 
-    /// The address that our Contact names, in REGISTER as in INVITE.
-    var contact: Endpoint {
-        guard settings.registers else { return settings.locals.first ?? Endpoint(.v4(.any), 5060) }
-        return switch registration {
-        case .modern(let modern): modern.watch.contact
-        case .seed(let seed): seed.contact
-        }
-    }
-
-    /// Where requests go that are for our own server: the flow of the registration.
-    var serverInUse: Endpoint? {
-        switch status.registration {
-        case .registered(_, _, let at), .registering(let at): at
-        case .starting, .resolving, .authorizationError, .rejected, .noAnswer, .unreachable, .unresolvable, .misconfigured,
-            .deregistering, .deregistered:
-            nil
-        }
-    }
-
     mutating func command(_ input: Input, at now: Instant) {
         guard isOn, calls != nil else {
             if case .call(let request) = input {
@@ -56,18 +38,17 @@ extension PhoneNode {
     mutating func take(_ event: PhoneConnections.Event, at now: Instant) {
         switch event {
         case .connect(let flow):
-            traces.note(.decided(.connects(flow.remote, flow.transport)))
+            traces.note(.connects(flow.remote, flow.transport))
             outbox.append(.connect(flow))
         case .send(let flow, let bytes): outbox.append(.sendStream(on: flow, bytes))
         case .disconnect(let flow): outbox.append(.disconnect(flow))
         case .message(let flow, let bytes): receive(bytes, over: flow, at: now)
         case .pinged: break
         case .failed(let flow, let reason, let livedFor):
-            traces.note(.decided(.connectionLost(flow.remote, reason: reason)))
+            traces.note(.connectionLost(flow.remote, reason: reason))
             guard isOn else { return }
-            for purpose in requests.fail(to: flow.remote) { failed(purpose, isUnreachable: true, at: now) }
+            tell(.connectionLost(flow.remote, livedFor: livedFor), at: now)
             calls?.lost(flow, reason, at: now)
-            registration.connectionLost(flow.remote, livedFor: livedFor, at: now)
         }
     }
 
@@ -79,10 +60,10 @@ extension PhoneNode {
         case .media(let datagram): outbox.append(.send(datagram))
         case .event(let id, let event): outbox.append(.call(id, event))
         case .audio(let id, let samples, let rate): outbox.append(.audio(id, samples, rate: rate))
-        case .resolve(let id, let server): lookups.resolve(server, for: .call(id), at: now)
-        case .resolveSTUN(let server): lookups.resolve(host: server.host, port: server.port, for: .callSTUN, at: now)
+        case .resolve(let id, let server): look(for: server, of: id, at: now)
+        case .resolveSTUN(let server): lookForCallSTUN(server, at: now)
         case .open(let id, let remote):
-            guard let local = localFor(remote) else {
+            guard let local = settings.registration.local(for: remote) else {
                 calls?.unresolvable(id, "its addresses are of a family that this phone has no address of", at: now)
                 return
             }
@@ -102,7 +83,4 @@ extension PhoneNode {
         case .quiet: if isStopping { turnOff(at: now) }
         }
     }
-
-    /// A phone that never registered has only its calls to end.
-    mutating func stopUnregistered(at now: Instant) { turnOff(at: now) }
 }

@@ -1,18 +1,21 @@
 import Base
+import RegistrationClient
 import SIP
 import SIPStack
 import STUN
 
 extension PhoneNode {
     mutating func receive(_ datagram: Datagram, at now: Instant) {
-        if lookups.receive(datagram, at: now) { return }
+        if names.owns(datagram) { return look(.received(datagram), at: now) }
         if let calls, calls.owns(datagram.destination) {
             self.calls?.receive(datagram, at: now)
             return
         }
         if STUN.isSTUN(datagram.payload) {
-            if !stun.receive(datagram, at: now) { drop(datagram, "a STUN message that answers nothing of ours") }
-            return
+            guard client?.awaits(datagram) ?? false else {
+                return drop(datagram, "a STUN message that answers nothing of ours")
+            }
+            return tell(.received(datagram), at: now)
         }
         guard settings.locals.contains(datagram.destination), settings.transport == .udp else {
             drop(datagram, "nothing is expected at \(datagram.destination)")
@@ -61,29 +64,13 @@ extension PhoneNode {
             noteReceived(message.bytes, flow, .strayResponse(code: status))
             return
         }
-        switch requests.receive(status: status, branch: branch, method: method, from: flow.remote, at: now) {
-        case .none where calls?.expects(method) ?? false:
+        if client?.awaits(branch: branch, method) ?? false {
+            tell(.response(message, flow), at: now)
+        } else if calls?.expects(method) ?? false {
             noteReceived(message.bytes, flow, .callResponse(code: status, method: printable(method.text.bytes, atMost: 32)))
             calls?.receive(message, over: flow, at: now)
-        case .none, .copy: noteReceived(message.bytes, flow, .strayResponse(code: status))
-        case .delivered(.keepalive):
-            let seen = RegisterResponse.seen(via)
-            noteReceived(message.bytes, flow, .keepaliveAnswered(code: status, seenAs: seen))
-            // A 100 has come through as well, but the final answer is on its way.
-            if status >= 200 { registration.keepaliveAnswered(seenAs: seen, at: now) }
-        case .delivered(.register(let cseq, let contact)):
-            let chooser = status == 407 ? proxyDigest : digest
-            var response = RegisterResponse(
-                message, status: status, contact: contact, user: settings.identity.user, instanceID: settings.instanceID
-            ) { chooser.choose($0) }
-            // What a registrar sees of a connection is no address that anybody could reach us at.
-            if flow.transport.isReliable { response.seenAs = nil }
-            switch response.verdict {
-            case .challenged: counters.challengesSeen += 1
-            case .accepted: counters.registrations += 1
-            case .provisional, .tooBrief, .refused: break
-            }
-            noteReceived(message.bytes, flow, registration.response(to: cseq, response, at: now))
+        } else {
+            noteReceived(message.bytes, flow, .strayResponse(code: status))
         }
     }
 
@@ -128,7 +115,7 @@ extension PhoneNode {
             }
             counters.requestsAnswered += 1
             incoming.answer(
-                key, status: verdict.status, answer.bytes, over: answer.flow, timers: transactionTimers, at: now)
+                key, status: verdict.status, answer.bytes, over: answer.flow, timers: settings.timers.transactions, at: now)
             noteSent(answer.bytes, answer.flow, .answers(code: verdict.status, method: name))
             transmit(answer.bytes, over: answer.flow, at: now)
         }

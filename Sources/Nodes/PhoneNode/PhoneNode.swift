@@ -1,13 +1,12 @@
 import Base
 import Codecs
 import MediaControl
+import RegistrationClient
 import SIP
 import SIPStack
-import STUN
-import STUNStack
 
-/// A SIP phone: it looks up its registrar, registers, stays registered, says what it sees (RFC 3261 10.2, 5626, 3581), makes and takes
-/// calls, and carries their audio.
+/// A SIP phone: it registers and stays registered by a `RegistrationClient`, makes and takes calls, carries their audio, and answers what
+/// others ask of it (RFC 3261, 5626, 3581). What is here is the wiring.
 ///
 /// Drive it like any machine. It sends from the endpoints in `localEndpoints`; the edge binds a socket for each.
 public struct PhoneNode: Machine {
@@ -75,11 +74,7 @@ public struct PhoneNode: Machine {
 
     /// What was counted since the phone was made.
     public struct Counters: Hashable, Sendable {
-        public var registersSent: UInt64 = 0
-        public var retransmissions: UInt64 = 0
-        public var challengesSeen: UInt64 = 0
-        public var registrations: UInt64 = 0
-        public var keepalivesSent: UInt64 = 0
+        public var registration = RegistrationClient.Counters()
         public var requestsAnswered: UInt64 = 0
         public var dropped: UInt64 = 0
         public var callsMade: UInt64 = 0
@@ -88,13 +83,8 @@ public struct PhoneNode: Machine {
         public var callsTurnedAway: UInt64 = 0
     }
 
-    enum Registration: Sendable {
-        case modern(ModernRegistration)
-        case seed(SeedRegistration)
-    }
-
-    /// What this phone lets others ask of it, as in Allow.
-    static let allowedMethods = "INVITE, ACK, CANCEL, OPTIONS, BYE"
+    /// What this phone lets others ask of it where it takes no calls, as in Allow.
+    static let allowedMethods = RegistrationSettings.defaultAllow
 
     public private(set) var settings: PhoneSettings
     public private(set) var status = PhoneStatus(.starting)
@@ -102,7 +92,11 @@ public struct PhoneNode: Machine {
     /// Whether traces are kept; nobody listening costs nothing.
     public var tracing: Bool {
         get { traces.isOn }
-        set { traces.isOn = newValue }
+        set {
+            traces.isOn = newValue
+            client?.tracing = newValue
+            names.tracing = newValue
+        }
     }
 
     private(set) var isOn = false
@@ -110,22 +104,12 @@ public struct PhoneNode: Machine {
     var isStopping = false
     /// Why the settings cannot work; nil where they can.
     let misconfiguration: String?
-    let registrar: ServerAddress?
-    let proxy: ServerAddress?
-    let transactionTimers: TransactionTimers
-    var registration: Registration
-    var composer: RegisterComposer?
-    var digest: DigestClient
-    var proxyDigest: DigestClient
-    var requests = OutgoingRequests()
-    var incoming = IncomingRequests()
-    var stun: STUNQueries
-    var lookups: NameLookups
+    /// nil where the settings cannot work.
+    var client: RegistrationClient?
+    var names: NameLookups
     var connections: PhoneConnections
     var calls: CallAgent?
-    var optionsCSeq: UInt32 = 0
-    /// Draws the branches of our own requests.
-    var branches: Entropy
+    var incoming = IncomingRequests()
     /// Draws the tags of our answers.
     var tags: Entropy
     var outbox = Outbox<Output>()
@@ -138,50 +122,27 @@ public struct PhoneNode: Machine {
         self.settings = settings
         // A stream of its own for each part, whether it is there or not: what one draws does not shift another's.
         var seed = seed
-        var registering = seed.fork()
-        var naming = seed.fork()
-        let (connecting, calling) = (seed.fork(), seed.fork())
+        let (registering, naming, connecting, calling) = (seed.fork(), seed.fork(), seed.fork(), seed.fork())
         tags = seed.fork()
-        let registrar = ServerAddress(settings.identity.registrar)
-        let proxy = settings.identity.outboundProxy.flatMap { ServerAddress($0) }
-        misconfiguration = Self.misconfiguration(settings, registrar, proxy)
-        self.registrar = registrar
-        self.proxy = proxy
-        let dnsPort = settings.dnsPort ?? UInt16(49_152 + naming.next() % 16_000)
-        let timers = settings.timers
-        let t1 = max(timers.t1, .milliseconds(1))
-        transactionTimers = TransactionTimers(t1: t1, t2: max(timers.t2, t1), t4: max(timers.t4, .zero))
-        let local = settings.locals.first ?? Endpoint(.v4(.any), 5060)
-        let own = registering.fork()
-        registration =
-            switch settings.behaviour {
-            case .modern:
-                .modern(
-                    ModernRegistration(
-                        settings: settings.transport.isReliable ? ModernRegistration.overStream(settings) : settings,
-                        local: local,
-                        entropy: own))
-            case .seed: .seed(SeedRegistration(settings: settings, local: local))
-            }
-        let name = settings.identity.authUser ?? settings.identity.user
-        digest = DigestClient(username: name, password: .text(settings.identity.password), entropy: registering.fork())
-        proxyDigest = DigestClient(username: name, password: .text(settings.identity.password), entropy: registering.fork())
-        stun = STUNQueries(isClassic: settings.behaviour == .seed, t1: t1, entropy: registering.fork())
-        lookups = NameLookups(
-            servers: settings.dnsServers, locals: settings.locals, transport: settings.transport, port: dnsPort,
+        names = NameLookups(
+            servers: settings.dnsServers, locals: settings.locals, transport: settings.transport, port: settings.dnsPort,
             entropy: naming)
-        if let registrar, misconfiguration == nil {
-            composer = RegisterComposer(settings: settings, registrar: registrar, proxy: proxy, entropy: &registering)
-        }
         connections = PhoneConnections(
             transport: settings.transport, pingInterval: settings.keepalive == .none ? nil : settings.keepaliveInterval,
             entropy: connecting)
-        if settings.calls != nil, misconfiguration == nil {
-            calls = CallAgent(
-                settings: settings, registrar: registrar, proxy: proxy, codecs: codecs, srtp: srtp, timers: transactionTimers,
-                entropy: calling)
+        var fault: String?
+        do {
+            client = try RegistrationClient(settings: settings.registration, entropy: registering)
+        } catch {
+            fault = error.phoneText
         }
-        branches = registering
+        misconfiguration = fault ?? settings.calls.flatMap(CallAgent.misconfiguration)
+        guard misconfiguration == nil, let client else { return }
+        if settings.calls != nil {
+            calls = CallAgent(
+                settings: settings, registrar: client.registrar, proxy: client.proxy, codecs: codecs, srtp: srtp,
+                timers: settings.timers.transactions, entropy: calling)
+        }
     }
 
     /// Where the phone sends from: the SIP sockets, the audio port where STUN is asked about it, and the ports of DNS queries.
@@ -191,7 +152,7 @@ public struct PhoneNode: Machine {
             endpoints += settings.locals.map { Endpoint($0.address, settings.rtpPort) }
         }
         for local in settings.locals where settings.dnsServers.contains(where: { $0.address.isIPv6 == local.address.isIPv6 }) {
-            endpoints += lookups.ports.map { Endpoint(local.address, $0) }
+            endpoints += names.ports.map { Endpoint(local.address, $0) }
         }
         for port in calls?.ports ?? [] where !endpoints.contains(where: { $0.port == port }) {
             endpoints += settings.locals.map { Endpoint($0.address, port) }
@@ -210,8 +171,7 @@ public struct PhoneNode: Machine {
     public var nextDeadline: Instant? {
         guard isOn else { return incoming.nextDeadline }
         return [
-            registration.nextDeadline, requests.nextDeadline, incoming.nextDeadline, stun.nextDeadline, lookups.nextDeadline,
-            connections.nextDeadline, calls?.nextDeadline,
+            client?.nextDeadline, incoming.nextDeadline, names.nextDeadline, connections.nextDeadline, calls?.nextDeadline,
         ].compactMap { $0 }.min()
     }
 
@@ -235,21 +195,9 @@ public struct PhoneNode: Machine {
     public mutating func advance(to now: Instant) {
         while let repeated = incoming.due(at: now) { transmit(repeated.bytes, over: repeated.flow, at: now) }
         guard isOn else { return }
-        while let event = requests.due(at: now) {
-            switch event {
-            case .retransmit(let request):
-                counters.retransmissions += 1
-                note(request, .retransmits(method: request.purpose.method, cseq: request.purpose.cseq))
-                transmit(request.bytes, from: request.local, to: request.remote, at: now)
-            case .timedOut(let purpose):
-                failed(purpose, isUnreachable: false, at: now)
-                settle(at: now)
-            }
-        }
-        stun.advance(to: now)
-        lookups.advance(to: now)
+        names.advance(to: now)
         settle(at: now)
-        registration.advance(to: now)
+        client?.advance(to: now)
         settle(at: now)
         connections.advance(to: now)
         calls?.advance(to: now)
@@ -263,12 +211,9 @@ public struct PhoneNode: Machine {
 
     private mutating func start(at now: Instant) {
         guard !isOn else { return }
-        guard misconfiguration == nil else {
-            show(PhoneStatus(.misconfigured(misconfiguration ?? "")))
-            return
-        }
+        if let misconfiguration { return show(PhoneStatus(.misconfigured(misconfiguration))) }
         isOn = true
-        if settings.registers { registration.start(at: now) }
+        if settings.registers { tell(.start, at: now) }
     }
 
     private mutating func stop(at now: Instant) {
@@ -277,16 +222,16 @@ public struct PhoneNode: Machine {
             return
         }
         calls?.hangUpAll(at: now)
-        if settings.registers { registration.stop(at: now) } else { stopUnregistered(at: now) }
+        // A phone that never registered has only its calls to end.
+        if settings.registers { tell(.stop, at: now) } else { turnOff(at: now) }
     }
 
     private mutating func addressChanged(to locals: [Endpoint], at now: Instant) {
         guard !locals.isEmpty, locals != settings.locals else { return }
         settings.locals = locals
-        stun.cancelAll()
-        lookups.addressChanged(to: locals, at: now)
+        look(.addressChanged(locals), at: now)
         connections.closeAll()
-        if settings.registers { registration.addressChanged(to: locals, at: now) }
+        tell(.addressChanged(locals), at: now)
         settle(at: now)
         let contact = contact
         calls?.addressChanged(to: locals, contact: contact, at: now)
@@ -294,46 +239,34 @@ public struct PhoneNode: Machine {
 
     private mutating func unreachable(_ endpoint: Endpoint, at now: Instant) {
         guard isOn else { return }
-        for purpose in requests.fail(to: endpoint) { failed(purpose, isUnreachable: true, at: now) }
+        look(.unreachable(endpoint), at: now)
         settle(at: now)
-        stun.unreachable(endpoint, at: now)
-        lookups.unreachable(endpoint, at: now)
+        tell(.unreachable(endpoint), at: now)
         settle(at: now)
-        registration.unreachable(endpoint, at: now)
         calls?.unreachable(endpoint, at: now)
-    }
-
-    mutating func failed(_ purpose: OutgoingRequests.Purpose, isUnreachable: Bool, at now: Instant) {
-        switch purpose {
-        case .register(let cseq, _): registration.noAnswer(to: cseq, isUnreachable: isUnreachable, at: now)
-        case .keepalive: if isUnreachable { registration.keepaliveInterrupted() } else { registration.keepaliveFailed(at: now) }
-        }
     }
 
     // MARK: Following up
 
     /// Carries out what the parts have decided, until none has anything left to say.
     mutating func settle(at now: Instant) {
+        takeTraces()
         var isQuiet = false
         while !isQuiet {
             isQuiet = true
-            while let action = registration.nextAction() {
+            while let output = client?.nextOutput() {
                 isQuiet = false
-                perform(action, at: now)
+                take(output, at: now)
             }
-            while let event = stun.nextEvent() {
+            while let output = names.nextOutput() {
                 isQuiet = false
-                take(event, at: now)
-            }
-            while let event = lookups.nextEvent() {
-                isQuiet = false
-                take(event, at: now)
+                take(output, at: now)
             }
             while let event = connections.nextEvent() {
                 isQuiet = false
                 take(event, at: now)
             }
-            let (contact, server) = (contact, serverInUse)
+            let (contact, server) = (contact, status.server)
             calls?.contact = contact
             calls?.server = server
             while let action = calls?.nextAction() {
@@ -354,9 +287,7 @@ public struct PhoneNode: Machine {
         while let event = connections.nextEvent() { take(event, at: now) }
         calls?.dropAll(at: now)
         while let action = calls?.nextAction() { take(action, at: now) }
-        requests.abandon { _ in true }
-        stun.cancelAll()
-        lookups.cancelAll(at: now)
+        look(.cancelAll, at: now)
         outbox.append(.stopped)
     }
 
@@ -365,34 +296,21 @@ public struct PhoneNode: Machine {
         status = new
         outbox.append(.status(new))
     }
+}
 
-    mutating func note(_ request: OutgoingRequests.Request, _ meaning: SIPMeaning) {
-        traces.note(
-            .sent(PhoneTrace.Message(bytes: request.bytes, local: request.local, remote: request.remote, meaning: meaning)))
-    }
-
-    private static func misconfiguration(_ settings: PhoneSettings, _ registrar: ServerAddress?, _ proxy: ServerAddress?)
-        -> String?
-    {
-        let identity = settings.identity
-        if identity.user.isEmpty { return "The user name is empty." }
-        if registrar == nil { return "The registrar '\(identity.registrar)' is neither a name, an address nor a SIP URI." }
-        if let text = identity.outboundProxy, proxy == nil {
-            return "The outbound proxy '\(text)' is neither a name, an address nor a SIP URI."
+extension RegistrationFault {
+    /// What the phone's panel says of it.
+    fileprivate var phoneText: String {
+        switch self {
+        case .noUser: "The user name is empty."
+        case .badRegistrar(let text): "The registrar '\(text)' is neither a name, an address nor a SIP URI."
+        case .badProxy(let text): "The outbound proxy '\(text)' is neither a name, an address nor a SIP URI."
+        case .noLocalAddress: "The phone has no local address."
+        case .noLocalPort: "A local SIP port is 0; it must be the port that is bound."
+        case .foreignTransport(let transport): "This phone speaks SIP over UDP, TCP and TLS, not \(transport.viaToken)."
+        case .otherTransport(let wanted, let set):
+            "The server asks for \(wanted.viaToken); this phone is set to SIP over \(set.viaToken)."
+        case .noExpiry: "An expiry of 0 seconds would never register."
         }
-        if settings.locals.isEmpty { return "The phone has no local address." }
-        if settings.locals.contains(where: { $0.port == 0 }) {
-            return "A local SIP port is 0; it must be the port that is bound."
-        }
-        switch settings.transport {
-        case .udp, .tcp, .tls: break
-        case .ws, .wss: return "This phone speaks SIP over UDP, TCP and TLS, not \(settings.transport.viaToken)."
-        }
-        if let wanted = (proxy ?? registrar)?.transport, wanted != settings.transport {
-            return "The server asks for \(wanted.viaToken); this phone is set to SIP over \(settings.transport.viaToken)."
-        }
-        if let fault = settings.calls.flatMap(CallAgent.misconfiguration) { return fault }
-        if settings.expires == 0 { return "An expiry of 0 seconds would never register." }
-        return nil
     }
 }

@@ -1,154 +1,28 @@
 import Base
+import RegistrationClient
 
-/// What a person enters into the phone: identity, servers, NAT settings, timers.
+/// What a person enters into the phone: identity, servers, NAT settings, timers, calls.
 ///
-/// A plain value; the zero-thought defaults are those of a current phone. `behaviour: .seed` turns it into the phone of 2007.
+/// A plain value; the zero-thought defaults are those of a current phone. `behaviour: .seed` turns it into the phone of 2007. What belongs to
+/// the registration reads as the phone's own: `expires` is `registration.expires`.
+@dynamicMemberLookup
 public struct PhoneSettings: Hashable, Sendable {
-    /// Who registers, and where.
-    public struct Identity: Hashable, Sendable {
-        /// The user part of the AOR.
-        public var user: String
-        public var displayName: String?
-        /// The name used in the digest; nil means `user`.
-        public var authUser: String?
-        /// Used for whatever realm the registrar names.
-        public var password: String
-        /// `example.net`, `example.net:5070`, `192.0.2.1`, or a whole URI (`sip:example.net;transport=udp`).
-        public var registrar: String
-        /// Where requests are sent instead of to the registrar (same forms as `registrar`); nil means to the registrar itself.
-        public var outboundProxy: String?
+    public typealias Identity = RegistrationSettings.Identity
+    public typealias Behaviour = RegistrationSettings.Behaviour
+    public typealias Keepalive = RegistrationSettings.Keepalive
+    public typealias STUNServer = RegistrationSettings.STUNServer
+    public typealias Timers = RegistrationSettings.Timers
 
-        public init(
-            user: String, displayName: String? = nil, authUser: String? = nil, password: String, registrar: String,
-            outboundProxy: String? = nil
-        ) {
-            self.user = user
-            self.displayName = displayName
-            self.authUser = authUser
-            self.password = password
-            self.registrar = registrar
-            self.outboundProxy = outboundProxy
-        }
-    }
-
-    public enum Behaviour: String, Hashable, Sendable, CaseIterable {
-        /// One REGISTER in flight, the newest challenge answered, mapping changes followed once.
-        case modern
-        /// The SNOM 300 of 2007: re-registers on every STUN surprise, answers the first challenge that arrives, knows no `stale`.
-        case seed
-    }
-
-    /// What keeps the mapping of the SIP socket alive while nothing happens (RFC 5626 3.5, 4.4).
-    public enum Keepalive: String, Hashable, Sendable, CaseIterable {
-        case none
-        /// A double CRLF. Over UDP nothing answers it, so it refreshes only NATs that outgoing packets refresh.
-        case crlf
-        /// A STUN Binding request to the registrar over the SIP socket; falls back to OPTIONS where the registrar knows no STUN.
-        case stun
-        /// An OPTIONS request to the registrar; any response counts.
-        case options
-    }
-
-    /// `stun.example.net`, `192.0.2.1:3478`; port 3478 unless given (RFC 8489 8).
-    public struct STUNServer: Hashable, Sendable {
-        public var host: String
-        public var port: UInt16
-
-        public init(host: String, port: UInt16 = 3478) {
-            self.host = host
-            self.port = port
-        }
-
-        /// nil if `text` is neither `host`, `host:port`, an IPv6 address nor `[v6]:port`.
-        public init?(_ text: String) {
-            if let address = IPAddress(text) {
-                self.init(host: address.description)
-            } else if let endpoint = Endpoint(text) {
-                self.init(host: endpoint.address.description, port: endpoint.port)
-            } else {
-                let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-                guard let host = parts.first, !host.isEmpty, parts.count <= 2, host.utf8.allSatisfy(STUNServer.isHostByte) else {
-                    return nil
-                }
-                guard parts.count == 2 else {
-                    self.init(host: String(host))
-                    return
-                }
-                guard let port = UInt16(parts[1]), port > 0 else { return nil }
-                self.init(host: String(host), port: port)
-            }
-        }
-
-        private static func isHostByte(_ byte: UInt8) -> Bool {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"),
-                UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"):
-                true
-            default: false
-            }
-        }
-    }
-
-    /// The transport timers and the rhythm of retries.
-    public struct Timers: Hashable, Sendable {
-        /// RFC 3261 17.1.1.1: the round-trip estimate, 500 ms.
-        public var t1: Duration
-        public var t2: Duration
-        public var t4: Duration
-        /// RFC 5626 4.5: the back-off when no flow works, 30 s (base-all-fail).
-        public var backoffBase: Duration
-        /// RFC 5626 4.5: the back-off while another flow works, 90 s; used here after a refusal, where haste helps nobody.
-        public var refusalBackoffBase: Duration
-        /// RFC 5626 4.5: no wait is longer than this, 1800 s.
-        public var backoffCap: Duration
-        /// How long a first REGISTER waits for the STUN server's answer.
-        public var stunPatience: Duration
-
-        public init(
-            t1: Duration = .milliseconds(500), t2: Duration = .seconds(4), t4: Duration = .seconds(5),
-            backoffBase: Duration = .seconds(30), refusalBackoffBase: Duration = .seconds(90),
-            backoffCap: Duration = .seconds(1800),
-            stunPatience: Duration = .milliseconds(500)
-        ) {
-            self.t1 = t1
-            self.t2 = t2
-            self.t4 = t4
-            self.backoffBase = backoffBase
-            self.refusalBackoffBase = refusalBackoffBase
-            self.backoffCap = backoffCap
-            self.stunPatience = stunPatience
-        }
-    }
-
-    public var identity: Identity
-    public var behaviour: Behaviour
-    /// The SIP sockets, one an address family at most; the target's family chooses. Ports are real ports, not 0.
-    public var locals: [Endpoint]
-    public var transport: SIPTransport
-    /// The Expires asked for, in seconds.
-    public var expires: UInt32
-    public var stunServer: STUNServer?
-    /// How often the STUN server is asked again.
-    public var stunInterval: Duration
-    public var keepalive: Keepalive
-    public var keepaliveInterval: Duration
-    /// Whether Via carries `rport` (RFC 3581).
-    public var rport: Bool
-    /// The URN of RFC 5626 4.1, without angle brackets; nil sends no `+sip.instance`, and then no `reg-id` either.
-    public var instanceID: String?
-    public var userAgent: String
-    /// Servers asked for names, first to last; none means that only addresses can be used.
-    public var dnsServers: [Endpoint]
-    /// The first of the 16 local ports that DNS queries leave from; nil lets the phone draw it from 49152 upwards.
-    public var dnsPort: UInt16?
-    /// The local port of the audio. The seed's phone asks STUN for its mapping too.
-    public var rtpPort: UInt16
-    public var timers: Timers
+    public var registration: RegistrationSettings
     /// Whether `.start` registers; without it the phone only makes and takes calls, and needs no password.
     public var registers = true
     /// nil: the phone registers and answers questions, but makes and takes no calls.
     public var calls: CallSettings?
+
+    public subscript<Value>(dynamicMember path: WritableKeyPath<RegistrationSettings, Value>) -> Value {
+        get { registration[keyPath: path] }
+        set { registration[keyPath: path] = newValue }
+    }
 
     public init(
         identity: Identity, behaviour: Behaviour = .modern, locals: [Endpoint], transport: SIPTransport = .udp,
@@ -158,22 +32,11 @@ public struct PhoneSettings: Hashable, Sendable {
         instanceID: String? = nil, userAgent: String = "Pinhole", dnsServers: [Endpoint] = [], dnsPort: UInt16? = nil,
         rtpPort: UInt16 = 16_384, timers: Timers = Timers(), registers: Bool = true, calls: CallSettings? = nil
     ) {
-        self.identity = identity
-        self.behaviour = behaviour
-        self.locals = locals
-        self.transport = transport
-        self.expires = expires
-        self.stunServer = stunServer
-        self.stunInterval = stunInterval
-        self.keepalive = keepalive
-        self.keepaliveInterval = keepaliveInterval
-        self.rport = rport
-        self.instanceID = instanceID
-        self.userAgent = userAgent
-        self.dnsServers = dnsServers
-        self.dnsPort = dnsPort
-        self.rtpPort = rtpPort
-        self.timers = timers
+        registration = RegistrationSettings(
+            identity: identity, behaviour: behaviour, locals: locals, transport: transport, expires: expires,
+            stunServer: stunServer, stunInterval: stunInterval, keepalive: keepalive, keepaliveInterval: keepaliveInterval,
+            rport: rport, instanceID: instanceID, userAgent: userAgent, dnsServers: dnsServers, dnsPort: dnsPort,
+            rtpPort: rtpPort, timers: timers)
         self.registers = registers
         self.calls = calls
     }

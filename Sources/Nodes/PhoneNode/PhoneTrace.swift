@@ -1,36 +1,12 @@
 import Base
+import RegistrationClient
 
 /// What the phone noticed, one fact each; `text` is the line a person reads.
 public enum PhoneTrace: Hashable, Sendable {
-    /// One SIP message that crossed the phone's socket.
-    public struct Message: Hashable, Sendable {
-        /// As it was on the wire.
-        public var bytes: [UInt8]
-        public var local: Endpoint
-        public var remote: Endpoint
-        public var meaning: SIPMeaning
-        public var transport: SIPTransport
-
-        public init(
-            bytes: [UInt8], local: Endpoint, remote: Endpoint, meaning: SIPMeaning, transport: SIPTransport = .udp
-        ) {
-            self.bytes = bytes
-            self.local = local
-            self.remote = remote
-            self.meaning = meaning
-            self.transport = transport
-        }
-    }
-
-    /// What a STUN request is for.
-    public enum STUNPurpose: String, Hashable, Sendable {
-        /// The mapping of the SIP socket, asked of the STUN server.
-        case sip = "SIP"
-        /// The mapping of the audio socket, asked of the STUN server.
-        case rtp = "RTP"
-        /// Keepalive over the SIP socket, asked of the registrar itself (RFC 5626 4.4.2).
-        case keepalive = "keepalive"
-    }
+    public typealias Message = RegistrationTrace.Message
+    public typealias STUNPurpose = RegistrationTrace.STUNPurpose
+    public typealias Decision = RegistrationTrace.Decision
+    public typealias Observer = RegistrationTrace.Observer
 
     case received(Message)
     case sent(Message)
@@ -44,52 +20,30 @@ public enum PhoneTrace: Hashable, Sendable {
     case found(name: String, targets: [Endpoint])
     case notFound(name: String, reason: String)
     case decided(Decision)
+    /// Something about a call that its messages do not show.
+    case call(PhoneCallID, String)
+    case connects(Endpoint, SIPTransport)
+    case connectionLost(Endpoint, reason: String)
     /// A datagram that was neither SIP, STUN nor an answer to a DNS query, or not for us.
     case dropped(from: Endpoint, reason: String)
 
-    /// Why the phone does what it does.
-    public enum Decision: Hashable, Sendable {
-        case registers(cseq: UInt32, to: Endpoint, contact: Endpoint, cause: RegisterCause)
-        case refreshes(at: Instant, expiry: Instant)
-        case waits(until: Instant, failures: Int, because: String)
-        case failsOver(from: Endpoint, to: Endpoint)
-        /// The next REGISTER names this address in its Contact, because the registrar or STUN saw it.
-        case adoptsContact(Endpoint, seenBy: Observer)
-        /// A mapping change that is not followed, and why.
-        case keepsContact(Endpoint, though: Endpoint, seenBy: Observer, because: String)
-        case settlesOnRegistrar(Endpoint)
-        case keepaliveFallsBack(to: PhoneSettings.Keepalive, because: String)
-        case flowFailed(Endpoint, because: String)
-        /// Via names the public address from now on (or no longer), as answers did not come back.
-        case sentByChanges(to: Endpoint)
-        /// The registrar keeps former Contacts until told otherwise; this REGISTER also removes one.
-        case removesFormerContact(Endpoint)
-        /// Something about a call that its messages do not show.
-        case call(PhoneCallID, String)
-        case connects(Endpoint, SIPTransport)
-        case connectionLost(Endpoint, reason: String)
-    }
-
-    public enum Observer: String, Hashable, Sendable {
-        case stun = "STUN"
-        case registrar = "the registrar"
+    init(_ trace: RegistrationTrace) {
+        self =
+            switch trace {
+            case .received(let message): .received(message)
+            case .sent(let message): .sent(message)
+            case .stunAsked(let purpose, let local, let server): .stunAsked(purpose, local: local, server: server)
+            case .stunObserved(let purpose, let local, let server, let mapped):
+                .stunObserved(purpose, local: local, server: server, mapped: mapped)
+            case .stunSilent(let purpose, let server): .stunSilent(purpose, server: server)
+            case .stunRefused(let purpose, let server, let reason): .stunRefused(purpose, server: server, reason: reason)
+            case .crlfSent(let local, let remote): .crlfSent(local: local, remote: remote)
+            case .decided(let decision): .decided(decision)
+            }
     }
 }
 
-/// Why a REGISTER is sent.
-public enum RegisterCause: Hashable, Sendable {
-    case start
-    case refresh
-    case retry(failures: Int)
-    case failover
-    case answersChallenge
-    case answersStale
-    case tooBrief(minimum: UInt32)
-    case mappingChanged(from: Endpoint, to: Endpoint, seenBy: PhoneTrace.Observer)
-    case flowFailed
-    case addressChanged
-    case stop
-
+extension RegisterCause {
     public var text: String {
         switch self {
         case .start: "the phone starts"
@@ -107,7 +61,7 @@ public enum RegisterCause: Hashable, Sendable {
     }
 }
 
-extension PhoneTrace.Decision {
+extension RegistrationTrace.Decision {
     public var text: String {
         switch self {
         case .registers(let cseq, let to, let contact, let cause):
@@ -123,9 +77,6 @@ extension PhoneTrace.Decision {
         case .keepaliveFallsBack(let kind, let because): "keepalive falls back to \(kind.rawValue): \(because)"
         case .flowFailed(let target, let because): "the path to \(target) is taken for dead: \(because)"
         case .sentByChanges(let to): "no answer found its way back; Via now names \(to)"
-        case .call(let id, let what): "call \(id): \(what)"
-        case .connects(let to, let transport): "opens a \(transport.viaToken) connection to \(to)"
-        case .connectionLost(let to, let reason): "the connection to \(to) is gone: \(reason)"
         case .removesFormerContact(let contact): "the same REGISTER removes the former Contact \(contact)"
         }
     }
@@ -154,6 +105,9 @@ extension PhoneTrace {
         case .found(let name, let targets): "\(name) is \(targets.map(\.description).joined(separator: ", "))"
         case .notFound(let name, let reason): "\(name) was not found: \(reason)"
         case .decided(let decision): decision.text
+        case .call(let id, let what): "call \(id): \(what)"
+        case .connects(let to, let transport): "opens a \(transport.viaToken) connection to \(to)"
+        case .connectionLost(let to, let reason): "the connection to \(to) is gone: \(reason)"
         case .dropped(let from, let reason): "ignores a datagram from \(from): \(reason)"
         }
     }

@@ -1,5 +1,6 @@
 import Base
 import PhoneNode
+import RegistrationClient
 import SIP
 import Testing
 

@@ -1,4 +1,5 @@
 import Base
+import ICE
 import RTP
 import SDP
 import SIP

@@ -2,6 +2,7 @@ import Base
 import Codecs
 import RTP
 import SDP
+import RegistrationClient
 import SIP
 import SIPStack
 

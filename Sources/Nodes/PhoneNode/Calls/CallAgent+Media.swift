@@ -1,5 +1,6 @@
 import Base
 import RTP
+import RegistrationClient
 import SIP
 import SIPStack
 import STUN

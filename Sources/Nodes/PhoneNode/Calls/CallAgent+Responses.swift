@@ -1,5 +1,6 @@
 import Base
 import SDP
+import RegistrationClient
 import SIP
 import SIPStack
 

@@ -1,4 +1,5 @@
 import Base
+import RegistrationClient
 import SIP
 import SIPStack
 

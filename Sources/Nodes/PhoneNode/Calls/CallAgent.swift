@@ -1,8 +1,10 @@
 import Base
 import Codecs
+import ICE
 import MediaControl
 import RTP
 import SDP
+import RegistrationClient
 import SIP
 import SIPStack
 import STUN
@@ -147,9 +149,8 @@ struct CallAgent: Sendable {
         freePorts = wishes.rtpPorts
         ports = wishes.rtpPorts.flatMap { [$0, $0 + 1] }
         portSet = Set(ports)
-        let name = settings.identity.authUser ?? settings.identity.user
-        digest = DigestClient(username: name, password: .text(settings.identity.password), entropy: entropy.fork())
-        proxyDigest = DigestClient(username: name, password: .text(settings.identity.password), entropy: entropy.fork())
+        digest = settings.identity.digest(entropy.fork())
+        proxyDigest = settings.identity.digest(entropy.fork())
         self.entropy = entropy
     }
 
@@ -261,7 +262,7 @@ struct CallAgent: Sendable {
     mutating func emit(_ action: Action) { outbox.append(action) }
 
     mutating func note(_ id: PhoneCallID, _ text: @autoclosure () -> String) {
-        emit(.trace(.decided(.call(id, text()))))
+        emit(.trace(.call(id, text())))
     }
 
     /// Puts a call back after work on a copy of it.

@@ -62,8 +62,8 @@ struct MappingWatch: Hashable, Sendable {
     /// As the STUN server sees us.
     var stun: Endpoint? { server.seen }
 
-    var status: PhoneStatus.Mapping {
-        PhoneStatus.Mapping(
+    var status: RegistrationStatus.Mapping {
+        RegistrationStatus.Mapping(
             local: local, stun: server.seen, registrar: registrar ?? sipPort.seen, registrarSTUN: sipPort.seen,
             settledOnRegistrar: isSettledOnRegistrar, seenApart: isSeenApart)
     }

@@ -2,20 +2,20 @@ import Base
 import STUN
 import STUNStack
 
-/// The phone's STUN requests under way, one of each purpose at most.
+/// The STUN requests under way, one of each purpose at most.
 struct STUNQueries: Sendable {
     enum Event: Sendable {
         case send(Datagram)
-        case mapped(PhoneTrace.STUNPurpose, local: Endpoint, server: Endpoint, mapped: Endpoint)
-        case silent(PhoneTrace.STUNPurpose, server: Endpoint)
-        case unreachable(PhoneTrace.STUNPurpose, server: Endpoint)
-        case refused(PhoneTrace.STUNPurpose, server: Endpoint, reason: String)
+        case mapped(RegistrationTrace.STUNPurpose, local: Endpoint, server: Endpoint, mapped: Endpoint)
+        case silent(RegistrationTrace.STUNPurpose, server: Endpoint)
+        case unreachable(RegistrationTrace.STUNPurpose, server: Endpoint)
+        case refused(RegistrationTrace.STUNPurpose, server: Endpoint, reason: String)
     }
 
     private let isClassic: Bool
     private let t1: Duration
     private var entropy: Entropy
-    private var underWay: [(purpose: PhoneTrace.STUNPurpose, request: STUNClientRequest)] = []
+    private var underWay: [(purpose: RegistrationTrace.STUNPurpose, request: STUNClientRequest)] = []
     private var events = Outbox<Event>()
 
     init(isClassic: Bool, t1: Duration, entropy: Entropy) {
@@ -28,9 +28,9 @@ struct STUNQueries: Sendable {
 
     mutating func nextEvent() -> Event? { events.next() }
 
-    func isUnderWay(_ purpose: PhoneTrace.STUNPurpose) -> Bool { underWay.contains { $0.purpose == purpose } }
+    func isUnderWay(_ purpose: RegistrationTrace.STUNPurpose) -> Bool { underWay.contains { $0.purpose == purpose } }
 
-    mutating func ask(_ purpose: PhoneTrace.STUNPurpose, from local: Endpoint, to server: Endpoint, at now: Instant) {
+    mutating func ask(_ purpose: RegistrationTrace.STUNPurpose, from local: Endpoint, to server: Endpoint, at now: Instant) {
         var writer = STUNWriter(.bindingRequest, STUNTransactionID(from: &entropy, classic: isClassic))
         // On a port shared with SIP the fingerprint tells the two apart (RFC 5626 5.1, RFC 8489 7).
         if purpose == .keepalive { writer.addFingerprint() }
@@ -40,15 +40,15 @@ struct STUNQueries: Sendable {
         underWay.append((purpose, request))
     }
 
-    /// False where no request of ours waits for it.
-    mutating func receive(_ datagram: Datagram, at now: Instant) -> Bool {
-        guard
-            let place = underWay.firstIndex(where: {
-                $0.request.isAnswered(by: datagram.payload) && $0.request.local == datagram.destination
-            })
-        else { return false }
-        tell(place) { $0.receive(.received(datagram), at: now) }
-        return true
+    /// Whether a request of ours waits for it.
+    func awaits(_ datagram: Datagram) -> Bool { place(of: datagram) != nil }
+
+    mutating func receive(_ datagram: Datagram, at now: Instant) {
+        if let place = place(of: datagram) { tell(place) { $0.receive(.received(datagram), at: now) } }
+    }
+
+    private func place(of datagram: Datagram) -> Int? {
+        underWay.firstIndex { $0.request.isAnswered(by: datagram.payload) && $0.request.local == datagram.destination }
     }
 
     mutating func unreachable(_ server: Endpoint, at now: Instant) {
@@ -61,7 +61,7 @@ struct STUNQueries: Sendable {
         for place in underWay.indices.reversed() { tell(place) { $0.advance(to: now) } }
     }
 
-    mutating func cancel(_ purpose: PhoneTrace.STUNPurpose) { underWay.removeAll { $0.purpose == purpose } }
+    mutating func cancel(_ purpose: RegistrationTrace.STUNPurpose) { underWay.removeAll { $0.purpose == purpose } }
 
     mutating func cancelAll() { underWay.removeAll() }
 
@@ -77,7 +77,7 @@ struct STUNQueries: Sendable {
         }
     }
 
-    private mutating func drain(_ purpose: PhoneTrace.STUNPurpose, _ request: inout STUNClientRequest) {
+    private mutating func drain(_ purpose: RegistrationTrace.STUNPurpose, _ request: inout STUNClientRequest) {
         while let output = request.nextOutput() {
             switch output {
             case .send(let datagram): events.append(.send(datagram))
@@ -87,7 +87,7 @@ struct STUNQueries: Sendable {
     }
 
     private mutating func conclude(
-        _ purpose: PhoneTrace.STUNPurpose, _ local: Endpoint, _ server: Endpoint, _ outcome: STUNOutcome
+        _ purpose: RegistrationTrace.STUNPurpose, _ local: Endpoint, _ server: Endpoint, _ outcome: STUNOutcome
     ) {
         switch outcome {
         case .success(let response):

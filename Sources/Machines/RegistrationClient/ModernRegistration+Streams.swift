@@ -3,7 +3,7 @@ import Base
 extension ModernRegistration {
     /// The settings as a registration over a stream sees them: the connection keeps itself alive, and what STUN would say of a UDP port
     /// means nothing.
-    static func overStream(_ settings: PhoneSettings) -> PhoneSettings {
+    static func overStream(_ settings: RegistrationSettings) -> RegistrationSettings {
         var stream = settings
         stream.stunServer = nil
         stream.keepalive = .none
@@ -23,17 +23,5 @@ extension ModernRegistration {
             return
         }
         attempt(.flowFailed, binding.targets, place: binding.place, at: now)
-    }
-}
-
-extension PhoneNode.Registration {
-    mutating func connectionLost(_ remote: Endpoint, livedFor: Duration?, at now: Instant) {
-        switch self {
-        case .modern(var modern):
-            modern.connectionLost(remote, livedFor: livedFor, at: now)
-            self = .modern(modern)
-        // The phone of 2007 speaks UDP.
-        case .seed: break
-        }
     }
 }

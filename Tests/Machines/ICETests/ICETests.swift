@@ -1,5 +1,5 @@
 import Base
-import PhoneNode
+import ICE
 import RTP
 import SDP
 import STUN

@@ -161,7 +161,7 @@ extension ModernRegistration {
         }
     }
 
-    private mutating func deny(_ fault: PhoneStatus.AuthorizationFault, because: String, at now: Instant) {
+    private mutating func deny(_ fault: RegistrationStatus.AuthorizationFault, because: String, at now: Instant) {
         knownNonce = nil
         wait(base: settings.timers.refusalBackoffBase, because: because, at: now) { .authorizationError(fault, retryAt: $0) }
     }
@@ -176,7 +176,7 @@ extension ModernRegistration {
     /// The next target at once (RFC 3263 4.3); when all have failed, a pause.
     private mutating func failOver(
         _ given: Attempt, because: String, atLeast: UInt32? = nil, at now: Instant,
-        _ status: (Instant) -> PhoneStatus.Registration
+        _ status: (Instant) -> RegistrationStatus.Registration
     ) {
         var attempt = given
         let next = attempt.place + 1

@@ -28,7 +28,7 @@ struct SeedRegistration: Sendable {
         case registering(Attempt)
         case registered(Binding)
         /// Nothing more until the next STUN tick.
-        case failed(PhoneStatus.Registration)
+        case failed(RegistrationStatus.Registration)
         case deregistering(Attempt, until: Instant)
     }
 
@@ -38,7 +38,7 @@ struct SeedRegistration: Sendable {
     static let mostInFlight = 16
 
     var state = State.off
-    var settings: PhoneSettings
+    var settings: RegistrationSettings
     var target: Endpoint?
     var local: Endpoint
     var stun: Endpoint?
@@ -52,7 +52,7 @@ struct SeedRegistration: Sendable {
     var surprise: (at: Instant, from: Endpoint, to: Endpoint)?
     var outbox = Outbox<RegistrationAction>()
 
-    init(settings: PhoneSettings, local: Endpoint) {
+    init(settings: RegistrationSettings, local: Endpoint) {
         self.settings = settings
         self.local = local
         contact = local
@@ -71,7 +71,7 @@ struct SeedRegistration: Sendable {
         return deadlines.compactMap { $0 }.min()
     }
 
-    var mapping: PhoneStatus.Mapping { PhoneStatus.Mapping(local: local, stun: stun, registrar: registrar) }
+    var mapping: RegistrationStatus.Mapping { RegistrationStatus.Mapping(local: local, stun: stun, registrar: registrar) }
 
     mutating func start(at now: Instant) {
         guard case .off = state else { return }
@@ -273,7 +273,7 @@ struct SeedRegistration: Sendable {
         }
     }
 
-    mutating func fail(_ registration: PhoneStatus.Registration) {
+    mutating func fail(_ registration: RegistrationStatus.Registration) {
         state = .failed(registration)
         publish()
     }
@@ -283,12 +283,12 @@ struct SeedRegistration: Sendable {
         nextTick = nil
         surprise = nil
         outbox.append(.stopKeepalive)
-        outbox.append(.status(PhoneStatus(.deregistered, mapping: mapping)))
+        outbox.append(.status(RegistrationStatus(.deregistered, mapping: mapping)))
         outbox.append(.stopped)
     }
 
     mutating func publish() {
-        let registration: PhoneStatus.Registration
+        let registration: RegistrationStatus.Registration
         switch state {
         case .off: registration = .deregistered
         case .resolving:
@@ -302,7 +302,7 @@ struct SeedRegistration: Sendable {
         case .failed(let why): registration = why
         case .deregistering: registration = .deregistering
         }
-        outbox.append(.status(PhoneStatus(registration, mapping: mapping)))
+        outbox.append(.status(RegistrationStatus(registration, mapping: mapping)))
     }
 
     func localFor(_ target: Endpoint) -> Endpoint? {

@@ -62,10 +62,10 @@ enum RegistrationAction: Hashable, Sendable {
     /// No answer to that REGISTER matters any more.
     case abandon(cseq: UInt32)
     case askSTUN
-    case keepalive(PhoneSettings.Keepalive, target: Endpoint)
+    case keepalive(RegistrationSettings.Keepalive, target: Endpoint)
     case stopKeepalive
-    case decided(PhoneTrace.Decision)
+    case decided(RegistrationTrace.Decision)
     /// What the response just fed in meant.
-    case status(PhoneStatus)
+    case status(RegistrationStatus)
     case stopped
 }

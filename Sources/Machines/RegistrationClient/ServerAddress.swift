@@ -2,22 +2,22 @@ import Base
 import SIP
 
 /// A server as a person writes it: a name or address, a port if one was given, a transport if one was asked for.
-struct ServerAddress: Hashable, Sendable {
-    var host: String
+public struct ServerAddress: Hashable, Sendable {
+    public var host: String
     /// nil leaves it to the look-up (RFC 3263).
-    var port: UInt16?
-    var transport: SIPTransport?
+    public var port: UInt16?
+    public var transport: SIPTransport?
 
     /// The address where the host is one.
-    var literal: IPAddress? { IPAddress(host) }
+    public var literal: IPAddress? { IPAddress(host) }
 
     /// As it stands in a URI: brackets around an IPv6 address.
-    var uriHost: String { literal?.uriHost ?? host }
+    public var uriHost: String { literal?.uriHost ?? host }
 
-    var uriHostPort: String { uriHost + (port.map { ":\($0)" } ?? "") }
+    public var uriHostPort: String { uriHost + (port.map { ":\($0)" } ?? "") }
 
     /// `example.net`, `example.net:5070`, an address, `[v6]:port`, or a `sip:` URI; nil for anything else.
-    init?(_ text: String) {
+    public init?(_ text: String) {
         if text.utf8.starts(with: "sip:".utf8) || text.utf8.starts(with: "sips:".utf8) {
             guard let uri = try? SIPURI(parsing: SIPText(text)) else { return nil }
             self.init(uri)
@@ -31,7 +31,8 @@ struct ServerAddress: Hashable, Sendable {
 
     private init(host: String) { self.host = host }
 
-    init?(_ uri: SIPURI) {
+    /// nil where its port is 0 or its transport unknown.
+    public init?(_ uri: SIPURI) {
         guard uri.port != 0 else { return nil }
         switch uri.host {
         case .ipv4(let v4): self.init(host: v4.description)

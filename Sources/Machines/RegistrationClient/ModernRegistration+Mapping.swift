@@ -45,7 +45,8 @@ extension ModernRegistration {
     }
 
     /// Acts on what the mapping watch thinks of an observation.
-    mutating func heed(_ verdict: MappingWatch.Verdict, seen: Endpoint, by observer: PhoneTrace.Observer, at now: Instant) {
+    mutating func heed(_ verdict: MappingWatch.Verdict, seen: Endpoint, by observer: RegistrationTrace.Observer, at now: Instant)
+    {
         switch verdict {
         case .unchanged: break
         case .noted: if watch.contact == seen { outbox.append(.decided(.adoptsContact(watch.contact, seenBy: observer))) }

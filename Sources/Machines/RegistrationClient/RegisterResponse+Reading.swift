@@ -3,7 +3,7 @@ import SIP
 import SIPStack
 
 extension RegisterResponse {
-    /// Reads a response to a REGISTER. Parts that cannot be read count as absent: a phone lives on with what it understands.
+    /// Reads a response to a REGISTER. Parts that cannot be read count as absent: whoever registers lives on with what it understands.
     ///
     /// - Parameter contact: the Contact that the REGISTER gave.
     /// - Parameter choose: picks the challenge to answer, nil for none.
@@ -58,7 +58,7 @@ extension RegisterResponse.Acceptance {
 }
 
 /// What a peer wrote, fit for a terminal: no control bytes, and not endless.
-func printable(_ bytes: some Collection<UInt8>, atMost count: Int) -> String {
+package func printable(_ bytes: some Collection<UInt8>, atMost count: Int) -> String {
     String(decoding: bytes.prefix(count).map { $0 < 0x20 || $0 == 0x7f ? UInt8(ascii: "?") : $0 }, as: UTF8.self)
         + (bytes.count > count ? "..." : "")
 }

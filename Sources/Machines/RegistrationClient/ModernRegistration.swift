@@ -55,7 +55,7 @@ struct ModernRegistration: Sendable {
         case registering(Attempt)
         case registered(Binding)
         case refreshing(Binding, Attempt)
-        case waiting(until: Instant, PhoneStatus.Registration)
+        case waiting(until: Instant, RegistrationStatus.Registration)
         case deregistering(Attempt, until: Instant)
     }
 
@@ -69,7 +69,7 @@ struct ModernRegistration: Sendable {
     static let deregistrationPatience = Duration.seconds(4)
 
     var state = State.off
-    var settings: PhoneSettings
+    var settings: RegistrationSettings
     var watch: MappingWatch
     var backoff = Backoff()
     var keepalive: KeepaliveRhythm
@@ -88,7 +88,7 @@ struct ModernRegistration: Sendable {
     var startedAt = Instant.epoch
     var outbox = Outbox<RegistrationAction>()
 
-    init(settings: PhoneSettings, local: Endpoint, entropy: Entropy) {
+    init(settings: RegistrationSettings, local: Endpoint, entropy: Entropy) {
         self.settings = settings
         self.entropy = entropy
         watch = MappingWatch(local: local)
@@ -288,7 +288,8 @@ struct ModernRegistration: Sendable {
 
     /// Waits, longer after each failure, then starts over with the look-up.
     mutating func wait(
-        base: Duration, atLeast: UInt32? = nil, because: String, at now: Instant, _ status: (Instant) -> PhoneStatus.Registration
+        base: Duration, atLeast: UInt32? = nil, because: String, at now: Instant,
+        _ status: (Instant) -> RegistrationStatus.Registration
     ) {
         let pause = backoff.fail(
             base: base, cap: settings.timers.backoffCap, atLeast: atLeast.map { .seconds(Int64(min($0, 86_400))) },
@@ -331,7 +332,7 @@ struct ModernRegistration: Sendable {
     }
 
     mutating func publish() {
-        let registration: PhoneStatus.Registration
+        let registration: RegistrationStatus.Registration
         switch state {
         case .off: registration = .deregistered
         case .resolving:
@@ -346,6 +347,6 @@ struct ModernRegistration: Sendable {
         case .waiting(_, let why): registration = why
         case .deregistering: registration = .deregistering
         }
-        outbox.append(.status(PhoneStatus(registration, mapping: watch.status)))
+        outbox.append(.status(RegistrationStatus(registration, mapping: watch.status)))
     }
 }

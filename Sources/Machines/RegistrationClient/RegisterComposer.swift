@@ -1,10 +1,10 @@
 import Base
 
-/// Writes the phone's own requests as text (RFC 3261 8.1.1, 10.2; RFC 5626 4.2).
+/// Writes the client's own requests as text (RFC 3261 8.1.1, 10.2; RFC 5626 4.2).
 ///
 /// What people type into settings is cut free of line breaks, so that no setting can begin a header of its own.
-struct RegisterComposer: Sendable {
-    private let settings: PhoneSettings
+package struct RegisterComposer: Sendable {
+    private let settings: RegistrationSettings
     /// `sip:example.net`, the Request-URI of REGISTER.
     let requestURI: String
     private let aor: String
@@ -13,7 +13,7 @@ struct RegisterComposer: Sendable {
     private let optionsCallID: String
     private let route: String?
 
-    init(settings: PhoneSettings, registrar: ServerAddress, proxy: ServerAddress?, entropy: inout Entropy) {
+    init(settings: RegistrationSettings, registrar: ServerAddress, proxy: ServerAddress?, entropy: inout Entropy) {
         self.settings = settings
         requestURI = "sip:\(registrar.uriHostPort)"
         aor = "sip:\(Self.escapedUser(settings.identity.user))@\(registrar.uriHost)"
@@ -35,7 +35,7 @@ struct RegisterComposer: Sendable {
         }
         if settings.behaviour == .modern {
             text += "Supported: path, outbound\r\n"
-            text += "Allow: \(PhoneNode.allowedMethods)\r\n"
+            text += "Allow: \(settings.allow)\r\n"
         } else {
             text += "Supported: gruu\r\n"
         }
@@ -94,7 +94,7 @@ struct RegisterComposer: Sendable {
     }
 
     /// RFC 3261 25.1 `user`: what is neither unreserved nor user-unreserved is escaped.
-    static func escapedUser(_ user: String) -> String {
+    package static func escapedUser(_ user: String) -> String {
         var bytes: [UInt8] = []
         for byte in user.utf8 {
             switch byte {

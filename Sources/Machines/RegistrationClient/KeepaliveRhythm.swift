@@ -3,11 +3,11 @@ import Base
 /// When the next keepalive is due and which kind works with this registrar (RFC 5626 4.4).
 struct KeepaliveRhythm: Hashable, Sendable {
     enum Failure: Hashable, Sendable {
-        case fallBack(to: PhoneSettings.Keepalive, because: String)
+        case fallBack(to: RegistrationSettings.Keepalive, because: String)
         case flowIsDead
     }
 
-    private(set) var kind: PhoneSettings.Keepalive
+    private(set) var kind: RegistrationSettings.Keepalive
     private let interval: Duration
     /// `interval`, or less where the registrar's Flow-Timer asks for it.
     private var pace: Duration
@@ -22,7 +22,7 @@ struct KeepaliveRhythm: Hashable, Sendable {
     /// Paths given up since the last answer.
     private var deadPaths = 0
 
-    init(_ settings: PhoneSettings) {
+    init(_ settings: RegistrationSettings) {
         kind = settings.keepalive
         interval = max(settings.keepaliveInterval, .seconds(1))
         pace = interval

@@ -2,7 +2,7 @@ import Base
 import SIP
 import SIPStack
 
-/// The phone's client transactions (RFC 3261 17.1.2), found by the branch of our Via.
+/// The client's transactions (RFC 3261 17.1.2), found by the branch of our Via.
 struct OutgoingRequests: Sendable {
     /// What a request was for.
     enum Purpose: Hashable, Sendable {
@@ -62,7 +62,9 @@ struct OutgoingRequests: Sendable {
         case none
     }
 
-    mutating func receive(status: Int, branch: String, method: SIPMethod, from remote: Endpoint, at now: Instant) -> Match {
+    func awaits(_ branch: String, _ method: SIPMethod) -> Bool { requests[branch]?.purpose.method == method.text.string }
+
+    mutating func receive(status: Int, branch: String, method: SIPMethod, at now: Instant) -> Match {
         guard var request = requests[branch], method.text.string == request.purpose.method else { return .none }
         let actions = request.transaction.receive(status: status, at: now)
         requests[branch] = request
