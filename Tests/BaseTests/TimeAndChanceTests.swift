@@ -15,12 +15,12 @@ struct TimeAndChanceTests {
     @Test(
         "A duration in nanoseconds is rounded towards zero and saturated",
         arguments: [
-            (Duration.zero, Int64(0)), (.nanoseconds(1), 1), (.nanoseconds(-1), -1), (.seconds(3_600), 3_600_000_000_000),
+            (.zero, 0), (.nanoseconds(1), 1), (.nanoseconds(-1), -1), (.seconds(3_600), 3_600_000_000_000),
             (Duration(secondsComponent: 0, attosecondsComponent: 1_999_999_999), 1),
             (Duration(secondsComponent: 0, attosecondsComponent: -1_999_999_999), -1),
-            (.seconds(9_223_372_036) + .nanoseconds(854_775_807), .max), (.nanoseconds(.min), .min),
+            (.seconds(9_223_372_036) + .nanoseconds(854_775_807), .max), (.nanoseconds(Int64.min), .min),
             (.seconds(9_223_372_036) + .nanoseconds(854_775_808), .max), (.seconds(Int64.min), .min),
-        ])
+        ] as [(Duration, Int64)])
     func wholeNanoseconds(_ duration: Duration, _ expected: Int64) {
         #expect(duration.wholeNanoseconds == expected)
     }
