@@ -46,6 +46,10 @@ if let sanitizers {
         room("SIPStack", "Pinhole/Machines/SIPStack", ["Base", "SIP", crypto]),
         room("STUNStack", "Pinhole/Machines/STUNStack", ["Base", "STUN", crypto]),
         room("DNSClient", "Pinhole/Machines/DNSClient", ["Base", "DNS"]),
+        room(
+            "RegistrationClient", "Pinhole/Machines/RegistrationClient",
+            ["Base", "SIP", "SIPStack", "STUN", "STUNStack", "DNS", "DNSClient"]),
+        room("ICE", "Pinhole/Machines/ICE", ["Base", "RTP", "SDP", "STUN", "STUNStack", "MediaControl"]),
         room("NAT", "Pinhole/Machines/NAT", ["Base", "Packet"]),
         room("TCP", "Pinhole/Machines/TCP", ["Base", "Packet"]),
         room("ALG", "Pinhole/Machines/ALG", ["Base"]),
@@ -58,13 +62,18 @@ if let sanitizers {
             ["Base", "SIP", "SIPStack", "STUN", "STUNStack", "RTP", "SDP", "MediaControl"]),
         room(
             "PhoneNode", "Pinhole/Nodes/PhoneNode",
-            ["Base", "SIP", "SIPStack", "STUN", "STUNStack", "DNS", "DNSClient", "RTP", "SDP", "MediaControl", "Codecs"]),
+            [
+                "Base", "SIP", "SIPStack", "STUN", "STUNStack", "RTP", "SDP", "RegistrationClient", "ICE", "Codecs",
+                "MediaControl",
+            ]),
         room("RouterNode", "Pinhole/Nodes/RouterNode", ["Base", "Packet", "NAT", "ALG"]),
         room(
             "Lab", "Pinhole/Lab",
             [
                 "Base", "SIP", "SIPStack", "STUN", "STUNStack", "DNS", "DNSClient", "Packet", "Capture", "NAT", "ALG", "TCP",
-                "Codecs", "MediaControl", "Relay", "MediaPlane", "VirtualNetwork", "ServerNode", "PhoneNode", "RouterNode",
+                "Codecs", "MediaControl", "Relay", "MediaPlane", "VirtualNetwork", "RegistrationClient", "ServerNode",
+                "PhoneNode",
+                "RouterNode",
             ]),
         room(
             "World", "Sources/World",
