@@ -65,7 +65,7 @@ let package = Package(
         room(
             "RegistrationClient", "Machines/RegistrationClient",
             ["Base", "SIP", "SIPStack", "STUN", "STUNStack", "DNS", "DNSClient"]),
-        room("ICE", "Machines/ICE", ["Base", "RTP", "SDP", "STUN", "STUNStack"]),
+        room("ICE", "Machines/ICE", ["Base", "RTP", "SDP", "STUN", "STUNStack", "MediaControl"]),
         room("NAT", "Machines/NAT", ["Base", "Packet"]),
         room("TCP", "Machines/TCP", ["Base", "Packet"]),
         room("ALG", "Machines/ALG", ["Base"]),
