@@ -224,6 +224,7 @@ let package = Package(
         tests("SIPStack", "Machines/SIPStack", ["Base", "SIP", "SIPStack", crypto]),
         tests("STUNStack", "Machines/STUNStack", ["Base", "STUN", "STUNStack"]),
         tests("DNSClient", "Machines/DNSClient", ["Base", "DNS", "DNSClient"]),
+        tests("RegistrationClient", "Machines/RegistrationClient", ["Base", "SIP", "RegistrationClient"]),
         tests("ICE", "Machines/ICE", ["Base", "RTP", "SDP", "STUN", "STUNStack", "ICE"]),
         tests("NAT", "Machines/NAT", ["Base", "Packet", "NAT"]),
         tests("TCP", "Machines/TCP", ["Base", "Packet", "TCP"]),

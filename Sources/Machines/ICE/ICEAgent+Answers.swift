@@ -5,8 +5,7 @@ import STUNStack
 
 /// Checks of theirs, and what becomes of ours (RFC 8445 7.2.5, 7.3).
 extension ICEAgent {
-    /// A STUN message on one of our ports.
-    package mutating func receive(_ datagram: Datagram, at now: Instant) {
+    mutating func receive(_ datagram: Datagram, at now: Instant) {
         if let id = requests.first(where: { $0.value.request.isAnswered(by: datagram.payload) })?.key {
             return tell(id, at: now) { $0.receive(.received(datagram), at: now) }
         }
@@ -149,8 +148,7 @@ extension ICEAgent {
         conclude(at: now)
     }
 
-    /// ICMP says that nobody listens there.
-    package mutating func unreachable(_ endpoint: Endpoint, at now: Instant) {
+    mutating func unreachable(_ endpoint: Endpoint, at now: Instant) {
         for (id, entry) in requests where entry.pair.remote == endpoint {
             tell(id, at: now) { $0.receive(.unreachable, at: now) }
         }

@@ -9,8 +9,18 @@ import STUNStack
 /// other side do so, and answers checks. Against an ICE-lite side it controls (RFC 8445 6.1.1).
 ///
 /// Gathering is its owner's: it is made with the candidates. One foundation a kind and address family.
-package struct ICEAgent: Sendable {
-    package enum Event: Hashable, Sendable {
+public struct ICEAgent: Machine {
+    public enum Input: Sendable {
+        /// The other side's description came; the same once more is a re-offer without restart, whose new candidates join in. `multiplexed`:
+        /// RTCP shares the RTP port, so that one component is enough.
+        case begin(SDPICE, multiplexed: Bool, isControlling: Bool)
+        /// A STUN message on one of our ports.
+        case received(Datagram)
+        /// ICMP says that nobody listens there.
+        case unreachable(Endpoint)
+    }
+
+    public enum Output: Hashable, Sendable {
         case send(Datagram)
         /// A check proved that the other side is there; audio from there may be heard at once.
         case proved(Endpoint)
@@ -19,11 +29,15 @@ package struct ICEAgent: Sendable {
         /// Every pair of a component failed.
         case failed
         case roleChanged(isControlling: Bool)
+        /// STUN that is no check of theirs, or not with our password.
         case refused(from: Endpoint, reason: String)
     }
 
+    /// All that it notices matters to its owner, and is output.
+    public typealias Trace = Never
+
     /// A request that came before the other side's description.
-    package struct Early: Sendable {
+    struct Early: Sendable {
         var local: Endpoint
         var source: Endpoint
         var priority: UInt32
@@ -38,7 +52,7 @@ package struct ICEAgent: Sendable {
         var request: STUNClientRequest
     }
 
-    package enum Phase: Hashable, Sendable {
+    public enum Phase: Hashable, Sendable {
         /// Without the other side's description.
         case idle
         case checking
@@ -57,13 +71,15 @@ package struct ICEAgent: Sendable {
     static let mostRemotes = 40
     static let mostEarly = 16
 
-    package let credentials: ICECredentials
-    package let candidates: [ICECandidate]
+    /// Ours, drawn when it was made.
+    public let credentials: ICECredentials
+    public let candidates: [ICECandidate]
     let timers: Duration
     let tieBreaker: UInt64
-    package private(set) var isControlling: Bool
-    package private(set) var remote: SDPICE?
-    package private(set) var phase = Phase.idle
+    public private(set) var isControlling: Bool
+    /// What the other side said; nil before.
+    public private(set) var remote: SDPICE?
+    public private(set) var phase = Phase.idle
     private var components: Set<Int>
     var pairs: [ICEPair] = []
     var remotes: [ICECandidate] = []
@@ -73,15 +89,16 @@ package struct ICEAgent: Sendable {
     private var nextCheck: Instant?
     private var nominateAt: Instant?
     private var nextKeepalive: Instant?
-    package private(set) var selected: [Int: ICEPair] = [:]
+    /// By component, 1 for RTP and 2 for RTCP.
+    public private(set) var selected: [Int: ICEPair] = [:]
     private var early: [Early] = []
     var entropy: Entropy
-    private var events = Outbox<Event>()
+    private var outbox = Outbox<Output>()
 
     /// - Parameters:
     ///   - candidates: host ones, whose endpoints are sockets of ours, and reflexive ones with those as base.
     ///   - t1: of STUN retransmissions.
-    package init(candidates: [ICECandidate], isControlling: Bool, t1: Duration, entropy seed: Entropy) {
+    public init(candidates: [ICECandidate], isControlling: Bool, t1: Duration, entropy seed: Entropy) {
         var entropy = seed
         // RFC 8445 5.3: 24 and 128 bits at least.
         credentials = ICECredentials(ufrag: entropy.hex(8), password: entropy.hex(32))
@@ -94,24 +111,33 @@ package struct ICEAgent: Sendable {
     }
 
     /// What our description says.
-    package var description: SDPICE {
+    public var description: SDPICE {
         SDPICE(ufrag: credentials.ufrag, password: credentials.password, candidates: candidates, endsCandidates: true)
     }
 
-    package var isOver: Bool { phase == .completed || phase == .failed }
+    public var isOver: Bool { phase == .completed || phase == .failed }
 
     /// Of all states.
-    package var pairCount: Int { pairs.count }
+    public var pairCount: Int { pairs.count }
 
     // MARK: Machine
 
-    package var nextDeadline: Instant? { [nextCheck, nominateAt, nextKeepalive, deadlines.nextDeadline].compactMap { $0 }.min() }
+    public var nextDeadline: Instant? { [nextCheck, nominateAt, nextKeepalive, deadlines.nextDeadline].compactMap { $0 }.min() }
 
-    package mutating func nextEvent() -> Event? { events.next() }
-    mutating func emit(_ event: Event) { events.append(event) }
+    public mutating func receive(_ input: Input, at now: Instant) {
+        switch input {
+        case .begin(let remote, let multiplexed, let isControlling):
+            begin(remote, multiplexed: multiplexed, isControlling: isControlling, at: now)
+        case .received(let datagram): receive(datagram, at: now)
+        case .unreachable(let endpoint): unreachable(endpoint, at: now)
+        }
+    }
 
-    /// The other side's description came. `multiplexed`: RTCP shares the RTP port, so that one component is enough.
-    package mutating func begin(_ remote: SDPICE, multiplexed: Bool, isControlling: Bool, at now: Instant) {
+    public mutating func nextOutput() -> Output? { outbox.next() }
+    public mutating func nextTrace() -> Never? { nil }
+    mutating func emit(_ output: Output) { outbox.append(output) }
+
+    private mutating func begin(_ remote: SDPICE, multiplexed: Bool, isControlling: Bool, at now: Instant) {
         if let former = self.remote, former.ufrag == remote.ufrag, former.password == remote.password {
             // A re-offer without restart; new candidates join in.
             self.remote = remote
@@ -179,7 +205,7 @@ package struct ICEAgent: Sendable {
         return a.priority(isControlling: isControlling) > b.priority(isControlling: isControlling)
     }
 
-    package mutating func advance(to now: Instant) {
+    public mutating func advance(to now: Instant) {
         while let id = deadlines.popDue(at: now) { tell(id, at: now) { $0.advance(to: now) } }
         if let due = nextCheck, due <= now { check(at: now) }
         if let due = nominateAt, due <= now {

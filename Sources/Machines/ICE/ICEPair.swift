@@ -2,9 +2,9 @@ import Base
 import RTP
 
 /// One of our sockets and one address of theirs that may reach each other (RFC 8445 6.1.2).
-package struct ICEPair: Sendable {
+public struct ICEPair: Sendable {
     /// RFC 8445 6.1.2.6.
-    package enum State: Hashable, Sendable {
+    public enum State: Hashable, Sendable {
         /// Waits for another of its foundation.
         case frozen
         case waiting
@@ -13,10 +13,10 @@ package struct ICEPair: Sendable {
         case failed
     }
 
-    package struct ID: Hashable, Sendable {
-        package var component: Int
-        package var local: Endpoint
-        package var remote: Endpoint
+    public struct ID: Hashable, Sendable {
+        public var component: Int
+        public var local: Endpoint
+        public var remote: Endpoint
 
         package init(component: Int, local: Endpoint, remote: Endpoint) {
             self.component = component
@@ -25,11 +25,11 @@ package struct ICEPair: Sendable {
         }
     }
 
-    package var id: ID
+    public var id: ID
     /// Ours: a host candidate, as reflexive ones are checked from their base (RFC 8445 6.1.2.4).
-    package var local: ICECandidate
-    package var remote: ICECandidate
-    package var state = State.frozen
+    public var local: ICECandidate
+    public var remote: ICECandidate
+    public var state = State.frozen
     /// Our check of it carries USE-CANDIDATE.
     var nominates = false
     /// The controlling side chose it, but our own check is not through.

@@ -81,7 +81,7 @@ extension ModernRegistration {
         backoff.succeed()
         knownNonce = attempt.answered
         let lifetime = Duration.seconds(Int64(granted))
-        // Somewhere from 50 to 90 per cent, so that phones that started together do not stay together.
+        // Somewhere from 50 to 90 per cent, so that clients that started together do not stay together.
         let refresh = max(lifetime * Int64(500 + entropy.next() % 401) / 1000, Self.shortestRefresh)
         standing = acceptance.isOutbound ? nil : attempt.contact
         let binding = Binding(
@@ -113,7 +113,7 @@ extension ModernRegistration {
         let number = attempt.challengesSeen
         let asked = attempt.cseq
         guard let challenge = challenges.first else {
-            deny(.unsupported, because: "the registrar offers nothing this phone can answer", at: now)
+            deny(.unsupported, because: "the registrar offers nothing that can be answered here", at: now)
             return .challengeUnsupported(cseq: asked)
         }
         let former = attempt.answered

@@ -1,7 +1,7 @@
 import Base
 import SIPStack
 
-/// How a current phone registers: one REGISTER in flight, the newest challenge answered, failures paced, mapping changes
+/// How a current client registers: one REGISTER in flight, the newest challenge answered, failures paced, mapping changes
 /// followed once (RFC 3261 10.2, 22.2; RFC 5626 4.2 to 4.5).
 struct ModernRegistration: Sendable {
     /// One REGISTER and what led to it.
@@ -165,7 +165,7 @@ struct ModernRegistration: Sendable {
         let reachable = targets.filter { localFor($0) != nil }
         guard let first = reachable.first, let local = localFor(first) else {
             unresolvable(
-                name: settings.identity.registrar, reason: "its addresses are of a family that this phone has no address of",
+                name: settings.identity.registrar, reason: "its addresses are of a family that we have no address of",
                 at: now)
             return
         }

@@ -46,7 +46,7 @@ public struct NameLookups: Machine {
         var token: LookUpToken
     }
 
-    /// How many ports the queries of one phone share; each query under way has one of its own (RFC 5452 9.2).
+    /// How many ports the queries share; each query under way has one of its own (RFC 5452 9.2).
     public static let portCount: UInt16 = 16
 
     /// Where queries leave from.
@@ -187,15 +187,15 @@ public struct NameLookups: Machine {
     private static func text(_ failure: SIPTargetFailure) -> String {
         switch failure {
         case .badHost: "it is no host name"
-        case .transportNotSupported: "it asks for a transport this phone does not have"
+        case .transportNotSupported: "it asks for a transport that is not spoken here"
         case .serviceNotOffered: "it offers no SIP service"
-        case .noAddress: "it has no address that this phone can reach"
+        case .noAddress: "it has no address that can be reached from here"
         case .nameError: "the name does not exist"
         case .lookUpFailed(.timedOut): "the DNS servers do not answer"
         case .lookUpFailed(.refused(let code)): "the DNS servers refuse (\(code))"
         case .lookUpFailed(.noServers): "no DNS server is within reach"
         case .lookUpFailed(.aliasLoop): "its aliases go round in circles"
-        case .lookUpFailed(.streamFailed): "its records are too many for this phone"
+        case .lookUpFailed(.streamFailed): "its records are too many for one datagram"
         case .lookUpFailed(.tooMany), .tooMany: "too many names are being looked up"
         case .lookUpFailed(.cancelled), .cancelled: "the look-up was cancelled"
         }

@@ -3,7 +3,7 @@ import SIPStack
 
 /// One REGISTER as the registration wants it; the node makes the message of it.
 struct RegisterPlan: Hashable, Sendable {
-    /// Also names the transaction: no two REGISTERs of a phone share it.
+    /// Also names the transaction: no two REGISTERs of a client share it.
     var cseq: UInt32
     var target: Endpoint
     var local: Endpoint
@@ -31,7 +31,7 @@ struct RegisterResponse: Hashable, Sendable {
     enum Verdict: Hashable, Sendable {
         case provisional
         case accepted(Acceptance)
-        /// `challenges`: those this phone can answer, in the order of the message; none where it can answer no one.
+        /// `challenges`: those that can be answered, in the order of the message; none where it can answer no one.
         case challenged([DigestOffer], isProxy: Bool)
         case tooBrief(minimum: UInt32?)
         case refused

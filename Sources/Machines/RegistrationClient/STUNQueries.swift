@@ -99,7 +99,7 @@ struct STUNQueries: Sendable {
         case .error(let code, _):
             events.append(.refused(purpose, server: server, reason: "\(code)"))
         case .notUnderstood:
-            events.append(.refused(purpose, server: server, reason: "the answer requires an attribute this phone does not know"))
+            events.append(.refused(purpose, server: server, reason: "the answer requires an attribute that is not known here"))
         case .timedOut: events.append(.silent(purpose, server: server))
         case .unreachable: events.append(.unreachable(purpose, server: server))
         case .cancelled: break

@@ -11,7 +11,7 @@ private struct ICEWorld {
     var agents: [ICEAgent]
     var now = Instant(seconds: 1_000)
     var wire: (Datagram) -> Datagram? = { $0 }
-    private(set) var events: [[ICEAgent.Event]] = [[], []]
+    private(set) var events: [[ICEAgent.Output]] = [[], []]
     private(set) var sent: [(at: Duration, from: Int, datagram: Datagram)] = []
     private var queue: [(at: Instant, datagram: Datagram)] = []
     private let start = Instant(seconds: 1_000)
@@ -32,7 +32,7 @@ private struct ICEWorld {
         var description = agents[1 - side].description
         change(&description)
         let isControlling = agents[side].isControlling
-        agents[side].begin(description, multiplexed: multiplexed, isControlling: isControlling, at: now)
+        agents[side].receive(.begin(description, multiplexed: multiplexed, isControlling: isControlling), at: now)
         collect(side)
     }
 
@@ -45,7 +45,7 @@ private struct ICEWorld {
             if let place = queue.firstIndex(where: { $0.at <= now }) {
                 let datagram = queue.remove(at: place).datagram
                 for side in 0...1 where sockets[side].contains(datagram.destination) {
-                    agents[side].receive(datagram, at: now)
+                    agents[side].receive(.received(datagram), at: now)
                     collect(side)
                 }
             } else {
@@ -59,12 +59,12 @@ private struct ICEWorld {
     }
 
     mutating func receive(_ side: Int, _ datagram: Datagram) {
-        agents[side].receive(datagram, at: now)
+        agents[side].receive(.received(datagram), at: now)
         collect(side)
     }
 
     private mutating func collect(_ side: Int) {
-        while let event = agents[side].nextEvent() {
+        while let event = agents[side].nextOutput() {
             events[side].append(event)
             guard case .send(let datagram) = event else { continue }
             sent.append((elapsed, side, datagram))

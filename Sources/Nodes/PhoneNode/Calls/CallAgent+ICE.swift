@@ -78,15 +78,16 @@ extension CallAgent {
             media[call.id]?.forgetICE()
             return
         }
-        agent.begin(
-            theirs, multiplexed: stream.multiplexesRTCP, isControlling: agent.remote == nil ? isOfferer : agent.isControlling,
-            at: now)
+        agent.receive(
+            .begin(
+                theirs, multiplexed: stream.multiplexesRTCP,
+                isControlling: agent.remote == nil ? isOfferer : agent.isControlling), at: now)
         ice[call.id] = agent
         drainICE(call.id, at: now)
     }
 
     mutating func receiveCheck(_ datagram: Datagram, _ id: PhoneCallID, at now: Instant) {
-        ice[id]?.receive(datagram, at: now)
+        ice[id]?.receive(.received(datagram), at: now)
         drainICE(id, at: now)
     }
 
@@ -97,14 +98,14 @@ extension CallAgent {
 
     mutating func unreachableForICE(_ endpoint: Endpoint, at now: Instant) {
         for id in ice.keys.sorted() {
-            ice[id]?.unreachable(endpoint, at: now)
+            ice[id]?.receive(.unreachable(endpoint), at: now)
             drainICE(id, at: now)
         }
     }
 
     private mutating func drainICE(_ id: PhoneCallID, at now: Instant) {
-        while let event = ice[id]?.nextEvent() {
-            switch event {
+        while let output = ice[id]?.nextOutput() {
+            switch output {
             case .send(let datagram): emit(.media(datagram))
             case .proved(let endpoint): media[id]?.prove(endpoint)
             case .selected(1, let local, let remote):
