@@ -84,7 +84,7 @@ let package = Package(
             "PhoneNode", "Nodes/PhoneNode",
             [
                 "Base", "SIP", "SIPStack", "STUN", "STUNStack", "RTP", "SDP", "RegistrationClient", "ICE", "Codecs",
-                "MediaControl",
+                "MediaControl", "Relay",
             ]),
         room("RouterNode", "Nodes/RouterNode", ["Base", "Packet", "NAT", "ALG"]),
 

@@ -64,7 +64,7 @@ if let sanitizers {
             "PhoneNode", "Pinhole/Nodes/PhoneNode",
             [
                 "Base", "SIP", "SIPStack", "STUN", "STUNStack", "RTP", "SDP", "RegistrationClient", "ICE", "Codecs",
-                "MediaControl",
+                "MediaControl", "Relay",
             ]),
         room("RouterNode", "Pinhole/Nodes/RouterNode", ["Base", "Packet", "NAT", "ALG"]),
         room(

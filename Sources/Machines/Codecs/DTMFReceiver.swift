@@ -16,7 +16,12 @@ public struct DTMFReceiver: Sendable {
 
     /// `timestamp`: of the RTP packet. Nil: nothing new.
     public mutating func receive(_ payload: some Collection<UInt8>, timestamp: UInt32) -> Character? {
-        guard let parsed = TelephoneEvent(Array(payload.prefix(4))[...]), let digit = parsed.digit else { return nil }
+        TelephoneEvent(Array(payload.prefix(4))[...]).flatMap { receive($0, timestamp: timestamp) }
+    }
+
+    /// The same of a payload that was read already.
+    public mutating func receive(_ parsed: TelephoneEvent, timestamp: UInt32) -> Character? {
+        guard let digit = parsed.digit else { return nil }
         let new = Event(start: timestamp, event: parsed.event, duration: parsed.duration)
         if let old = latest {
             let distance = Int32(bitPattern: timestamp &- old.start)

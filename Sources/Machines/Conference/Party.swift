@@ -29,8 +29,9 @@ struct Party: Sendable {
     var stage: Stage
     var remote: MediaRemote?
     /// Both nil until a codec is agreed.
-    var receiver: SoundReceiver?
+    var receiver: AudioReceiver?
     var sender: SoundSender?
+    private(set) var voice = VoiceActivity()
     var isMuted = false
     /// `*` was pressed then.
     var star: Instant?
@@ -77,11 +78,33 @@ struct Party: Sendable {
         return nil
     }
 
-    mutating func receive(_ header: RTPHeader, _ payload: UnsafeRawBufferPointer, at now: Instant) -> SoundReceiver.Arrival {
-        guard receiver != nil else { return .unserved }
-        guard header.ssrc != sender?.ssrc else { return .looped }
-        guard sends else { return .unexpected }
+    /// Why a packet of the party is not even looked at.
+    enum Refusal: Error {
+        /// No codec is agreed yet, or any more.
+        case unserved
+        /// Our own SSRC.
+        case looped
+        /// The party had said that it sends nothing.
+        case unexpected
+    }
+
+    mutating func receive(
+        _ header: RTPHeader, _ payload: UnsafeRawBufferPointer, at now: Instant
+    ) throws(Refusal) -> AudioReceiver.Arrival {
+        guard receiver != nil else { throw .unserved }
+        guard header.ssrc != sender?.ssrc else { throw .looped }
+        guard sends else { throw .unexpected }
         return receiver!.insert(header, payload, at: now)
+    }
+
+    /// Makes the coming tick's samples. `isListened` false: what is made counts as silence.
+    mutating func hear(at now: Instant, isListened: Bool) {
+        guard receiver != nil else { return }
+        receiver!.tick(at: now)
+        guard isListened, receiver!.isSpeech else { return voice.rest() }
+        var level = 0
+        receiver!.withSamples { level = MixingLoops.level($0, receiver!.count) }
+        voice.hear(level: level)
     }
 
     mutating func play(_ prompt: Prompt) {
@@ -105,7 +128,8 @@ struct Party: Sendable {
         }
         sender!.agree(remote.formats, packetTime: remote.packetTime)
         if receiver?.rate != codec.sampleRate {
-            receiver = SoundReceiver(rate: codec.sampleRate, noiseSeed: entropy.next())
+            receiver = AudioReceiver(rate: codec.sampleRate, noiseSeed: entropy.next())
+            voice = VoiceActivity()
             prompt = nil
         }
         receiver!.accept(remote.formats, codecs)

@@ -17,7 +17,7 @@ extension SoundPlane {
     // MARK: - Outside rooms
 
     private mutating func serveAlone(_ slot: Int, at now: Instant) {
-        if parties[slot].receiver != nil { parties[slot].receiver!.tick(at: now, isListened: false) }
+        parties[slot].hear(at: now, isListened: false)
         takeCounts(slot)
         switch parties[slot].stage {
         case .vacant, .waiting, .silent, .finished: return
@@ -116,9 +116,9 @@ extension SoundPlane {
 
     private mutating func listen(to slot: Int, at now: Instant) {
         let isListened = !parties[slot].isMuted && parties[slot].sends
-        parties[slot].receiver!.tick(at: now, isListened: isListened)
+        parties[slot].hear(at: now, isListened: isListened)
         takeCounts(slot)
-        let isSounding = isListened && parties[slot].receiver!.voice.isActive
+        let isSounding = isListened && parties[slot].voice.isActive
         parties[slot].wasSounding = parties[slot].isSounding
         parties[slot].isSounding = isSounding
         if isSounding { sounding.append(slot) }
@@ -126,7 +126,7 @@ extension SoundPlane {
 
     /// More speak than can be heard. Who was heard stays unless another is twice as loud, so that nobody comes and goes.
     private mutating func keepLoudest() {
-        func rank(_ slot: Int) -> Int { parties[slot].receiver!.voice.loudness * (parties[slot].wasSounding ? 2 : 1) }
+        func rank(_ slot: Int) -> Int { parties[slot].voice.loudness * (parties[slot].wasSounding ? 2 : 1) }
         let ranked = sounding.map { (slot: $0, rank: rank($0)) }.sorted { ($0.rank, $1.slot) > ($1.rank, $0.slot) }
         for (slot, _) in ranked[settings.speakersPerRoom...] { parties[slot].isSounding = false }
         sounding.removeAll { !parties[$0].isSounding }
@@ -190,7 +190,7 @@ extension SoundPlane {
         room.sinceLook = 0
         var active: [SpeakerList.Candidate] = []
         for slot in room.members where parties[slot].isSounding {
-            let voice = parties[slot].receiver!.voice
+            let voice = parties[slot].voice
             active.append(.init(slot: slot, loudness: voice.loudness, activeTicks: voice.activeTicks))
         }
         guard room.speakers.update(active) else { return }

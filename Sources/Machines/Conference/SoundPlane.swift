@@ -107,14 +107,19 @@ public struct SoundPlane: Sendable {
             counts.unserved &+= 1
             return
         }
-        switch parties[slot].receive(header, payload, at: now) {
-        case .sound, .nothing: break
-        case .digit(let digit): self.digit(slot: slot, digit, at: now)
-        case .unserved: counts.unserved &+= 1
-        case .looped: counts.looped &+= 1
-        case .unexpected: counts.unexpected &+= 1
-        case .wrongType: counts.wrongType &+= 1
-        case .flood: counts.flood &+= 1
+        do throws(Party.Refusal) {
+            switch try parties[slot].receive(header, payload, at: now) {
+            case .sound, .nothing: break
+            case .digit(let digit): self.digit(slot: slot, digit, at: now)
+            case .wrongType: counts.wrongType &+= 1
+            case .flood: counts.flood &+= 1
+            }
+        } catch {
+            switch error {
+            case .unserved: counts.unserved &+= 1
+            case .looped: counts.looped &+= 1
+            case .unexpected: counts.unexpected &+= 1
+            }
         }
     }
 

@@ -160,9 +160,7 @@ public struct MediaPlane: Sendable {
         while let datagram = table.nextDatagram() { datagrams.append(datagram) }
         while let passing = table.nextPassingDigit() {
             guard let id = table.id(of: passing.slot) else { continue }
-            if let digit = digits[passing.slot, default: DTMFReceiver()].receive(
-                passing.event.bytes, timestamp: passing.timestamp)
-            {
+            if let digit = digits[passing.slot, default: DTMFReceiver()].receive(passing.event, timestamp: passing.timestamp) {
                 events.append(.digit(id, digit))
             }
         }

@@ -110,7 +110,7 @@ extension CallAgent {
             case .proved(let endpoint): media[id]?.prove(endpoint)
             case .selected(1, let local, let remote):
                 note(id, "ICE settles on \(local) to \(remote)")
-                media[id]?.select(local, remote)
+                media[id]?.select(local, remote, at: now)
             case .selected(_, _, let remote): media[id]?.selectedRTCP = remote
             case .failed: note(id, "ICE found no way; audio goes where SDP says")
             case .roleChanged(let isControlling): note(id, "ICE: this side \(isControlling ? "controls" : "is controlled") now")

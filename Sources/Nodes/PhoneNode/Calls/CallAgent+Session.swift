@@ -121,7 +121,8 @@ extension CallAgent {
         }
         let events = stream.sendFormats.filter(\.isTelephoneEvent)
         let agreement = CallMedia.Agreement(
-            rtp: rtp, rtcp: stream.remoteRTCP, multiplexesRTCP: stream.multiplexesRTCP, sends: stream.direction.sends,
+            rtp: rtp, kin: call.flow?.remote.address, rtcp: stream.remoteRTCP, multiplexesRTCP: stream.multiplexesRTCP,
+            sends: stream.direction.sends,
             receives: stream.direction.receives, holds: call.wantsHold, format: format, codec: codec,
             accepted: stream.receiveFormats,
             telephoneEvent: events.first { $0.clockRate == format.clockRate } ?? events.first,

@@ -2,6 +2,7 @@ import Base
 import Codecs
 import MediaControl
 import RTP
+import Relay
 
 /// What comes in: who may be heard, and what is made of it.
 extension CallMedia {
@@ -31,13 +32,18 @@ extension CallMedia {
         }
         // Our own SSRC may come back: an echo test sends what it got.
         guard let header = RTPHeader(packet) else { return refuse(datagram, "malformed RTP") }
-        guard let format = accepted[header.payloadType] else {
+        guard let sort = receiver?.sort(of: header.payloadType) else {
             return refuse(datagram, "payload type \(header.payloadType), which was not agreed")
         }
-        let former = lock.source
-        let isProved = proved.contains(datagram.source)
-        guard lock.takes(header, from: datagram.source, signalled: selected ?? agreement.rtp, isProved: isProved, at: now) else {
-            return refuse(datagram, "RTP of another than \(former?.description ?? "the first")")
+        if proved.contains(datagram.source) { _ = latch.nominate(datagram.source, at: now) }
+        switch latch.received(
+            from: datagram.source, ssrc: header.ssrc, sequence: header.sequenceNumber, authenticated: agreement.srtp != nil,
+            at: now)
+        {
+        case .accepted, .locked: break
+        case .weighed: return
+        case .stranger:
+            return refuse(datagram, "RTP of another than \(source?.description ?? agreement.rtp.description)")
         }
         packetsReceived += 1
         bytesReceived += UInt64(header.payloadCount)
@@ -46,27 +52,16 @@ extension CallMedia {
             lastSource = datagram.source
             events.append(.hears(datagram.source))
         }
-        if format.isTelephoneEvent {
-            control.received(header, isEvent: true, at: now)
-            let payload = packet[header.payloadStart..<header.payloadEnd]
-            if let digit = digits.receive(payload, timestamp: header.timestamp) {
-                if digitsHeard.utf8.count < 256 { digitsHeard.append(digit) }
-                events.append(.digit(digit))
-            }
-            // Its place in the sequence is not a lost packet: it is played as a pause. The timestamp is that of the digit's start.
-            let length = TelephoneEvent(payload)?.duration ?? 0
-            guard buffer?.settings.clockRate == format.clockRate else { return }
-            buffer?.insert(
-                ssrc: header.ssrc, sequence: header.sequenceNumber, timestamp: header.timestamp &+ UInt32(length),
-                payloadType: header.payloadType, payload: [], at: now)
-            return
+        control.received(header, isEvent: sort == .events, at: now)
+        let arrival = packet.withUnsafeBytes {
+            receiver!.insert(header, UnsafeRawBufferPointer(rebasing: $0[header.payloadStart..<header.payloadEnd]), at: now)
         }
-        control.received(header, isEvent: false, at: now)
-        guard header.payloadCount > 0 else { return }
-        if buffer?.settings.clockRate != format.clockRate { buffer = JitterBuffer(.init(clockRate: format.clockRate)) }
-        buffer?.insert(
-            ssrc: header.ssrc, sequence: header.sequenceNumber, timestamp: header.timestamp, payloadType: header.payloadType,
-            payload: Array(packet[header.payloadStart..<header.payloadEnd]), at: now)
+        switch arrival {
+        case .digit(let digit):
+            if digitsHeard.utf8.count < 256 { digitsHeard.append(digit) }
+            events.append(.digit(digit))
+        case .sound, .nothing, .wrongType, .flood: break
+        }
         if nextPlayout == nil { nextPlayout = now + .milliseconds(20) }
     }
 
@@ -105,44 +100,17 @@ extension CallMedia {
     // MARK: Playing
 
     mutating func playOut(_ due: Instant, at now: Instant) {
-        guard let playout = buffer?.take(at: due) else {
-            nextPlayout = nil
-            return
-        }
-        var length = Duration.milliseconds(20)
-        switch playout {
-        case .packet(let type, let payload, _):
-            guard let decoder = decoders[type] else {
-                // Comfort noise: a pause.
-                hear([Int16](repeating: 0, count: heardRate / 50), heardRate)
-                break
-            }
-            lastDecoder = decoder
-            let samples = decoder.decode(payload)
-            guard !samples.isEmpty else { break }
-            length = .nanoseconds(Int64(samples.count) * 1_000_000_000 / Int64(max(1, decoder.sampleRate)))
-            hear(samples, decoder.sampleRate)
-        case .lost:
-            concealed += 1
-            guard let decoder = lastDecoder else { break }
-            let samples = decoder.decode(nil)
-            guard !samples.isEmpty else { break }
-            length = .nanoseconds(Int64(samples.count) * 1_000_000_000 / Int64(max(1, decoder.sampleRate)))
-            hear(samples, decoder.sampleRate)
-        case .dry: if !heard.isEmpty { hear([Int16](repeating: 0, count: heardRate / 50), heardRate) }
-        }
+        let tick = Duration.milliseconds(20)
         // After a sleep of the machine the lost time is not played in a rush.
-        nextPlayout = now - due > .milliseconds(200) ? now + length : due + length
-    }
-
-    private mutating func hear(_ samples: [Int16], _ rate: Int) {
-        if rate != heardRate {
-            heard = []
-            heardRate = rate
-        }
+        nextPlayout = now - due > .milliseconds(200) ? now + tick : due + tick
+        receiver?.tick(at: due)
+        guard let receiver, receiver.hasPlayed else { return }
+        let samples = Array(receiver.frame[..<receiver.count])
+        if receiver.rate != heardRate { (heard, heardRate) = ([], receiver.rate) }
         heard += samples
-        if heard.count >= 2 * rate { heard.removeFirst(heard.count - rate) }
-        events.append(.audio(samples, rate: rate))
+        if heard.count >= 2 * heardRate { heard.removeFirst(heard.count - heardRate) }
+        events.append(.audio(samples, rate: heardRate))
+        if let counts = self.receiver?.takeCounts() { concealed += counts.concealed }
     }
 
     // MARK: The report
@@ -166,7 +134,7 @@ extension CallMedia {
         (report.heard, report.heardRate) = (heard, heardRate)
         if statistics.totalReceived > 0, let impairment = EModel.Impairment.of(report.codec) {
             // One way is half of the round trip; the jitter buffer adds what it holds.
-            let delay = (control.roundTrip ?? 0) / 2 + Double(buffer?.target.wholeMilliseconds ?? 40)
+            let delay = (control.roundTrip ?? 0) / 2 + Double(receiver?.delay?.wholeMilliseconds ?? 40)
             report.meanOpinionScore = EModel(impairment, statistics.lossPattern, delay: delay).meanOpinionScore
         }
     }

@@ -2,6 +2,7 @@ import Base
 import Codecs
 import MediaControl
 import RTP
+import Relay
 
 /// The audio of one call: RTP in and out of one port, paced by deadlines, with jitter buffer, digits, RTCP and encryption.
 struct CallMedia: Sendable {
@@ -19,6 +20,8 @@ struct CallMedia: Sendable {
     struct Agreement: Sendable {
         /// Theirs by SDP; where audio goes unless it is learnt otherwise.
         var rtp: Endpoint
+        /// Where their signalling comes from, which speaks for audio from there; nil: not known.
+        var kin: IPAddress?
         /// nil: they take no RTCP.
         var rtcp: Endpoint?
         var multiplexesRTCP: Bool
@@ -68,12 +71,10 @@ struct CallMedia: Sendable {
     var lastSent: Instant?
 
     // Receiving.
-    var decoders: [UInt8: any AudioDecoder] = [:]
-    var accepted: [UInt8: MediaFormat] = [:]
-    var lock = SourceLock()
-    var buffer: JitterBuffer?
-    var lastDecoder: (any AudioDecoder)?
-    var digits = DTMFReceiver()
+    /// Whoever calls through a NAT may send from an address that neither SIP nor SDP names: anybody is believed where nothing better comes.
+    var latch = SourceLatch(believesAnyone: true)
+    /// nil until a codec is agreed.
+    var receiver: AudioReceiver?
     var nextPlayout: Instant?
     var srtp: (any SRTPTransform)?
     var floodTokens = CallMedia.floodBurst
@@ -123,7 +124,7 @@ struct CallMedia: Sendable {
     mutating func nextEvent() -> Event? { events.next() }
 
     /// The source that audio comes from; nil while none is settled on.
-    var source: Endpoint? { lock.source }
+    var source: Endpoint? { latch.settled?.endpoint }
 
     var playSource: PlaySource { sound.source }
 
@@ -138,21 +139,19 @@ struct CallMedia: Sendable {
             sound = PlayedSound(sound.source, rate: new.codec.sampleRate)
             dtmf = nil
         }
-        if old?.accepted != new.accepted {
-            decoders = [:]
-            accepted = [:]
-            for format in new.accepted where accepted[format.payloadType] == nil {
-                accepted[format.payloadType] = format
-                decoders[format.payloadType] = codecs.codec(for: format)?.makeDecoder(format)
-            }
+        if receiver?.rate != new.codec.sampleRate {
+            receiver = AudioReceiver(rate: new.codec.sampleRate, noiseSeed: UInt64(ssrc))
         }
+        receiver?.accept(new.accepted, codecs)
         if let event = new.telephoneEvent, dtmf == nil {
             dtmf = DTMFSender(clockRate: event.clockRate, packetTime: .milliseconds(Int64(new.packetTime)))
         } else if new.telephoneEvent == nil {
             dtmf = nil
         }
         if old?.srtp != new.srtp { srtp = new.srtp.flatMap { srtpProvider?.make($0) } }
-        if old?.rtp != new.rtp { lock.reopen() }
+        if old?.rtp != new.rtp {
+            latch.open(signalled: new.rtp, kin: new.kin, latches: true, needsICE: false, at: now)
+        }
         if !digitsQueued.isEmpty, dtmf != nil {
             dtmf?.dial(digitsQueued)
             digitsQueued = ""
@@ -160,7 +159,7 @@ struct CallMedia: Sendable {
         if nextSend == nil { nextSend = now }
         control.agreed(at: now, clockRate: new.format.clockRate)
         // The other side holds: what is still in the buffer would be heard after the music begins.
-        if !new.receives { buffer?.reset() }
+        if !new.receives { receiver?.drop() }
     }
 
     mutating func play(_ source: PlaySource) { sound = PlayedSound(source, rate: agreement?.codec.sampleRate ?? 8000) }
@@ -175,7 +174,8 @@ struct CallMedia: Sendable {
 
     mutating func prove(_ endpoint: Endpoint) { if proved.count < Self.mostProved { proved.insert(endpoint) } }
 
-    mutating func select(_ local: Endpoint, _ remote: Endpoint) {
+    mutating func select(_ local: Endpoint, _ remote: Endpoint, at now: Instant) {
+        _ = latch.nominate(remote, at: now)
         self.local = local.address
         selected = remote
     }
@@ -264,7 +264,7 @@ struct CallMedia: Sendable {
 
     private func target(_ agreement: Agreement) -> Endpoint? {
         if let selected { return selected }
-        if symmetric, let learnt = lock.source { return learnt }
+        if symmetric, let source { return source }
         return agreement.rtp.address.isUnspecified || agreement.rtp.port == 0 ? nil : agreement.rtp
     }
 

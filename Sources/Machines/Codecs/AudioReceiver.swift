@@ -1,23 +1,29 @@
 import Base
-import Codecs
 import RTP
 
-/// What a party sends, made into 20 ms of samples a tick: order, digits, pauses, losses, codecs, rates.
-struct SoundReceiver: Sendable {
+/// What one side sends, made into 20 ms of samples a tick: order, digits, pauses, losses, codecs, rates. For a call's audio as for a room's.
+///
+/// Its owner has judged where a packet comes from. Each tick makes samples, whether they are wanted or not, so that nothing piles up.
+public struct AudioReceiver: Sendable {
     /// What became of a packet.
-    enum Arrival: Sendable {
+    public enum Arrival: Hashable, Sendable {
         case sound
+        /// The first packet of a digit that arrived.
         case digit(Character)
-        /// A part of a digit that was told already, or a late or repeated packet.
+        /// A part of a digit that was told already, a late or repeated packet, or one without a payload.
         case nothing
-        /// No codec is agreed yet, or any more.
-        case unserved
-        /// Our own SSRC.
-        case looped
-        /// The party had said that it sends nothing.
-        case unexpected
         case wrongType
+        /// More than a tick can need.
         case flood
+    }
+
+    /// What packets of a payload type carry.
+    public enum Sort: Hashable, Sendable {
+        case audio
+        /// telephone-event (RFC 4733).
+        case events
+        /// Comfort noise (RFC 3389).
+        case noise
     }
 
     private enum Kind: Sendable {
@@ -32,11 +38,13 @@ struct SoundReceiver: Sendable {
     private static let mostTakes = 8
 
     /// Samples a second of what comes out.
-    let rate: Int
+    public let rate: Int
     /// Samples a tick.
-    let count: Int
-    private(set) var hasHeard = false
-    private(set) var voice = VoiceActivity()
+    public let count: Int
+    /// A packet came that was not refused.
+    public private(set) var hasHeard = false
+    /// A packet's turn has come: what is made is more than the silence before the first.
+    public private(set) var hasPlayed = false
     private var concealed: UInt64 = 0
     private var undecodable: UInt64 = 0
     private var kinds: [UInt8: Kind] = [:]
@@ -54,7 +62,10 @@ struct SoundReceiver: Sendable {
     private var samples: [Int16]
     private var held = 0
 
-    init(rate: Int, noiseSeed: UInt64) {
+    /// - Parameters:
+    ///   - rate: samples a second of what comes out; what comes in is converted where its codec has another.
+    ///   - noiseSeed: picks the noise of pauses; any number.
+    public init(rate: Int, noiseSeed: UInt64) {
         self.rate = rate
         count = rate / 50
         noise = ComfortNoise(seed: noiseSeed)
@@ -62,7 +73,7 @@ struct SoundReceiver: Sendable {
     }
 
     /// What was agreed; decoders of formats that stay are kept.
-    mutating func accept(_ formats: [MediaFormat], _ codecs: CodecRegistry) {
+    public mutating func accept(_ formats: [MediaFormat], _ codecs: CodecRegistry) {
         var new: [UInt8: Kind] = [:]
         for format in formats.prefix(32) where new[format.payloadType] == nil {
             if format.isTelephoneEvent {
@@ -83,7 +94,23 @@ struct SoundReceiver: Sendable {
         kinds = new
     }
 
-    mutating func insert(_ header: RTPHeader, _ payload: UnsafeRawBufferPointer, at now: Instant) -> Arrival {
+    /// nil: packets of that payload type were not agreed on.
+    public func sort(of payloadType: UInt8) -> Sort? {
+        switch kinds[payloadType] {
+        case .audio: .audio
+        case .events: .events
+        case .noise: .noise
+        case nil: nil
+        }
+    }
+
+    /// What is held between arrival and playing; nil before the first packet.
+    public var delay: Duration? { buffer?.target }
+
+    /// False before the first packet, and in a pause: the noise of a pause is no speech, however loud the line.
+    public var isSpeech: Bool { buffer != nil && !isPausing }
+
+    public mutating func insert(_ header: RTPHeader, _ payload: UnsafeRawBufferPointer, at now: Instant) -> Arrival {
         guard arrived < Self.mostPackets else { return .flood }
         arrived += 1
         var clock = buffer?.settings.clockRate ?? 8_000
@@ -91,14 +118,14 @@ struct SoundReceiver: Sendable {
         var digit: Character?
         switch kinds[header.payloadType] {
         case nil: return .wrongType
-        case .audio(let format, _): clock = format.clockRate
+        case .audio(let format, _):
+            guard payload.count > 0 else { return .nothing }
+            clock = format.clockRate
         case .noise: break
         case .events(let format):
-            guard payload.count >= 4 else { return .nothing }
-            digit = digits.receive(payload, timestamp: timestamp)
-            guard format.clockRate == clock, let event = TelephoneEvent(Array(payload.prefix(4))[...]) else {
-                return digit.map { .digit($0) } ?? .nothing
-            }
+            guard let event = TelephoneEvent(Array(payload.prefix(4))[...]) else { return .nothing }
+            digit = digits.receive(event, timestamp: timestamp)
+            guard format.clockRate == clock else { return digit.map { .digit($0) } ?? .nothing }
             // All packets of an event carry its start: where it stands now is what orders it among the audio.
             timestamp &+= UInt32(event.duration) &- UInt32(clock / 50)
         }
@@ -114,44 +141,35 @@ struct SoundReceiver: Sendable {
         }
     }
 
-    /// Makes the coming tick's samples. `isListened` false: they are made all the same, so that nothing piles up, but count as silence.
-    mutating func tick(at now: Instant, isListened: Bool) {
+    /// Makes the coming tick's samples; silence where nothing is to be had.
+    public mutating func tick(at now: Instant) {
         arrived = 0
         discardPlayed()
-        guard buffer != nil else {
-            voice.rest()
-            return
-        }
+        guard buffer != nil else { return }
         var takes = 0
         while held < count, takes < Self.mostTakes, takePacket(at: now) { takes += 1 }
         if held < count {
             fill(count - held) { $0.update(repeating: 0) }
         }
-        // The noise of a pause is no speech, however loud the line.
-        guard isListened, !isPausing else {
-            voice.rest()
-            return
-        }
-        voice.hear(level: samples.withUnsafeBufferPointer { MixingLoops.level($0.baseAddress!, count) })
     }
 
     /// The current tick's samples, the first `count`.
-    var frame: [Int16] { samples }
+    public var frame: [Int16] { samples }
 
     /// The same in place.
-    func withSamples<Result>(_ body: (UnsafePointer<Int16>) -> Result) -> Result {
+    public func withSamples(_ body: (UnsafePointer<Int16>) -> Void) {
         samples.withUnsafeBufferPointer { body($0.baseAddress!) }
     }
 
     /// Since they were asked for last; nil: nothing.
-    mutating func takeCounts() -> (concealed: UInt64, undecodable: UInt64)? {
+    public mutating func takeCounts() -> (concealed: UInt64, undecodable: UInt64)? {
         guard concealed | undecodable > 0 else { return nil }
         defer { (concealed, undecodable) = (0, 0) }
         return (concealed, undecodable)
     }
 
     /// What is buffered is not to be heard any more: the party holds.
-    mutating func drop() {
+    public mutating func drop() {
         buffer?.reset()
         digits.reset()
         held = 0
@@ -169,6 +187,7 @@ struct SoundReceiver: Sendable {
     private mutating func takePacket(at now: Instant) -> Bool {
         switch buffer!.take(at: now) {
         case .packet(let type, let payload, _):
+            hasPlayed = true
             switch kinds[type] {
             case .audio(let format, let codec):
                 isPausing = false
