@@ -252,7 +252,7 @@ let package = Package(
                 "Codecs", "MediaControl", "Relay", "MediaPlane", "VirtualNetwork", "RegistrationClient", "ServerNode",
                 "PhoneNode", "RouterNode", "Lab",
             ]),
-        tests("World", "World", ["Base", "World"]),
+        tests("World", "World", ["ServerNode", "World"]),
         tests("Analysis", "Analysis", ["Base", "DNS", "SIP", "Packet", "TLS", "Capture", "RTP", "Analysis", "Fixtures"]),
         tests(
             "LabAnalysis", "LabAnalysis",

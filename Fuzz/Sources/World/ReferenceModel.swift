@@ -20,6 +20,8 @@ package struct ReferenceModel: Sendable {
     private var drops: [DropReason: UInt64] = [:]
     private var refusals: [Int: UInt64] = [:]
     var recorded: UInt64 = 0
+    /// What came last is an ACK, which nobody answers whatever is wrong with it.
+    private var isACK = false
     /// Storage failed, verdicts were held back: what the server says of it is no surprise.
     var mayFailToStore = false
     var mayMissVerdicts = false
@@ -58,8 +60,10 @@ package struct ReferenceModel: Sendable {
     mutating func take(_ trace: ServerTrace, at now: Instant) {
         switch trace {
         case .dropped(_, let reason, _): drops[reason, default: 0] += 1
-        case .refused(_, let status, _): refusals[min(status / 100, 5), default: 0] += 1
-        case .received(_, let message, _): if message.method != .options { busy = now }
+        case .refused(_, let status, _): if !isACK { refusals[min(status / 100, 5), default: 0] += 1 }
+        case .received(_, let message, _):
+            isACK = message.method == .ack
+            if message.method != .options { busy = now }
         case .commitFailed: if !mayFailToStore { complain("it says that nothing can be stored, and storage works", at: now) }
         case .notice(.tableFull(let table)):
             if settings.limits.calls > 100 { complain("a table is full: \(table)", at: now) }

@@ -18,9 +18,7 @@ struct Stranger: Sendable {
     }
 
     mutating func see(_ datagram: Datagram) {
-        guard datagram.destination == server || datagram.source == server, datagram.source.address != local.address else {
-            return
-        }
+        guard datagram.destination == server || datagram.source == server else { return }
         if seen.count >= Self.mostSeen { seen.removeFirst() }
         seen.append(datagram)
     }

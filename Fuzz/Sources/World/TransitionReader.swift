@@ -24,9 +24,9 @@ package struct Script: Sendable {
             let transition = reader.transition()
             steps.append(Step(transition: transition, bytes: Array(bytes[start..<min(reader.place, bytes.count)])))
         }
-        // Steps that were cut short at the end are written out, so that others may follow them.
-        if let last = steps.indices.last {
-            steps[last].bytes += Array(repeating: 0, count: reader.place - bytes.count > 0 ? reader.place - bytes.count : 0)
+        // A step that was cut short is written out, so that others may follow it.
+        if let last = steps.indices.last, reader.place > bytes.count {
+            steps[last].bytes += Array(repeating: 0, count: reader.place - bytes.count)
         }
     }
 

@@ -1,4 +1,5 @@
 import Base
+import ServerNode
 
 /// A script played from its beginning to an end at which nothing may be left.
 package struct WorldRun: Sendable {
@@ -9,6 +10,8 @@ package struct WorldRun: Sendable {
     package let violations: [String]
     /// How many steps were made; the end is made only where no step went wrong.
     package let steps: Int
+    /// Of the server's last life.
+    package let counters: ServerCounters
     /// What was done, and what the server saw, said and thought; empty unless asked for.
     package let story: [String]
 
@@ -25,6 +28,7 @@ package struct WorldRun: Sendable {
         packets = world.packets
         violations = world.violations
         self.steps = steps
+        counters = world.server.counters
         story = world.story ?? []
     }
 }
