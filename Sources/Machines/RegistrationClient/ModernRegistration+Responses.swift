@@ -71,6 +71,9 @@ extension ModernRegistration {
     private mutating func accept(
         _ attempt: Attempt, _ acceptance: RegisterResponse.Acceptance, seenAs: Endpoint?, at now: Instant
     ) -> SIPMeaning {
+        if acceptance.listsNobody, let former = standing, former != attempt.contact {
+            return registerWithoutRemoving(attempt, seenAs: seenAs)
+        }
         let granted = min(acceptance.expires ?? expires, Self.longestExpiry)
         guard granted > 0 else {
             wait(base: settings.timers.refusalBackoffBase, because: "the registrar granted no time at all", at: now) {
@@ -103,6 +106,18 @@ extension ModernRegistration {
         }
         publish()
         return .registered(cseq: attempt.cseq, expires: granted, seenAs: seenAs)
+    }
+
+    /// A box on the way may have written the Contact that was to be removed like the new one: then both are gone.
+    private mutating func registerWithoutRemoving(_ given: Attempt, seenAs: Endpoint?) -> SIPMeaning {
+        standing = nil
+        var attempt = given
+        attempt.reusesNonce = attempt.answered != nil
+        again(attempt, because: .removedWithFormer) { cseq, nonce in
+            nonce.map { .registersWithKnownNonce(cseq: cseq, nonce: $0, .removedWithFormer) }
+                ?? .registersWithoutCredentials(cseq: cseq, .removedWithFormer)
+        }
+        return .registered(cseq: given.cseq, expires: 0, seenAs: seenAs)
     }
 
     private mutating func answer(

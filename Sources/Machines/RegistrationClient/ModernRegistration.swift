@@ -27,7 +27,7 @@ struct ModernRegistration: Sendable {
             switch cause {
             case .mappingChanged: true
             case .start, .refresh, .retry, .failover, .answersChallenge, .answersStale, .tooBrief, .flowFailed, .addressChanged,
-                .stop:
+                .removedWithFormer, .stop:
                 false
             }
         }
@@ -254,7 +254,7 @@ struct ModernRegistration: Sendable {
         case .mappingChanged(let from, let to, let observer):
             if from != watch.contact { outbox.append(.decided(.adoptsContact(to, seenBy: observer))) }
         case .start, .refresh, .retry, .failover, .answersChallenge, .answersStale, .tooBrief, .flowFailed, .addressChanged,
-            .stop:
+            .removedWithFormer, .stop:
             break
         }
         let attempt = Attempt(

@@ -40,7 +40,9 @@ extension RegisterResponse.Acceptance {
     init(_ message: SIPMessage, contact: Endpoint, user: String, instanceID: String?) {
         var own: [(endpoint: Endpoint, expires: UInt32?)] = []
         var granted: UInt32?
+        listsNobody = false
         if case .list(let list)? = try? message.contacts {
+            listsNobody = list.isEmpty
             for entry in list.prefix(64) {
                 guard let uri = entry.uri.sip, uri.unescapedUser?.string == user, let endpoint = uri.endpoint else { continue }
                 own.append((endpoint, entry.expires))

@@ -40,6 +40,8 @@ struct RegisterResponse: Hashable, Sendable {
     struct Acceptance: Hashable, Sendable {
         /// What was granted to our Contact; nil where the registrar did not say.
         var expires: UInt32?
+        /// Not one Contact is listed, neither ours nor another's.
+        var listsNobody: Bool
         /// The registrar speaks RFC 5626: a new Contact replaces the former by itself.
         var isOutbound: Bool
         /// Flow-Timer in seconds (RFC 5626 10).

@@ -79,5 +79,7 @@ public enum RegisterCause: Hashable, Sendable {
     case mappingChanged(from: Endpoint, to: Endpoint, seenBy: RegistrationTrace.Observer)
     case flowFailed
     case addressChanged
+    /// The 200 to a REGISTER that removed a former Contact lists none.
+    case removedWithFormer
     case stop
 }

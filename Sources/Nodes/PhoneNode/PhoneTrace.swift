@@ -56,6 +56,8 @@ extension RegisterCause {
         case .mappingChanged(let from, let to, let observer): "\(observer.rawValue) reports \(to), the Contact said \(from)"
         case .flowFailed: "the path to the registrar stopped answering"
         case .addressChanged: "the phone's own address changed"
+        case .removedWithFormer:
+            "with its former Contact the registrar removed the new one: a box on the way wrote both alike (a SIP ALG)"
         case .stop: "the phone signs off"
         }
     }

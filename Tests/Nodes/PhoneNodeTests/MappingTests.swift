@@ -189,6 +189,26 @@ struct MappingTests {
         }
     }
 
+    @Test(
+        "A helper that writes the former Contact like the new one has both removed: the phone registers once more, removing nothing"
+    )
+    func formerContactWrittenAlike() throws {
+        var (world, registrar) = world(.test(keepalive: .stun)) { $0.isOutbound = false }
+        world.registrarAnswersSTUN = true
+        world.nat = { _, now in mapped(now < World.start + .seconds(100) ? 41_000 : 42_000) }
+        world.registrar = { message, source, now in
+            let removes = String(decoding: message.bytes, as: UTF8.self).contains("41000>;expires=0")
+            return removes ? [registrar.response(message, source, 200, "")] : registrar(message, source, now)
+        }
+        world.input(.start)
+        world.run(until: .seconds(200))
+        #expect(world.panel == "Registered")
+        #expect(causes(world).last == .removedWithFormer)
+        #expect(world.registers.count == 4)
+        #expect(world.registers.last?.contact == mapped(42_000))
+        #expect(registrar.bindings.keys.contains { $0.contains("42000") })
+    }
+
     @Test("The phone's own address changes: a new registration from there at once")
     func addressChanged() {
         var (world, _) = world(.test())
