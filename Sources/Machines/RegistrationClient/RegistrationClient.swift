@@ -303,7 +303,8 @@ public struct RegistrationClient: Machine {
         traces.note(
             .sent(
                 RegistrationTrace.Message(
-                    bytes: request.bytes, local: request.local, remote: request.remote, meaning: meaning)))
+                    bytes: request.bytes, local: request.local, remote: request.remote, meaning: meaning,
+                    transport: settings.transport)))
         outbox.append(.signal(Datagram(from: request.local, to: request.remote, request.bytes)))
     }
 

@@ -135,6 +135,20 @@ private struct Desk {
         }
     }
 
+    @Test("Traces name the transport that a message really took", arguments: [SIPTransport.udp, .tcp])
+    func traces(transport: SIPTransport) throws {
+        var desk = try Desk(Desk.settings(transport: transport))
+        try desk.register()
+        var seen: [SIPTransport] = []
+        while let trace = desk.client.nextTrace() {
+            switch trace {
+            case .sent(let message), .received(let message): seen.append(message.transport)
+            case .stunAsked, .stunObserved, .stunSilent, .stunRefused, .crlfSent, .decided: break
+            }
+        }
+        #expect(seen == [transport, transport, transport, transport])
+    }
+
     @Test("A copy lives on by itself, and says the same to the same news")
     func copies() throws {
         var desk = try Desk()
