@@ -104,6 +104,28 @@ struct EncryptionTests {
         #expect(world.report(0)?.refused == 50)
     }
 
+    @Test("SRTP proves who sent: another port of the peer's is believed with its first packet, plain audio with its third")
+    func proved() throws {
+        for (encryption, unheard) in [(CallSettings.Encryption.required, 0), (.never, 2)] {
+            var world = world(encryption, encryption == .never ? .never : .automatic)
+            world.wire = { datagram in
+                guard datagram.source == Endpoint("192.0.2.2:16384") else { return datagram }
+                return Datagram(from: Endpoint("192.0.2.2:20000")!, to: datagram.destination, datagram.payload)
+            }
+            world.call(0, "sip:102@192.0.2.2")
+            world.run(for: .milliseconds(3_010))
+            let end = world.elapsed
+            world.input(0, .hangUp(outgoing))
+            world.run(for: .seconds(1))
+            let arrived = world.media.filter {
+                $0.datagram.source == Endpoint("192.0.2.2:16384") && $0.datagram.payload[1] & 0x7f == 8
+                    && $0.at + world.latency <= end
+            }
+            let report = try #require(world.report(0))
+            #expect(arrived.count > 50 && report.packetsReceived == UInt64(arrived.count - unheard))
+        }
+    }
+
     @Test("Without a provider a phone that requires encryption makes no call, and says so")
     func noProvider() {
         var settings = CallSettings()

@@ -1,50 +1,9 @@
 import Base
 import PhoneNode
-import RTP
 import SDP
 import SIP
 import SIPStack
 import Testing
-
-/// A user agent that says exactly what a test wants, at 192.0.2.250:5060, with audio at 192.0.2.250:4000.
-private final class Peer {
-    static let endpoint = Endpoint("192.0.2.250:5060")!
-    static let sdp =
-        "v=0\r\no=- 1 1 IN IP4 192.0.2.250\r\ns=-\r\nc=IN IP4 192.0.2.250\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
-
-    /// What is answered to a request: any number of responses.
-    var answers: (Peer, SIPMessage) -> [[UInt8]] = { _, _ in [] }
-    private(set) var requests: [SIPMessage] = []
-    private(set) var responses: [SIPMessage] = []
-
-    func receive(_ datagram: Datagram) -> [Datagram] {
-        guard let message = try? SIPMessage(parsing: datagram.payload) else { return [] }
-        guard message.isRequest else {
-            responses.append(message)
-            return []
-        }
-        requests.append(message)
-        return answers(self, message).map { Datagram(from: datagram.destination, to: datagram.source, $0) }
-    }
-
-    func response(
-        _ request: SIPMessage, _ status: Int, _ reason: String = "Reason", tag: String = "peer", lines: String = "",
-        sdp: String = ""
-    ) -> [UInt8] {
-        var text = "SIP/2.0 \(status) \(reason)\r\n"
-        for name in [HeaderName.via, .from, .callID, .cseq] {
-            for header in request.all(name) { text += "\(name.canonical): \(header.value)\r\n" }
-        }
-        let to = request.first(.to)!.value.string
-        text += "To: \(to)\(to.contains(";tag=") || status == 100 ? "" : ";tag=\(tag)")\r\n"
-        text += "Contact: <sip:peer@192.0.2.250>\r\n\(lines)"
-        if !sdp.isEmpty { text += "Content-Type: application/sdp\r\n" }
-        return Array((text + "Content-Length: \(sdp.utf8.count)\r\n\r\n\(sdp)").utf8)
-    }
-
-    func count(_ method: SIPMethod) -> Int { requests.filter { $0.method == method }.count }
-    func last(_ method: SIPMethod) -> SIPMessage? { requests.last { $0.method == method } }
-}
 
 @Suite("Calls against a scripted peer")
 struct ScriptedPeerTests {
@@ -303,90 +262,5 @@ struct ScriptedPeerTests {
         #expect(answers.count == 11)
         #expect(peer.count(.bye) == 1)
         #expect(world.report(0)?.end == .lost("our 200 was never acknowledged"))
-    }
-}
-
-/// Whose audio a call takes where it comes from elsewhere than SDP says (192.0.2.250:4000; SIP comes from 192.0.2.250:5060).
-@Suite("Audio from elsewhere than SDP says")
-struct AudioSourceTests {
-    private struct Caller {
-        var world: CallWorld
-        private var sequences: [Endpoint: UInt16] = [:]
-
-        init(symmetric: Bool = false) {
-            let peer = Peer()
-            peer.answers = { peer, request in
-                request.method == .ack ? [] : [peer.response(request, 200, sdp: request.method == .invite ? Peer.sdp : "")]
-            }
-            world = CallWorld([.caller(1, calls: CallSettings(codecs: ["PCMU"], symmetricRTP: symmetric))])
-            world.scripted = [Peer.endpoint]
-            world.script = { datagram, _ in peer.receive(datagram) }
-            world.call(0, "8000")
-            world.run(for: .seconds(1))
-        }
-
-        /// So many packets, 20 ms apart.
-        mutating func hear(_ count: Int, from source: String) {
-            let source = Endpoint(source)!
-            for _ in 0..<count {
-                let number = sequences[source, default: 1]
-                sequences[source] = number + 1
-                let packet = RTPPacket(
-                    payloadType: 0, sequenceNumber: number, timestamp: UInt32(number) * 160, ssrc: UInt32(source.port),
-                    payload: [UInt8](repeating: 0x2a, count: 160))
-                world.inject(Datagram(from: source, to: Endpoint("192.0.2.1:16384")!, packet.bytes))
-                world.run(for: .milliseconds(20))
-            }
-        }
-
-        /// Where the latest audio of ours went.
-        var target: Endpoint? { world.media.last { $0.datagram.source == Endpoint("192.0.2.1:16384") }?.datagram.destination }
-
-        mutating func report() throws -> CallReport {
-            world.input(0, .hangUp(outgoing))
-            world.run(for: .seconds(1))
-            return try #require(world.report(0))
-        }
-    }
-
-    @Test("Another port of the peer's address is believed with its third packet; what came before goes nowhere")
-    func learnt() throws {
-        var caller = Caller(symmetric: true)
-        caller.hear(2, from: "192.0.2.250:4002")
-        #expect(caller.target == Endpoint("192.0.2.250:4000"))
-        caller.hear(8, from: "192.0.2.250:4002")
-        #expect(caller.target == Endpoint("192.0.2.250:4002"))
-        let report = try caller.report()
-        #expect(report.packetsReceived == 8 && report.refused == 0)
-    }
-
-    @Test("An address that nothing speaks for waits half a second for the peer's own, and is believed then")
-    func unknown() throws {
-        var caller = Caller()
-        caller.hear(25, from: "203.0.113.66:4000")
-        #expect(caller.world.heard[0][outgoing] == nil)
-        caller.hear(25, from: "203.0.113.66:4000")
-        let report = try caller.report()
-        #expect(report.source == Endpoint("203.0.113.66:4000") && report.packetsReceived == 25)
-    }
-
-    @Test("What SDP names takes over from what was learnt, with its third packet")
-    func takesOver() throws {
-        var caller = Caller()
-        caller.hear(10, from: "192.0.2.250:4002")
-        caller.hear(10, from: "192.0.2.250:4000")
-        let report = try caller.report()
-        #expect(report.source == Endpoint("192.0.2.250:4002") && report.lastSource == Endpoint("192.0.2.250:4000"))
-        #expect(report.packetsReceived == 8 + 8)
-    }
-
-    @Test("After two seconds of silence only the very same stream goes on from elsewhere")
-    func goesOn() throws {
-        var caller = Caller()
-        caller.hear(10, from: "192.0.2.250:4000")
-        caller.world.run(for: .seconds(3))
-        caller.hear(10, from: "192.0.2.250:4002")
-        let report = try caller.report()
-        #expect(report.lastSource == Endpoint("192.0.2.250:4000") && report.packetsReceived == 10 && report.refused == 10)
     }
 }
