@@ -95,27 +95,25 @@ let package = Package(
                 "Codecs", "MediaControl", "Relay", "MediaPlane", "VirtualNetwork", "RegistrationClient", "ServerNode",
                 "PhoneNode", "RouterNode",
             ]),
-        room("ReportText", "ReportText", ["Base"]),
-        room(
-            "Report", "Report",
-            [
-                "Base", "ReportText", "SIP", "STUN", "Packet", "NAT", "ALG", "SIPStack", "RegistrationClient", "ServerNode",
-                "PhoneNode", "RouterNode", "VirtualNetwork", "Lab", "MediaControl", "Relay",
-            ]),
 
         room("Analysis", "Analysis", ["Base", "SIP", "DNS", "Packet", "TLS", "Capture", "RTP"]),
-        room("TraceAnalysis", "TraceAnalysis", ["Base", "SIP", "Analysis", "ServerNode"]),
-        room("LabAnalysis", "LabAnalysis", ["Base", "Capture", "Lab", "Analysis", "TraceAnalysis"]),
-        room("Redaction", "Redaction", ["Base"]),
-        room("ExplainReport", "ExplainReport", ["Base", "Analysis", "ReportText", "Redaction"]),
-        room("CaptureExcerpt", "CaptureExcerpt", ["Base", "Packet", "Capture", "Analysis", "ExplainReport", "Redaction"]),
+        room("Redaction", "Redaction", ["Base", "Capture"]),
+
+        room("ShowText", "Show/Text", ["Base"]),
+        room("ShowExplain", "Show/Explain", ["Base", "Capture", "Analysis", "Redaction", "ShowText"]),
+        room(
+            "ShowLab", "Show/Lab",
+            [
+                "Base", "SIP", "Capture", "NAT", "ALG", "MediaControl", "VirtualNetwork", "RegistrationClient", "ServerNode",
+                "PhoneNode", "RouterNode", "Lab", "Analysis", "Redaction", "ShowText",
+            ]),
 
         room("Configuration", "Edges/Configuration", ["Base", .product(name: "Yams", package: "Yams")]),
-        room("TerminalEdge", "Edges/Terminal", ["ReportText"]),
+        room("TerminalEdge", "Edges/Terminal", ["ShowText"]),
         room(
             "LabCommand", "Edges/LabCommand",
             [
-                "Base", "Lab", "Report", "LabAnalysis", "Analysis", "ExplainReport", "Configuration", "TerminalEdge", arguments,
+                "Base", "Lab", "Analysis", "ShowText", "ShowLab", "ShowExplain", "Configuration", "TerminalEdge", arguments,
             ]),
         .target(name: "CAudioCodecs", path: "Sources/Edges/CAudioCodecs", linkerSettings: [.linkedLibrary("dl")]),
         room("AudioCodecs", "Edges/AudioCodecs", ["RTP", "Codecs", "CAudioCodecs"]),
@@ -133,8 +131,8 @@ let package = Package(
         room(
             "ExplainCommand", "Edges/ExplainCommand",
             [
-                "Base", "Capture", "Analysis", "ExplainReport", "CaptureExcerpt", "ReportText", "Redaction", "TerminalEdge",
-                "TLS", "CaptureInput", "CaptureCrypto", arguments,
+                "Base", "Capture", "Analysis", "Redaction", "ShowText", "ShowExplain", "TerminalEdge", "TLS", "CaptureInput",
+                "CaptureCrypto", arguments,
             ]),
         .target(name: "CSRTP", path: "Sources/Edges/CSRTP", linkerSettings: [.linkedLibrary("srtp2")]),
         room("SRTP", "Edges/SRTP", ["CSRTP", "RTP", "MediaControl", "Relay"]),
@@ -153,7 +151,7 @@ let package = Package(
         room("SoundEdge", "Edges/Sound", ["CSound", "Codecs"]),
         room(
             "PhoneEdge", "Edges/Phone",
-            ["Base", "PhoneNode", "LinuxEdge", "Streams", "Codecs", "MediaControl", "ReportText"]),
+            ["Base", "PhoneNode", "LinuxEdge", "Streams", "Codecs", "MediaControl", "ShowText"]),
         room(
             "Streams", "Edges/Streams",
             [
@@ -172,9 +170,9 @@ let package = Package(
         .executableTarget(
             name: "pinhole",
             dependencies: [
-                "Base", "SIP", "SIPStack", "DNSClient", "ServerNode", "PhoneNode", "Report", "Configuration", "LinuxEdge",
+                "Base", "SIP", "SIPStack", "DNSClient", "ServerNode", "PhoneNode", "Configuration", "LinuxEdge",
                 "Storage", "Serve", "PhoneEdge", "SoundEdge", "Streams", "SRTP", "AudioCodecs", "Codecs", "MediaControl",
-                "ReportText", "TerminalEdge", "LabCommand", "ExplainCommand", "TraceAnalysis", "ExplainReport", arguments,
+                "Analysis", "ShowText", "ShowLab", "ShowExplain", "TerminalEdge", "LabCommand", "ExplainCommand", arguments,
             ],
             path: "Sources/pinhole", swiftSettings: settings),
         // Captures and logs alone: no server, no database.
@@ -211,12 +209,10 @@ let package = Package(
         tests("TLS", "Formats/TLS", ["TLS", "CaptureCrypto", "Fixtures"]),
         tests("Capture", "Formats/Capture", ["Base", "Packet", "TLS", "Capture", "CaptureCrypto", "Fixtures"]),
         tests("Redaction", "Redaction", ["Base", "Redaction"]),
+        tests("ShowText", "Show/Text", ["Base", "ShowText", "Fixtures"]),
         tests(
-            "ExplainReport", "ExplainReport",
-            ["Base", "Capture", "Analysis", "ReportText", "Redaction", "ExplainReport", "Fixtures"]),
-        tests(
-            "CaptureExcerpt", "CaptureExcerpt",
-            ["Base", "Packet", "Capture", "Analysis", "ExplainReport", "Redaction", "CaptureExcerpt", "Fixtures"]),
+            "ShowExplain", "Show/Explain",
+            ["Base", "Packet", "Capture", "Analysis", "Redaction", "ShowText", "ShowExplain", "Fixtures"]),
         tests("CaptureInput", "Edges/CaptureInput", ["Base", "Packet", "Capture", "CaptureInput", "CArchive"]),
         tests(
             "ExplainCommand", "Edges/ExplainCommand",
@@ -255,15 +251,11 @@ let package = Package(
         tests("World", "World", ["ServerNode", "World"]),
         tests("Analysis", "Analysis", ["Base", "DNS", "SIP", "Packet", "TLS", "Capture", "RTP", "Analysis", "Fixtures"]),
         tests(
-            "LabAnalysis", "LabAnalysis",
+            "ShowLab", "Show/Lab",
             [
-                "Base", "Packet", "Capture", "NAT", "ALG", "VirtualNetwork", "ServerNode", "PhoneNode", "RouterNode", "Lab",
-                "Analysis", "LabAnalysis",
+                "Base", "SIP", "Packet", "Capture", "SIPStack", "NAT", "ALG", "VirtualNetwork", "ServerNode", "PhoneNode",
+                "RouterNode", "Lab", "Analysis", "ShowText", "ShowLab", "Fixtures",
             ]),
-        tests(
-            "TraceAnalysis", "TraceAnalysis",
-            ["Base", "SIP", "SIPStack", "Packet", "Capture", "ServerNode", "Analysis", "TraceAnalysis"]),
-        tests("Report", "Report", ["Base", "SIP", "SIPStack", "ServerNode", "PhoneNode", "Lab", "Report"]),
         tests(
             "AudioCodecs", "Edges/AudioCodecs",
             ["Base", "RTP", "Codecs", "MediaControl", "Conference", "AudioCodecs"]),
@@ -276,7 +268,7 @@ let package = Package(
         tests("Recording", "Edges/Recording", ["Base", "Codecs", "Conference", "LinuxEdge", "Recording"]),
         tests("Speech", "Edges/Speech", ["Codecs", "Conference", "Speech"]),
         tests(
-            "PhoneEdge", "Edges/PhoneEdge", ["Base", "Codecs", "LinuxEdge", "PhoneNode", "PhoneEdge", "ReportText", "Waiting"]),
+            "PhoneEdge", "Edges/PhoneEdge", ["Base", "Codecs", "LinuxEdge", "PhoneNode", "PhoneEdge", "ShowText", "Waiting"]),
         tests("Storage", "Edges/Storage", ["Base", "SIPStack", "ServerNode", "Storage"]),
         tests("Streams", "Edges/Streams", ["Base", "SIP", "Streams"]),
         tests(

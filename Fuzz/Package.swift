@@ -30,13 +30,12 @@ var targets = [
     room("TLS", "Pinhole/Formats/TLS"),
     room("Capture", "Pinhole/Formats/Capture", ["Base", "Packet", "TLS"]),
     room("Analysis", "Pinhole/Analysis", ["Base", "SIP", "DNS", "Packet", "TLS", "Capture", "RTP"]),
-    room("ReportText", "Pinhole/ReportText", ["Base"]),
-    room("Redaction", "Pinhole/Redaction", ["Base"]),
-    room("ExplainReport", "Pinhole/ExplainReport", ["Base", "Analysis", "ReportText", "Redaction"]),
-    room("CaptureExcerpt", "Pinhole/CaptureExcerpt", ["Base", "Packet", "Capture", "Analysis", "ExplainReport", "Redaction"]),
+    room("Redaction", "Pinhole/Redaction", ["Base", "Capture"]),
+    room("ShowText", "Pinhole/Show/Text", ["Base"]),
+    room("ShowExplain", "Pinhole/Show/Explain", ["Base", "Capture", "Analysis", "Redaction", "ShowText"]),
     room(
         "Targets", "Sources/Targets",
-        ["SIP", "STUN", "DNS", "Packet", "RTP", "SDP", "Codecs", "Conference", "Capture", "CaptureExcerpt"]),
+        ["SIP", "STUN", "DNS", "Packet", "RTP", "SDP", "Codecs", "Conference", "Capture", "ShowExplain"]),
 ]
 var dependencies: [Package.Dependency] = []
 if let sanitizers {

@@ -37,7 +37,7 @@ extension Harmless {
         enter entry equal equally erf error estimates etc etherpeek etl etl2pcap etl2pcapng even event events ever
         every everyday everything exceed exceeded exchange exist existing expands expect expectation expected expects expense
         expiration expire expired expires explain explains export exported ext ext-rtp-ip exten extension externaddr
-        external external_media_address extra eyebeam f f8 fail fail2ban failed fails failure fallback family far
+        external external_media_address extra eyebeam f f8 fail fail2ban failed fails failure fallback family far fast
         faster fault faults fax faxes fddi fec few fewer fi fibre field fields file files fills filter filters fin
         find finding findings finds fingerprint firewall firewalls firmware first fit fits fix fixed flags flapping
         flight flow flows follow followed follows for forbid forbidden forbids force forced forefront foreign forget

@@ -2,8 +2,8 @@ import ArgumentParser
 import Base
 import Foundation
 import LinuxEdge
-import Report
 import ServerNode
+import ShowLab
 import Storage
 import TerminalEdge
 

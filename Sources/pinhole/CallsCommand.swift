@@ -1,9 +1,9 @@
 import ArgumentParser
 import Base
 import Foundation
-import Report
-import ReportText
 import ServerNode
+import ShowLab
+import ShowText
 import Storage
 
 struct CallsCommand: ParsableCommand {

@@ -2,8 +2,8 @@ import Base
 import LinuxEdge
 import PhoneEdge
 import PhoneNode
-import Report
-import ReportText
+import ShowLab
+import ShowText
 import TerminalEdge
 
 /// What `pinhole phone` prints: its status panel whenever that changes, lines about calls, with `--sip-debug` every message, and on a
@@ -45,7 +45,7 @@ final class PhonePrinter {
         }
     }
 
-    func line(_ text: String) { write(ReportText.printable(text) + "\n") }
+    func line(_ text: String) { write(ShowText.printable(text) + "\n") }
 
     /// Shows the bottom line anew where it changed.
     func status(_ text: String, at now: Instant? = nil) {

@@ -2,9 +2,9 @@ import ArgumentParser
 import Base
 import Foundation
 import LinuxEdge
-import Report
 import Serve
 import ServerNode
+import ShowLab
 
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

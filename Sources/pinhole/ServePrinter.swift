@@ -1,15 +1,15 @@
+import Analysis
 import Base
 import Dispatch
-import ExplainReport
 import LabCommand
 import LinuxEdge
-import Report
-import ReportText
 import Serve
 import ServerNode
+import ShowExplain
+import ShowLab
+import ShowText
 import Synchronization
 import TerminalEdge
-import TraceAnalysis
 
 /// What `pinhole serve` prints: one line a fact, and with `--sip-debug` every message.
 final class ServePrinter: Sendable {

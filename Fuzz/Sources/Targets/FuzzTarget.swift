@@ -1,5 +1,4 @@
 import Capture
-import CaptureExcerpt
 import Codecs
 import Conference
 import DNS
@@ -8,6 +7,7 @@ import RTP
 import SDP
 import SIP
 import STUN
+import ShowExplain
 
 /// One parser under attack, or one machine that is fed by strangers.
 public enum FuzzTarget: String, CaseIterable, Sendable {

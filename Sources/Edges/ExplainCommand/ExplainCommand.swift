@@ -1,7 +1,7 @@
 import ArgumentParser
 import Base
 import CaptureInput
-import ExplainReport
+import ShowExplain
 import TLS
 
 /// `pinhole explain` and `pinhole-explain`: hand it captures or logs, and it says what went wrong, where, and what to do.

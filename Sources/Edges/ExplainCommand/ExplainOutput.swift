@@ -1,10 +1,10 @@
 import Analysis
 import Base
 import CaptureInput
-import ExplainReport
 import Glibc
 import Redaction
-import ReportText
+import ShowExplain
+import ShowText
 import TerminalEdge
 
 /// Where the result goes: terminal, page, JSON, capture.

@@ -3,8 +3,8 @@ import Base
 import Capture
 import CaptureCrypto
 import CaptureInput
-import ExplainReport
 import Glibc
+import ShowExplain
 import TLS
 
 /// One run of the command: reads everything, analyses, hands the result to the output.

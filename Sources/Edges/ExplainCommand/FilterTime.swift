@@ -1,7 +1,7 @@
 import Analysis
 import Base
 import Capture
-import ExplainReport
+import ShowExplain
 
 /// A moment that a user names: with its date, or a time of day of the capture's first day.
 package struct FilterTime: Hashable {

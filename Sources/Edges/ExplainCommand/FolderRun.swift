@@ -1,10 +1,10 @@
 import Analysis
 import Base
 import CaptureInput
-import ExplainReport
 import Glibc
 import Redaction
-import ReportText
+import ShowExplain
+import ShowText
 import TerminalEdge
 
 /// A folder is many cases: each file below it is judged by itself, the worst is told first.

@@ -1,11 +1,10 @@
 import Analysis
 import Base
 import Capture
-import CaptureExcerpt
 import CaptureInput
-import ExplainReport
 import Glibc
 import Redaction
+import ShowExplain
 
 /// `--pcap`: reads the captures twice more and writes the frames that matter.
 struct PcapExport {

@@ -2,11 +2,11 @@ import Analysis
 import ArgumentParser
 import Base
 import Configuration
-import ExplainReport
 import Foundation
 import Lab
-import LabAnalysis
-import Report
+import ShowExplain
+import ShowLab
+import ShowText
 import TerminalEdge
 
 /// `pinhole lab` and `pinhole-lab`: server, phone and router on a virtual network, in virtual time.

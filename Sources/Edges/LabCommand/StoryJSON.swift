@@ -1,6 +1,7 @@
 import Base
 import Lab
-import Report
+import ShowLab
+import ShowText
 
 /// The story for machines: each act's REGISTERs, challenges and verdicts as the server saw them.
 struct StoryJSON {

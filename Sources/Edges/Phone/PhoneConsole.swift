@@ -1,6 +1,6 @@
 import Base
 import PhoneNode
-import ReportText
+import ShowText
 
 /// What a person at `pinhole phone` sees of calls, and what the keys do: a value without a terminal.
 public struct PhoneConsole: Sendable {
@@ -183,7 +183,7 @@ public struct PhoneConsole: Sendable {
     public func statusLine(_ style: ReportStyle, at now: Instant) -> String {
         if let (kind, text) = prompt { return "\(kind.question): \(String(decoding: text, as: UTF8.self))" }
         guard let line = lines.first(where: { $0.id == selected }) ?? lines.last else { return "" }
-        var parts: [(text: String, tone: ReportTone?)] = [line.phase.shown(at: now), (ReportText.printable(line.remote), nil)]
+        var parts: [(text: String, tone: ReportTone?)] = [line.phase.shown(at: now), (ShowText.printable(line.remote), nil)]
         if let media = line.media {
             parts.append((media.codec + (media.isSRTP ? " SRTP" : ""), nil))
             if media.heldByUs { parts.append(("on hold", nil)) }

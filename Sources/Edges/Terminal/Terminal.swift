@@ -1,5 +1,5 @@
 import Foundation
-import ReportText
+import ShowText
 
 /// What the terminal on the other end can show.
 public enum Terminal {

@@ -1,7 +1,7 @@
 import Base
 import PhoneEdge
 import PhoneNode
-import ReportText
+import ShowText
 import Testing
 
 @Suite("What the keys and the bottom line of the phone do")
