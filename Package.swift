@@ -196,6 +196,15 @@ let package = Package(
             ],
             path: "Fuzz/Sources/World", swiftSettings: settings),
 
+        // What the fuzzers do with octets, one function a parser; the tests of them that need no fuzzer run it on mutated messages.
+        .target(
+            name: "Exercises",
+            dependencies: [
+                "Base", "SIP", "STUN", "DNS", "Packet", "RTP", "SDP", "Codecs", "MediaControl", "Conference", "TLS", "Capture",
+                "Analysis", "Redaction", "ShowExplain",
+            ],
+            path: "Fuzz/Sources/Exercises", swiftSettings: settings),
+
         // How tests of real sockets and threads wait, and how they come by ports.
         .target(name: "Waiting", dependencies: ["Base", "LinuxEdge"], path: "Tests/Waiting", swiftSettings: settings),
 
@@ -208,6 +217,7 @@ let package = Package(
         tests("Packet", "Formats/Packet", ["Base", "Packet"]),
         tests("TLS", "Formats/TLS", ["TLS", "CaptureCrypto", "Fixtures"]),
         tests("Capture", "Formats/Capture", ["Base", "Packet", "TLS", "Capture", "CaptureCrypto", "Fixtures"]),
+        tests("Exercises", "Exercises", ["Base", "SIP", "DNS", "Packet", "Exercises", "Fixtures"]),
         tests("Redaction", "Redaction", ["Base", "Redaction"]),
         tests("ShowText", "Show/Text", ["Base", "ShowText", "Fixtures"]),
         tests(

@@ -34,8 +34,12 @@ var targets = [
     room("ShowText", "Pinhole/Show/Text", ["Base"]),
     room("ShowExplain", "Pinhole/Show/Explain", ["Base", "Capture", "Analysis", "Redaction", "ShowText"]),
     room(
-        "Targets", "Sources/Targets",
-        ["SIP", "STUN", "DNS", "Packet", "RTP", "SDP", "Codecs", "Conference", "Capture", "ShowExplain"]),
+        "Exercises", "Sources/Exercises",
+        [
+            "Base", "SIP", "STUN", "DNS", "Packet", "RTP", "SDP", "Codecs", "MediaControl", "Conference", "TLS", "Capture",
+            "Analysis", "Redaction", "ShowExplain",
+        ]),
+    room("Targets", "Sources/Targets", ["Exercises"]),
 ]
 var dependencies: [Package.Dependency] = []
 if let sanitizers {

@@ -1,13 +1,4 @@
-import Capture
-import Codecs
-import Conference
-import DNS
-import Packet
-import RTP
-import SDP
-import SIP
-import STUN
-import ShowExplain
+import Exercises
 
 /// One parser under attack, or one machine that is fed by strangers.
 public enum FuzzTarget: String, CaseIterable, Sendable {

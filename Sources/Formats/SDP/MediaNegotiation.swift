@@ -236,7 +236,7 @@ extension MediaDescription {
     }
 
     /// Names for a person; payload types where no name is known.
-    var codecNames: [String] {
+    package var codecNames: [String] {
         let named = formats
         guard !named.isEmpty else { return line.formats.map { "payload type \($0)" } }
         return named.map { "\($0.encoding)/\($0.clockRate)" }

@@ -1,4 +1,5 @@
 import Base
+import Fixtures
 import Foundation
 import SIP
 import Testing

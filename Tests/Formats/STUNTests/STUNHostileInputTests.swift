@@ -59,23 +59,6 @@ import Testing
         #expect(message.errorCode == nil)
     }
 
-    @Test("random and mutated bytes never trap")
-    func noise() {
-        var entropy = Entropy(labSeed: 7)
-        for round in 0..<4000 {
-            var bytes = round % 2 == 0 ? entropy.bytes(Int(entropy.next() % 120)) : Vector.request
-            if !bytes.isEmpty {
-                for _ in 0..<3 { bytes[Int(entropy.next() % UInt64(bytes.count))] = UInt8(truncatingIfNeeded: entropy.next()) }
-                if round % 4 < 2, bytes.count >= 20 {
-                    bytes[0] = 0
-                    bytes.replace(at: 2, bigEndian: UInt16(bytes.count - 20))
-                }
-            }
-            exerciseSTUNParser(bytes)
-        }
-        for count in 0..<Vector.longTerm.count { exerciseSTUNParser(Array(Vector.longTerm.prefix(count))) }
-    }
-
     @Test("a stream reader learns the length from four bytes")
     func streamLength() {
         #expect(STUNMessage.length(startingWith: Vector.request[..<3]) == nil)

@@ -155,11 +155,3 @@ import Testing
 extension String {
     fileprivate subscript(_ dice: UInt64) -> Character { Array(self)[Int(dice % UInt64(count))] }
 }
-
-@Suite struct SoundExerciseTests {
-    @Test("The fuzzers' script runs on random bytes and leaves nothing behind", arguments: 0..<60)
-    func random(seed: UInt64) {
-        var entropy = Entropy(labSeed: seed)
-        exerciseSoundPlane(entropy.bytes(2_000))
-    }
-}

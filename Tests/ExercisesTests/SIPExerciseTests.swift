@@ -1,10 +1,11 @@
 import Base
+import Exercises
 import Fixtures
 import SIP
 import Testing
 
 @Suite("Hostile input")
-struct FuzzTests {
+struct SIPExerciseTests {
     static let seeds = (TortureMessage.rfc4475 + TortureMessage.rfc5118).map(\.bytes) + [wire(registerText)]
 
     @Test("mutated messages never trap: every accessor is called on each", arguments: 0..<8)

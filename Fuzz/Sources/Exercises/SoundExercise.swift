@@ -1,12 +1,13 @@
 import Base
 import Codecs
+import Conference
 import MediaControl
 import RTP
 
 /// Runs a sound plane by a script made of `bytes`, for fuzzers: it must not trap, and must come to rest when everyone has left.
 ///
 /// Each step takes an octet that says what happens and to whom, and what it needs from those that follow.
-public func exerciseSoundPlane(_ bytes: [UInt8]) {
+package func exerciseSoundPlane(_ bytes: [UInt8]) {
     var settings = SoundSettings()
     settings.rooms = 2
     settings.partiesPerRoom = 3

@@ -1,10 +1,10 @@
 import Foundation
 
 /// A message written with plain line ends.
-func wire(_ text: String) -> [UInt8] { Array(text.replacingOccurrences(of: "\n", with: "\r\n").utf8) }
+public func wire(_ text: String) -> [UInt8] { Array(text.replacingOccurrences(of: "\n", with: "\r\n").utf8) }
 
 /// A REGISTER of the size and shape that phones send.
-let registerText = """
+public let registerText = """
     REGISTER sip:example.com SIP/2.0
     Via: SIP/2.0/UDP 192.168.1.20:5060;branch=z9hG4bK-524287-1---a1b2c3d4e5f60718;rport
     Max-Forwards: 70

@@ -1,10 +1,11 @@
 import Base
+import SIP
 
 /// Parses `bytes` every way that this target knows and calls every typed accessor: the entry for fuzzers.
 ///
 /// Returns how many accessors threw, so that nothing of it can be optimised away. Traps only where the target has a bug.
 @discardableResult
-public func exerciseSIPParser(_ bytes: [UInt8]) -> Int {
+package func exerciseSIPParser(_ bytes: [UInt8]) -> Int {
     var faults = 0
     func attempt(_ body: () throws(SIPParseError) -> Void) {
         do { try body() } catch { faults &+= 1 }

@@ -1,7 +1,8 @@
 import Base
+import STUN
 
 /// Runs everything that reads STUN over `bytes`, for fuzzing: it must not trap, and what it accepts must print as it came.
-public func exerciseSTUNParser(_ bytes: [UInt8]) {
+package func exerciseSTUNParser(_ bytes: [UInt8]) {
     let claimed = isSTUN(bytes)
     guard let message = try? STUNMessage(bytes) else {
         _ = STUNMessage.length(startingWith: bytes[...])

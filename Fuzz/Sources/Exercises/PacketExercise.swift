@@ -1,11 +1,12 @@
 import Base
+import Packet
 
 /// Runs everything this module does with bytes from outside over `bytes`: for fuzzers and corpus replay. Traps only on a
 /// bug of ours.
 ///
 /// Parses the packet and what it quotes, verifies, rewrites both sides and compares incremental with full checksums, fragments
 /// what fits and reassembles it.
-public func exercisePacketParser(_ bytes: [UInt8]) {
+package func exercisePacketParser(_ bytes: [UInt8]) {
     guard var packet = try? IPPacket(bytes) else { return }
     if case .icmp(let icmp) = packet.transport, icmp.meaning.isError, packet.fragment == nil,
         var quoted = try? IPPacket(quotedIn: bytes, icmp.payload)

@@ -1,5 +1,7 @@
+import Codecs
+
 /// Reads `bytes` as a WAV file, for fuzzers: it must not trap.
-public func exerciseWAVParser(_ bytes: [UInt8]) {
+package func exerciseWAVParser(_ bytes: [UInt8]) {
     guard let file = try? WAVFile(parsing: bytes) else { return }
     precondition(file.samples.count <= bytes.count && (1...2).contains(file.channels) && file.sampleRate > 0)
     // Nothing is lost that was read: what is written reads back.

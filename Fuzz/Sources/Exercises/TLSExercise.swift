@@ -1,11 +1,12 @@
 import Base
+import Capture
 import Packet
 import TLS
 
 /// Runs the key log and the TLS streams over `bytes`, for fuzzers: they must not trap, pieces of a log must not matter.
 ///
 /// A key log up to the first zero; then segments, each of flags (1: the server's, 2: the one before it is lost, 4: FIN), two octets of length, octets.
-public func exerciseTLSReading(_ bytes: [UInt8]) {
+package func exerciseTLSReading(_ bytes: [UInt8]) {
     let split = bytes.firstIndex(of: 0) ?? bytes.endIndex
     let text = Array(bytes[..<split])
     let limits = TLSKeyLog.Limits(octets: 8_192, sessions: 16)

@@ -1,7 +1,8 @@
 import Base
+import DNS
 
 /// Runs everything that reads DNS over `bytes`, for fuzzing: it must not trap, and what it accepts must survive printing.
-public func exerciseDNSParser(_ bytes: [UInt8]) {
+package func exerciseDNSParser(_ bytes: [UInt8]) {
     var zone = DNSZone(apex: .root)
     zone.add(DNSRecord(.root, .txt([Array("lab".utf8)])))
     _ = zone.answer(bytes)

@@ -1,9 +1,10 @@
 import Base
+import Capture
 
 /// Runs the capture decoder over `bytes`, for fuzzers: it must not trap, and every record must lie within its batch.
 ///
 /// The first octet tells in what pieces the rest comes.
-public func exerciseCaptureDecoder(_ bytes: [UInt8]) {
+package func exerciseCaptureDecoder(_ bytes: [UInt8]) {
     guard let first = bytes.first else { return }
     let file = Array(bytes.dropFirst())
     let whole = decodeAll(file, in: max(1, file.count))
@@ -40,7 +41,7 @@ private func decodeAll(_ file: [UInt8], in size: Int) -> (frames: UInt64, octets
 }
 
 /// The same for text logs: in pieces or whole, the same is read.
-public func exerciseLogReader(_ bytes: [UInt8]) {
+package func exerciseLogReader(_ bytes: [UInt8]) {
     guard let first = bytes.first else { return }
     let text = Array(bytes.dropFirst())
     func read(in size: Int) -> [LoggedItem] {
@@ -64,7 +65,7 @@ public func exerciseLogReader(_ bytes: [UInt8]) {
 }
 
 /// The same for HEPv3: what was parsed prints as it came, in any pieces.
-public func exerciseHEPDecoder(_ bytes: [UInt8]) {
+package func exerciseHEPDecoder(_ bytes: [UInt8]) {
     guard let first = bytes.first else { return }
     let stream = Array(bytes.dropFirst())
     if let packet = try? HEPPacket(stream) {

@@ -1,10 +1,11 @@
 import Base
 import RTP
+import SDP
 
 /// Reads `bytes` as a description, calls every typed view, answers it as an offer and passes it on, for fuzzers: it must not trap,
 /// and what is accepted must print as it came.
 @discardableResult
-public func exerciseSDPParser(_ bytes: [UInt8]) -> Int {
+package func exerciseSDPParser(_ bytes: [UInt8]) -> Int {
     guard let description = try? SessionDescription(parsing: bytes) else { return 0 }
     precondition(description.bytes == bytes)
     _ = (description.origin?.next.description, description.name, description.connection?.description, description.groups)

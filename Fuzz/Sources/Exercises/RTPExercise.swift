@@ -1,9 +1,10 @@
 import Base
+import RTP
 
 /// Runs everything that reads RTP and RTCP over `bytes`, for fuzzers: it must not trap.
 ///
 /// The bytes are taken as one packet, and as a list of sequence numbers for the statistics.
-public func exerciseRTPParser(_ bytes: [UInt8]) {
+package func exerciseRTPParser(_ bytes: [UInt8]) {
     _ = MediaPacketKind(bytes)
     if let header = RTPHeader(bytes) {
         precondition(header.payloadStart >= 12 && header.payloadStart <= header.payloadEnd)

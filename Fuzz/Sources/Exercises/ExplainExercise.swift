@@ -2,10 +2,11 @@ import Analysis
 import Base
 import Capture
 import Redaction
+import ShowExplain
 
 /// Runs all of `explain` over `bytes` as over a file, for fuzzers: whatever they are, there is a report, and an excerpt has the frames that
 /// the capture had.
-public func exerciseExplain(_ bytes: [UInt8]) {
+package func exerciseExplain(_ bytes: [UInt8]) {
     let kind = InputKind.detect(bytes)
     var analyzer = Analyzer(
         sources: [SourceSummary(name: "input", kind: kind == .textLog ? .log : .capture)],
