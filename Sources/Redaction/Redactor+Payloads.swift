@@ -83,7 +83,9 @@ extension Redactor {
                 out.replaceSubrange(phrase, with: diagnosis(Array(bytes[phrase])))
             case 0x0006, 0x0014, 0x0015, 0x8022, 0x802e, 0x802f: out.replaceSubrange(value, with: cover(bytes[value]))
             case 0x8028 where value.count == 4:
-                let sum = Self.crc32(out[..<at]) ^ 0x5354_554e
+                var crc = CRC32()
+                crc.update(out[..<at])
+                let sum = crc.value ^ 0x5354_554e
                 for index in 0..<4 { out[value.lowerBound + index] = UInt8(truncatingIfNeeded: sum >> UInt32(24 - 8 * index)) }
             default: for index in value { out[index] = 0 }
             }
@@ -118,15 +120,6 @@ extension Redactor {
         var out: [UInt8] = []
         out.append(redact(address))
         return out
-    }
-
-    private static func crc32(_ bytes: ArraySlice<UInt8>) -> UInt32 {
-        var sum: UInt32 = .max
-        for byte in bytes {
-            sum ^= UInt32(byte)
-            for _ in 0..<8 { sum = sum >> 1 ^ (sum & 1 == 0 ? 0 : 0xedb8_8320) }
-        }
-        return ~sum
     }
 
     // MARK: HTTP

@@ -115,11 +115,10 @@ package struct RecordingFolder {
     }
 
     static func stamp(_ at: Instant) -> String {
-        var seconds = time_t(at.unixSeconds)
-        var parts = tm()
-        gmtime_r(&seconds, &parts)
-        func two(_ value: Int32) -> String { value < 10 ? "0\(value)" : "\(value)" }
-        return "\(parts.tm_year + 1_900)\(two(parts.tm_mon + 1))\(two(parts.tm_mday))T\(two(parts.tm_hour))\(two(parts.tm_min))"
-            + "\(two(parts.tm_sec))Z"
+        let date = CivilDate(unixSeconds: at.unixSeconds)
+        let seconds = Int(at.unixSeconds - date.daysSinceEpoch * 86_400)
+        func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
+        return
+            "\(date.year)\(two(date.month))\(two(date.day))T\(two(seconds / 3_600))\(two(seconds / 60 % 60))\(two(seconds % 60))Z"
     }
 }

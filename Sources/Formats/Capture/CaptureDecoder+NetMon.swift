@@ -1,3 +1,5 @@
+import Base
+
 /// How Microsoft's Network Monitor wrote a file: version 1 (RTSS) or 2 (GMBU); little-endian.
 struct NetMonState {
     static let first: UInt32 = 0x5254_5353
@@ -23,7 +25,7 @@ struct NetMonState {
         let minor = bytes[4]
         trail = isFirst || minor == 0 ? 0 : minor == 1 ? 2 : minor == 2 ? 6 : 15
         network = UInt32(half(6))
-        let days = Self.days(half(8), half(10), half(14))
+        let days = CivilDate(year: half(8), month: Int(half(10)), day: Int(half(14))).daysSinceEpoch
         let seconds = ((days * 24 + half(16)) * 60 + half(18)) * 60 + half(20)
         start = seconds &* 1_000_000_000 &+ half(22) * 1_000_000
         table = Self.word(bytes, 24)
@@ -39,12 +41,6 @@ struct NetMonState {
 
     private static func long(_ bytes: UnsafeRawBufferPointer, _ at: Int) -> UInt64 {
         UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self))
-    }
-
-    /// Days since 1970 of the Gregorian calendar; a year has its leap day behind February.
-    private static func days(_ year: Int64, _ month: Int64, _ day: Int64) -> Int64 {
-        let (year, month) = month > 2 ? (year, month - 3) : (year - 1, month + 9)
-        return year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day - 719_469
     }
 
     /// Octets that the file lacks when it ends at `end`; nil when it reached its table.

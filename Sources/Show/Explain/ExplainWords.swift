@@ -55,7 +55,7 @@ enum ExplainWords {
         case utc, unzoned, noYear, noDate
 
         init(_ instant: Instant, isLogged: Bool) {
-            switch CalendarTime(instant).year {
+            switch CalendarTime(instant).date.year {
             case ..<1972: self = .noDate
             case ..<1990: self = .noYear
             default: self = isLogged ? .unzoned : .utc

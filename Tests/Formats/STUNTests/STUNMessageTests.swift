@@ -119,11 +119,4 @@ import Testing
         let writer = STUNWriter(.bindingError, id, [.unknownAttributes([.priority])])
         #expect(try STUNMessage(writer.bytes).attribute(.unknownAttributes) == .unknownAttributes([.priority, .priority]))
     }
-
-    @Test("CRC-32 of the check string is 0xCBF43926")
-    func crc() {
-        var crc = CRC32()
-        crc.update("123456789".utf8)
-        #expect(crc.value == 0xcbf4_3926)
-    }
 }

@@ -122,13 +122,8 @@ extension LogClock {
         return names.contains { b.starts(with: $0, at: at) }
     }
 
-    /// Days from 1970-01-01 to a date of the Gregorian calendar.
+    /// Days from 1970-01-01 to a date.
     static func days(_ year: Int, _ month: Int, _ day: Int) -> Int64 {
-        // Years begin in March: the leap day then comes last.
-        let shifted = Int64(month <= 2 ? year - 1 : year)
-        let era = (shifted >= 0 ? shifted : shifted - 399) / 400
-        let yearOfEra = shifted - era * 400
-        let dayOfYear = (153 * Int64(month > 2 ? month - 3 : month + 9) + 2) / 5 + Int64(day) - 1
-        return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
+        CivilDate(year: Int64(year), month: month, day: day).daysSinceEpoch
     }
 }
