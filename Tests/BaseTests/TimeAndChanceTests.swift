@@ -121,13 +121,4 @@ struct TimeAndChanceTests {
         #expect(small.lost == 1)
         #expect([small.next(), small.next(), small.next()] == [1, 2, nil])
     }
-
-    @Test("Reading past the end reports the offset")
-    func reader() throws {
-        var reader = ByteReader([1, 2, 3, 4, 5])
-        #expect(try reader.uint32() == 0x0102_0304)
-        #expect(throws: ByteReader.EndOfInput(offset: 4, wanted: 2)) { try reader.uint16() }
-        #expect(try reader.uint8() == 5)
-        #expect(reader.remaining == 0)
-    }
 }

@@ -31,8 +31,6 @@ struct SideRecord: Sendable {
         }
     }
 
-    static let featureCount = Feature.allCases.count
-
     let file: UInt16
     let place: EvidencePlace
     /// Nanoseconds; nil where a log tells none.

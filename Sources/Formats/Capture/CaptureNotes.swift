@@ -60,8 +60,6 @@ public struct CaptureNotes: Hashable, Sendable {
     public var malformed: UInt64 = 0
     /// Packets of other transports, by IP protocol number.
     public var otherProtocols: [UInt8: UInt64] = [:]
-    /// Checksums are not verified: on the sending host the network card fills them in after the capture.
-    public var checksumsVerified: Bool { false }
     /// What the capturing kernel says it dropped (pcapng interface statistics and drop counts); nil when the file does not say.
     public var drops: UInt64?
     /// IP fragments seen, datagrams put together, and datagrams that stayed incomplete.

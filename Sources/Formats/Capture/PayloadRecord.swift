@@ -54,8 +54,6 @@ public struct PayloadRecord: Sendable {
         public static let tunnelled = Flags(rawValue: 32)
         /// The UDP length field contradicts the IP length.
         public static let lengthLies = Flags(rawValue: 64)
-        /// `time` is a time of day or lacks its year: differences are right, the date is not.
-        public static let relativeTime = Flags(rawValue: 128)
         /// The packet was fragmented by IP, whether or not it came from fragments put together here (first fragment only).
         public static let ipFragment = Flags(rawValue: 256)
         /// Told by a capture agent (HEPv3): addresses are those it saw, not those of the packet.

@@ -60,12 +60,6 @@ public enum MediaProfile: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// Whether its keys come from a DTLS handshake.
-    public var isDTLS: Bool { self == .dtlsSAVP || self == .dtlsSAVPF }
-
-    /// Whether it knows early RTCP feedback (RFC 4585).
-    public var hasFeedback: Bool { self == .avpf || self == .savpf || self == .dtlsSAVPF }
-
     public var description: String {
         switch self {
         case .avp: "RTP/AVP"

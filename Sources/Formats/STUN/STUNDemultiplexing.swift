@@ -1,33 +1,3 @@
-import Base
-
-/// What a datagram is by its first byte where several protocols share a port (RFC 7983; SIP added for RFC 5626 5.1).
-public enum DatagramKind: Hashable, Sendable {
-    case stun
-    case zrtp
-    case dtls
-    /// TURN ChannelData, or the text of a SIP message whose first letter lies in the same range.
-    case channelDataOrText
-    case rtpOrRTCP
-    /// Text, or the CRLF of a keepalive.
-    case text
-    case unknown
-
-    public init(firstByte: UInt8) {
-        self =
-            switch firstByte {
-            case 0...3: .stun
-            case 16...19: .zrtp
-            case 20...31: .dtls
-            case 64...79: .channelDataOrText
-            case 128...191: .rtpOrRTCP
-            case 9, 10, 13, 32, 80...126: .text
-            // RFC 7983 gives DTLS up to 63, but no content type above 31 exists and digits may start a text.
-            case 33...63: .dtls
-            default: .unknown
-            }
-    }
-}
-
 /// Whether a datagram on a port shared with SIP is STUN: two zero bits, a length that fits, and the magic cookie, or, for a
 /// client from before RFC 5389, a method of RFC 3489.
 public func isSTUN(_ bytes: [UInt8]) -> Bool {

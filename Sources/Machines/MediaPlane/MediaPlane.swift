@@ -198,7 +198,6 @@ public struct MediaPlane: Sendable {
 
     public var legCount: Int { table.legCount }
     public func verdict(of id: MediaLegID) -> MediaVerdict? { table.verdict(of: id) }
-    public var soundCounts: SoundCounts { sound.counts }
     /// Who is in a room, in the order of entry.
     public func members(of room: String) -> [MediaLegID] { sound.members(of: room) }
     /// How many packets went nowhere, by reason.

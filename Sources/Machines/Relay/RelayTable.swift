@@ -343,8 +343,6 @@ public struct RelayTable: Sendable {
         isUsed(slot) ? legs[slot].report(lastSenderReport: lastSenderReport, delay: delay) : nil
     }
 
-    public func isHearing(_ slot: Int) -> Bool { isUsed(slot) && legs[slot].remote?.receives ?? false }
-
     /// How many packets went nowhere, by reason.
     public var dropCounts: [MediaDrop: UInt64] {
         Dictionary(uniqueKeysWithValues: MediaDrop.allCases.map { ($0, drops[Int($0.rawValue)]) })

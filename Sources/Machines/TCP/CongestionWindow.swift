@@ -29,8 +29,6 @@ struct CongestionWindow: Sendable {
         segment > 2_190 ? 2 * segment : segment > 1_095 ? 3 * segment : 4 * segment
     }
 
-    var isRecovering: Bool { if case .recovery = state { true } else { false } }
-
     /// `acknowledged` new octets, up to `una`.
     mutating func advanced(by acknowledged: Int, to una: SequenceNumber) -> Advice {
         switch state {

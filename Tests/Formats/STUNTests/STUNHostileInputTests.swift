@@ -67,17 +67,6 @@ import Testing
 }
 
 @Suite struct STUNDemultiplexingTests {
-    @Test(
-        "RFC 7983: the first byte tells the protocols apart",
-        arguments: [
-            (0, .stun), (1, .stun), (3, .stun), (4, .unknown), (16, .zrtp), (20, .dtls), (22, .dtls), (63, .dtls),
-            (64, .channelDataOrText), (79, .channelDataOrText), (128, .rtpOrRTCP), (191, .rtpOrRTCP), (192, .unknown),
-            (13, .text), (UInt8(ascii: "I"), .channelDataOrText), (UInt8(ascii: "R"), .text), (UInt8(ascii: "S"), .text),
-        ] as [(UInt8, DatagramKind)])
-    func kinds(byte: UInt8, kind: DatagramKind) {
-        #expect(DatagramKind(firstByte: byte) == kind)
-    }
-
     @Test("STUN is told from SIP on a shared port, with and without the cookie")
     func detection() {
         #expect(isSTUN(Vector.request))
