@@ -28,29 +28,13 @@ extension FrameDecoder {
     }
 
     private func quote(_ base: UnsafeRawPointer, _ at: Int, _ end: Int, _ record: inout ICMPRecord) {
-        guard at < end else { return }
-        let source: PackedAddress
-        let destination: PackedAddress
-        let ports: Int
-        if base.load(fromByteOffset: at, as: UInt8.self) >> 4 == 4 {
-            guard at + 20 <= end else { return }
-            record.quotedProtocol = base.load(fromByteOffset: at + 9, as: UInt8.self)
-            record.quotedID = base.half(at + 4)
-            source = PackedAddress(v4: base.word(at + 12))
-            destination = PackedAddress(v4: base.word(at + 16))
-            ports = at + Int(base.load(fromByteOffset: at, as: UInt8.self) & 15) * 4
-            // A later fragment has no ports.
-            guard base.half(at + 6) & 0x1fff == 0 else { return }
-        } else {
-            guard at + 40 <= end else { return }
-            record.quotedProtocol = base.load(fromByteOffset: at + 6, as: UInt8.self)
-            source = PackedAddress(high: base.long(at + 8), low: base.long(at + 16))
-            destination = PackedAddress(high: base.long(at + 24), low: base.long(at + 32))
-            ports = at + 40
-        }
-        guard record.quotedProtocol == 17 || record.quotedProtocol == 6, ports + 4 <= end else { return }
+        guard let view = IPView(base, at, end) else { return }
+        record.quotedProtocol = view.number
+        record.quotedID = view.identification
+        // A later fragment has no ports.
+        guard view.isFirst, view.number == 17 || view.number == 6, view.payload + 4 <= end else { return }
         record.quoted = PackedFlow(
-            source: source, base.half(ports), destination: destination, base.half(ports + 2),
-            record.quotedProtocol == 17 ? .udp : .tcp)
+            source: view.source, base.half(view.payload), destination: view.destination, base.half(view.payload + 2),
+            view.number == 17 ? .udp : .tcp)
     }
 }

@@ -116,84 +116,21 @@ public struct FrameDecoder: ~Copyable {
     mutating func internet(
         _ batch: inout PayloadBatch, _ base: UnsafeRawPointer, _ at: Int, _ end: Int, _ context: inout Context, depth: Int
     ) {
-        guard at < end else {
+        guard let view = IPView(base, at, end), view.isSound else {
             notes.malformed &+= 1
             return
         }
-        let version = base.load(fromByteOffset: at, as: UInt8.self) >> 4
-        if version == 4 {
-            guard at + 20 <= end else {
-                notes.malformed &+= 1
-                return
-            }
-            let header = Int(base.load(fromByteOffset: at, as: UInt8.self) & 15) * 4
-            var total = Int(base.half(at + 2))
-            // Segmentation offload leaves the length to the network card.
-            if total == 0 { total = end - at }
-            guard header >= 20, total >= header, at + header <= end else {
-                notes.malformed &+= 1
-                return
-            }
-            context.ttl = base.load(fromByteOffset: at + 8, as: UInt8.self)
-            context.ipID = base.half(at + 4)
-            context.source = PackedAddress(v4: base.word(at + 12))
-            context.destination = PackedAddress(v4: base.word(at + 16))
-            let fragment = base.half(at + 6) & 0x3fff
-            if fragment != 0 {
-                self.fragment(&batch, base, at, min(end, at + total), total: total, &context, depth: depth)
-                return
-            }
-            transport(
-                &batch, base, at + header, min(end, at + total), length: total - header,
-                base.load(fromByteOffset: at + 9, as: UInt8.self), &context, depth: depth)
-        } else if version == 6 {
-            internet6(&batch, base, at, end, &context, depth: depth)
-        } else {
-            notes.malformed &+= 1
-        }
-    }
-
-    private mutating func internet6(
-        _ batch: inout PayloadBatch, _ base: UnsafeRawPointer, _ at: Int, _ end: Int, _ context: inout Context, depth: Int
-    ) {
-        guard at + 40 <= end else {
-            notes.malformed &+= 1
+        context.ttl = view.timeToLive
+        context.ipID = view.identification
+        context.source = view.source
+        context.destination = view.destination
+        let stop = min(end, view.end)
+        guard !view.isFragment else {
+            fragment(&batch, base, at, stop, total: view.total, &context, depth: depth)
             return
         }
-        var length = Int(base.half(at + 4))
-        if length == 0 { length = end - at - 40 }
-        let stop = min(end, at + 40 + length)
-        context.ttl = base.load(fromByteOffset: at + 7, as: UInt8.self)
-        context.ipID = 0
-        context.source = PackedAddress(high: base.long(at + 8), low: base.long(at + 16))
-        context.destination = PackedAddress(high: base.long(at + 24), low: base.long(at + 32))
-        var next = base.load(fromByteOffset: at + 6, as: UInt8.self)
-        var place = at + 40
-        // RFC 8200 4: each extension header names the next; more than a few are no honest packet.
-        for _ in 0..<8 {
-            switch next {
-            case 0, 43, 60, 51, 135:
-                guard place + 8 <= stop else {
-                    notes.malformed &+= 1
-                    return
-                }
-                let units = Int(base.load(fromByteOffset: place + 1, as: UInt8.self))
-                let size = next == 51 ? (units + 2) * 4 : (units + 1) * 8
-                next = base.load(fromByteOffset: place, as: UInt8.self)
-                place += size
-                guard place <= stop else {
-                    notes.malformed &+= 1
-                    return
-                }
-            case 44:
-                fragment(&batch, base, at, stop, total: 40 + length, &context, depth: depth)
-                return
-            default:
-                transport(&batch, base, place, stop, length: at + 40 + length - place, next, &context, depth: depth)
-                return
-            }
-        }
-        notes.malformed &+= 1
+        transport(
+            &batch, base, view.payload, stop, length: view.end - view.payload, view.number, &context, depth: depth)
     }
 
     /// `end` bounds what was captured, `length` is the transport's length as IP says.

@@ -34,11 +34,12 @@ package struct PacketRedactor {
 
     /// The flow of the TCP segment that a frame carries; nil for anything else.
     package static func connection(_ frame: [UInt8], _ link: LinkType) -> PackedFlow? {
-        guard let start = FrameDecoder.ip(frame, link), let head = IPHead(frame, start), head.isFirst, head.number == 6,
+        guard let start = FrameDecoder.ip(frame, link), let head = IPView(frame, start, frame.count), head.isFirst,
+            head.number == 6,
             head.payload + 4 <= frame.count
         else { return nil }
         return PackedFlow(
-            source: PackedAddress(head.source), frame.uint16(at: head.payload), destination: PackedAddress(head.destination),
+            source: head.source, frame.uint16(at: head.payload), destination: head.destination,
             frame.uint16(at: head.payload + 2), .tcp)
     }
 
@@ -99,8 +100,10 @@ package struct PacketRedactor {
     /// From `start`, of which `limit` bounds what was captured.
     mutating func internet(_ frame: inout [UInt8], _ start: Int, _ limit: Int, _ messages: [Message], depth: Int) {
         guard start < limit else { return }
-        guard depth <= 4, let head = IPHead(frame, start), head.payload <= limit else { return Self.hide(&frame, start, limit) }
-        let (source, destination) = (redactor.redact(head.source), redactor.redact(head.destination))
+        guard depth <= 4, let head = IPView(frame, start, limit), head.payload <= limit else {
+            return Self.hide(&frame, start, limit)
+        }
+        let (source, destination) = (redactor.redact(head.sourceAddress), redactor.redact(head.destinationAddress))
         head.replace(&frame, source, destination)
         let end = min(limit, max(head.payload, head.end))
         // Padding holds what the memory held.
@@ -108,8 +111,8 @@ package struct PacketRedactor {
         guard head.payload < end else { return }
         let old = Array(frame[head.payload..<end])
         var shift = ChecksumShift()
-        shift.add(from: head.source, to: source)
-        shift.add(from: head.destination, to: destination)
+        shift.add(from: head.sourceAddress, to: source)
+        shift.add(from: head.destinationAddress, to: destination)
         guard head.isFirst else {
             // Ports are in the first fragment only: the message tells what belongs here.
             laterFragment(&frame, head.payload, end, head.offset, messages)
@@ -172,7 +175,7 @@ package struct PacketRedactor {
     }
 
     private mutating func udp(
-        _ frame: inout [UInt8], _ head: IPHead, _ end: Int, _ old: [UInt8], _ addresses: ChecksumShift,
+        _ frame: inout [UInt8], _ head: IPView, _ end: Int, _ old: [UInt8], _ addresses: ChecksumShift,
         _ messages: [Message], depth: Int
     ) {
         let at = head.payload
@@ -198,7 +201,7 @@ package struct PacketRedactor {
     }
 
     private mutating func tcp(
-        _ frame: inout [UInt8], _ head: IPHead, _ end: Int, _ old: [UInt8], _ addresses: ChecksumShift,
+        _ frame: inout [UInt8], _ head: IPView, _ end: Int, _ old: [UInt8], _ addresses: ChecksumShift,
         _ messages: [Message]
     ) {
         let at = head.payload
@@ -228,7 +231,7 @@ package struct PacketRedactor {
     }
 
     private mutating func icmp(
-        _ frame: inout [UInt8], _ head: IPHead, _ end: Int, _ old: [UInt8], _ addresses: ChecksumShift, depth: Int
+        _ frame: inout [UInt8], _ head: IPView, _ end: Int, _ old: [UInt8], _ addresses: ChecksumShift, depth: Int
     ) {
         let at = head.payload
         guard at + 8 <= end else { return Self.hide(&frame, at, end) }

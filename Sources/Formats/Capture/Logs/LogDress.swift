@@ -262,45 +262,23 @@ enum LogDress {
     /// What UDP or TCP carries in a packet that was printed, with a link header or without; nil for anything else.
     static func carried(_ packet: [UInt8]) -> Carried? {
         for start in [0, 14, 16, 18, 20] where packet.count > start + 28 {
-            let header: Int
-            let number: UInt8
-            let length: Int
-            let addresses: (Int, Int)
-            func number16(_ at: Int) -> Int { Int(packet[at]) << 8 | Int(packet[at + 1]) }
-            switch packet[start] >> 4 {
-            case 4:
-                header = Int(packet[start] & 15) * 4
-                number = packet[start + 9]
-                length = number16(start + 2)
-                addresses = (start + 12, 4)
-            case 6:
-                guard packet.count > start + 48 else { continue }
-                header = 40
-                number = packet[start + 6]
-                length = number16(start + 4) + 40
-                addresses = (start + 8, 16)
-            default: continue
-            }
-            let at = start + header
             // A MAC address may begin like IP: its length then is none.
-            guard header >= 20, at + 8 <= packet.count, number == 17 || number == 6, length >= header + 8 else { continue }
-            let end = min(packet.count, start + length)
+            guard let view = IPView(packet, start, packet.count), view.saysLength, view.number == 17 || view.number == 6 else {
+                continue
+            }
+            let (at, number) = (view.payload, view.number)
+            guard at + 8 <= packet.count, view.end >= at + 8 else { continue }
+            let end = min(packet.count, view.end)
             guard let skip = number == 17 ? 8 : at + 13 < packet.count ? Int(packet[at + 12] >> 4) * 4 : nil, at + skip <= end
             else {
                 continue
             }
-            func peer(_ offset: Int, _ port: Int) -> LoggedPeer {
-                let octets = packet[(addresses.0 + offset)..<(addresses.0 + offset + addresses.1)]
-                let text =
-                    addresses.1 == 4
-                    ? octets.map { String($0) }.joined(separator: ".")
-                    : stride(from: 0, to: 16, by: 2).map { String(number16(octets.startIndex + $0), radix: 16) }.joined(
-                        separator: ":")
-                return LoggedPeer(host: IPAddress(text)?.description ?? text, port: UInt16(number16(port)))
+            func peer(_ address: IPAddress, _ port: Int) -> LoggedPeer {
+                LoggedPeer(host: address.description, port: packet.uint16(at: port))
             }
             return Carried(
-                payload: Array(packet[(at + skip)..<end]), source: peer(0, at), destination: peer(addresses.1, at + 2),
-                transport: number == 17 ? .udp : .tcp)
+                payload: Array(packet[(at + skip)..<end]), source: peer(view.sourceAddress, at),
+                destination: peer(view.destinationAddress, at + 2), transport: number == 17 ? .udp : .tcp)
         }
         return nil
     }
