@@ -151,6 +151,19 @@ struct FrameDecoderTests {
         #expect(decoded.notes.otherProtocols == [1: 1])
     }
 
+    @Test("RFC 8200 4: an ICMPv6 error tells whose packet it is about, also behind extension headers")
+    func quotedExtensions() throws {
+        var quoted = udp(sipMessage(), from: phone6, to: server6)
+        quoted.insert(contentsOf: [quoted[6], 0, 1, 4, 0, 0, 0, 0], at: 40)
+        quoted[6] = 0
+        quoted.replace(at: 4, bigEndian: quoted.uint16(at: 4) + 8)
+        let unreachable: [UInt8] = [1, 4, 0, 0, 0, 0, 0, 0] + quoted.prefix(64)
+        let packet = try IPPacket.bytes(from: server6.address, to: phone6.address, .icmpv6, unreachable)
+        let record = try #require(decode(packets: [packet]).icmp.first)
+        #expect(record.quoted?.sourceEndpoint == phone6 && record.quoted?.destinationEndpoint == server6)
+        #expect(record.quotedProtocol == 17)
+    }
+
     @Test("what a capture agent sends is read as what it saw (HEPv3)")
     func encapsulated() throws {
         let told = try #require(HEPPacket.bytes(sipMessage(), from: phone, to: server, at: .epoch))
