@@ -37,8 +37,6 @@ public struct MediaAnalysis: Sendable {
     var table: RTPStreamTable
     var calls: ContiguousArray<CallMedia> = []
     var callOfDialog: [Int: Int] = [:]
-    /// Calls that found no room.
-    var unjudgedCalls = 0
     var formatLists: [[OfferedMedia.Format]] = [[]]
     private var formatListIndex: [[OfferedMedia.Format]: UInt16] = [[]: 0]
     var codecs = CodecNames()
@@ -208,10 +206,7 @@ public struct MediaAnalysis: Sendable {
             index = known
         } else {
             guard case .description = fact.what else { return }
-            guard calls.count < Self.mostCalls else {
-                unjudgedCalls += 1
-                return
-            }
+            guard calls.count < Self.mostCalls else { return }
             index = calls.count
             callOfDialog[fact.dialog] = index
             calls.append(CallMedia(dialog: fact.dialog, file: fact.place.file, began: time))

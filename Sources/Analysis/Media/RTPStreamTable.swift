@@ -18,9 +18,8 @@ struct RTPStreamTable: Sendable {
     private var mask: Int
     /// Ended streams with their time lines, in the order in which they were closed.
     private(set) var closed: [(stream: RTPStream, bins: [StreamSummary.Bin])] = []
-    /// Packets of streams that found no room, and ended streams that are not listed.
+    /// Packets of streams that found no room.
     private(set) var untrackedPackets = 0
-    private(set) var unlistedStreams = 0
     private var nextSweep = Int64.min
 
     init(capacity: Int = 16_384, mostClosed: Int = 16_384) {
@@ -122,10 +121,7 @@ struct RTPStreamTable: Sendable {
 
     private mutating func close(_ index: Int) {
         guard streams[index].isConfirmed else { return }
-        guard closed.count < mostClosed else {
-            unlistedStreams += 1
-            return
-        }
+        guard closed.count < mostClosed else { return }
         let value = streams[index].takeBin()
         let bin = (streams[index].binEnd &- streams[index].first) / streams[index].binWidth - 1
         streams[index].binWidth = timelines.add(index, bin: bin, width: streams[index].binWidth, value)

@@ -14,15 +14,11 @@ public struct SideMatching: Sendable {
 
     var records: ContiguousArray<SideRecord> = []
     private var octets = 0
-    private(set) var unmatchable = 0
 
     public init() {}
 
     public mutating func message(_ message: SideMessage) {
-        guard records.count < Self.mostRecords, var record = SideRecord(message) else {
-            unmatchable += 1
-            return
-        }
+        guard records.count < Self.mostRecords, var record = SideRecord(message) else { return }
         octets += record.bytes.count
         if octets > Self.mostOctets {
             octets -= record.bytes.count

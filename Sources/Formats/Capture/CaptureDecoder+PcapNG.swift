@@ -143,7 +143,7 @@ extension CaptureDecoder {
             // Simple packets bear no time: the last one known stands in.
             guard let interface = state.interfaces.first else {
                 frames.notes.note(.interface(0), at: base &+ UInt64(at))
-                frames.skip(wire: wire)
+                frames.skip()
                 return true
             }
             frames.take(
@@ -197,7 +197,7 @@ extension CaptureDecoder {
     ) {
         guard Int(index) < state.interfaces.count else {
             frames.notes.note(.interface(index), at: base &+ UInt64(at))
-            frames.skip(wire: wire)
+            frames.skip()
             return
         }
         let time = state.interfaces[Int(index)].time(high: high, low: low)

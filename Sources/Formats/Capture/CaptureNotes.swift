@@ -36,8 +36,6 @@ public struct CaptureNotes: Hashable, Sendable {
 
     /// Frames in the file, read or not.
     public var frames: UInt64 = 0
-    /// Octets of them on the wire.
-    public var wireOctets: UInt64 = 0
     /// First and last time, nanoseconds since 1970; nil without frames.
     public var firstTime: Int64?
     public var lastTime: Int64?
@@ -107,9 +105,8 @@ public struct CaptureNotes: Hashable, Sendable {
 
     /// One frame more.
     @inline(__always)
-    mutating func count(wire: Int, at time: Int64) {
+    mutating func count(at time: Int64) {
         frames &+= 1
-        wireOctets &+= UInt64(truncatingIfNeeded: wire)
         guard let last = lastTime else {
             firstTime = time
             lastTime = time
@@ -122,7 +119,6 @@ public struct CaptureNotes: Hashable, Sendable {
     /// Takes up what another part of the same source could not show.
     package mutating func add(_ other: CaptureNotes) {
         frames &+= other.frames
-        wireOctets &+= other.wireOctets
         firstTime = [firstTime, other.firstTime].compactMap { $0 }.min()
         lastTime = [lastTime, other.lastTime].compactMap { $0 }.max()
         malformed &+= other.malformed

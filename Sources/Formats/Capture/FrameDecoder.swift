@@ -47,10 +47,7 @@ public struct FrameDecoder: ~Copyable {
     }
 
     /// A frame that cannot be looked into counts all the same: numbers must agree with other programs'.
-    mutating func skip(wire: Int) {
-        notes.frames &+= 1
-        notes.wireOctets &+= UInt64(truncatingIfNeeded: wire)
-    }
+    mutating func skip() { notes.frames &+= 1 }
 
     /// What the capturing kernel says it has dropped so far.
     public mutating func noteDrops(_ count: UInt64) { notes.drops = count }
@@ -77,7 +74,7 @@ public struct FrameDecoder: ~Copyable {
         _ batch: inout PayloadBatch, at: Int, captured: Int, wire: Int, time: Int64, link: LinkType?, linkType: UInt32
     ) {
         let time = CaptureTime.bounded(time)
-        notes.count(wire: wire, at: time)
+        notes.count(at: time)
         if batch.keepsFrames, link != nil {
             batch.frames.append(
                 FrameSpan(

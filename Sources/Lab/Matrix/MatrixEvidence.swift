@@ -33,8 +33,6 @@ struct MatrixEvidence {
     var mappingSurprises = 0
     /// The last surprise: what the Contact said, what was seen instead.
     var surprise: (contact: Endpoint, seen: Endpoint)?
-    var authorizationErrors = 0
-    var noAnswers = 0
     var moves = Set<Endpoint>()
     /// The idle times of the mappings there were while the phone first registered, by external port.
     var idle: [UInt16: Duration] = [:]
@@ -47,15 +45,7 @@ struct MatrixEvidence {
             case .phone(.decided(.registers(_, _, _, .mappingChanged(let from, let to, _)))):
                 mappingSurprises += 1
                 surprise = (from, to)
-            case .status(let status):
-                if let seen = status.mapping.registrar { moves.insert(seen) }
-                switch status.registration {
-                case .authorizationError: authorizationErrors += 1
-                case .noAnswer, .unreachable: noAnswers += 1
-                case .starting, .resolving, .registering, .registered, .rejected, .unresolvable, .misconfigured, .deregistering,
-                    .deregistered:
-                    break
-                }
+            case .status(let status): if let seen = status.mapping.registrar { moves.insert(seen) }
             case .router, .network: if let loss = Self.loss(record.trace), !early.contains(loss) { early.append(loss) }
             case .phone, .server, .host, .text, .probed, .stunAnswered, .nameAnswered, .did, .call, .recorded, .media,
                 .mediaDropped:

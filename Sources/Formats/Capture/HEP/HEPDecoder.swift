@@ -82,7 +82,7 @@ public struct HEPDecoder: ~Copyable {
             notes.malformed &+= 1
             return false
         }
-        notes.count(wire: bytes.count, at: packet.time.nanoseconds)
+        notes.count(at: packet.time.nanoseconds)
         let payload = UnsafeRawBufferPointer(rebasing: bytes[packet.payload])
         let content: ContentGuess
         switch packet.kind {
