@@ -37,6 +37,10 @@ public struct DeadlineQueue<Key: Hashable & Sendable>: Sendable {
     @inlinable
     public var nextDeadline: Instant? { heap.first?.at }
 
+    /// What is due next, and when.
+    @inlinable
+    public var first: (key: Key, at: Instant)? { heap.first.map { ($0.key, $0.at) } }
+
     @inlinable
     public subscript(key: Key) -> Instant? { places[key].map { heap[$0].at } }
 

@@ -65,6 +65,7 @@ struct LocationTable: Sendable {
                 slots[aor] = nil
                 free.append(slot)
                 deadlines.set(slot, to: nil)
+                settle()
                 return nil
             }
             records[index]?.locations = locations
@@ -102,19 +103,34 @@ struct LocationTable: Sendable {
     }
 
     /// The slot of the earliest record that has something due.
-    mutating func popDue(at now: Instant) -> UInt32? { deadlines.popDue(at: now) }
+    mutating func popDue(at now: Instant) -> UInt32? {
+        defer { settle() }
+        return deadlines.popDue(at: now)
+    }
 
     mutating func reschedule(_ slot: UInt32) {
-        guard let record = record(slot) else { return }
+        let next = due(slot)
+        // What is due later than it was stays in its place until it comes first: most refreshes then cost nothing here.
+        if let next, let set = deadlines[slot], set <= next { return settle() }
+        deadlines.set(slot, to: next)
+        settle()
+    }
+
+    /// Sees that what comes first is where it belongs.
+    private mutating func settle() {
+        while let (slot, set) = deadlines.first, let next = due(slot), next > set { deadlines.set(slot, to: next) }
+    }
+
+    /// When a record next needs attention.
+    private func due(_ slot: UInt32) -> Instant? {
+        guard let record = record(slot) else { return nil }
         var next: Instant?
         for location in record.locations {
             var due = location.binding.expires
             if let keepalive = location.keepalive.deadline { due = min(due, keepalive) }
             next = next.map { min($0, due) } ?? due
         }
-        // What is due later than it was is noticed when it was due: most refreshes then cost nothing here.
-        if let next, let set = deadlines[slot], set <= next { return }
-        deadlines.set(slot, to: next)
+        return next
     }
 }
 

@@ -56,7 +56,9 @@ extension ServerNode {
     mutating func questionAnswered(
         _ slot: UInt32, _ index: Int, _ aor: AddressOfRecord, _ binding: Binding, _ status: Int, on flow: FlowID, at now: Instant
     ) {
-        guard [405, 486, 501].contains(status) || 200..<300 ~= status, flow.remote == ways.request(binding)?.remote else { return }
+        guard [405, 486, 501].contains(status) || 200..<300 ~= status, flow.remote == ways.request(binding)?.remote else {
+            return
+        }
         let next = nextKeepalive(at: now)
         locations.change(slot, index) { location in
             location.binding.reach = .reachable

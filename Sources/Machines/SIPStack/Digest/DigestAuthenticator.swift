@@ -243,7 +243,8 @@ public struct DigestAuthenticator: Sendable {
     }
 
     private mutating func use(_ count: UInt32, of nonce: ArraySlice<UInt8>, at now: Instant) -> Bool {
-        guard let issuer, let (key, issued) = issuer.use(of: nonce, at: now), window.isFresh(count, of: key, issued: issued) else {
+        guard let issuer, let (key, issued) = issuer.use(of: nonce, at: now), window.isFresh(count, of: key, issued: issued)
+        else {
             return false
         }
         // A nonce issued now, or at most one granularity ago, lives at most this long from now.
