@@ -42,7 +42,7 @@ extension ServerNode {
             let index = list.firstIndex(where: { $0.binding.flow == binding.flow && $0.binding.contact == binding.contact })
         else { return nil }
         // The edge numbers what it accepts from below.
-        let flow = FlowID(.tcp, local: binding.flow.local, remote: remote, connection: entropy.next() | 1 << 63)
+        let flow = FlowID(.tcp, local: binding.flow.local, remote: remote, connection: registrarEntropy.next() | 1 << 63)
         list[index].binding.flow = flow
         list[index].binding.reach = .reachable
         guard let slot = locations.replace(aor, with: list) else { return nil }

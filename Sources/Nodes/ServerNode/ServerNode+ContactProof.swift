@@ -22,7 +22,7 @@ extension ServerNode {
     mutating func restoreUDP(_ location: inout LocationTable.Location, at now: Instant) {
         if ways.isElsewhere(location.binding) {
             location.binding.reach = .flowDead(since: now)
-            let wait = entropy.next() % UInt64(Self.spread.wholeNanoseconds)
+            let wait = registrarEntropy.next() % UInt64(Self.spread.wholeNanoseconds)
             location.keepalive = .proving(token: 0, until: now + .nanoseconds(Int64(wait)), asked: 0)
         } else {
             location.keepalive = spreadKeepalive(location.binding.flow, at: now)
@@ -46,7 +46,7 @@ extension ServerNode {
             locations.change(slot, index) { $0.keepalive = .proving(token: token, until: until, asked: asked) }
             return
         }
-        let number = UInt32(truncatingIfNeeded: entropy.next())
+        let number = UInt32(truncatingIfNeeded: registrarEntropy.next())
         locations.change(slot, index) { $0.keepalive = .proving(token: number, until: until, asked: asked + 1) }
         tally.keepalivesSent &+= 1
         send(options(binding, on: flow, ClientToken(.keepalive, place: slot, number: number)), on: flow, .keepalive)

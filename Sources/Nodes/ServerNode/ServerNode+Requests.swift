@@ -89,14 +89,14 @@ extension ServerNode {
     mutating func spreadKeepalive(_ flow: FlowID, at now: Instant) -> KeepaliveState {
         guard flow.transport == .udp, let interval = settings.keepalive.interval else { return .off }
         let nanoseconds = max(interval.wholeNanoseconds, 1)
-        return .waiting(until: now + .nanoseconds(Int64(entropy.next() % UInt64(nanoseconds))), misses: 0)
+        return .waiting(until: now + .nanoseconds(Int64(registrarEntropy.next() % UInt64(nanoseconds))), misses: 0)
     }
 
     /// The next one, up to an eighth early, so that phones that registered together drift apart.
     mutating func nextKeepalive(at now: Instant) -> KeepaliveState {
         guard let interval = settings.keepalive.interval else { return .off }
         let early = UInt64(max(interval.wholeNanoseconds / 8, 1))
-        return .waiting(until: now + interval - .nanoseconds(Int64(entropy.next() % early)), misses: 0)
+        return .waiting(until: now + interval - .nanoseconds(Int64(registrarEntropy.next() % early)), misses: 0)
     }
 
     private mutating func keepalive(_ slot: UInt32, _ index: Int, _ record: LocationTable.Record, at now: Instant) {
@@ -143,7 +143,7 @@ extension ServerNode {
             }
             return
         }
-        let number = UInt32(truncatingIfNeeded: entropy.next())
+        let number = UInt32(truncatingIfNeeded: registrarEntropy.next())
         // A dead flow has one try at a time: its next miss leaves it dead.
         if case .flowDead = location.binding.reach { misses = UInt16(clamping: max(settings.keepalive.failures, 1) - 1) }
         locations.change(slot, index) {
@@ -226,7 +226,7 @@ extension ServerNode {
             guard let flow = ways.request(binding) else { conclude(round, index, binding, binding.flow, .unroutable); continue }
             guard !probes.isFull else { conclude(round, index, binding, flow, .refused); continue }
             let id = probes.nextID()
-            let number = UInt32(truncatingIfNeeded: entropy.next())
+            let number = UInt32(truncatingIfNeeded: registrarEntropy.next())
             let bytes = options(binding, on: flow, ClientToken(.probe, place: id, number: number))
             probes.add(
                 .init(

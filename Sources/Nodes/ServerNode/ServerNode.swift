@@ -93,7 +93,11 @@ public struct ServerNode: Machine {
     var isStorageFailing = false
     var probes: ProbeTable
     var stun: STUNServer
-    var entropy: Entropy
+    // One for each of its parts, so that what one draws is no matter of what the others do.
+    var registrarEntropy: Entropy
+    var callEntropy: Entropy
+    var subscriptionEntropy: Entropy
+    var transactionEntropy: Entropy
     var writer: ReplyWriter
     /// Questions to Contacts elsewhere, by the address asked.
     var questions: TwoGenerations<IPAddress, Gauge>
@@ -142,13 +146,16 @@ public struct ServerNode: Machine {
         guesses = GuessGuard(limits: limits)
         questions = TwoGenerations(cap: limits.sources)
         probes = ProbeTable(cap: limits.clientTransactions)
-        calls = CallTable(clientCap: limits.callTransactions, entropy: entropy.fork())
+        registrarEntropy = entropy.fork()
+        callEntropy = entropy.fork()
+        subscriptionEntropy = entropy.fork()
+        transactionEntropy = entropy.fork()
+        calls = CallTable(clientCap: limits.callTransactions, entropy: callEntropy.fork())
         stun = STUNServer(STUNServerSettings(software: settings.software))
         writer = ReplyWriter(settings)
         rules = RegistrarRules(
             expiry: settings.expiry, contactsPerAOR: max(limits.contactsPerAOR, 1),
             replacesMovedContacts: settings.replacesMovedContacts, keepsNewestOnly: settings.profile == .chanSIP)
-        self.entropy = entropy
     }
 
     // MARK: Machine
@@ -171,7 +178,7 @@ public struct ServerNode: Machine {
         case .accounts(let list): accounts = AccountTable(list, realm: settings.realm)
         case .restore(let stored): restore(stored, at: now)
         case .wallClock(let ahead): writer.wallClockAhead = ahead
-        case .mediaPorts(let ports): calls.ports = PortPool(ports, entropy: entropy.fork())
+        case .mediaPorts(let ports): calls.ports = PortPool(ports, entropy: callEntropy.fork())
         case .media(let event): mediaEvent(event, at: now)
         case .probe(let aor): probe(aor, at: now)
         }

@@ -234,7 +234,7 @@ extension ServerNode {
 
     // MARK: Branches
 
-    mutating func freshToken() -> ClientToken { calls.clients.nextToken(&entropy) }
+    mutating func freshToken() -> ClientToken { calls.clients.nextToken(&transactionEntropy) }
 
     /// The Via of a request of ours over a flow.
     func via(_ flow: FlowID, _ token: ClientToken) -> Via {

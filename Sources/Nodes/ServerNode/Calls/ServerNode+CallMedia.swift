@@ -25,7 +25,7 @@ extension ServerNode {
         let id = calls.nextMediaID()
         var stream = LegStream(id: id, port: port, kind: kind)
         stream.epoch = 1
-        if wantsICE { stream.ice = ICECredentials(ufrag: entropy.hex(8), password: entropy.hex(32)) }
+        if wantsICE { stream.ice = ICECredentials(ufrag: callEntropy.hex(8), password: callEntropy.hex(32)) }
         call.legs[leg].streams[index] = stream
         call.openMedia += 1
         calls.own(id, MediaOwner(call: call.key, leg: leg, stream: index, port: port, account: account))

@@ -14,12 +14,12 @@ extension ServerNode {
         guard let binding = flows.first, let flow = way(to: binding, of: aor) else { return }
         var party = CallLeg.Party(address: aor, instance: SIPText(binding.instance))
         party.srtp = accounts.srtp(of: aor)
-        let tag = entropy.next()
-        var leg = CallLeg(isCaller: false, party: party, flow: flow, tag: tag, callID: entropy.callID())
+        let tag = callEntropy.next()
+        var leg = CallLeg(isCaller: false, party: party, flow: flow, tag: tag, callID: callEntropy.callID())
         leg.alternates = Array(flows.dropFirst())
         leg.aim(at: binding, domain: domain(aor, binding, flow))
         leg.securesMedia = offersSRTP(to: leg, call)
-        leg.pickUpID = entropy.next()
+        leg.pickUpID = callEntropy.next()
         leg.forward = forward
         leg.branch = forward.map { call.forwards[$0].tried } ?? 0
         call.legs.append(leg)
@@ -52,7 +52,7 @@ extension ServerNode {
             .from, header(call.legs[origin].party, in: domain).appending(";tag=").appending(Self.tagText(call.legs[leg].tag)))
         builder.add(.to, header(call.legs[leg].party, in: domain))
         builder.add(.callID, call.legs[leg].callID)
-        if call.legs[leg].inviteSequence == 0 { call.legs[leg].inviteSequence = entropy.initialSequence() }
+        if call.legs[leg].inviteSequence == 0 { call.legs[leg].inviteSequence = callEntropy.initialSequence() }
         call.legs[leg].inviteSequence += 1
         builder.add(CSeq(call.legs[leg].inviteSequence, .invite))
         builder.add(.contact, contact(flow))

@@ -170,10 +170,10 @@ extension ServerNode {
             refuse(&request, reply, .sessionTooSmall(terms.interval ?? 0), at: now)
             return nil
         }
-        let tag = entropy.next()
+        let tag = callEntropy.next()
         guard
             let dialog = try? Dialog(
-                answering: request.message, localTag: Self.tagText(tag), localSequence: entropy.initialSequence())
+                answering: request.message, localTag: Self.tagText(tag), localSequence: callEntropy.initialSequence())
         else {
             refuse(&request, 400, .badContact, at: now)
             return nil
@@ -187,7 +187,7 @@ extension ServerNode {
         leg.dialog = dialog
         leg.inviteKey = request.key
         leg.takesUpdate = Self.allowsUpdate(request.message)
-        leg.tellsCaller(request.message, first: entropy.next())
+        leg.tellsCaller(request.message, first: callEntropy.next())
         calls.tags[tag] = .leg(call: key, 0)
         calls.join(party.address, key)
         calls.enter(flow, key)

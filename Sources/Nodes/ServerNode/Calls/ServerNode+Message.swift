@@ -41,9 +41,9 @@ extension ServerNode {
         builder.add(.maxForwards, max(1, Int((try? request.message.maxForwards) ?? 70) - 1))
         if !binding.path.isEmpty { builder.add(.route, SIPText(binding.path)) }
         let domain = domain(aor, binding, flow)
-        builder.add(.from, header(party, in: domain).appending(";tag=").appending(entropy.tag()))
+        builder.add(.from, header(party, in: domain).appending(";tag=").appending(callEntropy.tag()))
         builder.add(.to, header(CallLeg.Party(address: aor), in: domain))
-        builder.add(.callID, entropy.callID())
+        builder.add(.callID, callEntropy.callID())
         builder.add(CSeq(1, .message))
         for name in Self.relayedHeaders { builder.copy(name, from: request.message) }
         addSoftware(to: &builder)

@@ -96,7 +96,7 @@ extension ServerNode {
             if case .invite(leg, _) = exchange.asker {
                 // Its own is not answered yet.
                 var reply = ReplyWriter.Reply(500)
-                reply.add("Retry-After", number: UInt32(truncatingIfNeeded: entropy.next() % 10))
+                reply.add("Retry-After", number: UInt32(truncatingIfNeeded: callEntropy.next() % 10))
                 refuse(&request, reply, .glare, at: now)
             } else {
                 refuse(&request, 491, .glare, at: now)

@@ -75,7 +75,7 @@ extension ServerNode {
         var negotiated: NegotiatedSession
         let origin = nextOrigin(leg, &call)
         do throws(SDPRefusal) {
-            negotiated = try MediaNegotiation.answer(to: offer, origin: origin, streams: [local], entropy: &entropy)
+            negotiated = try MediaNegotiation.answer(to: offer, origin: origin, streams: [local], entropy: &callEntropy)
         } catch {
             throw SessionRefusal(error.warningCode, error.description)
         }
@@ -153,7 +153,7 @@ extension ServerNode {
         local.multiplexesRTCP = false
         // Keys are offered only where they would not be read on the way, or are asked for.
         if local.encryption == .possible, !call.legs[leg].flow.transport.isSecure { local.encryption = .never }
-        var offer = MediaNegotiation.offer(origin: nextOrigin(leg, &call), streams: [local], entropy: &entropy)
+        var offer = MediaNegotiation.offer(origin: nextOrigin(leg, &call), streams: [local], entropy: &callEntropy)
         // An offer never has fewer lines than the session had (RFC 3264 8).
         for (index, media) in (call.legs[leg].session.remote?.media ?? []).enumerated().dropFirst() {
             closeStream(index, leg, &call)
@@ -183,7 +183,7 @@ extension ServerNode {
     }
 
     private mutating func nextOrigin(_ leg: Int, _ call: inout Call) -> SDPOrigin {
-        if call.legs[leg].session.id == 0 { call.legs[leg].session.id = entropy.next() >> 2 }
+        if call.legs[leg].session.id == 0 { call.legs[leg].session.id = callEntropy.next() >> 2 }
         call.legs[leg].session.version &+= 1
         return SDPOrigin(
             session: call.legs[leg].session.id, version: call.legs[leg].session.version,

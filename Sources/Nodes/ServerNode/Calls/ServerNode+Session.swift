@@ -120,7 +120,7 @@ extension ServerNode {
         }
         // The same suite keeps its key, so that a re-INVITE does not break what plays.
         let kept = call.legs[leg].streams[index]?.srtp
-        let local = kept.flatMap { $0.suite == theirs.suite ? $0.localKey : nil } ?? entropy.bytes(theirs.suite.keyLength)
+        let local = kept.flatMap { $0.suite == theirs.suite ? $0.localKey : nil } ?? callEntropy.bytes(theirs.suite.keyLength)
         var line = SDPCrypto(tag: offered.tag, suite: theirs.suite, key: local)
         line.suiteName = offered.suiteName
         call.legs[leg].streams[index]?.crypto = [line]
@@ -158,7 +158,7 @@ extension ServerNode {
             }
             if stream.profile.isSecure, stream.crypto.isEmpty {
                 for (offset, suite) in [SRTPParameters.Suite.aesCM128HMACSHA1_80, .aesCM128HMACSHA1_32].enumerated() {
-                    stream.crypto.append(SDPCrypto(tag: offset + 1, suite: suite, key: entropy.bytes(suite.keyLength)))
+                    stream.crypto.append(SDPCrypto(tag: offset + 1, suite: suite, key: callEntropy.bytes(suite.keyLength)))
                 }
             }
             stream.saysMux = media.multiplexesRTCP
@@ -201,7 +201,7 @@ extension ServerNode {
         -> [UInt8]
     {
         let address = mediaAddress(call.legs[leg].flow)
-        if call.legs[leg].session.id == 0 { call.legs[leg].session.id = entropy.next() >> 2 }
+        if call.legs[leg].session.id == 0 { call.legs[leg].session.id = callEntropy.next() >> 2 }
         func bytes(_ version: UInt64) -> [UInt8] {
             source.relayed(
                 origin: SDPOrigin(session: call.legs[leg].session.id, version: version, address: address), streams: streams

@@ -113,7 +113,7 @@ extension ServerNode {
             let asked = message.first(.retryAfter).flatMap { SIPText($0.value.bytes.prefix { $0 &- 0x30 <= 9 }).decimal } ?? 5
             return .seconds(Int64(min(max(asked, 1), 600)))
         }
-        return .milliseconds(10 * Int64(leg.isCaller ? entropy.next() % 201 : 210 + entropy.next() % 191))
+        return .milliseconds(10 * Int64(leg.isCaller ? callEntropy.next() % 201 : 210 + callEntropy.next() % 191))
     }
 
     /// Who was transferred to a service is offered what it can do.

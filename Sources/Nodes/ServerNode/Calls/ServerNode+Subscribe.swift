@@ -46,10 +46,10 @@ extension ServerNode {
             traces.note(.notice(.tableFull("subscriptions")))
             return refuse(&request, 503, .tablesFull, at: now)
         }
-        let tag = entropy.next()
+        let tag = subscriptionEntropy.next()
         guard
             let dialog = try? Dialog(
-                answering: request.message, localTag: Self.tagText(tag), localSequence: entropy.initialSequence(),
+                answering: request.message, localTag: Self.tagText(tag), localSequence: subscriptionEntropy.initialSequence(),
                 isConfirmed: true)
         else { return refuse(&request, 400, .badContact, at: now) }
         let key = calls.subscriptions.nextKey()
