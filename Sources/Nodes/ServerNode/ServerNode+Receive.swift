@@ -185,7 +185,7 @@ extension ServerNode {
     private mutating func dispatchCall(_ request: inout ServerRequest, _ target: SIPURI, at now: Instant) {
         if target.scheme == .sips, !request.flow.transport.isSecure, [.invite, .message, .subscribe].contains(request.method) {
             var reply = ReplyWriter.Reply(416)
-            reply.add("Warning", warning(SessionRefusal(399, "sips: is taken over TLS alone"), request.flow).bytes)
+            reply.add("Warning", addresses.warning(SessionRefusal(399, "sips: is taken over TLS alone"), request.flow).bytes)
             return refuse(&request, reply, .askedInClear, at: now)
         }
         switch request.method {

@@ -6,7 +6,7 @@ import SIPStack
 extension ServerNode {
     /// An OPTIONS to a binding (RFC 3261 11.1).
     func options(_ binding: Binding, on flow: FlowID, _ token: ClientToken) -> [UInt8] {
-        let host = advertised(flow)
+        let host = addresses.text(flow)
         var out: [UInt8] = []
         out.reserveCapacity(640)
         out.append(static: "OPTIONS ")
@@ -41,24 +41,6 @@ extension ServerNode {
             out.append(static: "\r\n")
         }
         out.append(static: "Content-Length: 0\r\n\r\n")
-        return out
-    }
-
-    /// `host:port` by which the flow's peer knows us.
-    private func advertised(_ flow: FlowID) -> [UInt8] {
-        var out: [UInt8] = []
-        if let entry = settings.advertised.first(where: { $0.peers.contains(flow.remote.address) }) {
-            // A bare IPv6 address gets the brackets it needs.
-            if let v6 = IPv6Address(entry.host) {
-                out.append(contentsOf: IPAddress.v6(v6).uriHost.utf8)
-            } else {
-                out.append(contentsOf: entry.host.utf8)
-            }
-            out.append(UInt8(ascii: ":"))
-            out.append(decimal: UInt64(entry.port ?? flow.local.port))
-        } else {
-            out.append(endpoint: flow.local)
-        }
         return out
     }
 

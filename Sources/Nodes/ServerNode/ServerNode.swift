@@ -110,6 +110,7 @@ public struct ServerNode: Machine {
     var calls: CallTable
     let keys: RequestKeys
     let ways: Ways
+    let addresses: OwnAddresses
     let reader: RegistrationReader
     let rules: RegistrarRules
 
@@ -120,6 +121,7 @@ public struct ServerNode: Machine {
         self.traces = traces
         keys = RequestKeys((entropy.next(), entropy.next()), isChanSIP: settings.profile == .chanSIP)
         ways = Ways(settings)
+        addresses = OwnAddresses(settings.advertised)
         reader = RegistrationReader(settings)
         let key = NonceKey(id: 1, secret: settings.nonceKey ?? entropy.bytes(32))
         let limits = settings.limits

@@ -209,10 +209,10 @@ extension ServerNode {
     mutating func endStray(_ response: SIPMessage, _ entry: ClientTransactions.Entry, at now: Instant) {
         guard let request = try? SIPMessage(parsing: entry.bytes), var dialog = try? Dialog(request: request, response: response)
         else { return }
-        let ack = dialog.acknowledgement(sequence: dialog.localSequence, via: via(entry.flow, freshToken()))
+        let ack = dialog.acknowledgement(sequence: dialog.localSequence, via: addresses.via(entry.flow, freshToken()))
         send(ack.bytes, on: entry.flow, .request(.ack))
         let token = freshToken()
-        let bye = dialog.request(.bye, via: via(entry.flow, token))
+        let bye = dialog.request(.bye, via: addresses.via(entry.flow, token))
         ask(bye.bytes, token, on: entry.flow, .courtesy, .request(.bye), at: now)
     }
 
@@ -235,13 +235,4 @@ extension ServerNode {
     // MARK: Branches
 
     mutating func freshToken() -> ClientToken { calls.clients.nextToken(&transactionEntropy) }
-
-    /// The Via of a request of ours over a flow.
-    func via(_ flow: FlowID, _ token: ClientToken) -> Via {
-        var branch: [UInt8] = []
-        branch.reserveCapacity(24)
-        token.appendBranch(to: &branch)
-        let (host, port) = sentBy(flow)
-        return Via(flow.transport, host: host, port: port, branch: SIPText(branch))
-    }
 }

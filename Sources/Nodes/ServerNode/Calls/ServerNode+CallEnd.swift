@@ -176,7 +176,7 @@ extension ServerNode {
     mutating func sendBYE(_ leg: Int, _ call: inout Call, reason: String? = nil, at now: Instant) {
         let flow = requestWay(call.legs[leg])
         let token = freshToken()
-        guard var builder = call.legs[leg].dialog?.request(.bye, via: via(flow, token)) else { return }
+        guard var builder = call.legs[leg].dialog?.request(.bye, via: addresses.via(flow, token)) else { return }
         if let reason { builder.add(.reason, SIPText(reason)) }
         addSoftware(to: &builder)
         ask(builder.bytes, token, on: flow, .courtesy, .request(.bye), at: now)
@@ -187,7 +187,7 @@ extension ServerNode {
         let flow = requestWay(call.legs[leg])
         let token = freshToken()
         guard let dialog = call.legs[leg].dialog else { return }
-        var builder = dialog.acknowledgement(sequence: call.legs[leg].inviteSequence, via: via(flow, token))
+        var builder = dialog.acknowledgement(sequence: call.legs[leg].inviteSequence, via: addresses.via(flow, token))
         addSoftware(to: &builder)
         builder.setSession(body)
         let bytes = builder.bytes

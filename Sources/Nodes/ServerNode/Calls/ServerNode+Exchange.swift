@@ -43,7 +43,7 @@ extension ServerNode {
         let flow = requestWay(call.legs[leg])
         let token = freshToken()
         let method: SIPMethod = isInvite ? .invite : .update
-        guard call.legs[leg].refreshing == nil, var builder = call.legs[leg].dialog?.request(method, via: via(flow, token)) else {
+        guard call.legs[leg].refreshing == nil, var builder = call.legs[leg].dialog?.request(method, via: addresses.via(flow, token)) else {
             throw SessionRefusal(399, "the other side is being asked already", status: 491)
         }
         addSessionTerms(leg, &call, to: &builder)
@@ -107,7 +107,7 @@ extension ServerNode {
                     try exchangeAccepted(message, exchange, leg, isInvite: isInvite, &call, at: now)
                 } catch {
                     if isInvite { sendACK([], leg, &call) }
-                    exchangeFailed(exchange, leg, error.status, warning(error, call.legs[leg].flow), &call, at: now)
+                    exchangeFailed(exchange, leg, error.status, addresses.warning(error, call.legs[leg].flow), &call, at: now)
                 }
             default: exchangeFailed(exchange, leg, status, message.first(.warning)?.value.detached, &call, at: now)
             }

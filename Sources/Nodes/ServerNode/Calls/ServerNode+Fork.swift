@@ -44,7 +44,7 @@ extension ServerNode {
         let flow = call.legs[leg].flow
         let token = freshToken()
         var builder = SIPMessageBuilder(.invite, call.legs[leg].contact)
-        builder.add(via(flow, token))
+        builder.add(addresses.via(flow, token))
         builder.add(.maxForwards, call.hops)
         if !call.legs[leg].path.isEmpty { builder.add(.route, call.legs[leg].path) }
         let domain = call.legs[leg].domain
@@ -55,7 +55,7 @@ extension ServerNode {
         if call.legs[leg].inviteSequence == 0 { call.legs[leg].inviteSequence = callEntropy.initialSequence() }
         call.legs[leg].inviteSequence += 1
         builder.add(CSeq(call.legs[leg].inviteSequence, .invite))
-        builder.add(.contact, contact(flow))
+        builder.add(.contact, addresses.contact(flow))
         builder.add(.allow, SIPText(ReplyWriter.allow))
         builder.add(.supported, SIPText(ReplyWriter.supportedInCalls))
         let shortest = max(settings.calls.session.shortest, call.legs[leg].shortestSession)
@@ -184,7 +184,7 @@ extension ServerNode {
     private mutating func acknowledgeProvisional(_ number: UInt32, _ leg: Int, _ call: inout Call, at now: Instant) {
         let flow = call.legs[leg].flow
         let token = freshToken()
-        guard var builder = call.legs[leg].dialog?.request(.prack, via: via(flow, token)) else { return }
+        guard var builder = call.legs[leg].dialog?.request(.prack, via: addresses.via(flow, token)) else { return }
         builder.add(
             .rack,
             ProvisionalAcknowledgement(responseNumber: number, sequence: call.legs[leg].inviteSequence, method: .invite).text)

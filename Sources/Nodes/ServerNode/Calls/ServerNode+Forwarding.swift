@@ -48,7 +48,7 @@ extension ServerNode {
         if call.legs[leg].redirections.isEmpty {
             let why = SessionRefusal(399, "the phone forwards its calls: \((refusal ?? .unreadable).text)")
             call.legs[leg].status = 480
-            call.legs[leg].warning = warning(why, call.legs[0].flow)
+            call.legs[leg].warning = addresses.warning(why, call.legs[0].flow)
         }
         forwardedInVain(leg, &call, at: now)
     }
@@ -188,7 +188,7 @@ extension ServerNode {
                 body = try offerAsService(0, &call)
             }
         } catch {
-            endInvite(&call, status: error.status, warning: warning(error, call.legs[0].flow), at: now)
+            endInvite(&call, status: error.status, warning: addresses.warning(error, call.legs[0].flow), at: now)
             return finish(&call, "the caller's SDP: \(error.text)", at: now)
         }
         // As with phones: an answer is given once, what differs is settled by a round of its own.

@@ -142,11 +142,11 @@ extension ServerNode {
         }
         let flow = requestWay(call.legs[other])
         let token = freshToken()
-        guard var builder = call.legs[other].dialog?.request(request.method, via: via(flow, token)) else {
+        guard var builder = call.legs[other].dialog?.request(request.method, via: addresses.via(flow, token)) else {
             return refuse(&request, 481, .noDialog, at: now)
         }
         for name in Self.relayedHeaders { builder.copy(name, from: request.message) }
-        builder.add(.contact, contact(flow))
+        builder.add(.contact, addresses.contact(flow))
         addSoftware(to: &builder)
         builder.body = Array(request.message.body)
         let account = call.legs[leg].party.account

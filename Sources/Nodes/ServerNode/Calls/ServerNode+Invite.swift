@@ -99,7 +99,7 @@ extension ServerNode {
             traces.note(.refused(request.flow, status: 480, isInClear ? .onlyInClear : .nobodyRegistered))
             // RFC 5630 8.4: a warning of its own.
             let refusal = SessionRefusal(380, "nobody is registered there over TLS")
-            endInvite(&call, status: 480, warning: isInClear ? warning(refusal, request.flow) : nil, at: now)
+            endInvite(&call, status: 480, warning: isInClear ? addresses.warning(refusal, request.flow) : nil, at: now)
             finish(&call, "nobody is registered as \(aor)\(isInClear ? " over TLS, as a sips: URI asks for" : "")", at: now)
             return settle(call, at: now)
         }
@@ -212,16 +212,11 @@ extension ServerNode {
     /// The caller's SDP cannot be met: 488 with a Warning (or 415, 503), and the call is over.
     mutating func refuseCall(_ call: inout Call, _ refusal: SessionRefusal, at now: Instant) {
         traces.note(.refused(call.legs[0].flow, status: refusal.status, .session(refusal)))
-        endInvite(&call, status: refusal.status, warning: warning(refusal, call.legs[0].flow), at: now)
+        endInvite(&call, status: refusal.status, warning: addresses.warning(refusal, call.legs[0].flow), at: now)
         finish(&call, "the caller's SDP: \(refusal.text)", at: now)
         settle(call, at: now)
     }
 
-    /// `399 192.0.2.1:5060 "..."` (RFC 3261 20.43).
-    func warning(_ refusal: SessionRefusal, _ flow: FlowID) -> SIPText {
-        let (host, port) = sentBy(flow)
-        return SIPText("\(refusal.code) \(host):\(port) ").appending(SIPText(refusal.text).quoted)
-    }
 }
 
 extension SIPText {

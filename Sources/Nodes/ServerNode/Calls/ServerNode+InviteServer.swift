@@ -123,7 +123,7 @@ extension ServerNode {
     func dialogReply(_ status: Int, _ request: ServerRequest, _ leg: Int, _ call: Call) -> ReplyWriter.Reply {
         var reply = ReplyWriter.Reply(status)
         for header in request.message.all(.recordRoute) { reply.add("Record-Route", header.value.bytes) }
-        reply.add("Contact", contact(call.legs[leg].flow, isSecret: call.isSecret && leg == 0).bytes)
+        reply.add("Contact", addresses.contact(call.legs[leg].flow, isSecret: call.isSecret && leg == 0).bytes)
         reply.add("Allow", ReplyWriter.allow.utf8)
         if status >= 200 { reply.add("Supported", ReplyWriter.supportedInCalls.utf8) }
         return reply

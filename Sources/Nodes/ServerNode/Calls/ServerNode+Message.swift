@@ -37,7 +37,7 @@ extension ServerNode {
         }
         let token = freshToken()
         var builder = SIPMessageBuilder(.message, binding.requestURI)
-        builder.add(via(flow, token))
+        builder.add(addresses.via(flow, token))
         builder.add(.maxForwards, max(1, Int((try? request.message.maxForwards) ?? 70) - 1))
         if !binding.path.isEmpty { builder.add(.route, SIPText(binding.path)) }
         let domain = domain(aor, binding, flow)

@@ -8,7 +8,7 @@ extension ServerNode {
     func domain(_ aor: AddressOfRecord, _ binding: Binding, _ flow: FlowID) -> DialledDomain {
         if !binding.domain.isEmpty { return DialledDomain(aor, written: SIPText(Array(binding.domain))) }
         guard settings.domains.isEmpty else { return DialledDomain(aor, written: SIPText(aor.domain)) }
-        let (host, port) = sentBy(flow)
+        let (host, port) = addresses.sentBy(flow)
         return DialledDomain(aor, written: Self.hostPort(host, port))
     }
 
@@ -55,28 +55,6 @@ extension ServerNode {
         }
     }
 
-    /// `<sip:host:port;transport=tcp>`: where the flow's peer reaches us. `isSecret`: `sips:`, as who was asked by such a URI must say
-    /// (RFC 3261 12.1.1).
-    func contact(_ flow: FlowID, isSecret: Bool = false) -> SIPText {
-        let (host, port) = sentBy(flow)
-        let transport: String
-        switch flow.transport {
-        case .udp: transport = ""
-        case .tcp: transport = ";transport=tcp"
-        case .tls: transport = isSecret ? ";transport=tcp" : ";transport=tls"
-        case .ws, .wss: transport = ";transport=ws"
-        }
-        return SIPText("<\(isSecret ? "sips" : "sip"):\(host):\(port)\(transport)>")
-    }
-
-    /// By what the flow's peer knows us.
-    func sentBy(_ flow: FlowID) -> (host: SIPHost, port: UInt16) {
-        if let entry = settings.advertised.first(where: { $0.peers.contains(flow.remote.address) }) {
-            let host = IPAddress(entry.host).map { SIPHost($0) } ?? .name(SIPText(entry.host))
-            return (host, entry.port ?? flow.local.port)
-        }
-        return (SIPHost(flow.local.address), flow.local.port)
-    }
 }
 
 /// A domain of ours as one phone writes it.

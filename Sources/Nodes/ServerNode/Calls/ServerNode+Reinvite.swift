@@ -65,7 +65,7 @@ extension ServerNode {
             let asks = call.legs[other].takesUpdate
             try begin(.update(leg: leg, request), session, body, ask: other, for: leg, isInvite: !asks, &call, at: now)
         } catch {
-            refuseUpdate(request, error.status, warning(error, request.flow), .session(error), at: now)
+            refuseUpdate(request, error.status, addresses.warning(error, request.flow), .session(error), at: now)
         }
     }
 
@@ -165,7 +165,7 @@ extension ServerNode {
     ) {
         traces.note(.refused(call.legs[leg].flow, status: refusal.status, .session(refusal)))
         var reply = ReplyWriter.Reply(refusal.status)
-        reply.add("Warning", warning(refusal, call.legs[leg].flow).bytes)
+        reply.add("Warning", addresses.warning(refusal, call.legs[leg].flow).bytes)
         if refusal.status == 415 { reply.addAcceptedBodies() }
         respondToInvite(reply, key, tag: call.legs[leg].tag, at: now)
     }

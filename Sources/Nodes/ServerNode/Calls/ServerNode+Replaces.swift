@@ -78,7 +78,7 @@ extension ServerNode {
             case .inviting, .leaving, .ended: throw SessionRefusal(399, "that dialog cannot be replaced now", status: 481)
             }
         } catch {
-            endInvite(&call, place, status: error.status, warning: warning(error, request.flow), at: now)
+            endInvite(&call, place, status: error.status, warning: addresses.warning(error, request.flow), at: now)
         }
     }
 

@@ -68,7 +68,7 @@ extension ServerNode {
         _ offer: SessionDescription, _ body: [UInt8], _ leg: Int, _ call: inout Call
     ) throws(SessionRefusal) -> [UInt8] {
         guard case .served(let service) = call.phase else { throw SessionRefusal(399, "nobody is here") }
-        let address = mediaAddress(call.legs[leg].flow)
+        let address = addresses.media(call.legs[leg].flow)
         let former = call.legs[leg].streams.firstIndex { $0 != nil }
         var local = serviceStream(service, offer, address, call.legs[leg].party)
         if let former, let srtp = call.legs[leg].streams[former]?.srtp { local.keys[srtp.suite] = srtp.localKey }
@@ -101,7 +101,7 @@ extension ServerNode {
         call.legs[leg].streams[chosen.index] = said
         negotiated.description.media[chosen.index].line.port = stream.port.number
         if stream.ice != nil {
-            negotiated.description.media[chosen.index].setICE(said.relayed(at: mediaAddress(call.legs[leg].flow)).ice)
+            negotiated.description.media[chosen.index].setICE(said.relayed(at: addresses.media(call.legs[leg].flow)).ice)
             negotiated.description.session.add("ice-lite")
         }
     }
@@ -147,7 +147,7 @@ extension ServerNode {
         guard case .served(let service) = call.phase else { throw SessionRefusal(399, "nobody is here") }
         try openStream(0, "audio", leg, &call, ice: false)
         guard let stream = call.legs[leg].streams[0] else { throw SessionRefusal.noPorts }
-        let address = mediaAddress(call.legs[leg].flow)
+        let address = addresses.media(call.legs[leg].flow)
         var local = serviceStream(service, nil, address, call.legs[leg].party)
         local.rtp.port = stream.port.number
         local.multiplexesRTCP = false
@@ -169,7 +169,7 @@ extension ServerNode {
         guard case .served(let service) = call.phase else { return }
         guard let answer = try readSession(message) else { throw SessionRefusal(399, "the ACK brings no SDP") }
         guard let offer = try? SessionDescription(parsing: call.legs[leg].session.local) else { return }
-        let local = serviceStream(service, nil, mediaAddress(call.legs[leg].flow), call.legs[leg].party)
+        let local = serviceStream(service, nil, addresses.media(call.legs[leg].flow), call.legs[leg].party)
         do throws(SDPRefusal) {
             let negotiated = try MediaNegotiation.read(answer: answer, to: offer, streams: [local])
             call.legs[leg].session.remote = answer
@@ -187,6 +187,6 @@ extension ServerNode {
         call.legs[leg].session.version &+= 1
         return SDPOrigin(
             session: call.legs[leg].session.id, version: call.legs[leg].session.version,
-            address: mediaAddress(call.legs[leg].flow))
+            address: addresses.media(call.legs[leg].flow))
     }
 }

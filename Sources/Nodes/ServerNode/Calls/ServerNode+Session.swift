@@ -163,7 +163,7 @@ extension ServerNode {
             }
             stream.saysMux = media.multiplexesRTCP
             call.legs[leg].streams[index] = stream
-            streams.append(stream.relayed(at: mediaAddress(flow)))
+            streams.append(stream.relayed(at: addresses.media(flow)))
         }
         if isRequired, !streams.contains(where: { $0 != nil }), source.media.indices.contains(where: call.legs[from].isUsable) {
             throw SessionRefusal.srtpRequired
@@ -191,7 +191,7 @@ extension ServerNode {
             stream.profile = asked[index].profile
             stream.saysMux = asked[index].multiplexesRTCP
             call.legs[leg].streams[index] = stream
-            streams.append(stream.relayed(at: mediaAddress(call.legs[leg].flow)))
+            streams.append(stream.relayed(at: addresses.media(call.legs[leg].flow)))
         }
         return seal(session, streams, leg, &call)
     }
@@ -200,7 +200,7 @@ extension ServerNode {
     private mutating func seal(_ source: SessionDescription, _ streams: [RelayedStream?], _ leg: Int, _ call: inout Call)
         -> [UInt8]
     {
-        let address = mediaAddress(call.legs[leg].flow)
+        let address = addresses.media(call.legs[leg].flow)
         if call.legs[leg].session.id == 0 { call.legs[leg].session.id = callEntropy.next() >> 2 }
         func bytes(_ version: UInt64) -> [UInt8] {
             source.relayed(
@@ -220,13 +220,6 @@ extension ServerNode {
         return call.legs[leg].session.local
     }
 
-    /// Our address in SDP towards a flow's peer.
-    func mediaAddress(_ flow: FlowID) -> IPAddress {
-        for entry in settings.advertised where entry.peers.contains(flow.remote.address) {
-            if let address = IPAddress(entry.host) { return address }
-        }
-        return flow.local.address
-    }
 }
 
 extension SIPMessage {

@@ -26,7 +26,7 @@ extension ServerNode {
             if shortest > 90 { builder.add(.minSE, Int(shortest)) }
             call.legs[leg].askedSession = interval
         }
-        builder.add(.contact, contact(call.legs[leg].flow))
+        builder.add(.contact, addresses.contact(call.legs[leg].flow))
         builder.add(.allow, SIPText(ReplyWriter.allow))
         builder.add(.supported, SIPText(ReplyWriter.supportedInCalls))
         addSoftware(to: &builder)
@@ -40,7 +40,7 @@ extension ServerNode {
         let flow = requestWay(call.legs[leg])
         let token = freshToken()
         let isUpdate = call.legs[leg].takesUpdate
-        guard var builder = call.legs[leg].dialog?.request(isUpdate ? .update : .invite, via: via(flow, token)) else { return }
+        guard var builder = call.legs[leg].dialog?.request(isUpdate ? .update : .invite, via: addresses.via(flow, token)) else { return }
         addSessionTerms(leg, &call, to: &builder)
         if !isUpdate {
             builder.setSession(call.legs[leg].session.local)

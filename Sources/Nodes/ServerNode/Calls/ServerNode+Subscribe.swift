@@ -116,7 +116,7 @@ extension ServerNode {
         note(&request, .request(.subscribe))
         var reply = ReplyWriter.Reply(200)
         for header in request.message.all(.recordRoute) { reply.add("Record-Route", header.value.bytes) }
-        reply.add("Contact", contact(request.flow).bytes)
+        reply.add("Contact", addresses.contact(request.flow).bytes)
         reply.add("Expires", number: seconds)
         guard let way = ways.reply(request.via, request.flow) else { return drop(request.flow, .noReplyAddress) }
         let bytes = writer.bytes(reply, to: request.parts.echo, source: request.flow.remote, toTag: tag)
@@ -159,10 +159,10 @@ extension ServerNode {
             return calls.subscriptions.put(entry)
         }
         let token = freshToken()
-        var builder = entry.dialog.request(.notify, via: via(entry.flow, token))
+        var builder = entry.dialog.request(.notify, via: addresses.via(entry.flow, token))
         builder.add(.event, entry.subscription.event)
         builder.add(.subscriptionState, entry.subscription.header(at: now))
-        builder.add(.contact, contact(entry.flow))
+        builder.add(.contact, addresses.contact(entry.flow))
         addSoftware(to: &builder)
         let (type, body) = document(entry)
         builder.add(.contentType, SIPText(type))

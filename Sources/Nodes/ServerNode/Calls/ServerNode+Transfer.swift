@@ -144,10 +144,10 @@ extension ServerNode {
         if isLast { entry.subscription.terminate(.noresource) }
         let flow = requestWay(call.legs[leg])
         let token = freshToken()
-        guard var builder = call.legs[leg].dialog?.request(.notify, via: via(flow, token)) else { return }
+        guard var builder = call.legs[leg].dialog?.request(.notify, via: addresses.via(flow, token)) else { return }
         builder.add(.event, entry.subscription.event)
         builder.add(.subscriptionState, entry.subscription.header(at: now))
-        builder.add(.contact, contact(flow))
+        builder.add(.contact, addresses.contact(flow))
         addSoftware(to: &builder)
         builder.add(.contentType, "message/sipfrag;version=2.0")
         builder.body = Array("SIP/2.0 \(status) \(SIPStatus.phrase(status))\r\n".utf8)
