@@ -2,13 +2,14 @@
 SWIFT ?= swift
 export SWIFT_BACKTRACE ?= enable=no
 
-.PHONY: help demo build test lint interop bench load explain fuzz fuzz-replay install clean
+.PHONY: help demo build test house lint interop bench load explain fuzz fuzz-replay install clean
 
 help:
 	@echo 'make demo      build the light lab and play the story of the phone that would not register'
 	@echo 'make test      build and run all tests'
 	@echo 'make build     build bin pinhole (release)'
 	@echo 'make explain   build pinhole-explain alone (release)'
+	@echo 'make house     which room and file needs which, from the index of the debug build'
 	@echo 'make lint      formatting, purity, fuzz corpora of the parsers'
 	@echo 'make interop   real programs against pinhole, in network namespaces (root)'
 	@echo 'make bench     side-by-side measurements'
@@ -37,6 +38,11 @@ build:
 test:
 	@scripts/require swift $(LIBRARIES) libopus0 libspandsp2 espeak-ng
 	$(SWIFT) test --disable-xctest
+
+# After `make test`, which leaves the index.
+house:
+	@scripts/require swift python3
+	@scripts/house
 
 lint:
 	@scripts/lint

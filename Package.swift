@@ -31,7 +31,8 @@ let package = Package(
             name: "PinholeCore",
             targets: [
                 "Base", "SIP", "STUN", "DNS", "Packet", "Capture", "SIPStack", "STUNStack", "DNSClient", "RegistrationClient",
-                "ICE", "NAT", "ALG", "ServerNode", "PhoneNode", "RouterNode", "RTP", "Codecs", "MediaControl", "Conference",
+                "ICE", "NAT", "ALG", "Registrar", "ServerNode", "PhoneNode", "RouterNode", "RTP", "Codecs", "MediaControl",
+                "Conference",
             ]),
         // Opus and G.722 for them.
         .library(name: "PinholeAudio", targets: ["AudioCodecs"]),
@@ -75,11 +76,13 @@ let package = Package(
         room("Relay", "Machines/Relay", ["Base", "RTP", "STUN", "STUNStack", "MediaControl"]),
         room("MediaPlane", "Machines/MediaPlane", ["Base", "RTP", "MediaControl", "Codecs", "Conference", "Relay"]),
 
+        room("Registrar", "Machines/Registrar", ["Base", "SIP", "SIPStack"]),
+
         room("VirtualNetwork", "VirtualNetwork", ["Base", "Packet", "Capture", "TCP"]),
 
         room(
             "ServerNode", "Nodes/ServerNode",
-            ["Base", "SIP", "SIPStack", "STUN", "STUNStack", "RTP", "SDP", "MediaControl"]),
+            ["Base", "SIP", "SIPStack", "STUN", "STUNStack", "RTP", "SDP", "MediaControl", "Registrar"]),
         room(
             "PhoneNode", "Nodes/PhoneNode",
             [
@@ -228,6 +231,7 @@ let package = Package(
             "ExplainCommand", "Edges/ExplainCommand",
             ["Base", "Packet", "Capture", "TLS", "Analysis", "ExplainCommand", "Fixtures"]),
         tests("SIPStack", "Machines/SIPStack", ["Base", "SIP", "SIPStack", crypto]),
+        tests("Registrar", "Machines/Registrar", ["Base", "SIP", "SIPStack", "Registrar"]),
         tests("STUNStack", "Machines/STUNStack", ["Base", "STUN", "STUNStack"]),
         tests("DNSClient", "Machines/DNSClient", ["Base", "DNS", "DNSClient"]),
         tests("RegistrationClient", "Machines/RegistrationClient", ["Base", "SIP", "RegistrationClient"]),

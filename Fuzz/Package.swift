@@ -60,9 +60,10 @@ if let sanitizers {
         room(
             "MediaPlane", "Pinhole/Machines/MediaPlane", ["Base", "RTP", "MediaControl", "Codecs", "Conference", "Relay"]),
         room("VirtualNetwork", "Pinhole/VirtualNetwork", ["Base", "Packet", "Capture", "TCP"]),
+        room("Registrar", "Pinhole/Machines/Registrar", ["Base", "SIP", "SIPStack"]),
         room(
             "ServerNode", "Pinhole/Nodes/ServerNode",
-            ["Base", "SIP", "SIPStack", "STUN", "STUNStack", "RTP", "SDP", "MediaControl"]),
+            ["Base", "SIP", "SIPStack", "STUN", "STUNStack", "RTP", "SDP", "MediaControl", "Registrar"]),
         room(
             "PhoneNode", "Pinhole/Nodes/PhoneNode",
             [

@@ -1,4 +1,5 @@
 import Base
+import Registrar
 
 /// The recent registration attempts of each Call-ID: which challenges are outstanding, from which endpoints it came.
 ///

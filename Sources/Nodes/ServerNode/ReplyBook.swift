@@ -1,4 +1,5 @@
 import Base
+import SIPStack
 
 /// The final responses of the last 32 seconds, so that a retransmitted request draws the same bytes and has no second effect
 /// (RFC 3261 17.2.2, states Trying and Completed, timer J).
@@ -77,7 +78,7 @@ struct ReplyBook: Sendable {
         guard case .completed(let flow, let bytes) = entries.values[place].state else { return .trying }
         let ways = asked == flow || asked.remote.address != flow.remote.address ? [flow] : [flow, asked]
         guard let left = entries.values[place].allowance else { return .reply(ways: ways, bytes: bytes) }
-        let costs = ways.count * ServerNode.packetBytes(bytes.count, flow)
+        let costs = ways.count * flow.packetBytes(bytes.count)
         let now = left + 3 * octets
         entries.values[place].allowance = now < costs ? now : now - costs
         return now < costs ? .spent : .reply(ways: ways, bytes: bytes)

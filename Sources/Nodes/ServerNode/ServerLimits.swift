@@ -2,29 +2,7 @@ import Base
 
 /// The caps of a server's tables and of what strangers may cause. A full table refuses, counts and traces; it never grows.
 public struct ServerLimits: Hashable, Sendable {
-    /// So many in a time, and at most so many at once.
-    public struct Rate: Hashable, Sendable {
-        public var perMinute: UInt64
-        public var burst: UInt32
-
-        public init(perSecond: UInt32, burst: UInt32) {
-            perMinute = UInt64(perSecond) * 60
-            self.burst = burst
-        }
-
-        public init(perMinute: UInt32, burst: UInt32) {
-            self.perMinute = UInt64(perMinute)
-            self.burst = burst
-        }
-
-        /// So many times as much.
-        func times(_ factor: UInt32) -> Rate {
-            var rate = self
-            rate.perMinute *= UInt64(factor)
-            rate.burst = burst.multipliedReportingOverflow(by: factor).partialValue
-            return rate
-        }
-    }
+    public typealias Rate = Base.Rate
 
     /// Longest SIP message taken, in bytes: longer requests get 513, longer responses are dropped.
     public var messageBytes = 16_384

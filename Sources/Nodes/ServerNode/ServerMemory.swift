@@ -17,6 +17,6 @@ extension ServerNode {
     package var memory: ServerMemory {
         ServerMemory(
             transactions: replies.count, replyOctets: replies.octets, attempts: attempts.count, sources: sources.count,
-            questions: questions.count, probes: probes.probes.count)
+            questions: registrar.questionCount, probes: registrar.probeCount)
     }
 }

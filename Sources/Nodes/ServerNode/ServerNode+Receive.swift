@@ -1,4 +1,5 @@
 import Base
+import Registrar
 import SIP
 import SIPStack
 import STUN
@@ -42,7 +43,7 @@ extension ServerNode {
     }
 
     /// Whether somebody who proved himself, or a call, uses the flow.
-    func isKnown(_ flow: FlowID) -> Bool { locations.uses(flow) || calls.uses(flow) }
+    func isKnown(_ flow: FlowID) -> Bool { registrar.uses(flow) || calls.uses(flow) }
 
     private mutating func receivedSTUN(_ bytes: [UInt8], on flow: FlowID) {
         guard isSTUN(bytes) else { return drop(flow, .junk) }
@@ -84,8 +85,12 @@ extension ServerNode {
         guard let branch = via.branch else { return drop(flow, .strayResponse) }
         if let token = ClientToken(branch: branch) {
             switch token.purpose {
-            case .keepalive: if keepaliveAnswered(token, message, status, on: flow, at: now) { return }
-            case .probe: if probeAnswered(token, message, status, on: flow, at: now) { return }
+            case .keepalive, .probe:
+                if registrar.expects(token) {
+                    traces.note(.received(flow, message, meaning: token.purpose == .probe ? .probeAnswer : .keepaliveAnswer))
+                    registrar.answered(token, status, on: flow, at: now)
+                    return drainRegistrar(at: now)
+                }
             case .call: if callAnswered(token, message, status, on: flow, at: now) { return }
             }
         }
@@ -220,7 +225,7 @@ extension ServerNode {
     /// Whether a copy of a request came that is answered, or being answered, already.
     private mutating func repeated(_ request: inout ServerRequest) -> Bool {
         guard replies.contains(request.key) else { return false }
-        let octets = Self.packetBytes(request.message.bytes.count, request.flow)
+        let octets = request.flow.packetBytes(request.message.bytes.count)
         let repetition = replies.repeat(request.key, fingerprint: keys.fingerprint(request), on: request.flow, octets: octets)
         if case .none = repetition { return false }
         tally.retransmissionsAbsorbed &+= 1

@@ -1,4 +1,5 @@
 import Base
+import Registrar
 import SIP
 import SIPStack
 
@@ -75,11 +76,6 @@ extension ServerNode {
         return isOfFlowOwner(message, on: flow) && sources.admitUnprovedReplyToOwner(flow, at: now) ? nil : reason
     }
 
-    /// With the headers of UDP and IP.
-    static func packetBytes(_ payload: Int, _ flow: FlowID) -> Int {
-        if case .v4 = flow.remote.address { payload + 28 } else { payload + 48 }
-    }
-
     /// From now on the request is processed once only, and copies of it draw its answer.
     mutating func remember(_ request: ServerRequest, mergeKey: ReplyBook.Key? = nil, at now: Instant) {
         replies.open(
@@ -138,7 +134,7 @@ extension ServerNode {
             return refuse(&request, 404, .unknownAOR, at: now)
         }
         let aor = AddressOfRecord(user: user.bytes, domain: domain.bytes)
-        guard locations.locations(of: aor).contains(where: { $0.binding.reach == .reachable }) else {
+        guard registrar.locations(of: aor).contains(where: { $0.binding.reach == .reachable }) else {
             return refuse(&request, 480, .nobodyRegistered, at: now)
         }
         refuse(&request, 501, .noCallsYet, at: now)

@@ -1,5 +1,6 @@
 import Base
 import MediaControl
+@_exported import Registrar
 import SIP
 import SIPStack
 import STUN
@@ -80,7 +81,6 @@ public struct ServerNode: Machine {
     var outbox = Outbox<Output>()
     var accounts = AccountTable()
     var domains: DomainTable
-    var locations = LocationTable()
     var authenticator: DigestAuthenticator
     var replies: ReplyBook
     var attempts: AttemptBook
@@ -88,43 +88,32 @@ public struct ServerNode: Machine {
     var guesses: GuessGuard
     /// Requests that were answered at the port in their Via although they came from another.
     var answeredAtVia = TwoGenerations<ReplyBook.Key, Bool>(cap: 4_096)
-    var commits = CommitQueue()
-    /// Nothing becomes durable at present.
-    var isStorageFailing = false
-    var probes: ProbeTable
+    var registrar: Registrar
     var stun: STUNServer
     // One for each of its parts, so that what one draws is no matter of what the others do.
-    var registrarEntropy: Entropy
     var callEntropy: Entropy
     var subscriptionEntropy: Entropy
     var transactionEntropy: Entropy
     var writer: ReplyWriter
-    /// Questions to Contacts elsewhere, by the address asked.
-    var questions: TwoGenerations<IPAddress, Gauge>
-    var keepaliveGauge = Gauge()
-    var heardNoteGauge = Gauge()
-    /// Where keepalives that have to wait stand in line.
-    var keepaliveLine = Gauge()
-    /// Which records have bindings over which connection.
-    var streams: [FlowID: Set<UInt32>] = [:]
     var calls: CallTable
     let keys: RequestKeys
-    let ways: Ways
+    let ways: ReplyWays
     let addresses: OwnAddresses
     let reader: RegistrationReader
-    let rules: RegistrarRules
 
     /// `entropy`: the node's own; the lab's makes its runs repeat to the byte.
     public init(settings: ServerSettings = ServerSettings(), entropy: Entropy, traces: TraceBox<ServerTrace> = TraceBox()) {
         var entropy = entropy
+        let limits = settings.limits
         self.settings = settings
         self.traces = traces
         keys = RequestKeys((entropy.next(), entropy.next()), isChanSIP: settings.profile == .chanSIP)
-        ways = Ways(settings)
+        ways = ReplyWays(natHandling: settings.natHandling)
         addresses = OwnAddresses(settings.advertised)
-        reader = RegistrationReader(settings)
+        reader = RegistrationReader(
+            contactsPerRequest: limits.contactsPerRequest, usualExpires: settings.expiry.usual,
+            takesOutbound: settings.profile == .pinhole)
         let key = NonceKey(id: 1, secret: settings.nonceKey ?? entropy.bytes(32))
-        let limits = settings.limits
         let nonces: DigestAuthenticator.Nonces
         let digest: DigestAuthenticator.Settings
         switch settings.profile {
@@ -146,49 +135,55 @@ public struct ServerNode: Machine {
         attempts = AttemptBook(cap: limits.attempts, lifetime: settings.nonceLifetime)
         sources = SourceGuard(limits: limits)
         guesses = GuessGuard(limits: limits)
-        questions = TwoGenerations(cap: limits.sources)
-        probes = ProbeTable(cap: limits.clientTransactions)
-        registrarEntropy = entropy.fork()
+        registrar = Registrar(settings: Registrar.Settings(settings, addresses), entropy: entropy.fork())
         callEntropy = entropy.fork()
         subscriptionEntropy = entropy.fork()
         transactionEntropy = entropy.fork()
         calls = CallTable(clientCap: limits.callTransactions, entropy: callEntropy.fork())
         stun = STUNServer(STUNServerSettings(software: settings.software))
-        writer = ReplyWriter(settings)
-        rules = RegistrarRules(
-            expiry: settings.expiry, contactsPerAOR: max(limits.contactsPerAOR, 1),
-            replacesMovedContacts: settings.replacesMovedContacts, keepsNewestOnly: settings.profile == .chanSIP)
+        writer = ReplyWriter(
+            software: settings.software, serviceRoutes: settings.serviceRoutes, isChanSIP: settings.profile == .chanSIP,
+            natHandling: settings.natHandling)
     }
 
     // MARK: Machine
 
     public var nextDeadline: Instant? {
-        var next = locations.nextDeadline ?? .distantFuture
-        if let probe = probes.nextDeadline { next = min(next, probe) }
-        if let call = callDeadline { next = min(next, call) }
-        return next == .distantFuture ? nil : next
+        guard let registrar = registrar.nextDeadline else { return callDeadline }
+        return callDeadline.map { min($0, registrar) } ?? registrar
     }
 
     public mutating func receive(_ input: Input, at now: Instant) {
+        registrar.isTracing = traces.isOn
         switch input {
         case .received(let flow, let bytes): received(bytes, on: flow, at: now)
         case .closed(let flow):
-            closed(flow, at: now)
+            registrar.closed(flow, at: now)
+            drainRegistrar(at: now)
             closedUnderCalls(flow, at: now)
-        case .persisted(let sequence): persisted(through: sequence, at: now)
-        case .persistFailed(let reason): persistFailed(reason, at: now)
+        case .persisted(let sequence):
+            registrar.persisted(through: sequence, at: now)
+            drainRegistrar(at: now)
+        case .persistFailed(let reason):
+            registrar.persistFailed(reason, at: now)
+            drainRegistrar(at: now)
         case .accounts(let list): accounts = AccountTable(list, realm: settings.realm)
-        case .restore(let stored): restore(stored, at: now)
+        case .restore(let stored):
+            registrar.restore(stored, at: now)
+            drainRegistrar(at: now)
         case .wallClock(let ahead): writer.wallClockAhead = ahead
         case .mediaPorts(let ports): calls.ports = PortPool(ports, entropy: callEntropy.fork())
         case .media(let event): mediaEvent(event, at: now)
-        case .probe(let aor): probe(aor, at: now)
+        case .probe(let aor):
+            registrar.probe(aor, at: now)
+            drainRegistrar(at: now)
         }
     }
 
     public mutating func advance(to now: Instant) {
-        while let slot = locations.popDue(at: now) { attend(slot, at: now) }
-        while let due = probes.popDue(at: now) { retry(due, at: now) }
+        registrar.isTracing = traces.isOn
+        registrar.advance(to: now)
+        drainRegistrar(at: now)
         advanceCalls(to: now)
     }
 
@@ -204,27 +199,28 @@ public struct ServerNode: Machine {
         counters.transactionsEvicted = replies.evicted
         counters.attemptsEvicted = attempts.evicted
         counters.sourceTablesTurned = sources.turns
+        counters.take(registrar.counters)
         return counters
     }
 
     /// Bindings in all.
-    public var bindingCount: Int { locations.count }
+    public var bindingCount: Int { registrar.count }
 
     /// What calls hold right now; all zero where none is.
     public var callUsage: CallUsage { calls.usage }
 
     /// Changes whose commit is awaited.
-    public var pendingCommits: Int { commits.count }
+    public var pendingCommits: Int { registrar.pendingCommits }
 
     /// What became of credentials, each outcome apart.
     public var digestCounts: DigestCounts { authenticator.counts }
 
     /// What `.probe` would reach and a call would ring.
-    public func bindings(of aor: AddressOfRecord) -> [Binding] { locations.locations(of: aor).map(\.binding) }
+    public func bindings(of aor: AddressOfRecord) -> [Binding] { registrar.bindings(of: aor) }
 
     /// Everything that is registered, in no particular order.
     public func allBindings() -> [StoredBinding] {
-        locations.all.flatMap { record in record.locations.map { StoredBinding(aor: record.aor, binding: $0.binding) } }
+        registrar.all.flatMap { record in record.locations.map { StoredBinding(aor: record.aor, binding: $0.binding) } }
     }
 
     // MARK: Sending

@@ -1,5 +1,8 @@
 import Base
+import Registrar
 import SIPStack
+
+public typealias AddressOfRecord = SIPStack.AddressOfRecord
 
 /// Everything about a server that is chosen rather than learnt.
 ///
@@ -13,49 +16,10 @@ public struct ServerSettings: Sendable {
         case chanSIP = "chan_sip"
     }
 
-    /// The host by which peers of one network are told to reach us.
-    public struct AdvertisedAddress: Hashable, Sendable {
-        /// Peers whose source address lies in here.
-        public var peers: IPPrefix
-        /// Host of Via and Contact in requests we send them.
-        public var host: String
-        /// nil: the port of the socket the flow lives on.
-        public var port: UInt16?
+    public typealias AdvertisedAddress = SIPStack.AdvertisedAddress
 
-        public init(peers: IPPrefix, host: String, port: UInt16? = nil) {
-            self.peers = peers
-            self.host = host
-            self.port = port
-        }
-    }
-
-    /// How long bindings last (RFC 3261 10.3 step 7), in seconds.
-    public struct Expiry: Hashable, Sendable {
-        /// Shorter requests, and only those below an hour, are refused with 423.
-        public var shortest: UInt32 = 60
-        /// Granted where a request asks for none.
-        public var usual: UInt32 = 3600
-        /// Longer requests are cut to this.
-        public var longest: UInt32 = 7200
-        /// The most while nothing can be stored: what a restart loses is back after this time.
-        public var unstored: UInt32 = 120
-
-        public init() {}
-    }
-
-    /// The OPTIONS we send over each UDP flow, so that the NAT in front of the phone keeps its mapping.
-    public struct Keepalive: Hashable, Sendable {
-        /// From one OPTIONS to the next; each is up to an eighth early, so that they spread. nil: none are sent.
-        public var interval: Duration? = .seconds(25)
-        /// An answer, whatever its status, is awaited this long; then the OPTIONS is sent again.
-        public var answerWithin: Duration = .seconds(5)
-        /// So many in a row without an answer: the flow is dead.
-        public var failures: Int = 3
-        /// How often a dead flow is tried again, as its network may come back. nil: never.
-        public var deadInterval: Duration? = .seconds(120)
-
-        public init() {}
-    }
+    public typealias Expiry = Registrar.Expiry
+    public typealias Keepalive = Registrar.Keepalive
 
     public var profile: Profile = .pinhole
     /// On: replies and requests go over the flow a request came by (`nat=yes`, force_rport).

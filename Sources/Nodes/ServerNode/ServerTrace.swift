@@ -1,4 +1,5 @@
 import Base
+import Registrar
 import SIP
 import SIPStack
 
@@ -88,22 +89,9 @@ public enum ServerTrace: Sendable {
         public var count: Int
     }
 
-    public enum BindingEvent: Hashable, Sendable {
-        case added, refreshed
-        /// It took the place of another contact of the same phone (its instance, or the same Call-ID under another port).
-        case replaced(former: SIPText)
-        /// The same contact now comes by another flow.
-        case flowChanged(from: FlowID)
-    }
-
-    public enum UnbindingReason: Hashable, Sendable {
-        case removed, removedAll, expired, replaced, evicted
-    }
-
-    public enum KeepaliveEvent: Hashable, Sendable {
-        case answered(status: Int, after: Duration)
-        case unanswered(inARow: Int)
-    }
+    public typealias BindingEvent = Registrar.BindingEvent
+    public typealias UnbindingReason = Registrar.UnbindingReason
+    public typealias KeepaliveEvent = Registrar.KeepaliveEvent
 
     /// Why a request was refused.
     public enum Refusal: Error, Hashable, Sendable {

@@ -1,5 +1,6 @@
 import Base
 import SIP
+import SIPStack
 
 /// One offer/answer round inside a call that is up (RFC 3264 8, RFC 3311, RFC 6337): at most one at a time, a second gets 491.
 struct CallExchange: Sendable {

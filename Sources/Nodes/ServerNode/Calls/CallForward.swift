@@ -1,4 +1,5 @@
 import SIP
+import SIPStack
 
 /// A phone's 300, 301 or 302 that is followed (RFC 3261 21.3), and what of it is still to be tried.
 struct CallForward: Sendable {

@@ -1,6 +1,7 @@
 import Base
 import MediaControl
 import RTP
+import Registrar
 import SDP
 import SIP
 import SIPStack

@@ -1,6 +1,7 @@
 import Base
 import MediaControl
 import SIP
+import SIPStack
 
 /// What a deadline of calls belongs to.
 enum CallTimer: Hashable, Sendable {

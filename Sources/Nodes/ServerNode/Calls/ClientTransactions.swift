@@ -1,4 +1,5 @@
 import Base
+import Registrar
 import SIP
 import SIPStack
 

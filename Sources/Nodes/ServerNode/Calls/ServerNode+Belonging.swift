@@ -1,4 +1,5 @@
 import Base
+import Registrar
 import SIP
 import SIPStack
 
@@ -42,7 +43,7 @@ extension ServerNode {
     }
 
     private func isRegistered(_ flow: FlowID, for aor: AddressOfRecord) -> Bool {
-        locations.locations(of: aor).contains { isSameWay($0.binding.flow, flow) }
+        registrar.locations(of: aor).contains { isSameWay($0.binding.flow, flow) }
     }
 }
 

@@ -1,5 +1,6 @@
 import Base
 import MediaControl
+import Registrar
 import SIP
 import SIPStack
 
@@ -207,7 +208,7 @@ extension ServerNode {
         guard !settings.natHandling, !leg.flow.transport.isReliable, let dialog = leg.dialog,
             let endpoint = (try? SIPURIReference(parsing: dialog.nextHop))?.sip?.endpoint, endpoint.port != 0,
             !endpoint.address.isUnspecified, endpoint.address.isIPv6 == leg.flow.local.address.isIPv6,
-            endpoint.address == leg.flow.remote.address || isProved(endpoint.address, of: leg.party.address)
+            endpoint.address == leg.flow.remote.address || registrar.isProved(endpoint.address, of: leg.party.address)
         else { return leg.flow }
         var way = leg.flow
         way.remote = endpoint

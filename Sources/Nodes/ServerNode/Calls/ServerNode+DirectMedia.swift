@@ -1,6 +1,8 @@
 import Base
+import Registrar
 import SDP
 import SIP
+import SIPStack
 
 /// Media past us, where both accounts wish it and both phones can reach each other; and connections that close under a call.
 extension ServerNode {
@@ -15,8 +17,8 @@ extension ServerNode {
         let places = session.media.indices.compactMap { session.rtpEndpoint(of: $0)?.address }
         guard !places.isEmpty else { return .unwished }
         let own = flow.remote.address
-        let caller = locations.locations(of: party.address).first { $0.binding.flow == flow }?.binding.verdict
-        for binding in bindings where isCallable(binding, among: bindings) {
+        let caller = registrar.locations(of: party.address).first { $0.binding.flow == flow }?.binding.verdict
+        for binding in bindings where registrar.isCallable(binding, among: bindings) {
             let theirs = binding.flow.remote.address
             guard places.allSatisfy({ $0.isIPv6 == theirs.isIPv6 }) else { return .families }
             if own == theirs {

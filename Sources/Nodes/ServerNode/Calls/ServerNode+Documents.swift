@@ -1,5 +1,6 @@
 import Base
 import SIP
+import SIPStack
 
 /// What NOTIFYs say: dialogs (RFC 4235), registrations (RFC 3680), mailboxes (RFC 3842). Always the full state.
 extension ServerNode {

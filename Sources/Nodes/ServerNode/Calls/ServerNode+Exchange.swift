@@ -43,7 +43,9 @@ extension ServerNode {
         let flow = requestWay(call.legs[leg])
         let token = freshToken()
         let method: SIPMethod = isInvite ? .invite : .update
-        guard call.legs[leg].refreshing == nil, var builder = call.legs[leg].dialog?.request(method, via: addresses.via(flow, token)) else {
+        guard call.legs[leg].refreshing == nil,
+            var builder = call.legs[leg].dialog?.request(method, via: addresses.via(flow, token))
+        else {
             throw SessionRefusal(399, "the other side is being asked already", status: 491)
         }
         addSessionTerms(leg, &call, to: &builder)

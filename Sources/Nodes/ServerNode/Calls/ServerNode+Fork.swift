@@ -1,4 +1,5 @@
 import Base
+import Registrar
 import SDP
 import SIP
 import SIPStack
@@ -11,7 +12,7 @@ extension ServerNode {
     mutating func fork(
         to aor: AddressOfRecord, _ flows: [Binding], by forward: Int? = nil, _ call: inout Call, at now: Instant
     ) {
-        guard let binding = flows.first, let flow = way(to: binding, of: aor) else { return }
+        guard let binding = flows.first, let flow = way(to: binding, of: aor, at: now) else { return }
         var party = CallLeg.Party(address: aor, instance: SIPText(binding.instance))
         party.srtp = accounts.srtp(of: aor)
         let tag = callEntropy.next()
@@ -123,7 +124,7 @@ extension ServerNode {
     /// A large INVITE drew nothing at all, while the small OPTIONS of keepalives are answered: the way drops fragments.
     private mutating func noteLostFragments(_ entry: ClientTransactions.Entry, _ leg: CallLeg, _ call: Call) {
         guard entry.flow.transport == .udp, entry.bytes.count > 1_300, !leg.hasRung else { return }
-        let answersKeepalives = locations.locations(of: leg.party.address).contains { location in
+        let answersKeepalives = registrar.locations(of: leg.party.address).contains { location in
             guard location.binding.flow == entry.flow, case .waiting(_, 0) = location.keepalive else { return false }
             return location.binding.reach == .reachable
         }

@@ -1,4 +1,5 @@
 import Base
+import Registrar
 import SDP
 import SIP
 import SIPStack
@@ -56,7 +57,9 @@ extension ServerNode {
             while !call.legs[leg].alternates.isEmpty {
                 let binding = call.legs[leg].alternates.removeFirst()
                 let aor = call.legs[leg].party.address
-                guard binding.expires > now, isCallable(binding, aor), let flow = way(to: binding, of: aor) else { continue }
+                guard binding.expires > now, isCallable(binding, aor), let flow = way(to: binding, of: aor, at: now) else {
+                    continue
+                }
                 calls.leave(call.legs[leg].flow, call.key)
                 calls.enter(flow, call.key)
                 call.legs[leg].flow = flow
@@ -85,7 +88,7 @@ extension ServerNode {
     /// Whether the binding still stands now that it is its turn.
     private func isCallable(_ binding: Binding, _ aor: AddressOfRecord) -> Bool {
         let all = bindings(of: aor)
-        return all.contains { $0.flow == binding.flow && isCallable($0, among: all) }
+        return all.contains { $0.flow == binding.flow && registrar.isCallable($0, among: all) }
     }
 
     /// Where nobody rings any more, the caller gets the best of all refusals.

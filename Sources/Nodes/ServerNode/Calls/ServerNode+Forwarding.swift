@@ -1,4 +1,5 @@
 import Base
+import Registrar
 import SDP
 import SIP
 import SIPStack
@@ -127,7 +128,7 @@ extension ServerNode {
         case .user(let aor, let isSecret):
             guard !wasRung(aor, call) else { throw .loop }
             guard call.legs.count + settings.limits.forks <= settings.limits.legsPerCall else { throw .tooOften }
-            let bindings = locations.locations(of: aor).map(\.binding).filter { $0.expires > now }
+            let bindings = registrar.bindings(of: aor).filter { $0.expires > now }
             let instances = byInstance(bindings, isSecret: isSecret)
             guard !instances.isEmpty else { throw .nobodyRegistered }
             try leaveDirectMedia(aor, bindings, &call)

@@ -1,4 +1,5 @@
 import Base
+import Registrar
 import SDP
 import SIP
 import SIPStack
@@ -90,7 +91,7 @@ extension ServerNode {
     private mutating func ring(
         _ aor: AddressOfRecord, _ request: inout ServerRequest, _ party: CallLeg.Party, isSecret: Bool, at now: Instant
     ) {
-        let bindings = locations.locations(of: aor).map(\.binding).filter { $0.expires > now }
+        let bindings = registrar.bindings(of: aor).filter { $0.expires > now }
         guard var call = begin(&request, party, calledName: aor.description, at: now) else { return }
         call.isSecret = isSecret
         let instances = byInstance(bindings, isSecret: isSecret)
@@ -147,7 +148,7 @@ extension ServerNode {
     func byInstance(_ bindings: [Binding], isSecret: Bool) -> [[Binding]] {
         var groups: [[Binding]] = []
         var places: [[UInt8]: Int] = [:]
-        for binding in bindings where isCallable(binding, among: bindings) {
+        for binding in bindings where registrar.isCallable(binding, among: bindings) {
             guard !isSecret || binding.flow.transport.isSecure else { continue }
             let instance = Array(binding.instance)
             if !instance.isEmpty, let place = places[instance] {
@@ -217,14 +218,6 @@ extension ServerNode {
         settle(call, at: now)
     }
 
-}
-
-extension SIPText {
-    func appending(_ other: SIPText) -> SIPText {
-        var bytes = Array(bytes)
-        bytes.append(contentsOf: other.bytes)
-        return SIPText(bytes)
-    }
 }
 
 extension CallLeg {

@@ -1,4 +1,5 @@
 import Base
+import Registrar
 import SIP
 import SIPStack
 
@@ -14,7 +15,7 @@ extension ServerNode {
             return refuse(&request, 404, .unknownAOR, at: now)
         }
         let aor = AddressOfRecord(user: user.bytes, domain: domain.bytes)
-        let bindings = locations.locations(of: aor).map(\.binding).filter { $0.expires > now }
+        let bindings = registrar.bindings(of: aor).filter { $0.expires > now }
         let instances = byInstance(bindings, isSecret: target.scheme == .sips)
         guard !instances.isEmpty else { return refuse(&request, 480, .nobodyRegistered, at: now) }
         guard calls.deliveries.count < settings.limits.callTransactions,
@@ -32,7 +33,9 @@ extension ServerNode {
     private mutating func deliver(
         _ key: UInt32, _ flows: [Binding], _ party: CallLeg.Party, _ aor: AddressOfRecord, at now: Instant
     ) {
-        guard let request = calls.deliveries[key]?.request, let binding = flows.first, let flow = way(to: binding, of: aor) else {
+        guard let request = calls.deliveries[key]?.request, let binding = flows.first,
+            let flow = way(to: binding, of: aor, at: now)
+        else {
             return
         }
         let token = freshToken()

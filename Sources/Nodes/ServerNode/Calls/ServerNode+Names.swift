@@ -1,5 +1,7 @@
 import Base
+import Registrar
 import SIP
+import SIPStack
 
 /// By what phones are told of others and of us: what they are shown, they can dial.
 extension ServerNode {
@@ -9,15 +11,7 @@ extension ServerNode {
         if !binding.domain.isEmpty { return DialledDomain(aor, written: SIPText(Array(binding.domain))) }
         guard settings.domains.isEmpty else { return DialledDomain(aor, written: SIPText(aor.domain)) }
         let (host, port) = addresses.sentBy(flow)
-        return DialledDomain(aor, written: Self.hostPort(host, port))
-    }
-
-    /// `example.com`, `192.0.2.1:5070`, `[2001:db8::1]`.
-    static func hostPort(_ uri: SIPURI) -> SIPText { hostPort(uri.host, uri.port) }
-
-    private static func hostPort(_ host: SIPHost, _ port: UInt16?) -> SIPText {
-        guard let port, port != SIPTransport.udp.defaultPort else { return SIPText(host.description) }
-        return SIPText("\(host):\(port)")
+        return DialledDomain(aor, written: SIPURI.hostPort(host, port))
     }
 
     /// `"Alice" <sip:alice@example.com>`, as it stands in From and To, without tag.

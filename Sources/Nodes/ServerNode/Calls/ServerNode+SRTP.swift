@@ -1,4 +1,5 @@
 import MediaControl
+import Registrar
 import SDP
 import SIP
 
@@ -19,7 +20,7 @@ extension ServerNode {
         guard settings.calls.srtpAvailable, leg.party.srtp == nil else { return usuallyOffersSRTP(to: leg) }
         let isSecretThere =
             call.legs[call.offerer].session.remote?.media.contains { !$0.isRejected && $0.profile.isSecure } ?? false
-        let habit = locations.locations(of: leg.party.address).first { leg.isBound(to: $0.binding) }?.srtp
+        let habit = registrar.locations(of: leg.party.address).first { leg.isBound(to: $0.binding) }?.srtp
         return habit.map { $0 == .insists } ?? (isSecretThere || usuallyOffersSRTP(to: leg))
     }
 
@@ -73,10 +74,7 @@ extension ServerNode {
     private mutating func keepHabit(_ leg: Int, insists: Bool, _ call: Call) {
         let party = call.legs[leg].party.address
         let habit: LocationTable.SRTPHabit? = insists ? .insists : call.legs[leg].flow.transport.isSecure ? nil : .refuses
-        guard let slot = locations.slot(of: party) else { return }
-        for (index, location) in locations.locations(of: party).enumerated() where call.legs[leg].isBound(to: location.binding) {
-            _ = locations.change(slot, index) { $0.srtp = habit }
-        }
+        registrar.keep(habit, of: party, contact: call.legs[leg].binding)
     }
 }
 

@@ -40,7 +40,9 @@ extension ServerNode {
         let flow = requestWay(call.legs[leg])
         let token = freshToken()
         let isUpdate = call.legs[leg].takesUpdate
-        guard var builder = call.legs[leg].dialog?.request(isUpdate ? .update : .invite, via: addresses.via(flow, token)) else { return }
+        guard var builder = call.legs[leg].dialog?.request(isUpdate ? .update : .invite, via: addresses.via(flow, token)) else {
+            return
+        }
         addSessionTerms(leg, &call, to: &builder)
         if !isUpdate {
             builder.setSession(call.legs[leg].session.local)

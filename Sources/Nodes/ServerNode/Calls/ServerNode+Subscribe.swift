@@ -57,7 +57,7 @@ extension ServerNode {
             key: key, subscription: Subscription(event: event, seconds: seconds, at: now), package: Self.package(package, aor),
             dialog: dialog, tag: tag, ownsTag: true, flow: request.flow, account: account.username,
             watcher: AddressOfRecord(user: account.user.bytes, domain: (account.domain ?? domains.primary).bytes),
-            domain: DialledDomain(aor, written: Self.hostPort(target)))
+            domain: DialledDomain(aor, written: target.hostPort))
         calls.subscriptions.put(entry)
         calls.tags[tag] = .subscription(key)
         traces.note(.call(.subscribed(aor.description, event: package, by: request.flow, seconds: seconds)))

@@ -1,4 +1,5 @@
 import Base
+import Registrar
 import SDP
 import SIP
 import SIPStack
@@ -35,7 +36,7 @@ extension ServerNode {
         accept(transfer: &request, from: leg, other, to: name, &call, at: now)
         switch callee {
         case .user(let aor):
-            let bindings = locations.locations(of: aor).map(\.binding).filter { $0.expires > now }
+            let bindings = registrar.bindings(of: aor).filter { $0.expires > now }
             let isSecret = call.isSecret || uri.scheme == .sips
             call.phase = .ringing(.init(until: now + settings.calls.ringFor, limit: now + settings.calls.setupLimit))
             call.hasOffer = true

@@ -1,4 +1,7 @@
+import Base
 import SDP
+import SIP
+import SIPStack
 
 /// Why an SDP cannot be met: 488 with a Warning that says so (RFC 3261 21.4.26, 20.43).
 public struct SessionRefusal: Error, Hashable, Sendable {
@@ -30,4 +33,8 @@ public struct SessionRefusal: Error, Hashable, Sendable {
         case .avp, .avpf, .udptl, .other: self.init(302, "\(profile) is not relayed here")
         }
     }
+}
+
+extension OwnAddresses {
+    func warning(_ refusal: SessionRefusal, _ flow: FlowID) -> SIPText { warning(refusal.code, refusal.text, flow) }
 }

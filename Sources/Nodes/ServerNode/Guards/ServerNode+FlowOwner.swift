@@ -1,4 +1,5 @@
 import Base
+import Registrar
 import SIP
 import SIPStack
 
@@ -22,7 +23,7 @@ extension ServerNode {
         guard method == .register, let callID = try? message.callID, let to = try? message.to, case .sip(let uri) = to.uri,
             let user = uri.unescapedUser, let domain = domains.domain(uri.host, local: flow.local)
         else { return false }
-        return locations.locations(of: AddressOfRecord(user: user.bytes, domain: domain.bytes)).contains {
+        return registrar.locations(of: AddressOfRecord(user: user.bytes, domain: domain.bytes)).contains {
             $0.binding.flow == flow && $0.binding.callID.elementsEqual(callID.bytes)
         }
     }
@@ -31,11 +32,7 @@ extension ServerNode {
         guard let branch = (try? message.topVia)?.branch, let token = ClientToken(branch: branch) else { return false }
         switch token.purpose {
         case .call: return calls.clients[token.place].map { $0.number == token.number && $0.flow == flow } ?? false
-        case .probe: return probes.probes[token.place].map { $0.number == token.number && $0.flow == flow } ?? false
-        case .keepalive:
-            return locations.record(token.place)?.locations.contains {
-                if case .asked(token.number, _, _, _) = $0.keepalive { $0.binding.flow == flow } else { false }
-            } ?? false
+        case .probe, .keepalive: return registrar.awaits(token, on: flow)
         }
     }
 }

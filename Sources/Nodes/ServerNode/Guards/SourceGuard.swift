@@ -1,12 +1,5 @@
 import Base
 
-extension Source {
-    func combine(into hash: inout KeyedHash) {
-        hash.combine(bits)
-        hash.combine(UInt64(prefix))
-    }
-}
-
 /// What strangers may cause, by source and in all: message rate and unproved replies. A flow that a binding or a call uses has a budget of its own,
 /// which is taken from where its source's is used up: whoever shares its address cannot spend that. Who forges the flow itself can; what only its
 /// owner can say has a third one.

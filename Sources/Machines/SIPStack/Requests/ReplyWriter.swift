@@ -2,30 +2,30 @@ import Base
 import SIP
 
 /// Puts responses together (RFC 3261 8.2.6, 18.2.1): the request's Via, From, To, Call-ID and CSeq, then what the server has to say.
-struct ReplyWriter: Sendable {
+package struct ReplyWriter: Sendable {
     /// A response under construction.
-    struct Reply: Sendable {
-        var status: Int
+    package struct Reply: Sendable {
+        package var status: Int
         /// nil: the usual phrase.
-        var reason: String?
+        package var reason: String?
         /// Whole lines.
-        var lines: [UInt8] = []
+        package var lines: [UInt8] = []
         /// Announced by a Content-Type among `lines`.
-        var body: [UInt8] = []
+        package var body: [UInt8] = []
 
-        init(_ status: Int, reason: String? = nil) {
+        package init(_ status: Int, reason: String? = nil) {
             self.status = status
             self.reason = reason
         }
 
-        mutating func add(_ name: StaticString, _ value: some Collection<UInt8>) {
+        package mutating func add(_ name: StaticString, _ value: some Collection<UInt8>) {
             lines.append(static: name)
             lines.append(static: ": ")
             lines.append(contentsOf: value)
             lines.append(static: "\r\n")
         }
 
-        mutating func add(named name: HeaderName, _ value: some Collection<UInt8>) {
+        package mutating func add(named name: HeaderName, _ value: some Collection<UInt8>) {
             lines.append(contentsOf: name.text.bytes)
             lines.append(static: ": ")
             for byte in value { lines.append(byte == 0x0d || byte == 0x0a ? 0x20 : byte) }
@@ -33,12 +33,12 @@ struct ReplyWriter: Sendable {
         }
 
         /// What a 415 must say (RFC 3261 21.4.13).
-        mutating func addAcceptedBodies() {
+        package mutating func addAcceptedBodies() {
             add("Accept", ReplyWriter.accept.utf8)
             add("Accept-Encoding", "identity".utf8)
         }
 
-        mutating func add(_ name: StaticString, number: UInt32) {
+        package mutating func add(_ name: StaticString, number: UInt32) {
             lines.append(static: name)
             lines.append(static: ": ")
             lines.append(decimal: UInt64(number))
@@ -46,13 +46,14 @@ struct ReplyWriter: Sendable {
         }
     }
 
-    static let accept = "application/sdp, multipart/mixed"
+    package static let accept = "application/sdp, multipart/mixed"
     /// What the server can do beyond the basics.
-    static let supported = "path, outbound"
-    static let allow = "REGISTER, OPTIONS, INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, MESSAGE, REFER, SUBSCRIBE, NOTIFY"
-    static let allowForChanSIP = "REGISTER, OPTIONS, INVITE, ACK, CANCEL, BYE"
+    package static let supported = "path, outbound"
+    package static let allow =
+        "REGISTER, OPTIONS, INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, MESSAGE, REFER, SUBSCRIBE, NOTIFY"
+    package static let allowForChanSIP = "REGISTER, OPTIONS, INVITE, ACK, CANCEL, BYE"
     /// The same inside calls.
-    static let supportedInCalls = "100rel, timer, replaces, norefersub"
+    package static let supportedInCalls = "100rel, timer, replaces, norefersub"
 
     /// `Server: ...` and, for chan_sip, all it always says.
     private let serverLines: [UInt8]
@@ -62,27 +63,27 @@ struct ReplyWriter: Sendable {
     private var date: [UInt8] = []
     private var dateSecond: Int64 = .min
     /// By how much the wall clock is ahead of the instants told.
-    var wallClockAhead = Duration.zero
+    package var wallClockAhead = Duration.zero
 
-    init(_ settings: ServerSettings) {
-        isChanSIP = settings.profile == .chanSIP
-        forcesRport = isChanSIP && settings.natHandling
-        let software = Array(settings.software.utf8).map { $0 < 0x20 ? 0x20 : $0 }
-        switch settings.profile {
-        case .pinhole:
-            serverLines = software.isEmpty ? [] : Array("Server: ".utf8) + software + Array("\r\n".utf8)
-        case .chanSIP:
+    /// `serviceRoutes`: RFC 3608, as `<sip:...;lr>`. `isChanSIP`: in its words.
+    package init(software: String, serviceRoutes: [String], isChanSIP: Bool, natHandling: Bool) {
+        self.isChanSIP = isChanSIP
+        forcesRport = isChanSIP && natHandling
+        let name = Array(software.utf8).map { $0 < 0x20 ? 0x20 : $0 }
+        if isChanSIP {
             serverLines =
-                Array("User-Agent: ".utf8) + software
+                Array("User-Agent: ".utf8) + name
                 + Array("\r\nAllow: INVITE, ACK, CANCEL, OPTIONS, BYE, REFER, SUBSCRIBE, NOTIFY\r\nSupported: replaces\r\n".utf8)
+        } else {
+            serverLines = name.isEmpty ? [] : Array("Server: ".utf8) + name + Array("\r\n".utf8)
         }
-        serviceRouteLines = settings.serviceRoutes.flatMap { Array("Service-Route: \($0)\r\n".utf8) }
+        serviceRouteLines = serviceRoutes.flatMap { Array("Service-Route: \($0)\r\n".utf8) }
     }
 
-    func addServiceRoutes(to reply: inout Reply) { reply.lines.append(contentsOf: serviceRouteLines) }
+    package func addServiceRoutes(to reply: inout Reply) { reply.lines.append(contentsOf: serviceRouteLines) }
 
     /// `Date` (RFC 3261 20.17), made once a second.
-    mutating func addDate(_ now: Instant, to reply: inout Reply) {
+    package mutating func addDate(_ now: Instant, to reply: inout Reply) {
         let shown = now + wallClockAhead
         if shown.unixSeconds != dateSecond {
             dateSecond = shown.unixSeconds
@@ -92,20 +93,20 @@ struct ReplyWriter: Sendable {
     }
 
     /// What of a request its response repeats. Texts are the values of the fields as they stand.
-    struct Echo: Sendable {
+    package struct Echo: Sendable {
         /// The topmost Via taken apart; nil where it cannot be read.
-        var via: Via?
-        var vias: [SIPText] = []
-        var from: SIPText?
-        var to: SIPText?
-        var callID: SIPText?
-        var cseq: SIPText?
-        var hasToTag = false
+        package var via: Via?
+        package var vias: [SIPText] = []
+        package var from: SIPText?
+        package var to: SIPText?
+        package var callID: SIPText?
+        package var cseq: SIPText?
+        package var hasToTag = false
 
-        init() {}
+        package init() {}
 
         /// Of a message that may be malformed.
-        init(_ message: SIPMessage) {
+        package init(_ message: SIPMessage) {
             via = try? message.topVia
             vias = message.all(.via).map(\.value)
             from = message.first(.from)?.value
@@ -117,7 +118,7 @@ struct ReplyWriter: Sendable {
     }
 
     /// The response as bytes. `toTag` goes into To where there is none.
-    func bytes(_ reply: Reply, to echo: Echo, source: Endpoint, toTag: UInt64) -> [UInt8] {
+    package func bytes(_ reply: Reply, to echo: Echo, source: Endpoint, toTag: UInt64) -> [UInt8] {
         var out: [UInt8] = []
         out.reserveCapacity(640 + reply.lines.count)
         out.append(static: "SIP/2.0 ")
@@ -206,7 +207,7 @@ struct ReplyWriter: Sendable {
 }
 
 /// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 3261 20.17).
-func sipDate(_ instant: Instant) -> [UInt8] {
+package func sipDate(_ instant: Instant) -> [UInt8] {
     let seconds = instant.unixSeconds
     var days = seconds / 86_400
     var rest = seconds % 86_400
@@ -250,11 +251,11 @@ func sipDate(_ instant: Instant) -> [UInt8] {
 }
 
 extension [UInt8] {
-    mutating func append(static text: StaticString) {
+    package mutating func append(static text: StaticString) {
         text.withUTF8Buffer { append(contentsOf: $0) }
     }
 
-    mutating func append(hex value: UInt64, digits: Int) {
+    package mutating func append(hex value: UInt64, digits: Int) {
         var shift = UInt64(digits &* 4)
         while shift > 0 {
             shift &-= 4
@@ -263,7 +264,7 @@ extension [UInt8] {
     }
 
     /// As text, without brackets.
-    mutating func append(address: IPAddress) {
+    package mutating func append(address: IPAddress) {
         switch address {
         case .v4(let v4):
             let (a, b, c, d) = v4.octets
@@ -279,7 +280,7 @@ extension [UInt8] {
     }
 
     /// `address:port`, IPv6 in brackets.
-    mutating func append(endpoint: Endpoint) {
+    package mutating func append(endpoint: Endpoint) {
         if endpoint.address.isIPv6 {
             append(contentsOf: endpoint.description.utf8)
         } else {

@@ -3,7 +3,9 @@ import SIP
 
 extension ServerRequest {
     /// Reads what identifies a request, once. Throws for what makes it malformed (RFC 3261 8.1.1, 8.2, 20).
-    init(_ message: SIPMessage, _ method: SIPMethod, _ uri: SIPText, on flow: FlowID, _ keys: RequestKeys) throws(SIPParseError) {
+    package init(_ message: SIPMessage, _ method: SIPMethod, _ uri: SIPText, on flow: FlowID, _ keys: RequestKeys)
+        throws(SIPParseError)
+    {
         let via = try message.topVia
         if let flaw = message.flaw { throw flaw }
         let headers = message.headers
@@ -57,7 +59,7 @@ extension ServerRequest {
 
     /// Whether it went through us before: one of its Vias is ours (RFC 3261 16.3, 8.2.2.2). As all requests we send begin here, our own sent-by is
     /// enough.
-    var isLooped: Bool {
+    package var isLooped: Bool {
         func isOurs(_ via: Via) -> Bool {
             guard let sentBy = via.sentBy else { return false }
             return sentBy == flow.local && flow.remote != flow.local
@@ -70,11 +72,11 @@ extension ServerRequest {
 
 /// Numbers of the names that are looked for in every request.
 private enum HeaderID {
-    static let via = HeaderName.via.id
-    static let from = HeaderName.from.id
-    static let to = HeaderName.to.id
-    static let callID = HeaderName.callID.id
-    static let cseq = HeaderName.cseq.id
-    static let maxForwards = HeaderName.maxForwards.id
-    static let expires = HeaderName.expires.id
+    package static let via = HeaderName.via.id
+    package static let from = HeaderName.from.id
+    package static let to = HeaderName.to.id
+    package static let callID = HeaderName.callID.id
+    package static let cseq = HeaderName.cseq.id
+    package static let maxForwards = HeaderName.maxForwards.id
+    package static let expires = HeaderName.expires.id
 }

@@ -1,23 +1,25 @@
 import Base
 import SIP
+import SIPStack
 
 /// Reads what a REGISTER asks for, before anything is changed (RFC 3261 10.3 steps 6 and 7).
-struct RegistrationReader: Sendable {
+package struct RegistrationReader: Sendable {
     private let contactsPerRequest: Int
     /// Seconds granted where a request asks for none.
     private let usualExpires: UInt32
     private let takesOutbound: Bool
 
-    init(_ settings: ServerSettings) {
-        contactsPerRequest = settings.limits.contactsPerRequest
-        usualExpires = settings.expiry.usual
-        takesOutbound = settings.profile == .pinhole
+    /// `usualExpires`: seconds granted where a request asks for none. `takesOutbound`: RFC 5626.
+    package init(contactsPerRequest: Int, usualExpires: UInt32, takesOutbound: Bool) {
+        self.contactsPerRequest = contactsPerRequest
+        self.usualExpires = usualExpires
+        self.takesOutbound = takesOutbound
     }
 
     /// `jumps`: what changed on the way since the request before. `flow`: what reaches the phone.
-    func registration(
+    package func registration(
         _ request: ServerRequest, _ aor: AddressOfRecord, _ jumps: PathVerdict, on flow: FlowID
-    ) throws(ServerTrace.Refusal) -> Registration {
+    ) throws(Registrar.Refusal) -> Registration {
         let message = request.message
         let contacts: SIPContacts
         let path: [UInt8]
@@ -44,7 +46,7 @@ struct RegistrationReader: Sendable {
         verdict.formUnion(jumps)
         if request.isSignedElsewhere { verdict.insert(.signedElsewhere) }
         return Registration(
-            aor: aor, domain: request.parts.to.uri.sip.map(ServerNode.hostPort) ?? SIPText(), callID: request.callID,
+            aor: aor, domain: request.parts.to.uri.sip?.hostPort ?? SIPText(), callID: request.callID,
             cseq: request.cseq, wish: wish, path: path,
             userAgent: message.userAgent ?? SIPText(), flow: flow, verdict: verdict)
     }
@@ -63,7 +65,7 @@ struct RegistrationReader: Sendable {
 
     private func update(
         _ list: [NameAddress], _ request: ServerRequest, _ path: [UInt8]
-    ) throws(ServerTrace.Refusal) -> [Registration.Contact] {
+    ) throws(Registrar.Refusal) -> [Registration.Contact] {
         var result: [Registration.Contact] = []
         result.reserveCapacity(list.count)
         // A malformed Expires counts as absent.
@@ -105,7 +107,7 @@ struct RegistrationReader: Sendable {
     }
 
     /// RFC 5626 6: the phone must say so, and where a proxy stands between, the proxy that holds the flow must be able to.
-    private func usesOutbound(_ request: ServerRequest, _ path: [UInt8]) throws(ServerTrace.Refusal) -> Bool {
+    private func usesOutbound(_ request: ServerRequest, _ path: [UInt8]) throws(Registrar.Refusal) -> Bool {
         guard takesOutbound else { return false }
         let message = request.message
         let isSupported = ((try? message.supported) ?? []).contains { $0.equalsCaseless(literal: "outbound") }

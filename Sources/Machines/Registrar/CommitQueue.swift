@@ -2,18 +2,10 @@ import Base
 
 /// Changes of the registrar whose commit is awaited, in order, each with the reply it holds back.
 struct CommitQueue: Sendable {
-    /// A 200 that leaves once its change is durable, and what it is made of: it promises less where storage fails.
-    struct HeldReply: Sendable {
-        var registration: Registration
-        var granted: [LocationTable.Location]
-        var request: ServerRequest
-        var at: Instant
-    }
-
     struct Pending: Sendable {
         var sequence: UInt64
-        /// nil where nobody waits: a binding expired.
-        var reply: HeldReply?
+        /// Whose 200 leaves once its change is durable; it promises less where storage fails. nil where nobody waits: a binding expired.
+        var reply: Registrar.Registered?
     }
 
     private var pending: [Pending] = []

@@ -1,5 +1,6 @@
 import Base
 import SIP
+import SIPStack
 
 extension Binding {
     /// Where a new connection of ours finds the phone once the one it registered over is gone (RFC 3261 18.1.1): its Contact, over TCP, if that is at
@@ -13,17 +14,17 @@ extension Binding {
     }
 
     /// Whether this flow of an instance is tried before another (RFC 5626 5.3).
-    func isBefore(_ other: Binding) -> Bool {
+    package func isBefore(_ other: Binding) -> Bool {
         if (reach == .reachable) != (other.reach == .reachable) { return reach == .reachable }
         return (updated, regID) > (other.updated, other.regID)
     }
 }
 
-/// Phones whose connection is gone and whose Contact takes a new one.
-extension ServerNode {
+/// Who can be called, be it over a connection that is yet to be opened.
+extension Registrar {
     /// Whether a binding can be called now, be it over a connection that is yet to be opened. `others`: all of its address of record. What is
     /// reachable at the same address is the same phone, come back.
-    func isCallable(_ binding: Binding, among others: [Binding]) -> Bool {
+    package func isCallable(_ binding: Binding, among others: [Binding]) -> Bool {
         switch binding.reach {
         case .reachable: return ways.request(binding) != nil
         case .flowDead: return false
@@ -35,19 +36,19 @@ extension ServerNode {
 
     /// Over which flow a callable binding is called. A connection that is gone is opened anew and is the binding's from now on; should it come to
     /// nothing, it is closed like any other.
-    mutating func way(to binding: Binding, of aor: AddressOfRecord) -> FlowID? {
+    package mutating func way(to binding: Binding, of aor: AddressOfRecord) -> FlowID? {
         guard case .connectionLost = binding.reach else { return ways.request(binding) }
         var list = locations.locations(of: aor)
         guard let remote = binding.opensTo,
             let index = list.firstIndex(where: { $0.binding.flow == binding.flow && $0.binding.contact == binding.contact })
         else { return nil }
         // The edge numbers what it accepts from below.
-        let flow = FlowID(.tcp, local: binding.flow.local, remote: remote, connection: registrarEntropy.next() | 1 << 63)
+        let flow = FlowID(.tcp, local: binding.flow.local, remote: remote, connection: entropy.next() | 1 << 63)
         list[index].binding.flow = flow
         list[index].binding.reach = .reachable
         guard let slot = locations.replace(aor, with: list) else { return nil }
         streams[flow, default: []].insert(slot)
-        traces.note(.notice(.opens(aor, remote)))
+        note(.opens(aor, remote))
         outbox.append(.connect(flow))
         return flow
     }

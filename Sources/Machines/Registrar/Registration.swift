@@ -1,9 +1,10 @@
 import Base
 import SIP
+import SIPStack
 
 /// What an authenticated REGISTER asks for, read and checked, before it meets the bindings there are (RFC 3261 10.3 steps 5 to 7).
-struct Registration: Sendable {
-    enum Wish: Sendable {
+package struct Registration: Sendable {
+    package enum Wish: Sendable {
         /// No Contact: only tell.
         case fetch
         /// `Contact: *` with `Expires: 0`.
@@ -12,32 +13,32 @@ struct Registration: Sendable {
     }
 
     /// One Contact value.
-    struct Contact: Sendable {
-        var uri: SIPURIReference
-        var uriText: SIPText
+    package struct Contact: Sendable {
+        package var uri: SIPURIReference
+        package var uriText: SIPText
         /// As echoed: `expires` and `q` left out.
-        var parameters: [UInt8]
+        package var parameters: [UInt8]
         /// Seconds asked for.
-        var expires: UInt32
-        var q: UInt16
-        var instance: SIPText
+        package var expires: UInt32
+        package var q: UInt16
+        package var instance: SIPText
         /// 0: the phone does not use outbound, or has not said so.
-        var regID: UInt32
+        package var regID: UInt32
     }
 
-    var aor: AddressOfRecord
+    package var aor: AddressOfRecord
     /// Host and port of its To: by what the phone knows us.
-    var domain: SIPText
-    var callID: SIPText
-    var cseq: UInt32
-    var wish: Wish
-    var path: [UInt8]
-    var userAgent: SIPText
-    var flow: FlowID
-    var verdict: PathVerdict
+    package var domain: SIPText
+    package var callID: SIPText
+    package var cseq: UInt32
+    package var wish: Wish
+    package var path: [UInt8]
+    package var userAgent: SIPText
+    package var flow: FlowID
+    package var verdict: PathVerdict
 
     /// Whether a contact of it is kept by instance and flow rather than by its URI (RFC 5626 6).
-    var usesOutbound: Bool {
+    package var usesOutbound: Bool {
         switch wish {
         case .fetch, .removeAll: false
         case .update(let contacts): contacts.contains { $0.regID != 0 && $0.expires > 0 }
@@ -46,54 +47,54 @@ struct Registration: Sendable {
 }
 
 /// The registrar's rules: what a registration makes of an address of record's bindings. All of it or nothing.
-struct RegistrarRules: Sendable {
-    enum Ruling: Sendable {
-        case granted([LocationTable.Location], [Event])
-        case refused(ServerTrace.Refusal)
+package struct RegistrarRules: Sendable {
+    /// What the user has from now on, and what became of each.
+    package typealias Ruling = (locations: [LocationTable.Location], events: [Event])
+
+    package enum Event: Sendable {
+        case bound(Binding, Registrar.BindingEvent)
+        case unbound(Binding, Registrar.UnbindingReason)
     }
 
-    enum Event: Sendable {
-        case bound(Binding, ServerTrace.BindingEvent)
-        case unbound(Binding, ServerTrace.UnbindingReason)
-    }
-
-    var expiry: ServerSettings.Expiry
-    var contactsPerAOR: Int
-    var replacesMovedContacts: Bool
+    package var expiry: Registrar.Expiry
+    package var contactsPerAOR: Int
+    package var replacesMovedContacts: Bool
     /// chan_sip: the newest contact wins, CSeq is not compared.
-    var keepsNewestOnly: Bool
+    package var keepsNewestOnly: Bool
 
-    func rule(_ registration: Registration, over current: [LocationTable.Location], at now: Instant) -> Ruling {
+    package func rule(_ registration: Registration, over current: [LocationTable.Location], at now: Instant)
+        throws(Registrar.Refusal) -> Ruling
+    {
         switch registration.wish {
-        case .fetch: return .granted(current, [])
-        case .removeAll: return removeAll(registration, current)
-        case .update(let contacts): return update(registration, contacts, current, now)
+        case .fetch: return (current, [])
+        case .removeAll: return try removeAll(registration, current)
+        case .update(let contacts): return try update(registration, contacts, current, now)
         }
     }
 
-    private func removeAll(_ registration: Registration, _ current: [LocationTable.Location]) -> Ruling {
-        for location in current {
-            if let refusal = outOfOrder(registration, location.binding) { return .refused(refusal) }
-        }
-        return .granted([], current.map { .unbound($0.binding, .removedAll) })
+    private func removeAll(_ registration: Registration, _ current: [LocationTable.Location])
+        throws(Registrar.Refusal) -> Ruling
+    {
+        for location in current { try checkOrder(registration, location.binding) }
+        return ([], current.map { .unbound($0.binding, .removedAll) })
     }
 
     private func update(
         _ registration: Registration, _ contacts: [Registration.Contact], _ current: [LocationTable.Location], _ now: Instant
-    ) -> Ruling {
+    ) throws(Registrar.Refusal) -> Ruling {
         var locations = current
         var events: [Event] = []
         for contact in contacts {
             if contact.expires > 0, contact.expires < expiry.shortest, contact.expires < 3600 {
-                return .refused(.tooBrief(requested: contact.expires, shortest: expiry.shortest))
+                throw .tooBrief(requested: contact.expires, shortest: expiry.shortest)
             }
             let place = locations.firstIndex { isSame(contact, $0.binding) }
-            if let place, let refusal = outOfOrder(registration, locations[place].binding) { return .refused(refusal) }
+            if let place { try checkOrder(registration, locations[place].binding) }
             guard contact.expires > 0 else {
                 if let place { events.append(.unbound(locations.remove(at: place).binding, .removed)) }
                 continue
             }
-            guard let binding = binding(registration, contact, now) else { return .refused(.badContact) }
+            guard let binding = binding(registration, contact, now) else { throw .badContact }
             if let place {
                 let former = locations[place].binding
                 locations[place].binding = binding
@@ -101,7 +102,7 @@ struct RegistrarRules: Sendable {
             } else if let moved = movedPlace(registration, contact, contacts.count, locations) {
                 let former = locations[moved].binding
                 guard former.cseq < registration.cseq else {
-                    return .refused(.outOfOrder(had: former.cseq, got: registration.cseq))
+                    throw .outOfOrder(had: former.cseq, got: registration.cseq)
                 }
                 locations[moved] = LocationTable.Location(binding: binding)
                 events.append(.bound(binding, .replaced(former: SIPText(former.contact))))
@@ -118,10 +119,10 @@ struct RegistrarRules: Sendable {
                     : locations.indices.filter({ locations[$0].binding.reach != .reachable }).min(by: {
                         locations[$0].binding.updated < locations[$1].binding.updated
                     })
-            else { return .refused(.tooManyContacts(locations.count)) }
+            else { throw .tooManyContacts(locations.count) }
             events.append(.unbound(locations.remove(at: place).binding, .evicted))
         }
-        return .granted(locations, events)
+        return (locations, events)
     }
 
     private func binding(_ registration: Registration, _ contact: Registration.Contact, _ now: Instant) -> Binding? {
@@ -133,9 +134,9 @@ struct RegistrarRules: Sendable {
             verdict: registration.verdict)
     }
 
-    private func outOfOrder(_ registration: Registration, _ binding: Binding) -> ServerTrace.Refusal? {
-        guard !keepsNewestOnly, registration.cseq <= binding.cseq, registration.callID.bytes == binding.callID else { return nil }
-        return .outOfOrder(had: binding.cseq, got: registration.cseq)
+    private func checkOrder(_ registration: Registration, _ binding: Binding) throws(Registrar.Refusal) {
+        guard !keepsNewestOnly, registration.cseq <= binding.cseq, registration.callID.bytes == binding.callID else { return }
+        throw .outOfOrder(had: binding.cseq, got: registration.cseq)
     }
 
     /// RFC 5626 6: instance and reg-id where the phone uses outbound; otherwise the URI (RFC 3261 10.3 step 7).
@@ -148,7 +149,7 @@ struct RegistrarRules: Sendable {
         return contact.uri.isEquivalent(to: bound)
     }
 
-    private func refreshEvent(_ former: Binding, _ binding: Binding) -> ServerTrace.BindingEvent {
+    private func refreshEvent(_ former: Binding, _ binding: Binding) -> Registrar.BindingEvent {
         if former.flow != binding.flow { return .flowChanged(from: former.flow) }
         return .refreshed
     }

@@ -1,5 +1,6 @@
 import Base
 import SIP
+import SIPStack
 
 /// One contact of an address of record: where a phone registered from and how it is reached (RFC 3261 10.3, RFC 5626, RFC 3327).
 ///

@@ -5,26 +5,26 @@ import SIP
 ///
 /// `z9hG4bK`, a letter, the place in eight hexadecimal digits, the number in eight: so that a keepalive's answer is found without a
 /// transaction being kept.
-struct ClientToken: Hashable, Sendable {
-    enum Purpose: UInt8, Sendable {
+package struct ClientToken: Hashable, Sendable {
+    package enum Purpose: UInt8, Sendable {
         case keepalive = 0x6b  // k
         case probe = 0x70  // p
         case call = 0x63  // c
     }
 
-    var purpose: Purpose
-    var place: UInt32
-    var number: UInt32
+    package var purpose: Purpose
+    package var place: UInt32
+    package var number: UInt32
 
     private static let cookie: StaticString = "z9hG4bK"
 
-    init(_ purpose: Purpose, place: UInt32, number: UInt32) {
+    package init(_ purpose: Purpose, place: UInt32, number: UInt32) {
         self.purpose = purpose
         self.place = place
         self.number = number
     }
 
-    init?(branch: SIPText) {
+    package init?(branch: SIPText) {
         guard branch.count == 24, branch.part(0..<7).equalsCaseless(literal: "z9hG4bK"),
             let purpose = branch[7].flatMap(Purpose.init(rawValue:))
         else { return nil }
@@ -40,13 +40,13 @@ struct ClientToken: Hashable, Sendable {
         self.init(purpose, place: place, number: random)
     }
 
-    func appendBranch(to bytes: inout [UInt8]) {
+    package func appendBranch(to bytes: inout [UInt8]) {
         bytes.append(static: Self.cookie)
         appendCore(to: &bytes)
     }
 
     /// Without the cookie: for tags and Call-IDs.
-    func appendCore(to bytes: inout [UInt8]) {
+    package func appendCore(to bytes: inout [UInt8]) {
         bytes.append(purpose.rawValue)
         bytes.append(hex: UInt64(place), digits: 8)
         bytes.append(hex: UInt64(number), digits: 8)

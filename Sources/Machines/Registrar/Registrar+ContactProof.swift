@@ -1,18 +1,19 @@
 import Base
 import SIP
+import SIPStack
 
 /// Contacts elsewhere: with NAT handling off requests go where a Contact says, and whoever knows a password may write there what he likes.
 ///
 /// Before anything else is sent to another address than a REGISTER came from, it answers an OPTIONS whose branch nobody else has seen. Until
 /// then the binding cannot be reached. chan_sip's profile trusts Contacts, as chan_sip does.
-extension ServerNode {
+extension Registrar {
     /// OPTIONS to one Contact before it is given up, until its phone registers again.
     static var questionsPerContact: UInt16 { 3 }
     /// The first ones after a restart spread over this.
     private static let spread = Duration.seconds(5)
 
     /// Whether a binding of the user is reached at that address, which has answered where it had to.
-    func isProved(_ address: IPAddress, of aor: AddressOfRecord) -> Bool {
+    package func isProved(_ address: IPAddress, of aor: AddressOfRecord) -> Bool {
         locations.locations(of: aor).contains {
             $0.binding.reach == .reachable && ways.request($0.binding)?.remote.address == address
         }
@@ -22,7 +23,7 @@ extension ServerNode {
     mutating func restoreUDP(_ location: inout LocationTable.Location, at now: Instant) {
         if ways.isElsewhere(location.binding) {
             location.binding.reach = .flowDead(since: now)
-            let wait = registrarEntropy.next() % UInt64(Self.spread.wholeNanoseconds)
+            let wait = entropy.next() % UInt64(Self.spread.wholeNanoseconds)
             location.keepalive = .proving(token: 0, until: now + .nanoseconds(Int64(wait)), asked: 0)
         } else {
             location.keepalive = spreadKeepalive(location.binding.flow, at: now)
@@ -38,18 +39,18 @@ extension ServerNode {
     ) {
         guard asked < Self.questionsPerContact, let flow = ways.request(binding) else {
             locations.change(slot, index) { $0.keepalive = .unproved }
-            return traces.note(.notice(.contactElsewhere(aor, binding, isProved: false)))
+            return note(.contactElsewhere(aor, binding, isProved: false))
         }
         let until = now + settings.keepalive.answerWithin
         guard questions.change(flow.remote.address, or: Gauge(), { $0.take(settings.limits.questionsPerAddress, at: now) }) else {
-            tally.keepalivesPostponed &+= 1
+            counters.keepalivesPostponed &+= 1
             locations.change(slot, index) { $0.keepalive = .proving(token: token, until: until, asked: asked) }
             return
         }
-        let number = UInt32(truncatingIfNeeded: registrarEntropy.next())
+        let number = UInt32(truncatingIfNeeded: entropy.next())
         locations.change(slot, index) { $0.keepalive = .proving(token: number, until: until, asked: asked + 1) }
-        tally.keepalivesSent &+= 1
-        send(options(binding, on: flow, ClientToken(.keepalive, place: slot, number: number)), on: flow, .keepalive)
+        counters.keepalivesSent &+= 1
+        ask(binding, on: flow, ClientToken(.keepalive, place: slot, number: number), .keepalive)
     }
 
     /// Its answer. What another SIP server says that knows no such user proves nothing, nor what comes from elsewhere.
@@ -65,8 +66,8 @@ extension ServerNode {
             location.keepalive = next
         }
         locations.reschedule(slot)
-        tally.keepalivesAnswered &+= 1
-        traces.note(.notice(.contactElsewhere(aor, binding, isProved: true)))
+        counters.keepalivesAnswered &+= 1
+        note(.contactElsewhere(aor, binding, isProved: true))
         persistWithoutReply(aor)
     }
 }
@@ -74,7 +75,7 @@ extension ServerNode {
 extension LocationTable.Location {
     /// How a binding begins that was just registered. `former`: what the user had before, which may have proved its Contact. `interval`: from one
     /// keepalive to the next; the REGISTER has just refreshed the mapping itself.
-    mutating func begin(former: [Self], ways: Ways, keepalive interval: Duration?, at now: Instant) {
+    mutating func begin(former: [Self], ways: BindingWays, keepalive interval: Duration?, at now: Instant) {
         if ways.isElsewhere(binding), !isProved(by: former, ways) {
             binding.reach = .flowDead(since: now)
             keepalive = .proving(token: 0, until: now, asked: 0)
@@ -85,7 +86,7 @@ extension LocationTable.Location {
         }
     }
 
-    private func isProved(by former: [Self], _ ways: Ways) -> Bool {
+    private func isProved(by former: [Self], _ ways: BindingWays) -> Bool {
         let way = ways.request(binding)
         return former.contains { $0.binding.reach == .reachable && ways.request($0.binding) == way }
     }

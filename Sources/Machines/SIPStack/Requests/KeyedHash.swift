@@ -2,10 +2,10 @@
 /// each text padded to whole words with its length.
 ///
 /// Unlike `Hasher` it gives the same value in every run with the same key, so that runs can be repeated.
-struct KeyedHash: Sendable {
+package struct KeyedHash: Sendable {
     private var v0, v1, v2, v3: UInt64
 
-    init(key: (UInt64, UInt64)) {
+    package init(key: (UInt64, UInt64)) {
         v0 = key.0 ^ 0x736f_6d65_7073_6575
         v1 = key.1 ^ 0x646f_7261_6e64_6f6d
         v2 = key.0 ^ 0x6c79_6765_6e65_7261
@@ -13,7 +13,7 @@ struct KeyedHash: Sendable {
     }
 
     /// The text and its length, so that ("ab", "c") and ("a", "bc") differ.
-    mutating func combine(_ bytes: ArraySlice<UInt8>) {
+    package mutating func combine(_ bytes: ArraySlice<UInt8>) {
         bytes.withUnsafeBytes { buffer in
             var place = 0
             while place &+ 8 <= buffer.count {
@@ -31,9 +31,9 @@ struct KeyedHash: Sendable {
         }
     }
 
-    mutating func combine(_ value: UInt64) { absorb(value) }
+    package mutating func combine(_ value: UInt64) { absorb(value) }
 
-    consuming func finish() -> UInt64 {
+    package consuming func finish() -> UInt64 {
         absorb(0)
         v2 ^= 0xff
         for _ in 0..<4 { round() }

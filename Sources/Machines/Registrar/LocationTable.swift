@@ -1,24 +1,25 @@
 import Base
+import SIPStack
 
 /// The location service: address of record -> bindings (RFC 3261 10.1), with one deadline an address of record.
 ///
 /// Records keep their slot while they have bindings, so that deadlines and keepalive tokens can name them by a small number.
-struct LocationTable: Sendable {
+package struct LocationTable: Sendable {
     /// A binding and what is under way to keep its flow alive.
-    struct Location: Sendable {
-        var binding: Binding
-        var keepalive: KeepaliveState = .off
+    package struct Location: Sendable {
+        package var binding: Binding
+        package var keepalive: KeepaliveState = .off
         /// nil: it was never seen to refuse one of SRTP and plain RTP and take the other.
-        var srtp: SRTPHabit?
+        package var srtp: SRTPHabit?
         /// When storage was last told that the phone answers; nil: never.
-        var noted: Instant?
+        package var noted: Instant?
     }
 
-    enum SRTPHabit: Hashable, Sendable { case insists, refuses }
+    package enum SRTPHabit: Hashable, Sendable { case insists, refuses }
 
-    struct Record: Sendable {
-        var aor: AddressOfRecord
-        var locations: [Location]
+    package struct Record: Sendable {
+        package var aor: AddressOfRecord
+        package var locations: [Location]
     }
 
     private var records: [Record?] = []
@@ -28,29 +29,29 @@ struct LocationTable: Sendable {
     /// How many bindings use a flow, by its hash.
     private var flows: [Int: UInt32] = [:]
     /// Bindings in all.
-    private(set) var count = 0
+    package private(set) var count = 0
 
-    var nextDeadline: Instant? { deadlines.nextDeadline }
-    var aorCount: Int { slots.count }
+    package var nextDeadline: Instant? { deadlines.nextDeadline }
+    package var aorCount: Int { slots.count }
 
-    func slot(of aor: AddressOfRecord) -> UInt32? { slots[aor] }
+    package func slot(of aor: AddressOfRecord) -> UInt32? { slots[aor] }
 
-    func record(_ slot: UInt32) -> Record? { Int(slot) < records.count ? records[Int(slot)] : nil }
+    package func record(_ slot: UInt32) -> Record? { Int(slot) < records.count ? records[Int(slot)] : nil }
 
     /// Whether a binding came by this flow.
-    func uses(_ flow: FlowID) -> Bool { flows[flow.hashValue] != nil }
+    package func uses(_ flow: FlowID) -> Bool { flows[flow.hashValue] != nil }
 
-    func locations(of aor: AddressOfRecord) -> [Location] {
+    package func locations(of aor: AddressOfRecord) -> [Location] {
         guard let slot = slots[aor], let record = records[Int(slot)] else { return [] }
         return record.locations
     }
 
     /// Every record, in no particular order.
-    var all: some Sequence<Record> { records.lazy.compactMap { $0 } }
+    package var all: some Sequence<Record> { records.lazy.compactMap { $0 } }
 
     /// Puts `locations` in place of what `aor` had, and returns its slot; an address of record left without bindings is forgotten.
     @discardableResult
-    mutating func replace(_ aor: AddressOfRecord, with locations: [Location]) -> UInt32? {
+    package mutating func replace(_ aor: AddressOfRecord, with locations: [Location]) -> UInt32? {
         if let slot = slots[aor] {
             let index = Int(slot)
             let former = records[index]?.locations ?? []
@@ -97,18 +98,18 @@ struct LocationTable: Sendable {
     }
 
     /// Changes one location in place; `reschedule` when its deadline moved.
-    mutating func change<Result>(_ slot: UInt32, _ index: Int, _ body: (inout Location) -> Result) -> Result? {
+    package mutating func change<Result>(_ slot: UInt32, _ index: Int, _ body: (inout Location) -> Result) -> Result? {
         guard Int(slot) < records.count, let count = records[Int(slot)]?.locations.count, index < count else { return nil }
         return body(&records[Int(slot)]!.locations[index])
     }
 
     /// The slot of the earliest record that has something due.
-    mutating func popDue(at now: Instant) -> UInt32? {
+    package mutating func popDue(at now: Instant) -> UInt32? {
         defer { settle() }
         return deadlines.popDue(at: now)
     }
 
-    mutating func reschedule(_ slot: UInt32) {
+    package mutating func reschedule(_ slot: UInt32) {
         let next = due(slot)
         // What is due later than it was stays in its place until it comes first: most refreshes then cost nothing here.
         if let next, let set = deadlines[slot], set <= next { return settle() }
@@ -135,7 +136,7 @@ struct LocationTable: Sendable {
 }
 
 /// Where the keepalive of one flow stands.
-enum KeepaliveState: Hashable, Sendable {
+package enum KeepaliveState: Hashable, Sendable {
     /// None is sent: a stream, or keepalives are switched off.
     case off
     /// The next one leaves at `until`; `misses` went unanswered before it.
@@ -150,14 +151,14 @@ enum KeepaliveState: Hashable, Sendable {
     case unproved
 
     /// Whether its Contact has still to answer for the first time.
-    var isUnproved: Bool {
+    package var isUnproved: Bool {
         switch self {
         case .proving, .unproved: true
         case .off, .waiting, .asked, .dead: false
         }
     }
 
-    var deadline: Instant? {
+    package var deadline: Instant? {
         switch self {
         case .off, .unproved: nil
         case .proving(_, let until, _): until

@@ -2,12 +2,12 @@ import Base
 import SIP
 
 /// Keyed hashes of what identifies a request and whoever sent it: nobody outside can foretell them, and no text is kept for them.
-struct RequestKeys: Sendable {
+package struct RequestKeys: Sendable {
     private let key: (UInt64, UInt64)
     /// chan_sip knows its dialogs by Call-ID alone.
     private let isChanSIP: Bool
 
-    init(_ key: (UInt64, UInt64), isChanSIP: Bool) {
+    package init(_ key: (UInt64, UInt64), isChanSIP: Bool) {
         self.key = key
         self.isChanSIP = isChanSIP
     }
@@ -16,7 +16,7 @@ struct RequestKeys: Sendable {
     /// and CSeq alone.
     ///
     /// `method`: that of the transaction, where it is not the request's own: a CANCEL and the ACK of a refusal share their INVITE's branch.
-    func transaction(_ request: ServerRequest, as method: SIPMethod? = nil) -> ReplyBook.Key {
+    package func transaction(_ request: ServerRequest, as method: SIPMethod? = nil) -> UInt64 {
         var hash = KeyedHash(key: key)
         if !isChanSIP, request.via.hasUniqueBranch, let branch = request.via.branch {
             hash.combine(branch.bytes)
@@ -39,7 +39,7 @@ struct RequestKeys: Sendable {
     }
 
     /// Call-ID, From tag and CSeq: what every copy of a request has in common with it, by whichever way it came.
-    func identity(_ request: ServerRequest) -> UInt64 {
+    package func identity(_ request: ServerRequest) -> UInt64 {
         var hash = KeyedHash(key: key)
         hash.combine(request.callID.bytes)
         hash.combine(request.fromTag.bytes)
@@ -48,7 +48,7 @@ struct RequestKeys: Sendable {
     }
 
     /// What a copy of a request has in common with it, beside what its transaction is known by. Boxes on the way change the rest.
-    func fingerprint(_ request: ServerRequest) -> ReplyBook.Key {
+    package func fingerprint(_ request: ServerRequest) -> UInt64 {
         var hash = KeyedHash(key: key)
         hash.combine(request.identity)
         for header in request.message.all(.authorization) { hash.combine(header.value.bytes) }
@@ -56,7 +56,7 @@ struct RequestKeys: Sendable {
     }
 
     /// What the same request by another way has in common with it (RFC 3261 8.2.2.2).
-    func merge(_ request: ServerRequest) -> ReplyBook.Key {
+    package func merge(_ request: ServerRequest) -> UInt64 {
         var hash = KeyedHash(key: (key.1, key.0))
         hash.combine(request.identity)
         hash.combine(request.method.text.bytes)
@@ -64,14 +64,14 @@ struct RequestKeys: Sendable {
     }
 
     /// What a Call-ID, a nonce or a digest user name is known by.
-    func text(_ text: ArraySlice<UInt8>) -> UInt64 {
+    package func text(_ text: ArraySlice<UInt8>) -> UInt64 {
         var hash = KeyedHash(key: key)
         hash.combine(text)
         return hash.finish()
     }
 
     /// A short tag of where a request comes from, for nonces.
-    func origin(of flow: FlowID) -> UInt32 {
+    package func origin(of flow: FlowID) -> UInt32 {
         var hash = KeyedHash(key: key)
         Source(flow).combine(into: &hash)
         return UInt32(truncatingIfNeeded: hash.finish())
@@ -79,7 +79,14 @@ struct RequestKeys: Sendable {
 
     /// The To tag of an answer that makes no dialog: the same for each retransmission, and for chan_sip the same for the whole dialog, without
     /// any memory.
-    func toTag(_ request: ServerRequest) -> UInt64 {
+    package func toTag(_ request: ServerRequest) -> UInt64 {
         isChanSIP ? text(request.callID.bytes) : request.identity
+    }
+}
+
+extension Source {
+    package func combine(into hash: inout KeyedHash) {
+        hash.combine(bits)
+        hash.combine(UInt64(prefix))
     }
 }

@@ -1,4 +1,5 @@
 import Base
+import SIPStack
 
 /// What storage has to make durable before a REGISTER is answered: the whole truth about one address of record.
 ///
