@@ -87,7 +87,7 @@ package struct ReplyWriter: Sendable {
         let shown = now + wallClockAhead
         if shown.unixSeconds != dateSecond {
             dateSecond = shown.unixSeconds
-            date = sipDate(shown)
+            date = Array(SIPDate(unixSeconds: shown.unixSeconds).text.bytes)
         }
         reply.add("Date", date)
     }
@@ -204,50 +204,6 @@ package struct ReplyWriter: Sendable {
             out.append(decimal: UInt64(source.port))
         }
     }
-}
-
-/// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 3261 20.17).
-package func sipDate(_ instant: Instant) -> [UInt8] {
-    let seconds = instant.unixSeconds
-    var days = seconds / 86_400
-    var rest = seconds % 86_400
-    if rest < 0 {
-        rest += 86_400
-        days -= 1
-    }
-    // Days since 0000-03-01, in eras of 400 years.
-    let shifted = days + 719_468
-    let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
-    let dayOfEra = shifted - era * 146_097
-    let yearOfEra = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-    let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-    let shiftedMonth = (5 * dayOfYear + 2) / 153
-    let day = dayOfYear - (153 * shiftedMonth + 2) / 5 + 1
-    let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
-    let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
-    let weekday = Int(((days % 7) + 11) % 7)
-    let weekdays: [StaticString] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
-    let months: [StaticString] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-    var out: [UInt8] = []
-    func two(_ value: Int64) {
-        out.append(0x30 + UInt8(truncatingIfNeeded: value / 10))
-        out.append(0x30 + UInt8(truncatingIfNeeded: value % 10))
-    }
-    out.append(static: weekdays[weekday])
-    out.append(static: ", ")
-    two(day)
-    out.append(0x20)
-    out.append(static: months[Int(month) - 1])
-    out.append(0x20)
-    out.append(decimal: UInt64(clamping: year))
-    out.append(0x20)
-    two(rest / 3600)
-    out.append(UInt8(ascii: ":"))
-    two(rest / 60 % 60)
-    out.append(UInt8(ascii: ":"))
-    two(rest % 60)
-    out.append(static: " GMT")
-    return out
 }
 
 extension [UInt8] {
