@@ -112,7 +112,7 @@ package struct LocationTable: Sendable {
     package mutating func reschedule(_ slot: UInt32) {
         let next = due(slot)
         // What is due later than it was stays in its place until it comes first: most refreshes then cost nothing here.
-        if let next, let set = deadlines[slot], set <= next { return settle() }
+        if let next, deadlines.first?.key != slot, let set = deadlines[slot], set <= next { return }
         deadlines.set(slot, to: next)
         settle()
     }

@@ -8,6 +8,7 @@ public struct AddressOfRecord: Hashable, Sendable, CustomStringConvertible {
     public let bytes: [UInt8]
 
     /// `user` unescaped; `domain` in any case.
+    @inlinable
     public init(user: some Collection<UInt8>, domain: some Collection<UInt8>) {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(user.count + domain.count + 1)
