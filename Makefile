@@ -45,6 +45,7 @@ house:
 	@scripts/house
 
 lint:
+	@scripts/require swift python3
 	@scripts/lint
 
 interop: build

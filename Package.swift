@@ -15,8 +15,9 @@ func room(_ name: String, _ path: String, _ dependencies: [Target.Dependency] = 
     .target(name: name, dependencies: dependencies, path: "Sources/\(path)", swiftSettings: settings)
 }
 
-func tests(_ name: String, _ path: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(name: "\(name)Tests", dependencies: dependencies, path: "Tests/\(path)Tests", swiftSettings: settings)
+func tests(_ name: String, _ path: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .testTarget(
+        name: "\(name)Tests", dependencies: dependencies, path: "Tests/\(path)Tests", exclude: exclude, swiftSettings: settings)
 }
 
 let package = Package(
@@ -263,7 +264,9 @@ let package = Package(
                 "PhoneNode", "RouterNode", "Lab",
             ]),
         tests("World", "World", ["ServerNode", "World"]),
-        tests("Analysis", "Analysis", ["Base", "DNS", "SIP", "Packet", "TLS", "Capture", "RTP", "Analysis", "Fixtures"]),
+        tests(
+            "Analysis", "Analysis", ["Base", "DNS", "SIP", "Packet", "TLS", "Capture", "RTP", "Analysis", "Fixtures"],
+            exclude: ["README.md"]),
         tests(
             "ShowLab", "Show/Lab",
             [

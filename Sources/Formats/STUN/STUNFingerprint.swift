@@ -7,7 +7,7 @@ public func stunFingerprint(of prefix: ArraySlice<UInt8>, lengthField: UInt16? =
     var crc = CRC32()
     if let lengthField, prefix.count >= 4 {
         crc.update(prefix.prefix(2))
-        crc.update([UInt8(lengthField >> 8), UInt8(lengthField & 0xff)])
+        withUnsafeBytes(of: lengthField.bigEndian) { crc.update($0) }
         crc.update(prefix.dropFirst(4))
     } else {
         crc.update(prefix)

@@ -3,13 +3,13 @@ import SIP
 
 /// Over which flow requests reach a binding. NAT handling: the one it registered over. Otherwise where Path or Contact says, as far as that is an
 /// address.
-package struct BindingWays: Sendable {
+struct BindingWays: Sendable {
     let natHandling: Bool
     /// Whether Contacts elsewhere are doubted.
     let asksContacts: Bool
 
     /// Over which flow a request reaches a binding; nil if what its Path or Contact says is no address.
-    package func request(_ binding: Binding) -> FlowID? {
+    func request(_ binding: Binding) -> FlowID? {
         guard !natHandling, !binding.flow.transport.isReliable else { return binding.flow }
         let next: SIPURI?
         if binding.path.isEmpty {

@@ -29,29 +29,28 @@ package struct LocationTable: Sendable {
     /// How many bindings use a flow, by its hash.
     private var flows: [Int: UInt32] = [:]
     /// Bindings in all.
-    package private(set) var count = 0
+    private(set) var count = 0
 
-    package var nextDeadline: Instant? { deadlines.nextDeadline }
-    package var aorCount: Int { slots.count }
+    var nextDeadline: Instant? { deadlines.nextDeadline }
 
-    package func slot(of aor: AddressOfRecord) -> UInt32? { slots[aor] }
+    func slot(of aor: AddressOfRecord) -> UInt32? { slots[aor] }
 
-    package func record(_ slot: UInt32) -> Record? { Int(slot) < records.count ? records[Int(slot)] : nil }
+    func record(_ slot: UInt32) -> Record? { Int(slot) < records.count ? records[Int(slot)] : nil }
 
     /// Whether a binding came by this flow.
-    package func uses(_ flow: FlowID) -> Bool { flows[flow.hashValue] != nil }
+    func uses(_ flow: FlowID) -> Bool { flows[flow.hashValue] != nil }
 
-    package func locations(of aor: AddressOfRecord) -> [Location] {
+    func locations(of aor: AddressOfRecord) -> [Location] {
         guard let slot = slots[aor], let record = records[Int(slot)] else { return [] }
         return record.locations
     }
 
     /// Every record, in no particular order.
-    package var all: some Sequence<Record> { records.lazy.compactMap { $0 } }
+    var all: some Sequence<Record> { records.lazy.compactMap { $0 } }
 
     /// Puts `locations` in place of what `aor` had, and returns its slot; an address of record left without bindings is forgotten.
     @discardableResult
-    package mutating func replace(_ aor: AddressOfRecord, with locations: [Location]) -> UInt32? {
+    mutating func replace(_ aor: AddressOfRecord, with locations: [Location]) -> UInt32? {
         if let slot = slots[aor] {
             let index = Int(slot)
             let former = records[index]?.locations ?? []
@@ -98,18 +97,18 @@ package struct LocationTable: Sendable {
     }
 
     /// Changes one location in place; `reschedule` when its deadline moved.
-    package mutating func change<Result>(_ slot: UInt32, _ index: Int, _ body: (inout Location) -> Result) -> Result? {
+    mutating func change<Result>(_ slot: UInt32, _ index: Int, _ body: (inout Location) -> Result) -> Result? {
         guard Int(slot) < records.count, let count = records[Int(slot)]?.locations.count, index < count else { return nil }
         return body(&records[Int(slot)]!.locations[index])
     }
 
     /// The slot of the earliest record that has something due.
-    package mutating func popDue(at now: Instant) -> UInt32? {
+    mutating func popDue(at now: Instant) -> UInt32? {
         defer { settle() }
         return deadlines.popDue(at: now)
     }
 
-    package mutating func reschedule(_ slot: UInt32) {
+    mutating func reschedule(_ slot: UInt32) {
         let next = due(slot)
         // What is due later than it was stays in its place until it comes first: most refreshes then cost nothing here.
         if let next, deadlines.first?.key != slot, let set = deadlines[slot], set <= next { return }
@@ -151,14 +150,14 @@ package enum KeepaliveState: Hashable, Sendable {
     case unproved
 
     /// Whether its Contact has still to answer for the first time.
-    package var isUnproved: Bool {
+    var isUnproved: Bool {
         switch self {
         case .proving, .unproved: true
         case .off, .waiting, .asked, .dead: false
         }
     }
 
-    package var deadline: Instant? {
+    var deadline: Instant? {
         switch self {
         case .off, .unproved: nil
         case .proving(_, let until, _): until

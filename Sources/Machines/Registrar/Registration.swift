@@ -4,7 +4,7 @@ import SIPStack
 
 /// What an authenticated REGISTER asks for, read and checked, before it meets the bindings there are (RFC 3261 10.3 steps 5 to 7).
 package struct Registration: Sendable {
-    package enum Wish: Sendable {
+    enum Wish: Sendable {
         /// No Contact: only tell.
         case fetch
         /// `Contact: *` with `Expires: 0`.
@@ -13,32 +13,32 @@ package struct Registration: Sendable {
     }
 
     /// One Contact value.
-    package struct Contact: Sendable {
-        package var uri: SIPURIReference
-        package var uriText: SIPText
+    struct Contact: Sendable {
+        var uri: SIPURIReference
+        var uriText: SIPText
         /// As echoed: `expires` and `q` left out.
-        package var parameters: [UInt8]
+        var parameters: [UInt8]
         /// Seconds asked for.
-        package var expires: UInt32
-        package var q: UInt16
-        package var instance: SIPText
+        var expires: UInt32
+        var q: UInt16
+        var instance: SIPText
         /// 0: the phone does not use outbound, or has not said so.
-        package var regID: UInt32
+        var regID: UInt32
     }
 
-    package var aor: AddressOfRecord
+    var aor: AddressOfRecord
     /// Host and port of its To: by what the phone knows us.
-    package var domain: SIPText
-    package var callID: SIPText
-    package var cseq: UInt32
-    package var wish: Wish
-    package var path: [UInt8]
-    package var userAgent: SIPText
-    package var flow: FlowID
-    package var verdict: PathVerdict
+    var domain: SIPText
+    var callID: SIPText
+    var cseq: UInt32
+    var wish: Wish
+    var path: [UInt8]
+    var userAgent: SIPText
+    var flow: FlowID
+    var verdict: PathVerdict
 
     /// Whether a contact of it is kept by instance and flow rather than by its URI (RFC 5626 6).
-    package var usesOutbound: Bool {
+    var usesOutbound: Bool {
         switch wish {
         case .fetch, .removeAll: false
         case .update(let contacts): contacts.contains { $0.regID != 0 && $0.expires > 0 }
@@ -47,22 +47,22 @@ package struct Registration: Sendable {
 }
 
 /// The registrar's rules: what a registration makes of an address of record's bindings. All of it or nothing.
-package struct RegistrarRules: Sendable {
+struct RegistrarRules: Sendable {
     /// What the user has from now on, and what became of each.
-    package typealias Ruling = (locations: [LocationTable.Location], events: [Event])
+    typealias Ruling = (locations: [LocationTable.Location], events: [Event])
 
-    package enum Event: Sendable {
+    enum Event: Sendable {
         case bound(Binding, Registrar.BindingEvent)
         case unbound(Binding, Registrar.UnbindingReason)
     }
 
-    package var expiry: Registrar.Expiry
-    package var contactsPerAOR: Int
-    package var replacesMovedContacts: Bool
+    var expiry: Registrar.Expiry
+    var contactsPerAOR: Int
+    var replacesMovedContacts: Bool
     /// chan_sip: the newest contact wins, CSeq is not compared.
-    package var keepsNewestOnly: Bool
+    var keepsNewestOnly: Bool
 
-    package func rule(_ registration: Registration, over current: [LocationTable.Location], at now: Instant)
+    func rule(_ registration: Registration, over current: [LocationTable.Location], at now: Instant)
         throws(Registrar.Refusal) -> Ruling
     {
         switch registration.wish {
