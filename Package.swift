@@ -32,7 +32,7 @@ let package = Package(
             name: "PinholeCore",
             targets: [
                 "Base", "SIP", "STUN", "DNS", "Packet", "Capture", "SIPStack", "STUNStack", "DNSClient", "RegistrationClient",
-                "ICE", "NAT", "ALG", "Registrar", "ServerNode", "PhoneNode", "RouterNode", "RTP", "Codecs", "MediaControl",
+                "ICE", "NAT", "ALG", "Registrar", "CallServer", "Subscriptions", "ServerNode", "PhoneNode", "RouterNode", "RTP", "Codecs", "MediaControl",
                 "Conference",
             ]),
         // Opus and G.722 for them.
@@ -78,12 +78,16 @@ let package = Package(
         room("MediaPlane", "Machines/MediaPlane", ["Base", "RTP", "MediaControl", "Codecs", "Conference", "Relay"]),
 
         room("Registrar", "Machines/Registrar", ["Base", "SIP", "SIPStack"]),
+        room("CallServer", "Machines/CallServer", ["Base", "SIP", "SIPStack", "RTP", "SDP", "MediaControl"]),
+        room("Subscriptions", "Machines/Subscriptions", ["Base", "SIP", "SIPStack"]),
 
         room("VirtualNetwork", "VirtualNetwork", ["Base", "Packet", "Capture", "TCP"]),
 
         room(
             "ServerNode", "Nodes/ServerNode",
-            ["Base", "SIP", "SIPStack", "STUN", "STUNStack", "RTP", "SDP", "MediaControl", "Registrar"]),
+            [
+                "Base", "SIP", "SIPStack", "STUN", "STUNStack", "MediaControl", "Registrar", "CallServer", "Subscriptions",
+            ]),
         room(
             "PhoneNode", "Nodes/PhoneNode",
             [

@@ -61,9 +61,13 @@ if let sanitizers {
             "MediaPlane", "Pinhole/Machines/MediaPlane", ["Base", "RTP", "MediaControl", "Codecs", "Conference", "Relay"]),
         room("VirtualNetwork", "Pinhole/VirtualNetwork", ["Base", "Packet", "Capture", "TCP"]),
         room("Registrar", "Pinhole/Machines/Registrar", ["Base", "SIP", "SIPStack"]),
+        room("CallServer", "Pinhole/Machines/CallServer", ["Base", "SIP", "SIPStack", "RTP", "SDP", "MediaControl"]),
+        room("Subscriptions", "Pinhole/Machines/Subscriptions", ["Base", "SIP", "SIPStack"]),
         room(
             "ServerNode", "Pinhole/Nodes/ServerNode",
-            ["Base", "SIP", "SIPStack", "STUN", "STUNStack", "RTP", "SDP", "MediaControl", "Registrar"]),
+            [
+                "Base", "SIP", "SIPStack", "STUN", "STUNStack", "MediaControl", "Registrar", "CallServer", "Subscriptions",
+            ]),
         room(
             "PhoneNode", "Pinhole/Nodes/PhoneNode",
             [

@@ -12,19 +12,13 @@ extension Binding {
         else { return nil }
         return endpoint
     }
-
-    /// Whether this flow of an instance is tried before another (RFC 5626 5.3).
-    package func isBefore(_ other: Binding) -> Bool {
-        if (reach == .reachable) != (other.reach == .reachable) { return reach == .reachable }
-        return (updated, regID) > (other.updated, other.regID)
-    }
 }
 
 /// Who can be called, be it over a connection that is yet to be opened.
 extension Registrar {
     /// Whether a binding can be called now, be it over a connection that is yet to be opened. `others`: all of its address of record. What is
     /// reachable at the same address is the same phone, come back.
-    package func isCallable(_ binding: Binding, among others: [Binding]) -> Bool {
+    private func isCallable(_ binding: Binding, among others: [Binding]) -> Bool {
         switch binding.reach {
         case .reachable: return ways.request(binding) != nil
         case .flowDead: return false
@@ -34,22 +28,54 @@ extension Registrar {
         }
     }
 
-    /// Over which flow a callable binding is called. A connection that is gone is opened anew and is the binding's from now on; should it come to
-    /// nothing, it is closed like any other.
-    package mutating func way(to binding: Binding, of aor: AddressOfRecord) -> FlowID? {
-        guard case .connectionLost = binding.reach else { return ways.request(binding) }
+    /// A binding that can be called.
+    package struct Reachable: Sendable {
+        package let location: LocationTable.Location
+        /// Over which it is called.
+        package let flow: FlowID
+        /// False: a connection that is gone, and that `connect` opens anew.
+        package let isOpen: Bool
+    }
+
+    /// Where a user can be called now, in the order in which he registered.
+    package mutating func reachable(_ aor: AddressOfRecord, at now: Instant) -> [Reachable] {
+        let live = locations.locations(of: aor).filter { $0.binding.expires > now }
+        let bindings = live.map(\.binding)
+        return live.compactMap { location in
+            let binding = location.binding
+            guard isCallable(binding, among: bindings) else { return nil }
+            guard case .connectionLost = binding.reach, let remote = binding.opensTo else {
+                return ways.request(binding).map { Reachable(location: location, flow: $0, isOpen: true) }
+            }
+            // The edge numbers what it accepts from below.
+            let flow = FlowID(.tcp, local: binding.flow.local, remote: remote, connection: entropy.next() | 1 << 63)
+            return Reachable(location: location, flow: flow, isOpen: false)
+        }
+    }
+
+    /// The connection of a binding that is gone is opened anew, and is the binding's from now on; should it come to nothing, it is closed like any
+    /// other.
+    package mutating func connect(_ aor: AddressOfRecord, contact: SIPText, over flow: FlowID) {
         var list = locations.locations(of: aor)
-        guard let remote = binding.opensTo,
-            let index = list.firstIndex(where: { $0.binding.flow == binding.flow && $0.binding.contact == binding.contact })
-        else { return nil }
-        // The edge numbers what it accepts from below.
-        let flow = FlowID(.tcp, local: binding.flow.local, remote: remote, connection: entropy.next() | 1 << 63)
+        guard
+            let index = list.firstIndex(where: {
+                guard case .connectionLost = $0.binding.reach else { return false }
+                return $0.binding.contact.elementsEqual(contact.bytes)
+            })
+        else { return }
         list[index].binding.flow = flow
         list[index].binding.reach = .reachable
-        guard let slot = locations.replace(aor, with: list) else { return nil }
+        guard let slot = locations.replace(aor, with: list) else { return }
         streams[flow, default: []].insert(slot)
-        note(.opens(aor, remote))
+        note(.opens(aor, flow.remote))
         outbox.append(.connect(flow))
-        return flow
+    }
+
+    /// Whether a phone answers the keepalives over that flow.
+    package func answersKeepalives(_ aor: AddressOfRecord, over flow: FlowID) -> Bool {
+        locations.locations(of: aor).contains { location in
+            guard location.binding.flow == flow, case .waiting(_, 0) = location.keepalive else { return false }
+            return location.binding.reach == .reachable
+        }
     }
 }

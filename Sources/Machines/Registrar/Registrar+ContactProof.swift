@@ -12,10 +12,10 @@ extension Registrar {
     /// The first ones after a restart spread over this.
     private static let spread = Duration.seconds(5)
 
-    /// Whether a binding of the user is reached at that address, which has answered where it had to.
-    package func isProved(_ address: IPAddress, of aor: AddressOfRecord) -> Bool {
-        locations.locations(of: aor).contains {
-            $0.binding.reach == .reachable && ways.request($0.binding)?.remote.address == address
+    /// The addresses at which bindings of the user are reached, which have answered where they had to.
+    package func provedAddresses(of aor: AddressOfRecord) -> [IPAddress] {
+        locations.locations(of: aor).filter { $0.binding.reach == .reachable }.compactMap {
+            ways.request($0.binding)?.remote.address
         }
     }
 

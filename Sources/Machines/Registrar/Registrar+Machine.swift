@@ -17,7 +17,7 @@ extension Registrar {
     /// Whether a response with this branch answers an OPTIONS that is out.
     package func expects(_ token: ClientToken) -> Bool {
         switch token.purpose {
-        case .call: false
+        case .call, .subscription: false
         case .probe: probes.probes[token.place]?.number == token.number
         case .keepalive:
             locations.record(token.place)?.locations.contains {
@@ -32,7 +32,7 @@ extension Registrar {
     /// A response that it `expects`.
     package mutating func answered(_ token: ClientToken, _ status: Int, on flow: FlowID, at now: Instant) {
         switch token.purpose {
-        case .call: break
+        case .call, .subscription: break
         case .probe: probeAnswered(token, status, at: now)
         case .keepalive: keepaliveAnswered(token, status, on: flow, at: now)
         }

@@ -114,7 +114,7 @@ public struct Registrar: Sendable {
     /// Whether a response with this branch would answer an OPTIONS that went over that flow.
     package func awaits(_ token: ClientToken, on flow: FlowID) -> Bool {
         switch token.purpose {
-        case .call: return false
+        case .call, .subscription: return false
         case .probe: return probes.probes[token.place].map { $0.number == token.number && $0.flow == flow } ?? false
         case .keepalive:
             return locations.record(token.place)?.locations.contains {

@@ -1,19 +1,12 @@
 import Base
+import CallServer
 import SIPStack
 
 /// Someone who may register: the name he proves, and which address of record is his (RFC 3261 10.3 step 4).
 ///
 /// There is no password in it, only what a digest needs of one.
 public struct Account: Hashable, Sendable {
-    /// What is chosen about an account's SRTP (RFC 3711, RFC 4568).
-    public enum SRTP: String, Hashable, Sendable, CaseIterable {
-        /// Its media is SRTP on every call, or there is no call.
-        case required
-        /// It is offered SRTP before anything else, over whatever its SIP comes.
-        case offered
-        /// It is neither offered SRTP nor may it offer any.
-        case off
-    }
+    public typealias SRTP = SRTPWish
 
     /// Digest user name.
     public var username: String

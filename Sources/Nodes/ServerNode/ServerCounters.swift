@@ -58,6 +58,8 @@ public struct ServerCounters: Hashable, Sendable {
     public var glares: UInt64 = 0
     /// Phones that asked for credentials of ours, and got none.
     public var challengesRefused: UInt64 = 0
+    /// Look-ups of whom to ring that were not answered in time.
+    public var lookUpsOverdue: UInt64 = 0
     /// Streams whose verdict the media plane did not give in time.
     public var verdictsMissing: UInt64 = 0
 

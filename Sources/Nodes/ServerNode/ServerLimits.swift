@@ -64,6 +64,8 @@ public struct ServerLimits: Hashable, Sendable {
     public var callRatePerAccount: Rate? = Rate(perMinute: 1_200, burst: 600)
     /// How much of the media ports the calls that one account began may hold, in percent; beyond it 503. Never fewer than eight.
     public var portPercentPerAccount = 50
+    /// Look-ups of whom to ring at once; beyond it 503.
+    public var lookUps = 20_000
     /// Phones rung for one call, and given one MESSAGE; further instances are left out.
     public var forks = 16
     /// Forwards that are followed for one call, and how many one behind the other.

@@ -42,9 +42,6 @@ extension ServerNode {
         return sources.admitOwner(flow, at: now)
     }
 
-    /// Whether somebody who proved himself, or a call, uses the flow.
-    func isKnown(_ flow: FlowID) -> Bool { registrar.uses(flow) || calls.uses(flow) }
-
     private mutating func receivedSTUN(_ bytes: [UInt8], on flow: FlowID) {
         guard isSTUN(bytes) else { return drop(flow, .junk) }
         guard settings.answersSTUN else { return drop(flow, .stunOff) }
@@ -89,9 +86,13 @@ extension ServerNode {
                 if registrar.expects(token) {
                     traces.note(.received(flow, message, meaning: token.purpose == .probe ? .probeAnswer : .keepaliveAnswer))
                     registrar.answered(token, status, on: flow, at: now)
-                    return drainRegistrar(at: now)
+                    return
                 }
-            case .call: if callAnswered(token, message, status, on: flow, at: now) { return }
+            case .call, .subscription:
+                if clients.awaits(token), (try? message.cseq) != nil {
+                    traces.note(.received(flow, message, meaning: .response(status: status)))
+                    return clients.receive(token, message, status, at: now)
+                }
             }
         }
         traces.note(.received(flow, message, meaning: .response(status: status)))
@@ -123,7 +124,7 @@ extension ServerNode {
             return drop(request.flow, .strayACK)
         }
         guard message.version.equalsCaseless(literal: "SIP/2.0") else { return refuse(&request, 505, .version, at: now) }
-        if request.method == .invite, calls.invites[request.key] != nil { return inviteAgain(request.key, request, at: now) }
+        if request.method == .invite, invites.contains(request.key) { return inviteAgain(&request, at: now) }
         if repeated(&request) { return }
         guard message.bytes.count <= settings.limits.messageBytes else {
             return refuse(&request, 513, .tooLarge(bytes: message.bytes.count), at: now)
@@ -184,27 +185,6 @@ extension ServerNode {
             var reply = ReplyWriter.Reply(501)
             reply.add("Allow", ReplyWriter.allow.utf8)
             refuse(&request, reply, .method(request.method), at: now)
-        }
-    }
-
-    private mutating func dispatchCall(_ request: inout ServerRequest, _ target: SIPURI, at now: Instant) {
-        if target.scheme == .sips, !request.flow.transport.isSecure, [.invite, .message, .subscribe].contains(request.method) {
-            var reply = ReplyWriter.Reply(416)
-            reply.add("Warning", addresses.warning(SessionRefusal(399, "sips: is taken over TLS alone"), request.flow).bytes)
-            return refuse(&request, reply, .askedInClear, at: now)
-        }
-        switch request.method {
-        case .invite: if request.hasToTag { reinvite(&request, at: now) } else { invite(&request, target, at: now) }
-        case .cancel: cancelled(&request, at: now)
-        case .bye: bye(&request, at: now)
-        case .prack: acknowledgedProvisional(&request, at: now)
-        case .update: update(&request, at: now)
-        case .refer: refer(&request, at: now)
-        case .subscribe: subscribe(&request, target, at: now)
-        case .message: if request.hasToTag { relay(&request, at: now) } else { message(&request, target, at: now) }
-        case .info: relay(&request, at: now)
-        // We subscribe to nothing: any NOTIFY is a stray one (RFC 6665 4.1.3).
-        default: refuse(&request, 481, .noDialog, at: now)
         }
     }
 

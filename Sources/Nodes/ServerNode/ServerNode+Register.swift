@@ -35,9 +35,8 @@ extension ServerNode {
         remember(request, at: now)
         do throws(Registrar.Refusal) {
             try registrar.register(registration, request, at: now)
-            drainRegistrar(at: now)
         } catch {
-            drainRegistrar(at: now)
+            drain(at: now)
             refuseRegistration(&request, error, at: now)
         }
     }
@@ -57,66 +56,5 @@ extension ServerNode {
         case .tablesFull: refuse(&request, 503, traced, at: now)
         case .malformed, .wildcard, .badContact, .manyFlows: refuse(&request, 400, traced, at: now)
         }
-    }
-
-    // MARK: What the registrar says
-
-    /// Over which flow a callable binding is called; a connection that is gone is opened anew.
-    mutating func way(to binding: Binding, of aor: AddressOfRecord, at now: Instant) -> FlowID? {
-        let flow = registrar.way(to: binding, of: aor)
-        drainRegistrar(at: now)
-        return flow
-    }
-
-    mutating func drainRegistrar(at now: Instant) {
-        while let output = registrar.nextOutput() {
-            switch output {
-            case .send(let flow, let bytes, .keepalive): send(bytes, on: flow, .keepalive)
-            case .send(let flow, let bytes, .probe): send(bytes, on: flow, .probe)
-            case .connect(let flow): outbox.append(.connect(flow))
-            case .registered(let registered):
-                var request = registered.request
-                answer(&request, success(registered, at: now), .registered(bindings: registered.locations.count), at: now)
-            case .persist(let sequence, let change): outbox.append(.persist(sequence: sequence, change))
-            case .moved(let aor, let former, let flow): if calls.count > 0 { follow(aor, from: former, to: flow) }
-            case .changed(let aor): bindingsChanged(aor, at: now)
-            case .probed(let aor, let outcomes): outbox.append(.probed(aor: aor, outcomes))
-            case .trace(let trace): traces.note(ServerTrace(trace))
-            }
-        }
-    }
-
-    private mutating func success(
-        _ registered: Registrar.Registered, at now: Instant
-    ) -> ReplyWriter.Reply {
-        var reply = ReplyWriter.Reply(200)
-        for location in registered.locations {
-            let binding = location.binding
-            reply.lines.append(static: "Contact: <")
-            reply.lines.append(contentsOf: binding.contact)
-            reply.lines.append(static: ">")
-            reply.lines.append(contentsOf: binding.parameters)
-            if binding.q < 1000 {
-                reply.lines.append(static: ";q=0.")
-                reply.lines.append(contentsOf: [
-                    0x30 + UInt8(binding.q / 100), 0x30 + UInt8(binding.q / 10 % 10), 0x30 + UInt8(binding.q % 10),
-                ])
-            }
-            reply.lines.append(static: ";expires=")
-            // Rounded up: a fresh binding shows what was granted.
-            let left = max(0, (binding.expires - now).wholeNanoseconds)
-            reply.lines.append(decimal: UInt64(left / 1_000_000_000 + (left % 1_000_000_000 == 0 ? 0 : 1)))
-            reply.lines.append(static: "\r\n")
-        }
-        writer.addDate(now, to: &reply)
-        guard settings.profile == .pinhole else { return reply }
-        if !registered.path.isEmpty { reply.add("Path", registered.path) }
-        writer.addServiceRoutes(to: &reply)
-        reply.add("Supported", ReplyWriter.supported.utf8)
-        if registered.usesOutbound {
-            reply.add("Require", "outbound".utf8)
-            reply.add("Flow-Timer", number: settings.flowTimer)
-        }
-        return reply
     }
 }

@@ -1,10 +1,12 @@
 import Base
+@_exported import CallServer
 import MediaControl
 @_exported import Registrar
 import SIP
 import SIPStack
 import STUN
 import STUNStack
+import Subscriptions
 
 /// A SIP server: registrar (RFC 3261 10), digest authentication (RFC 7616), outbound flows (RFC 5626), keepalive towards the phones,
 /// STUN on the SIP port (RFC 8489, RFC 5626 8).
@@ -88,18 +90,26 @@ public struct ServerNode: Machine {
     var guesses: GuessGuard
     /// Requests that were answered at the port in their Via although they came from another.
     var answeredAtVia = TwoGenerations<ReplyBook.Key, Bool>(cap: 4_096)
-    var registrar: Registrar
     var stun: STUNServer
-    // One for each of its parts, so that what one draws is no matter of what the others do.
-    var callEntropy: Entropy
-    var subscriptionEntropy: Entropy
-    var transactionEntropy: Entropy
     var writer: ReplyWriter
-    var calls: CallTable
+    // The rooms: what each says is carried out in `drain`.
+    var registrar: Registrar
+    var calls: CallServer
+    var subscriptions: Subscriptions
+    var clients: ClientTransactions<Asker>
+    var invites: InviteTransactions
+    /// Users whose dialogs changed, until their watchers are told.
+    var changedDialogs: [AddressOfRecord] = []
     let keys: RequestKeys
     let ways: ReplyWays
     let addresses: OwnAddresses
     let reader: RegistrationReader
+
+    /// Who asks something of a phone.
+    enum Asker: Sendable {
+        case call(CallServer.Purpose)
+        case subscription(UInt32)
+    }
 
     /// `entropy`: the node's own; the lab's makes its runs repeat to the byte.
     public init(settings: ServerSettings = ServerSettings(), entropy: Entropy, traces: TraceBox<ServerTrace> = TraceBox()) {
@@ -136,60 +146,26 @@ public struct ServerNode: Machine {
         sources = SourceGuard(limits: limits)
         guesses = GuessGuard(limits: limits)
         registrar = Registrar(settings: Registrar.Settings(settings, addresses), entropy: entropy.fork())
-        callEntropy = entropy.fork()
-        subscriptionEntropy = entropy.fork()
-        transactionEntropy = entropy.fork()
-        calls = CallTable(clientCap: limits.callTransactions, entropy: callEntropy.fork())
         stun = STUNServer(STUNServerSettings(software: settings.software))
         writer = ReplyWriter(
             software: settings.software, serviceRoutes: settings.serviceRoutes, isChanSIP: settings.profile == .chanSIP,
             natHandling: settings.natHandling)
+        // A stream of chance for each of its parts, so that what one draws is no matter of what the others do.
+        let callEntropy = entropy.fork()
+        let subscriptionEntropy = entropy.fork()
+        let tokenEntropy = entropy.fork()
+        var subscriptionTokens = tokenEntropy
+        subscriptionTokens = subscriptionTokens.fork()
+        calls = CallServer(
+            settings: CallServer.Settings(settings, addresses), ways: ways, writer: writer, entropy: callEntropy,
+            tokens: ClientTokens(.call, entropy: tokenEntropy))
+        subscriptions = Subscriptions(
+            settings: Subscriptions.Settings(settings, addresses), entropy: subscriptionEntropy,
+            tokens: ClientTokens(.subscription, entropy: subscriptionTokens))
+        clients = ClientTransactions(
+            cap: limits.callTransactions, perAccount: limits.transactionsPerAccount, timers: settings.calls.timers)
+        invites = InviteTransactions(timers: settings.calls.timers, ways: ways)
     }
-
-    // MARK: Machine
-
-    public var nextDeadline: Instant? {
-        guard let registrar = registrar.nextDeadline else { return callDeadline }
-        return callDeadline.map { min($0, registrar) } ?? registrar
-    }
-
-    public mutating func receive(_ input: Input, at now: Instant) {
-        registrar.isTracing = traces.isOn
-        switch input {
-        case .received(let flow, let bytes): received(bytes, on: flow, at: now)
-        case .closed(let flow):
-            registrar.closed(flow, at: now)
-            drainRegistrar(at: now)
-            closedUnderCalls(flow, at: now)
-        case .persisted(let sequence):
-            registrar.persisted(through: sequence, at: now)
-            drainRegistrar(at: now)
-        case .persistFailed(let reason):
-            registrar.persistFailed(reason, at: now)
-            drainRegistrar(at: now)
-        case .accounts(let list): accounts = AccountTable(list, realm: settings.realm)
-        case .restore(let stored):
-            registrar.restore(stored, at: now)
-            drainRegistrar(at: now)
-        case .wallClock(let ahead): writer.wallClockAhead = ahead
-        case .mediaPorts(let ports): calls.ports = PortPool(ports, entropy: callEntropy.fork())
-        case .media(let event): mediaEvent(event, at: now)
-        case .probe(let aor):
-            registrar.probe(aor, at: now)
-            drainRegistrar(at: now)
-        }
-    }
-
-    public mutating func advance(to now: Instant) {
-        registrar.isTracing = traces.isOn
-        registrar.advance(to: now)
-        drainRegistrar(at: now)
-        advanceCalls(to: now)
-    }
-
-    public mutating func nextOutput() -> Output? { outbox.next() }
-
-    public mutating func nextTrace() -> ServerTrace? { traces.next() }
 
     // MARK: Queries
 
@@ -200,6 +176,7 @@ public struct ServerNode: Machine {
         counters.attemptsEvicted = attempts.evicted
         counters.sourceTablesTurned = sources.turns
         counters.take(registrar.counters)
+        counters.take(calls.counters)
         return counters
     }
 
@@ -207,7 +184,17 @@ public struct ServerNode: Machine {
     public var bindingCount: Int { registrar.count }
 
     /// What calls hold right now; all zero where none is.
-    public var callUsage: CallUsage { calls.usage }
+    public var callUsage: CallUsage {
+        var usage = calls.usage
+        usage.tags += subscriptions.count
+        usage.subscriptions += subscriptions.count
+        usage.clientTransactions = clients.count
+        usage.serverTransactions = invites.count
+        usage.deadlines += clients.pendingDeadlines + invites.pendingDeadlines + subscriptions.pendingDeadlines
+        usage.accounts += clients.accounts
+        usage.indexes += subscriptions.indexed
+        return usage
+    }
 
     /// Changes whose commit is awaited.
     public var pendingCommits: Int { registrar.pendingCommits }
@@ -221,21 +208,5 @@ public struct ServerNode: Machine {
     /// Everything that is registered, in no particular order.
     public func allBindings() -> [StoredBinding] {
         registrar.all.flatMap { record in record.locations.map { StoredBinding(aor: record.aor, binding: $0.binding) } }
-    }
-
-    // MARK: Sending
-
-    mutating func send(_ bytes: [UInt8], on flow: FlowID, _ meaning: ServerTrace.Meaning) {
-        tally.sent &+= 1
-        tally.sentBytes &+= UInt64(bytes.count)
-        if traces.isOn, let message = try? SIPMessage(parsing: bytes) {
-            traces.note(.sent(flow, message, meaning: meaning))
-        }
-        outbox.append(.send(on: flow, bytes))
-    }
-
-    mutating func drop(_ flow: FlowID, _ reason: DropReason, _ error: SIPParseError? = nil) {
-        tally.dropped(reason)
-        traces.note(.dropped(flow, reason, error: error))
     }
 }

@@ -10,6 +10,7 @@ package struct ClientToken: Hashable, Sendable {
         case keepalive = 0x6b  // k
         case probe = 0x70  // p
         case call = 0x63  // c
+        case subscription = 0x73  // s
     }
 
     package var purpose: Purpose
@@ -50,5 +51,22 @@ package struct ClientToken: Hashable, Sendable {
         bytes.append(purpose.rawValue)
         bytes.append(hex: UInt64(place), digits: 8)
         bytes.append(hex: UInt64(number), digits: 8)
+    }
+}
+
+/// Names for the requests of one who asks.
+package struct ClientTokens: Sendable {
+    private let purpose: ClientToken.Purpose
+    private var last: UInt32 = 0
+    private var entropy: Entropy
+
+    package init(_ purpose: ClientToken.Purpose, entropy: Entropy) {
+        self.purpose = purpose
+        self.entropy = entropy
+    }
+
+    package mutating func next() -> ClientToken {
+        last &+= 1
+        return ClientToken(purpose, place: last, number: UInt32(truncatingIfNeeded: entropy.next()))
     }
 }

@@ -6,15 +6,14 @@ import SIPStack
 /// What only the one at the far end of a flow can say: he reads what we send there. Whoever forges his address and port cannot, and so spends
 /// neither the budget of his address nor that of his flow for long.
 extension ServerNode {
+    /// Whether somebody who proved himself, or a call, uses the flow.
+    func isKnown(_ flow: FlowID) -> Bool { registrar.uses(flow) || calls.uses(flow) }
+
     /// Whether a message repeats what was sent to its flow alone: the branch of a request of ours, a tag of ours, a nonce that was issued to its
     /// address, or the Call-ID that its binding was registered with.
     func isOfFlowOwner(_ message: SIPMessage, on flow: FlowID) -> Bool {
         guard case .request(let method, _) = message.startLine else { return isAwaited(message, on: flow) }
-        if let tag = Self.tagNumber((try? message.to)?.tag), case .leg(let key, let leg)? = calls.tags[tag],
-            calls.leg(leg, of: key)?.flow == flow
-        {
-            return true
-        }
+        if calls.flow(ofTag: (try? message.to)?.tag) == flow { return true }
         if case .credentials(let credentials) = authenticator.attempt(message.all(.authorization).map(\.value.bytes)),
             authenticator.isIssued(credentials.nonce, to: keys.origin(of: flow))
         {
@@ -31,7 +30,7 @@ extension ServerNode {
     private func isAwaited(_ message: SIPMessage, on flow: FlowID) -> Bool {
         guard let branch = (try? message.topVia)?.branch, let token = ClientToken(branch: branch) else { return false }
         switch token.purpose {
-        case .call: return calls.clients[token.place].map { $0.number == token.number && $0.flow == flow } ?? false
+        case .call, .subscription: return clients.awaits(token, on: flow)
         case .probe, .keepalive: return registrar.awaits(token, on: flow)
         }
     }

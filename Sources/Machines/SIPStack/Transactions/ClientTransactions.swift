@@ -1,0 +1,279 @@
+import Base
+import SIP
+
+/// A request that an element sends and whose answer it awaits.
+package struct ClientRequest<User: Sendable>: Sendable {
+    package let token: ClientToken
+    package let method: SIPMethod
+    package let flow: FlowID
+    package let bytes: [UInt8]
+    package let user: User
+    /// On whose behalf it is sent; nil: on our own. Strangers are one, without a name.
+    package let account: SIPText?
+
+    /// `bytes`: the whole request; the branch of its Via is `token`'s.
+    package init(
+        _ method: SIPMethod, _ bytes: [UInt8], _ token: ClientToken, on flow: FlowID, for account: SIPText? = nil, _ user: User
+    ) {
+        self.token = token
+        self.method = method
+        self.flow = flow
+        self.bytes = bytes
+        self.user = user
+        self.account = account
+    }
+
+    package var isInvite: Bool { method == .invite }
+
+    /// The same, as another knows its users.
+    package func of<Other>(_ user: Other) -> ClientRequest<Other> { ClientRequest<Other>(method, bytes, token, on: flow, for: account, user) }
+}
+
+/// What a request ended in, or brought.
+package enum ClientOutcome: Sendable {
+    case response(SIPMessage, Int)
+    /// A 2xx to an INVITE that was withdrawn: it answered before our CANCEL came (RFC 3261 9.1, 15).
+    case unwanted(SIPMessage)
+    /// Timer B or F: counts as 408.
+    case timeout
+    /// The table is full: nothing was sent.
+    case unsent
+}
+
+/// The requests that wait for answers (RFC 3261 17.1), found by the number in their branch: timers, copies, CANCEL, the ACK of refusals.
+///
+/// Whoever asks names its requests by tokens of its own, and says what a request is to it (`User`), which comes back with each outcome.
+package struct ClientTransactions<User: Sendable>: Sendable {
+    package typealias Request = ClientRequest<User>
+
+    package enum Output: Sendable {
+        case send(on: FlowID, [UInt8], SentMeaning)
+        case came(ClientOutcome, Request)
+    }
+
+    private enum Machine: Sendable {
+        case invite(ClientInviteTransaction)
+        case nonInvite(ClientNonInviteTransaction)
+
+        var nextDeadline: Instant? {
+            switch self {
+            case .invite(let machine): machine.nextDeadline
+            case .nonInvite(let machine): machine.nextDeadline
+            }
+        }
+
+        var isTerminated: Bool {
+            switch self {
+            case .invite(let machine): machine.state == .terminated
+            case .nonInvite(let machine): machine.state == .terminated
+            }
+        }
+    }
+
+    /// An INVITE nobody wants any more (RFC 3261 9.1).
+    private enum Cancelling: Sendable {
+        case no
+        /// A CANCEL may only follow a provisional response.
+        case wanted(reason: SIPText?)
+        case sent(ClientNonInviteTransaction, [UInt8], until: Instant)
+    }
+
+    private struct Entry: Sendable {
+        var machine: Machine
+        let request: Request
+        var cancelling = Cancelling.no
+        /// The ACK of its refusal.
+        var ack: [UInt8] = []
+
+        var nextDeadline: Instant? {
+            guard case .sent(let cancel, _, let until) = cancelling else { return machine.nextDeadline }
+            var next = until
+            for deadline in [cancel.nextDeadline, machine.nextDeadline] { if let deadline { next = min(next, deadline) } }
+            return next
+        }
+    }
+
+    private var entries: [ClientToken: Entry] = [:]
+    private var perAccount: [SIPText: Int] = [:]
+    private var deadlines = DeadlineQueue<ClientToken>()
+    private var outbox = Outbox<Output>()
+    private let cap: Int
+    private let perAccountCap: Int
+    private let timers: TransactionTimers
+
+    /// `cap`, `perAccount`: requests at once, and on behalf of one account.
+    package init(cap: Int, perAccount: Int, timers: TransactionTimers) {
+        self.cap = cap
+        perAccountCap = perAccount
+        self.timers = timers
+    }
+
+    package var count: Int { entries.count }
+    /// Accounts on whose behalf something is asked.
+    package var accounts: Int { perAccount.count }
+    package var pendingDeadlines: Int { deadlines.count }
+
+    /// Whether no request on behalf of that account would be sent.
+    package func isFull(for account: SIPText) -> Bool { entries.count >= cap || perAccount[account, default: 0] >= perAccountCap }
+
+    /// Whether a response with this branch would be one to what was sent over that flow.
+    package func awaits(_ token: ClientToken, on flow: FlowID) -> Bool { entries[token].map { $0.request.flow == flow } ?? false }
+
+    /// Whether a response with this branch is one to a request of ours.
+    package func awaits(_ token: ClientToken) -> Bool { entries.index(forKey: token) != nil }
+
+    package mutating func nextOutput() -> Output? { outbox.next() }
+
+    // MARK: Asking
+
+    /// Sends a request. It comes to nothing at once (`.unsent`) where the table is full.
+    package mutating func ask(_ request: Request, at now: Instant) {
+        let isOver = request.account.map { perAccount[$0, default: 0] >= perAccountCap } ?? false
+        guard entries.count < cap, !isOver else { return outbox.append(.came(.unsent, request)) }
+        let isReliable = request.flow.transport.isReliable
+        let machine: Machine =
+            request.isInvite
+            ? .invite(ClientInviteTransaction(isReliable: isReliable, timers: timers, at: now))
+            : .nonInvite(ClientNonInviteTransaction(isReliable: isReliable, timers: timers, at: now))
+        entries[request.token] = Entry(machine: machine, request: request)
+        if let account = request.account { perAccount[account, default: 0] += 1 }
+        deadlines.set(request.token, to: machine.nextDeadline)
+        outbox.append(.send(on: request.flow, request.bytes, .request(request.method)))
+    }
+
+    /// Nothing can come back any more, or nobody asks.
+    package mutating func forget(_ token: ClientToken) {
+        deadlines.set(token, to: nil)
+        guard let account = entries.removeValue(forKey: token)?.request.account else { return }
+        let left = perAccount[account, default: 0] - 1
+        perAccount[account] = left > 0 ? left : nil
+    }
+
+    // MARK: Answers
+
+    /// A response whose branch is one of ours.
+    package mutating func receive(_ token: ClientToken, _ message: SIPMessage, _ status: Int, at now: Instant) {
+        guard var entry = entries[token], let cseq = try? message.cseq else { return }
+        if cseq.method == .cancel {
+            guard case .sent(var machine, let bytes, let until) = entry.cancelling else { return }
+            _ = machine.receive(status: status, at: now)
+            entries[token]?.cancelling = .sent(machine, bytes, until: until)
+            return settle(token)
+        }
+        let request = entry.request
+        let actions: TransactionActions
+        switch entry.machine {
+        case .invite(var machine):
+            if status >= 300, entry.ack.isEmpty { entry.ack = Self.acknowledgement(of: message, to: request.bytes) }
+            actions = machine.receive(status: status, ack: entry.ack, at: now)
+            entry.machine = .invite(machine)
+            if actions.contains(.sendACK) { outbox.append(.send(on: request.flow, entry.ack, .request(.ack))) }
+        case .nonInvite(var machine):
+            actions = machine.receive(status: status, at: now)
+            entry.machine = .nonInvite(machine)
+        }
+        entries[token] = entry
+        if case .wanted(let reason) = entry.cancelling, status < 200 { return sendCancel(token, reason, at: now) }
+        guard actions.contains(.deliver) else { return settle(token) }
+        if case .no = entry.cancelling {
+            settle(token)
+            return outbox.append(.came(.response(message, status), request))
+        }
+        if 200..<300 ~= status, request.isInvite { outbox.append(.came(.unwanted(message), request)) }
+        if status >= 200 { entries[token]?.cancelling = .no }
+        settle(token)
+    }
+
+    private mutating func settle(_ token: ClientToken) {
+        guard let entry = entries[token] else { return deadlines.set(token, to: nil) }
+        // A CANCEL on its way still repeats itself, but nothing hangs on it.
+        if entry.machine.isTerminated { forget(token) } else { deadlines.set(token, to: entry.nextDeadline) }
+    }
+
+    // MARK: Time
+
+    package var nextDeadline: Instant? { deadlines.nextDeadline }
+
+    /// What is due first. False: nothing is.
+    package mutating func advanceOnce(to now: Instant) -> Bool {
+        guard let token = deadlines.popDue(at: now) else { return false }
+        guard var entry = entries[token] else { return true }
+        if case .sent(var cancel, let bytes, let until) = entry.cancelling {
+            if cancel.advance(to: now).contains(.sendRequest) { outbox.append(.send(on: entry.request.flow, bytes, .again)) }
+            entry.cancelling = .sent(cancel, bytes, until: until)
+            entries[token] = entry
+            if until <= now {
+                forget(token)
+                return true
+            }
+        }
+        let actions: TransactionActions
+        switch entry.machine {
+        case .invite(var machine):
+            actions = machine.advance(to: now)
+            entries[token]?.machine = .invite(machine)
+        case .nonInvite(var machine):
+            actions = machine.advance(to: now)
+            entries[token]?.machine = .nonInvite(machine)
+        }
+        if actions.contains(.sendRequest) { outbox.append(.send(on: entry.request.flow, entry.request.bytes, .again)) }
+        settle(token)
+        if actions.contains(.timeout), case .no = entry.cancelling { outbox.append(.came(.timeout, entry.request)) }
+        return true
+    }
+
+    // MARK: CANCEL
+
+    /// Nobody wants the answer of this INVITE any more.
+    package mutating func cancel(_ token: ClientToken, reason: SIPText?, at now: Instant) {
+        guard let entry = entries[token], case .no = entry.cancelling, case .invite(let machine) = entry.machine else { return }
+        switch machine.state {
+        case .calling: entries[token]?.cancelling = .wanted(reason: reason)
+        case .proceeding: sendCancel(token, reason, at: now)
+        case .completed, .accepted, .terminated: break
+        }
+    }
+
+    private mutating func sendCancel(_ token: ClientToken, _ reason: SIPText?, at now: Instant) {
+        guard let entry = entries[token], let request = try? SIPMessage(parsing: entry.request.bytes),
+            let uri = request.requestURIText, let cseq = try? request.cseq
+        else { return }
+        var builder = SIPMessageBuilder(.cancel, uri)
+        builder.copy(.via, from: request)
+        builder.copy(.route, from: request)
+        builder.add(.maxForwards, 70)
+        builder.copy(.from, from: request)
+        builder.copy(.to, from: request)
+        builder.copy(.callID, from: request)
+        builder.add(CSeq(cseq.number, .cancel))
+        if let reason { builder.add(.reason, reason) }
+        let bytes = builder.bytes
+        let machine = ClientNonInviteTransaction(isReliable: entry.request.flow.transport.isReliable, timers: timers, at: now)
+        entries[token]?.cancelling = .sent(machine, bytes, until: now + timers.patience)
+        outbox.append(.send(on: entry.request.flow, bytes, .request(.cancel)))
+        settle(token)
+    }
+
+    /// The ACK of a refusal (RFC 3261 17.1.1.3).
+    private static func acknowledgement(of response: SIPMessage, to bytes: [UInt8]) -> [UInt8] {
+        guard let request = try? SIPMessage(parsing: bytes), let uri = request.requestURIText, let cseq = try? request.cseq else {
+            return []
+        }
+        var builder = SIPMessageBuilder(.ack, uri)
+        builder.copy(.via, from: request)
+        builder.copy(.route, from: request)
+        builder.add(.maxForwards, 70)
+        builder.copy(.from, from: request)
+        builder.copy(.to, from: response)
+        builder.copy(.callID, from: request)
+        builder.add(CSeq(cseq.number, .ack))
+        return builder.bytes
+    }
+}
+
+/// What a message that a transaction sends is for.
+package enum SentMeaning: Hashable, Sendable {
+    case request(SIPMethod)
+    /// A copy, as a timer or a copy asked for it.
+    case again
+}
