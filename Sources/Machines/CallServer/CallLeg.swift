@@ -154,28 +154,12 @@ struct CallLeg: Sendable {
     }
 }
 
-/// Our end of one media stream of a leg.
-struct LegStream: Sendable {
-    let id: MediaLegID
-    let port: PortPool.Port
-    var kind: String
-    var ice: ICECredentials?
-    /// What we offered or answered in `a=crypto`.
-    var crypto: [SDPCrypto] = []
-    /// Whether the `m=` line of this leg says SAVP.
-    var profile: MediaProfile = .avp
-    var srtp: SRTPParameters?
-    /// Whether our SDP says `a=rtcp-mux`.
-    var saysMux = false
-    var epoch: UInt32 = 0
-    /// What the SDP said last.
-    var signalled: Endpoint?
-    /// Whether the media plane was told what both SDPs say.
-    var isAgreed = false
-    var codec = ""
-    var bridgedTo: MediaLegID?
-    /// Whether a service has it.
-    var isServed = false
+extension CallLeg {
+    /// Whether the phone's newest SDP has a stream there that is relayed.
+    func isUsable(_ index: Int) -> Bool {
+        guard let media = session.remote?.media, index < media.count else { return false }
+        return !media[index].isRejected && !session.unusable.contains(index) && streams.element(index) != nil
+    }
 }
 
 extension CallLeg {

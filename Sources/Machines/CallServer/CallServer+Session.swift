@@ -238,37 +238,3 @@ extension SIPMessage {
         return Array(bytes[part.range])
     }
 }
-
-extension CallLeg {
-    /// Whether the phone's newest SDP has a stream there that is relayed.
-    func isUsable(_ index: Int) -> Bool {
-        guard let media = session.remote?.media, index < media.count else { return false }
-        return !media[index].isRejected && !session.unusable.contains(index) && streams.element(index) != nil
-    }
-}
-
-extension LegStream {
-    /// As we say it: our port, our keys, our ICE.
-    func relayed(at address: IPAddress) -> RelayedStream {
-        let rtp = Endpoint(address, port.number)
-        var side: SDPICE?
-        if let ice {
-            var candidates = [ICECandidate(foundation: "1", priority: ICECandidate.priority(.host), endpoint: rtp, kind: .host)]
-            if !saysMux, profile.isRTP, port.number < .max {
-                candidates.append(
-                    ICECandidate(
-                        foundation: "1", component: 2, priority: ICECandidate.priority(.host, component: 2),
-                        endpoint: Endpoint(address, port.number + 1), kind: .host))
-            }
-            side = SDPICE(ufrag: ice.ufrag, password: ice.password, isLite: true, candidates: candidates, endsCandidates: true)
-        }
-        return RelayedStream(
-            rtp: rtp, rtcp: saysMux ? .multiplexed : .adjacent, profile: profile, crypto: profile.isSecure ? crypto : [],
-            ice: side)
-    }
-}
-
-extension Array {
-    /// nil past the end, or where nothing stands.
-    func element<Wrapped>(_ index: Int) -> Wrapped? where Element == Wrapped? { index < count ? self[index] : nil }
-}
