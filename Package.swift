@@ -237,6 +237,8 @@ let package = Package(
             ["Base", "Packet", "Capture", "TLS", "Analysis", "ExplainCommand", "Fixtures"]),
         tests("SIPStack", "Machines/SIPStack", ["Base", "SIP", "SIPStack", crypto]),
         tests("Registrar", "Machines/Registrar", ["Base", "SIP", "SIPStack", "Registrar"]),
+        tests("CallServer", "Machines/CallServer", ["Base", "SIP", "SIPStack", "MediaControl", "CallServer"]),
+        tests("Subscriptions", "Machines/Subscriptions", ["Base", "SIP", "SIPStack", "Subscriptions"]),
         tests("STUNStack", "Machines/STUNStack", ["Base", "STUN", "STUNStack"]),
         tests("DNSClient", "Machines/DNSClient", ["Base", "DNS", "DNSClient"]),
         tests("RegistrationClient", "Machines/RegistrationClient", ["Base", "SIP", "RegistrationClient"]),

@@ -49,6 +49,8 @@ struct Call: Sendable {
     var hasOffer: Bool
     var exchange: CallExchange?
     var transfer: CallTransfer?
+    /// The caller was told 100 while it was looked up whom to ring.
+    var hasTrying = false
     /// A REFER whose target is looked up.
     var isReferring = false
     /// The forwards that phones asked for and that were followed.

@@ -53,6 +53,13 @@ extension CallServer {
         settle(call, at: now)
     }
 
+    /// Whom a call is for takes its time: the caller is told 100 (RFC 3261 17.2.1).
+    mutating func findingTakesTime(_ call: inout Call) {
+        guard case .finding = call.phase, !call.hasTrying, let request = call.legs[0].invite else { return }
+        call.hasTrying = true
+        respond(ReplyWriter.Reply(100), to: request)
+    }
+
     /// Whom a call is for is known.
     mutating func ring(_ found: Found, _ call: inout Call, at now: Instant) {
         guard case .finding = call.phase, let request = call.legs[0].invite else { return }
@@ -94,7 +101,7 @@ extension CallServer {
             .call(.started(call: call.number, from: party.address.description, to: aor.description, instances: instances.count)))
         counters.callsStarted &+= 1
         // What follows may take its time (RFC 3261 17.2.1).
-        respond(ReplyWriter.Reply(100), to: request)
+        if !call.hasTrying { respond(ReplyWriter.Reply(100), to: request) }
         for flows in instances.prefix(settings.limits.forks) { fork(to: aor, srtp, flows, &call) }
         // Nobody could be rung at all: the last leg to fail has ended the call by then.
         concludeRinging(&call, at: now)

@@ -56,6 +56,13 @@ extension CallServer {
 
     // MARK: Look-ups
 
+    /// A look-up is not answered at once: whoever answers it takes his time.
+    package mutating func waits(_ id: UInt32) {
+        guard case .ring(let key)? = lookUps[id], var call = calls.take(key) else { return }
+        findingTakesTime(&call)
+        calls.put(call)
+    }
+
     /// The answer to a look-up. One that comes too late is let be.
     package mutating func found(_ id: UInt32, _ found: Found, at now: Instant) {
         guard let purpose = lookUps.end(id) else { return }

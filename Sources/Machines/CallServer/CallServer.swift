@@ -29,7 +29,7 @@ public struct CallServer: Sendable {
         case refuse(ServerRequest, ReplyWriter.Reply, Refusal)
         case media(loop: Int, MediaCommand)
         case record(CallRecord)
-        /// Who is meant, and where can he be reached? `found` is the answer.
+        /// Who is meant, and where can he be reached? `found` is the answer, now or later; `waits`, now, that it will be later.
         case lookUp(LookUp)
         /// That target of the user is rung, and its connection is yet to be opened.
         case connect(AddressOfRecord, CallTarget)

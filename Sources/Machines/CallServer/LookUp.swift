@@ -144,6 +144,8 @@ struct LookUpTable: Sendable {
     var pendingDeadlines: Int { deadlines.count }
     var nextDeadline: Instant? { deadlines.nextDeadline }
 
+    subscript(id: UInt32) -> Purpose? { entries[id] }
+
     mutating func begin(_ purpose: Purpose, until: Instant) -> UInt32 {
         repeat { last &+= 1 } while entries[last] != nil
         entries[last] = purpose

@@ -31,6 +31,11 @@ extension Subscriptions {
     /// The answer to `describe`.
     package mutating func tell(_ key: UInt32, _ content: Content, at now: Instant) {
         guard var entry = table[key] else { return }
+        // Something changed twice before the first was told.
+        guard !entry.isNotifying || entry.subscription.isOver else {
+            entry.isDirty = true
+            return table.put(entry)
+        }
         let token = tokens.next()
         var builder = entry.dialog.request(.notify, via: settings.addresses.via(entry.flow, token))
         builder.add(.event, entry.subscription.event)
