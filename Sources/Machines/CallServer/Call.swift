@@ -111,7 +111,7 @@ struct Call: Sendable {
 
     /// The leg on the other side of a session that both agreed on before the answer. Others that ring are in none.
     func earlyOther(_ leg: Int) -> Int? {
-        guard isEarly, case .ringing(let ringing) = phase, let early = ringing.early, legs[early].state == .inviting,
+        guard isEarly, case .ringing(let ringing) = phase, let early = ringing.early, legs[early].isInviting,
             legs[0].session.early != .none, legs[early].session.early != .none
         else { return nil }
         return leg == 0 ? early : leg == early ? 0 : nil
@@ -136,7 +136,7 @@ struct Call: Sendable {
         case .finding, .talking, .served: break
         case .over(let until): take(until)
         }
-        for leg in legs where leg.state != .ended { take(leg.nextDeadline) }
+        for leg in legs where !leg.isEnded { take(leg.nextDeadline) }
         take(exchange?.deadline)
         take(transfer?.referral?.nextDeadline)
         return next

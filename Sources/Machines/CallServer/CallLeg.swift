@@ -7,15 +7,90 @@ import SIPStack
 
 /// One side of a call: our dialog with one phone, and our ends of its media streams.
 struct CallLeg: Sendable {
-    enum State: Hashable, Sendable {
+    enum State: Sendable {
         /// Its INVITE is not answered for good.
         case inviting
         /// A 2xx was sent or received.
-        case confirmed
+        case confirmed(Confirmed)
         /// It is to be hung up as soon as the ACK of our 2xx is there (RFC 3261 15). `reason`: the Reason header of the BYE.
-        case leaving(reason: String?)
+        case leaving(reason: String?, AnswerRepeater)
         /// BYE, CANCEL or a refusal ended it.
         case ended
+    }
+
+    /// A dialog that stands.
+    struct Confirmed: Sendable {
+        /// A 2xx of ours that waits for its ACK.
+        var answer: AnswerRepeater?
+        var timer: SessionTimer?
+        /// A refresh of ours that is a re-INVITE: until its answer another INVITE of the phone gets 491.
+        var refreshing: ClientToken?
+    }
+
+    /// Who asked whom.
+    enum Role: Sendable {
+        case caller(Caller)
+        case callee(Callee)
+    }
+
+    /// A phone that called, and how it is told of progress (RFC 3262 3).
+    struct Caller: Sendable {
+        /// Its INVITE, until its final response.
+        var invite: ServerRequest?
+        /// nil: it takes no reliable ones. A PRACK may come after the 2xx.
+        var provisionals: ReliableProvisionals?
+        /// It said `Require: 100rel`.
+        var requiresReliability = false
+        /// What to say once the reliable response before it is acknowledged.
+        var held: HeldProvisional?
+    }
+
+    struct HeldProvisional: Sendable {
+        var status: Int
+        var body: [UInt8]
+    }
+
+    /// A phone that is called.
+    struct Callee: Sendable {
+        /// What became of our INVITE.
+        enum Invite: Sendable {
+            /// It could not be put together.
+            case unsent(CallTrace.Decline)
+            /// It is under way.
+            case asked(ClientToken)
+            /// Its flow was at fault, with that status; whether the instance's next one stands is looked up.
+            case lost(status: Int)
+            /// Its 2xx made it a party.
+            case won(ClientToken)
+            case refused(Refusal)
+            /// Nobody wants its answer any more.
+            case withdrawn
+        }
+
+        struct Refusal: Sendable {
+            var status: Int
+            var warning: SIPText?
+            /// Contacts of a 3xx that the caller may follow.
+            var redirections: [SIPText] = []
+        }
+
+        var invite = Invite.withdrawn
+        /// Where it is rung.
+        var target: CallTarget
+        /// Other flows of the same instance that were not tried yet.
+        var alternates: [CallTarget]
+        /// What watchers know its ringing by, in place of its dialog's identifiers.
+        let pickUpID: UInt64
+        /// By which of the call's forwards it is rung, and the last digits of its History-Info index; nil: it was called.
+        let forward: Int?
+        let branch: Int
+        var seen = ProvisionalSequence()
+        /// A provisional response came.
+        var hasRung = false
+        /// Whether what is offered to it is SRTP.
+        var securesMedia = false
+        /// It refused one of SRTP and plain RTP, and was asked again with the other.
+        var triedBoth = false
     }
 
     /// How far offer and answer of its INVITE are before the 2xx.
@@ -44,86 +119,36 @@ struct CallLeg: Sendable {
     }
 
     var state: State = .inviting
-    let isCaller: Bool
+    var role: Role
     var party: CallParty
     var flow: FlowID
     /// Our tag as a number; hexadecimal in headers. Key of the tag table.
     var tag: UInt64
     var callID: SIPText
-    /// Callee: what watchers know its ringing by, in place of its dialog's identifiers. 0: there is none.
-    var pickUpID: UInt64 = 0
     var dialog: Dialog?
-    /// Caller: its INVITE, until its final response.
-    var invite: ServerRequest?
-    /// Callee: the client transaction of its INVITE, as long as it has no final response.
-    var client: ClientToken?
     /// CSeq of our latest INVITE to it, whose ACK repeats it.
     var inviteSequence: UInt32 = 0
     /// The ACKs of its 2xxs by CSeq, sent again whenever the 2xx comes again. None yet where it waits for an answer of the caller.
     private(set) var acks: [(sequence: UInt32, bytes: [UInt8])] = []
-    /// A 2xx of ours that waits for its ACK.
-    var answer: AnswerRepeater?
-    /// CSeq of the INVITE that `answer` answers: that of its ACK.
+    /// CSeq of its latest INVITE that we accepted: that of the ACK.
     var answerSequence: UInt32 = 0
-    var provisionals: ReliableProvisionals?
-    /// Caller: it said `Require: 100rel`.
-    var requiresReliability = false
-    /// What to say once the reliable response before it is acknowledged.
-    var heldProvisional: HeldProvisional?
-    var seen = ProvisionalSequence()
-    var timer: SessionTimer?
     /// Session-Expires of our latest INVITE or UPDATE, and the least the phone bears (422).
     var askedSession: UInt32 = 0
     var shortestSession: UInt32 = 0
-    /// A refresh of ours that is a re-INVITE: until its answer another INVITE of the phone gets 491.
-    var refreshing: ClientToken?
     /// Whether the phone listed UPDATE in Allow.
     var takesUpdate = false
     var session = Session()
     /// By the index of their `m=` line; nil for refused ones.
     var streams: [LegStream?] = []
-    /// Callee: other flows of the same instance that were not tried yet.
-    var alternates: [CallTarget] = []
-    /// Callee: what its last flow came to, while it is looked up whether the next one stands.
-    var lost: Int?
-    /// Callee: why its INVITE could not be put together.
-    var failure: CallTrace.Decline?
-    /// Callee: Request-URI and Route of its INVITE.
-    var contact: SIPText = SIPText()
-    var path: SIPText = SIPText()
-    /// Callee: the domain it knows us by.
-    var domain = DialledDomain()
-    /// Callee: the client transaction whose 2xx made it a party.
-    var wonBy: ClientToken?
-    /// Callee: a provisional response came.
-    var hasRung = false
-    /// Callee: the Contact of the binding that is rung.
-    var binding: SIPText = SIPText()
-    /// Whether what is offered to it is SRTP; nil: as its account and its transport have it.
-    var securesMedia: Bool?
-    /// Callee: it registered that it speaks ICE (RFC 5768).
-    var speaksICE = false
-    /// Callee: what it took of SRTP and plain RTP before; nil: not known.
-    var insistsOnSRTP: Bool?
-    /// Callee: it refused one of SRTP and plain RTP, and was asked again with the other.
-    var triedBoth = false
-    /// Callee: by which of the call's forwards it is rung, and the last digits of its History-Info index; nil: it was called.
-    var forward: Int?
-    var branch = 0
-    /// Callee: Contacts of its 3xx that the caller may follow.
-    var redirections: [SIPText] = []
-    /// Callee: the final status it gave; 0 for none.
-    var status = 0
-    var warning: SIPText?
     /// Whether it ever took part in the conversation.
     var hasTalked = false
 
-    /// Whether there is somebody to negotiate with.
-    var takesPart: Bool { state == .inviting || state == .confirmed }
-
-    struct HeldProvisional: Sendable {
-        var status: Int
-        var body: [UInt8]
+    init(_ role: Role, party: CallParty, flow: FlowID, tag: UInt64, callID: SIPText) {
+        self.role = role
+        self.party = party
+        self.flow = flow
+        self.tag = tag
+        self.callID = callID
     }
 
     /// The ACK of the 2xx of the INVITE with that CSeq; nil: it was not sent yet.
@@ -136,17 +161,9 @@ struct CallLeg: Sendable {
         acks.append((sequence, bytes))
     }
 
-    init(isCaller: Bool, party: CallParty, flow: FlowID, tag: UInt64, callID: SIPText) {
-        self.isCaller = isCaller
-        self.party = party
-        self.flow = flow
-        self.tag = tag
-        self.callID = callID
-    }
-
     var nextDeadline: Instant? {
-        var next = answer?.nextDeadline
-        for deadline in [provisionals?.nextDeadline, timer?.nextDeadline] {
+        var next: Instant?
+        for deadline in [answer?.nextDeadline, caller?.provisionals?.nextDeadline, confirmed?.timer?.nextDeadline] {
             guard let deadline else { continue }
             next = next.map { min($0, deadline) } ?? deadline
         }
@@ -154,22 +171,112 @@ struct CallLeg: Sendable {
     }
 }
 
+// MARK: What it is in now
+
+extension CallLeg {
+    var isCaller: Bool { if case .caller = role { true } else { false } }
+    var isInviting: Bool { if case .inviting = state { true } else { false } }
+    var isConfirmed: Bool { if case .confirmed = state { true } else { false } }
+    var isEnded: Bool { if case .ended = state { true } else { false } }
+    /// Whether there is somebody to negotiate with.
+    var takesPart: Bool { isInviting || isConfirmed }
+
+    /// nil: it is a callee's.
+    var caller: Caller? {
+        get { if case .caller(let caller) = role { caller } else { nil } }
+        _modify {
+            var caller = self.caller
+            let isCaller = caller != nil
+            if isCaller { role = .caller(Caller()) }
+            yield &caller
+            if isCaller, let caller { role = .caller(caller) }
+        }
+    }
+
+    /// Its INVITE that waits for its final response.
+    var invite: ServerRequest? { caller?.invite }
+
+    /// nil: it is the caller's.
+    var callee: Callee? {
+        get { if case .callee(let callee) = role { callee } else { nil } }
+        _modify {
+            var callee = self.callee
+            let isCallee = callee != nil
+            if isCallee { role = .caller(Caller()) }
+            yield &callee
+            if isCallee, let callee { role = .callee(callee) }
+        }
+    }
+
+    /// nil: its dialog does not stand, or not any more.
+    var confirmed: Confirmed? {
+        get { if case .confirmed(let confirmed) = state { confirmed } else { nil } }
+        _modify {
+            var confirmed = self.confirmed
+            let isConfirmed = confirmed != nil
+            if isConfirmed { state = .inviting }
+            yield &confirmed
+            if isConfirmed, let confirmed { state = .confirmed(confirmed) }
+        }
+    }
+
+    /// A 2xx of ours that waits for its ACK, or had it.
+    var answer: AnswerRepeater? {
+        switch state {
+        case .confirmed(let confirmed): confirmed.answer
+        case .leaving(_, let answer): answer
+        case .inviting, .ended: nil
+        }
+    }
+
+    /// Whether a 2xx of ours waits for its ACK.
+    var awaitsACK: Bool { answer?.isOver == false }
+
+    /// Its ACK came.
+    mutating func acknowledge() {
+        switch state {
+        case .confirmed: confirmed?.answer?.acknowledge()
+        case .leaving(let reason, var answer):
+            answer.acknowledge()
+            state = .leaving(reason: reason, answer)
+        case .inviting, .ended: break
+        }
+    }
+
+    /// What its 2xx that waits for an ACK needs now.
+    mutating func advanceAnswer(to now: Instant) -> AnswerRepeater.Action? {
+        switch state {
+        case .confirmed: return confirmed?.answer?.advance(to: now)
+        case .leaving(let reason, var answer):
+            let action = answer.advance(to: now)
+            state = .leaving(reason: reason, answer)
+            return action
+        case .inviting, .ended: return nil
+        }
+    }
+
+    /// The request whose answer decides about it.
+    var client: ClientToken? { if case .asked(let token)? = callee?.invite { token } else { nil } }
+
+    /// Whether that INVITE of ours is the one that counts: no newer one was sent.
+    func isAwaited(_ token: ClientToken) -> Bool {
+        switch callee?.invite {
+        case .asked(token), .won(token): true
+        default: false
+        }
+    }
+
+    /// Why its INVITE could not be put together; nil: it could.
+    var failure: CallTrace.Decline? { if case .unsent(let why)? = callee?.invite { why } else { nil } }
+
+    /// Why it refused; nil: it did not.
+    var refusal: Callee.Refusal? { if case .refused(let refusal)? = callee?.invite { refusal } else { nil } }
+}
+
 extension CallLeg {
     /// Whether the phone's newest SDP has a stream there that is relayed.
     func isUsable(_ index: Int) -> Bool {
         guard let media = session.remote?.media, index < media.count else { return false }
         return !media[index].isRejected && !session.unusable.contains(index) && streams.element(index) != nil
-    }
-}
-
-extension CallLeg {
-    /// Its INVITE goes to this target.
-    mutating func aim(at target: CallTarget) {
-        contact = target.requestURI
-        path = target.route
-        binding = target.contact
-        speaksICE = target.speaksICE
-        domain = target.domain
-        insistsOnSRTP = target.insistsOnSRTP
     }
 }

@@ -24,11 +24,11 @@ extension CallServer {
         if !party.isVouched, request.flow.transport.isReliable { outbox.append(.called(over: request.flow)) }
         let (key, number) = calls.nextKey()
         let flow = ways.home(request)
-        var leg = CallLeg(isCaller: true, party: party, flow: flow, tag: tag, callID: request.callID.detached)
+        var leg = CallLeg(
+            .caller(CallLeg.Caller(request, first: entropy.next())), party: party, flow: flow, tag: tag,
+            callID: request.callID.detached)
         leg.dialog = dialog
-        leg.invite = request
         leg.takesUpdate = request.message.allowsUpdate
-        leg.tellsCaller(request.message, first: entropy.next())
         calls.tags[tag] = .leg(call: key, 0)
         calls.join(party.address, key)
         calls.enter(flow, key)
@@ -64,9 +64,11 @@ extension CallServer {
     }
 }
 
-extension CallLeg {
-    /// Reads what decides how its caller is told of progress (RFC 3262 3).
-    fileprivate mutating func tellsCaller(_ message: SIPMessage, first: UInt64) {
+extension CallLeg.Caller {
+    /// Reads what decides how it is told of progress (RFC 3262 3).
+    fileprivate init(_ request: ServerRequest, first: UInt64) {
+        invite = request
+        let message = request.message
         let requires = ((try? message.require) ?? []).contains { $0.equalsCaseless(literal: "100rel") }
         let supports = ((try? message.supported) ?? []).contains { $0.equalsCaseless(literal: "100rel") }
         guard requires || supports, let sequence = try? message.cseq.number else { return }

@@ -30,9 +30,8 @@ extension CallServer {
             }
         case .confirmed:
             // A BYE may not overtake the 2xx: it waits for the ACK (RFC 3261 15).
-            if call.legs[leg].answer?.isOver == false {
-                call.legs[leg].state = .leaving(reason: reason)
-                call.legs[leg].timer = nil
+            if let answer = call.legs[leg].answer, !answer.isOver {
+                call.legs[leg].state = .leaving(reason: reason, answer)
                 closeStreams(leg, &call)
             } else {
                 sendBYE(leg, &call, reason: reason)
@@ -65,7 +64,7 @@ extension CallServer {
         var call = call
         let isNews = call.isNews
         call.isNews = false
-        let isDone = call.isOver && call.openMedia == 0 && call.legs.allSatisfy { $0.state == .ended }
+        let isDone = call.isOver && call.openMedia == 0 && call.legs.allSatisfy { $0.isEnded }
         if isDone { conclude(call, at: now) } else { calls.put(call) }
         guard isNews else { return }
         var told: Set<AddressOfRecord> = []
@@ -92,7 +91,7 @@ extension CallServer {
     /// The time to wait for verdicts is over.
     mutating func callOverdue(_ call: inout Call) {
         for leg in call.legs.indices {
-            if case .leaving(let reason) = call.legs[leg].state {
+            if case .leaving(let reason, _) = call.legs[leg].state {
                 sendBYE(leg, &call, reason: reason)
                 endLeg(leg, &call)
             } else {

@@ -47,7 +47,7 @@ extension CallServer {
         for found in calls.calls(of: aor) where found.legs.contains(where: { $0.flow == former && $0.party.address == aor }) {
             guard var call = calls.take(found.key) else { continue }
             for leg in call.legs.indices where call.legs[leg].flow == former && call.legs[leg].party.address == aor {
-                guard call.legs[leg].state != .ended else { continue }
+                guard !call.legs[leg].isEnded else { continue }
                 move(leg, to: flow, &call)
             }
             calls.put(call)

@@ -16,7 +16,7 @@ extension CallServer {
         defer { settle(call, at: now) }
         guard let exchange = call.exchange, exchange.client == sent.token, call.legs[leg].takesPart else {
             guard isInvite, case .response(let message, 200..<300) = outcome else { return }
-            if call.legs[leg].state == .confirmed {
+            if call.legs[leg].isConfirmed {
                 sendACKAgain(message, call.legs[leg])
             } else {
                 endStray(message, sent)
@@ -32,8 +32,9 @@ extension CallServer {
             case ..<200: break
             case 200..<300:
                 call.legs[leg].dialog?.refreshTarget(message)
-                if call.legs[leg].state == .confirmed {
-                    call.legs[leg].timer = SessionTimerTerms(message).timer(asked: call.legs[leg].askedSession, at: now)
+                if call.legs[leg].isConfirmed {
+                    let asked = call.legs[leg].askedSession
+                    call.legs[leg].confirmed?.timer = SessionTimerTerms(message).timer(asked: asked, at: now)
                 }
                 do throws(SessionRefusal) {
                     try exchangeAccepted(message, exchange, leg, isInvite: isInvite, &call, at: now)
@@ -169,7 +170,7 @@ extension CallServer {
 
     /// The ACK of a 2xx of ours that carried an offer brings the answer.
     mutating func exchangeAcknowledged(_ request: ServerRequest, _ leg: Int, _ call: inout Call, at now: Instant) {
-        if case .leaving(let reason) = call.legs[leg].state {
+        if case .leaving(let reason, _) = call.legs[leg].state {
             sendBYE(leg, &call, reason: reason)
             return endLeg(leg, &call)
         }

@@ -13,12 +13,12 @@ extension CallServer {
             return
         }
         // Ours is this INVITE only while no newer one was sent on the leg.
-        let isCurrent = call.legs[leg].client == sent.token || call.legs[leg].wonBy == sent.token
+        let isCurrent = call.legs[leg].isAwaited(sent.token)
         switch outcome {
         case .unwanted: break
-        case .unsent: if isCurrent, call.legs[leg].state == .inviting { decline(leg, 503, .flowDead, &call, at: now) }
+        case .unsent: if isCurrent, call.legs[leg].isInviting { decline(leg, 503, .flowDead, &call, at: now) }
         case .timeout:
-            if isCurrent, call.legs[leg].state == .inviting {
+            if isCurrent, call.legs[leg].isInviting {
                 noteSilence(sent, call.legs[leg], call)
                 decline(leg, 408, .timedOut, &call, at: now)
             }
@@ -26,7 +26,7 @@ extension CallServer {
             switch status {
             case ..<200: if isCurrent { forkProgressed(message, status, leg, sent, &call, at: now) }
             case 200..<300: forkAccepted(message, leg, sent, isCurrent, &call, at: now)
-            default: if isCurrent, call.legs[leg].state == .inviting { forkRefused(message, status, leg, &call, at: now) }
+            default: if isCurrent, call.legs[leg].isInviting { forkRefused(message, status, leg, &call, at: now) }
             }
         }
         concludeRinging(&call, at: now)
@@ -35,21 +35,21 @@ extension CallServer {
 
     /// A large INVITE drew nothing at all: the way may drop fragments.
     private mutating func noteSilence(_ sent: ClientRequest<Purpose>, _ leg: CallLeg, _ call: Call) {
-        guard sent.flow.transport == .udp, sent.bytes.count > 1_300, !leg.hasRung else { return }
+        guard sent.flow.transport == .udp, sent.bytes.count > 1_300, leg.callee?.hasRung == false else { return }
         outbox.append(.unanswered(call: call.number, leg.party.address, sent.flow, bytes: sent.bytes.count))
     }
 
     private mutating func forkProgressed(
         _ message: SIPMessage, _ status: Int, _ leg: Int, _ sent: ClientRequest<Purpose>, _ call: inout Call, at now: Instant
     ) {
-        guard status > 100, call.legs[leg].state == .inviting else { return }
+        guard status > 100, call.legs[leg].isInviting else { return }
         if call.legs[leg].dialog == nil, let request = try? SIPMessage(parsing: sent.bytes),
             let dialog = try? Dialog(request: request, response: message)
         {
             call.legs[leg].dialog = dialog
         }
         if message.allowsUpdate { call.legs[leg].takesUpdate = true }
-        let reliable = call.legs[leg].seen.receive(message)
+        let reliable = call.legs[leg].callee?.seen.receive(message)
         if let (number, isNew) = reliable {
             // A copy: our PRACK is on its way, and repeats itself.
             guard isNew else { return }
@@ -75,13 +75,13 @@ extension CallServer {
         let isNews = status > ringing.said || !body.isEmpty
         if isNews { ringing.said = max(status, ringing.said) }
         call.phase = .ringing(ringing)
-        if isNews || call.legs[leg].hasRung == false {
+        if isNews || call.legs[leg].callee?.hasRung == false {
             note(
                 .call(
                     .ringing(
                         call: call.number, party: call.legs[leg].party.address.description, call.legs[leg].flow, status: status)))
         }
-        call.legs[leg].hasRung = true
+        call.legs[leg].callee?.hasRung = true
         announce(&call, 1)
         guard isNews else { return }
         if call.transfer != nil { return tellTransferor(status, &call, at: now) }
@@ -93,10 +93,10 @@ extension CallServer {
         _ message: SIPMessage, _ leg: Int, _ sent: ClientRequest<Purpose>, _ isCurrent: Bool, _ call: inout Call, at now: Instant
     ) {
         let tag = (try? message.to)?.tag ?? SIPText()
-        if isCurrent, call.legs[leg].state == .confirmed, call.legs[leg].dialog?.id.remoteTag == tag {
+        if isCurrent, call.legs[leg].isConfirmed, call.legs[leg].dialog?.id.remoteTag == tag {
             return sendACKAgain(message, call.legs[leg])
         }
-        guard isCurrent, call.legs[leg].state == .inviting, case .ringing = call.phase else {
+        guard isCurrent, call.legs[leg].isInviting, case .ringing = call.phase else {
             return endStray(message, sent)
         }
         guard let request = try? SIPMessage(parsing: sent.bytes), let fresh = try? Dialog(request: request, response: message)
@@ -108,12 +108,11 @@ extension CallServer {
         } else {
             call.legs[leg].dialog = fresh
         }
-        call.legs[leg].state = .confirmed
-        call.legs[leg].wonBy = sent.token
-        call.legs[leg].client = nil
+        call.legs[leg].state = .confirmed(CallLeg.Confirmed())
+        call.legs[leg].callee?.invite = .won(sent.token)
         if message.allowsUpdate { call.legs[leg].takesUpdate = true }
-        let terms = SessionTimerTerms(message)
-        call.legs[leg].timer = terms.timer(asked: call.legs[leg].askedSession, at: now)
+        let asked = call.legs[leg].askedSession
+        call.legs[leg].confirmed?.timer = SessionTimerTerms(message).timer(asked: asked, at: now)
         do throws(SessionRefusal) {
             try won(message, leg, &call, at: now)
             noteSRTP(leg, call)
@@ -174,7 +173,6 @@ extension CallServer {
     // MARK: Refusals
 
     private mutating func forkRefused(_ message: SIPMessage, _ status: Int, _ leg: Int, _ call: inout Call, at now: Instant) {
-        call.legs[leg].warning = message.first(.warning)?.value.detached
         switch status {
         case 300..<400: return forwarded(message, status, leg, &call, at: now)
         case 401, 407:
@@ -191,15 +189,15 @@ extension CallServer {
             return inviteAgain(leg, &call)
         case 406, 415, 488, 606:
             guard mayTryOtherwise(leg, status, call) else { break }
-            call.legs[leg].triedBoth = true
-            call.legs[leg].securesMedia?.toggle()
+            call.legs[leg].callee?.triedBoth = true
+            call.legs[leg].callee?.securesMedia.toggle()
             withdrawStreams(leg, &call)
             return inviteAgain(leg, &call)
         // Nobody wants the call, whoever else rings or might (RFC 3261 16.7 step 5).
         case 600...: for index in call.forwards.indices { call.forwards[index].stop() }
         default: break
         }
-        decline(leg, status, .refused, &call, at: now)
+        decline(leg, status, .refused, warning: message.first(.warning)?.value.detached, &call, at: now)
         guard status >= 600 else { return }
         abandonForks(&call, reason: nil)
     }

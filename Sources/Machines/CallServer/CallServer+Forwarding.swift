@@ -14,8 +14,7 @@ extension CallServer {
         dropEarlyExchange(with: leg, &call)
         endLeg(leg, &call)
         call.isNews = true
-        call.legs[leg].status = 0
-        var forward = CallForward(by: leg, status: status, reason: ForwardReason(message, hasRung: call.legs[leg].hasRung), waiting: [])
+        var forward = CallForward(by: leg, status: status, reason: ForwardReason(message, hasRung: call.legs[leg].callee?.hasRung == true), waiting: [])
         var groups: [(q: Int, contacts: [NameAddress])] = []
         if case .list(let contacts)? = try? message.contacts {
             for contact in contacts.prefix(settings.limits.contactsPerForward) {
@@ -63,26 +62,27 @@ extension CallServer {
             if call.forwards[index].finding > 0 { return }
         }
         let leg = call.forwards[index].by
-        if !call.legs[leg].redirections.isEmpty {
-            call.legs[leg].status = call.forwards[index].status
-        } else if call.forwards[index].tried == 0 {
-            let why = SessionRefusal(399, "the phone forwards its calls: \(call.forwards[index].refusal.text)")
-            call.legs[leg].status = 480
-            call.legs[leg].warning = settings.addresses.warning(why, call.legs[0].flow)
+        let forward = call.forwards[index]
+        if !forward.redirections.isEmpty {
+            call.legs[leg].callee?.invite = .refused(.init(status: forward.status, redirections: forward.redirections))
+        } else if forward.tried == 0 {
+            let why = SessionRefusal(399, "the phone forwards its calls: \(forward.refusal.text)")
+            let warning = settings.addresses.warning(why, call.legs[0].flow)
+            call.legs[leg].callee?.invite = .refused(.init(status: 480, warning: warning))
         }
         forwardedInVain(leg, &call, at: now)
     }
 
     /// A leg is over: where nobody is left of the forward that it rang by, its next targets ring.
     mutating func forwardedInVain(_ leg: Int, _ call: inout Call, at now: Instant) {
-        guard let index = call.legs[leg].forward, !isTried(index, call) else { return }
+        guard let index = call.legs[leg].callee?.forward, !isTried(index, call) else { return }
         followNext(index, &call, at: now)
     }
 
     /// Whether somebody rings or is looked up by a forward, or by one further on, or the call is past ringing.
     private func isTried(_ index: Int, _ call: Call) -> Bool {
         guard case .ringing = call.phase else { return true }
-        return call.legs.indices.contains { call.legs[$0].state == .inviting && call.forwards(to: $0).contains(index) }
+        return call.legs.indices.contains { call.legs[$0].isInviting && call.forwards(to: $0).contains(index) }
             || call.forwards.indices.contains {
                 call.forwards[$0].finding > 0 && ($0 == index || call.forwards(to: call.forwards[$0].by).contains(index))
             }
@@ -105,7 +105,7 @@ extension CallServer {
         let by = call.forwards[index].by
         call.forwards[index].refusal = refusal
         noteNotForwarded(by, contact.uriText, refusal, call)
-        if refusal == .elsewhere, settings.calls.forwarding == .passOn { call.legs[by].redirections.append(contact.text.detached) }
+        if refusal == .elsewhere, settings.calls.forwarding == .passOn { call.forwards[index].redirections.append(contact.text.detached) }
     }
 
     private mutating func follow(
@@ -161,7 +161,7 @@ extension CallServer {
         guard call.isDirect, let session = call.legs[call.offerer].session.remote else { return }
         let caller = call.legs[call.offerer]
         guard let why = whyRelayed(caller.party, caller.flow, session, found) else { return }
-        guard call.transfer == nil, !call.legs.contains(where: { !$0.isCaller && $0.state == .inviting }) else {
+        guard call.transfer == nil, !call.legs.contains(where: { !$0.isCaller && $0.isInviting }) else {
             throw .directMedia
         }
         call.isDirect = false
@@ -174,7 +174,7 @@ extension CallServer {
 
     /// The caller of a call that rings is answered by a service.
     private mutating func answer(by service: CallService, _ call: inout Call, at now: Instant) {
-        guard call.legs[0].state == .inviting, let invite = call.legs[0].invite else { return }
+        guard call.legs[0].isInviting, let invite = call.legs[0].invite else { return }
         abandonForks(&call, reason: Self.elsewhere)
         call.isDirect = false
         call.phase = .served(media(service, call.legs[0].flow, call.legs[0].party))

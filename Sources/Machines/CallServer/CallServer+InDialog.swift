@@ -24,7 +24,7 @@ extension CallServer {
             }
         case .confirmed:
             // A crossing 2xx of ours needs no ACK any more.
-            call.legs[leg].answer?.acknowledge()
+            call.legs[leg].acknowledge()
             endLeg(leg, &call)
             partyLeft(leg, &call, "\(name) hung up", reason: reason, at: now)
         case .leaving: endLeg(leg, &call)
@@ -54,7 +54,7 @@ extension CallServer {
     package mutating func relay(_ request: ServerRequest, at now: Instant) {
         guard let (key, leg) = enterDialog(request), var call = calls.take(key) else { return }
         defer { settle(call, at: now) }
-        guard let other = call.other(leg), call.legs[other].state == .confirmed else {
+        guard let other = call.other(leg), call.legs[other].isConfirmed else {
             if case .served = call.phase, request.method == .info {
                 tellDigit(request.message, leg, call)
                 return answer(request, ReplyWriter.Reply(200))

@@ -7,19 +7,17 @@ import SIPStack
 extension CallServer {
     /// Nothing is left to be said on the leg.
     mutating func endLeg(_ leg: Int, _ call: inout Call) {
-        guard call.legs[leg].state != .ended else { return }
+        guard !call.legs[leg].isEnded else { return }
         call.legs[leg].state = .ended
         call.legs[leg].dialog?.terminate()
-        call.legs[leg].answer = nil
-        call.legs[leg].provisionals = nil
-        call.legs[leg].heldProvisional = nil
-        call.legs[leg].timer = nil
-        call.legs[leg].client = nil
+        call.legs[leg].caller?.provisionals = nil
+        call.legs[leg].caller?.held = nil
+        if call.legs[leg].client != nil { call.legs[leg].callee?.invite = .withdrawn }
         calls.tags[call.legs[leg].tag] = nil
-        if call.legs[leg].pickUpID != 0 { calls.tags[call.legs[leg].pickUpID] = nil }
+        if let callee = call.legs[leg].callee { calls.tags[callee.pickUpID] = nil }
         // Its connection is gone: there is nobody to be answered.
         if let invite = call.legs[leg].invite {
-            call.legs[leg].invite = nil
+            call.legs[leg].caller?.invite = nil
             calls.invites[invite.key] = nil
             outbox.append(.abandon(invite.key))
         }
@@ -36,7 +34,7 @@ extension CallServer {
         for stream in call.legs[leg].streams where former.remote.address != flow.remote.address {
             if let stream { outbox.append(.media(loop: stream.port.loop, .follow(stream.id, flow.remote.address))) }
         }
-        for other in call.legs where other.state != .ended { calls.enter(other.flow, call.key) }
+        for other in call.legs where !other.isEnded { calls.enter(other.flow, call.key) }
     }
 
     /// Something about the call's dialogs changed that watchers are to hear. `level`: 0 over, 1 early, 2 confirmed.

@@ -44,7 +44,7 @@ extension CallServer {
         switch sent.user {
         case .exchange(let key, let leg), .refresh(let key, let leg):
             guard var call = calls.take(key) else { return endStray(message, sent) }
-            if call.legs.indices.contains(leg), call.legs[leg].state == .confirmed {
+            if call.legs.indices.contains(leg), call.legs[leg].isConfirmed {
                 sendACK([], leg, &call)
             } else {
                 endStray(message, sent)
@@ -112,7 +112,7 @@ extension CallServer {
     package mutating func closed(_ flow: FlowID, at now: Instant) {
         for key in calls.takeStream(flow) {
             guard var call = calls.take(key) else { continue }
-            for leg in call.legs.indices where call.legs[leg].flow == flow && call.legs[leg].state != .ended {
+            for leg in call.legs.indices where call.legs[leg].flow == flow && !call.legs[leg].isEnded {
                 let name = call.legs[leg].party.address.description
                 switch call.legs[leg].state {
                 case .inviting where !call.legs[leg].isCaller:

@@ -30,8 +30,8 @@ extension CallServer {
 
     /// The leg that stays when another transfers it; nil: nobody can be transferred now.
     private func transferee(of leg: Int, _ call: Call) -> Int? {
-        guard call.transfer == nil, call.exchange == nil, let other = call.other(leg), call.legs[leg].state == .confirmed,
-            call.legs[other].state == .confirmed, call.legs[other].refreshing == nil
+        guard call.transfer == nil, call.exchange == nil, let other = call.other(leg), call.legs[leg].isConfirmed,
+            call.legs[other].isConfirmed, call.legs[other].confirmed?.refreshing == nil
         else { return nil }
         return other
     }
@@ -124,8 +124,8 @@ extension CallServer {
             if case .served = call.phase { hangUp(&from, "transferred by \(call.legs[leg].party.address)", at: now) }
             return
         }
-        guard let moved = from.other(second.1), from.transfer == nil, from.exchange == nil, from.legs[moved].state == .confirmed,
-            from.legs[moved].refreshing == nil, from.legs[moved].answer?.isOver != false
+        guard let moved = from.other(second.1), from.transfer == nil, from.exchange == nil, from.legs[moved].isConfirmed,
+            from.legs[moved].confirmed?.refreshing == nil, !from.legs[moved].awaitsACK
         else { return refuse(request, 491, .glare) }
         let name = from.legs[moved].party.address.description
         accept(transfer: request, from: leg, other, to: name, &call, at: now)
@@ -142,7 +142,7 @@ extension CallServer {
         if from.loop != call.loop || from.isDirect != call.isDirect { closeStreams(leg, &from) }
         var moved = from.legs[leg]
         let place = call.legs.count
-        moved.invite = nil
+        moved.caller?.invite = nil
         calls.tags[moved.tag] = .leg(call: call.key, place)
         for stream in moved.streams {
             guard let stream else { continue }

@@ -20,7 +20,7 @@ extension CallServer {
                 let answer = session == nil ? call.legs[leg].session.local : try answerAsService(session!, body, leg, &call)
                 return accept(request, answer, leg, &call, at: now)
             }
-            guard let other = call.other(leg), call.legs[other].state == .confirmed else {
+            guard let other = call.other(leg), call.legs[other].isConfirmed else {
                 return refuseReinvite(
                     request, leg, &call, SessionRefusal(399, "nobody is on the other side now", status: 480))
             }
@@ -52,7 +52,7 @@ extension CallServer {
                 return acceptUpdate(request, try answerAsService(session, body, leg, &call), leg, &call, at: now)
             }
             let early = call.earlyOther(leg)
-            guard let other = early ?? call.other(leg), early != nil || call.legs[other].state == .confirmed else {
+            guard let other = early ?? call.other(leg), early != nil || call.legs[other].isConfirmed else {
                 throw SessionRefusal(399, "nobody is on the other side now", status: 480)
             }
             if isUnchanged(body, leg, call) {
@@ -94,14 +94,14 @@ extension CallServer {
             }
             return false
         }
-        let awaitsAnswer = call.legs[leg].answer?.isOver == false && call.legs[leg].session.remote == nil
-        if call.legs[leg].refreshing != nil || awaitsAnswer || isAwaitingAnswer(leg, call) {
+        let awaitsAnswer = call.legs[leg].awaitsACK && call.legs[leg].session.remote == nil
+        if call.legs[leg].confirmed?.refreshing != nil || awaitsAnswer || isAwaitingAnswer(leg, call) {
             counters.glares &+= 1
             refuse(request, 491, .glare)
             return false
         }
         // It has our 2xx, or it would not go on: only the ACK was lost.
-        call.legs[leg].answer?.acknowledge()
+        call.legs[leg].acknowledge()
         return true
     }
 

@@ -23,7 +23,7 @@ extension CallServer {
         _ replaces: Replaces, by party: CallParty, _ request: ServerRequest
     ) -> (call: UInt32, leg: Int)? {
         if let number = PickUpIdentifiers.number(replaces), case .pickUp(let key, let leg)? = calls.tags[number],
-            let ringing = calls.leg(leg, of: key), ringing.state == .inviting
+            let ringing = calls.leg(leg, of: key), ringing.isInviting
         {
             let address = ringing.party.address
             if party.isVouched, settings.calls.mayPickUp(party.address, address) { return (key, leg) }
@@ -45,7 +45,7 @@ extension CallServer {
             return refuse(request, 400, .badReplaces)
         }
         guard let (key, old) = replaceable(replaces, by: party, request), let found = calls.peek(key) else { return }
-        if replaces.isEarlyOnly, found.legs[old].state == .confirmed { return refuse(request, 486, .badReplaces) }
+        if replaces.isEarlyOnly, found.legs[old].isConfirmed { return refuse(request, 486, .badReplaces) }
         guard found.legs.count < settings.limits.legsPerCall else { return refuse(request, 503, .tablesFull) }
         guard found.exchange == nil, found.transfer == nil, !found.isDirect else { return refuse(request, 491, .glare) }
         // The new leg is read as a call of its own, then comes over.
@@ -68,7 +68,7 @@ extension CallServer {
             let body = request.message.sessionBody
             switch call.legs[old].state {
             case .confirmed:
-                guard let other = call.other(old), call.legs[other].state == .confirmed, call.legs[other].refreshing == nil else {
+                guard let other = call.other(old), call.legs[other].isConfirmed, call.legs[other].confirmed?.refreshing == nil else {
                     throw SessionRefusal(399, "nobody is on the other side", status: 481)
                 }
                 let asker = CallExchange.Asker.replacement(leg: place, request, of: old)

@@ -23,15 +23,15 @@ extension CallServer {
     mutating func endInvite(
         _ call: inout Call, _ leg: Int = 0, status: Int, reason: String? = nil, warning: SIPText? = nil, lines: [UInt8] = []
     ) {
-        guard call.legs[leg].state == .inviting, let invite = call.legs[leg].invite else { return }
+        guard call.legs[leg].isInviting, let invite = call.legs[leg].invite else { return }
         var reply = ReplyWriter.Reply(status, reason: reason)
         if let warning { reply.add("Warning", warning.bytes) }
         if status == 503 { reply.add("Retry-After", number: 5) }
         if status == 415 { reply.addAcceptedBodies() }
         reply.lines += lines
-        call.legs[leg].provisionals?.stop()
-        call.legs[leg].heldProvisional = nil
-        call.legs[leg].invite = nil
+        call.legs[leg].caller?.provisionals?.stop()
+        call.legs[leg].caller?.held = nil
+        call.legs[leg].caller?.invite = nil
         respond(reply, to: invite, tag: call.legs[leg].tag)
         call.status = status
         endLeg(leg, &call)
@@ -39,14 +39,14 @@ extension CallServer {
 
     /// 180 or 183 to the caller, reliably where it must be (RFC 3262 3).
     mutating func progress(_ status: Int, _ body: [UInt8], _ call: inout Call, at now: Instant) {
-        guard call.legs[0].state == .inviting, let invite = call.legs[0].invite else { return }
-        let isReliable = call.legs[0].requiresReliability || (call.legs[0].provisionals != nil && !body.isEmpty)
+        guard call.legs[0].isInviting, let invite = call.legs[0].invite else { return }
+        let isReliable = call.legs[0].caller?.requiresReliability == true || (call.legs[0].caller?.provisionals != nil && !body.isEmpty)
         var reply = dialogReply(status, invite, 0, call)
         if isReliable {
-            guard let number = call.legs[0].provisionals?.nextNumber() else {
+            guard let number = call.legs[0].caller?.provisionals?.nextNumber() else {
                 // An answer that waits is not lost to a mere 181.
-                if call.legs[0].heldProvisional?.body.isEmpty != false {
-                    call.legs[0].heldProvisional = .init(status: status, body: body)
+                if call.legs[0].caller?.held?.body.isEmpty != false {
+                    call.legs[0].caller?.held = .init(status: status, body: body)
                 }
                 return
             }
@@ -55,21 +55,21 @@ extension CallServer {
         }
         reply.setSession(body)
         let bytes = respond(reply, to: invite, tag: call.legs[0].tag)
-        if isReliable { call.legs[0].provisionals?.sent(bytes, timers: settings.calls.timers, at: now) }
+        if isReliable { call.legs[0].caller?.provisionals?.sent(bytes, timers: settings.calls.timers, at: now) }
     }
 
     /// The 2xx of a leg's INVITE or re-INVITE, repeated until its ACK.
     mutating func accept(_ invite: ServerRequest, _ body: [UInt8], _ leg: Int, _ call: inout Call, at now: Instant) {
         var reply = dialogReply(200, invite, leg, call)
+        if call.legs[leg].isInviting { call.legs[leg].state = .confirmed(CallLeg.Confirmed()) }
         startTimer(answering: invite.message, leg, &call, &reply, at: now)
         reply.setSession(body)
-        call.legs[leg].provisionals?.stop()
-        call.legs[leg].heldProvisional = nil
-        call.legs[leg].invite = nil
+        call.legs[leg].caller?.provisionals?.stop()
+        call.legs[leg].caller?.held = nil
+        call.legs[leg].caller?.invite = nil
         let bytes = respond(reply, to: invite, tag: call.legs[leg].tag)
         call.legs[leg].dialog?.confirm()
-        if call.legs[leg].state == .inviting { call.legs[leg].state = .confirmed }
-        call.legs[leg].answer = AnswerRepeater(bytes, timers: settings.calls.timers, at: now)
+        call.legs[leg].confirmed?.answer = AnswerRepeater(bytes, timers: settings.calls.timers, at: now)
         call.legs[leg].answerSequence = invite.cseq
     }
 
@@ -92,14 +92,14 @@ extension CallServer {
         else { return }
         reply.add("Session-Expires", "\(interval);refresher=\(isUAC ? "uac" : "uas")".utf8)
         if requires { reply.add("Require", "timer".utf8) }
-        call.legs[leg].timer = SessionTimer(interval: interval, refresher: isUAC ? .them : .us, at: now)
+        call.legs[leg].confirmed?.timer = SessionTimer(interval: interval, refresher: isUAC ? .them : .us, at: now)
     }
 
     // MARK: UPDATE
 
     mutating func acceptUpdate(_ request: ServerRequest, _ body: [UInt8], _ leg: Int, _ call: inout Call, at now: Instant) {
         var reply = dialogReply(200, request, leg, call)
-        if call.legs[leg].state == .confirmed { startTimer(answering: request.message, leg, &call, &reply, at: now) }
+        if call.legs[leg].isConfirmed { startTimer(answering: request.message, leg, &call, &reply, at: now) }
         reply.setSession(body)
         answer(request, reply)
     }

@@ -14,16 +14,16 @@ extension CallServer {
         var party = CallParty(address: aor, instance: target.instance, proved: flows.map(\.flow.remote.address))
         party.srtp = srtp
         let tag = entropy.next()
-        var leg = CallLeg(isCaller: false, party: party, flow: target.flow, tag: tag, callID: entropy.callID())
-        leg.alternates = Array(flows.dropFirst())
-        leg.aim(at: target)
-        leg.securesMedia = offersSRTP(to: leg, call)
-        leg.pickUpID = entropy.next()
-        leg.forward = forward
-        leg.branch = forward.map { call.forwards[$0].tried } ?? 0
+        let callID = entropy.callID()
+        let callee = CallLeg.Callee(
+            target: target, alternates: Array(flows.dropFirst()), pickUpID: entropy.next(), forward: forward,
+            branch: forward.map { call.forwards[$0].tried } ?? 0)
+        var leg = CallLeg(.callee(callee), party: party, flow: target.flow, tag: tag, callID: callID)
+        let isSecret = offersSRTP(to: leg, call)
+        leg.callee?.securesMedia = isSecret
         call.legs.append(leg)
         calls.tags[tag] = .leg(call: call.key, call.legs.count - 1)
-        calls.tags[leg.pickUpID] = .pickUp(call: call.key, call.legs.count - 1)
+        calls.tags[callee.pickUpID] = .pickUp(call: call.key, call.legs.count - 1)
         calls.join(aor, call.key)
         calls.enter(target.flow, call.key)
         sendInvite(call.legs.count - 1, &call)
@@ -35,8 +35,9 @@ extension CallServer {
         calls.leave(call.legs[leg].flow, call.key)
         calls.enter(target.flow, call.key)
         call.legs[leg].flow = target.flow
-        call.legs[leg].aim(at: target)
-        call.legs[leg].securesMedia = offersSRTP(to: call.legs[leg], call)
+        call.legs[leg].callee?.target = target
+        let isSecret = offersSRTP(to: call.legs[leg], call)
+        call.legs[leg].callee?.securesMedia = isSecret
         withdrawStreams(leg, &call)
         note(.call(.nextFlow(call: call.number, party: call.legs[leg].party.address.description, target.flow)))
         inviteAgain(leg, &call)
@@ -51,8 +52,8 @@ extension CallServer {
     mutating func inviteAgain(_ leg: Int, _ call: inout Call) {
         dropEarlyExchange(with: leg, &call)
         call.legs[leg].dialog = nil
-        call.legs[leg].client = nil
-        call.legs[leg].seen = ProvisionalSequence()
+        call.legs[leg].callee?.invite = .withdrawn
+        call.legs[leg].callee?.seen = ProvisionalSequence()
         call.legs[leg].session.remote = nil
         call.legs[leg].session.early = .none
         sendInvite(leg, &call)
@@ -60,23 +61,24 @@ extension CallServer {
 
     /// Sends the leg's INVITE, for the first time or anew. A failure is noted, for `declineFailed`.
     mutating func sendInvite(_ leg: Int, _ call: inout Call) {
+        guard let target = call.legs[leg].callee?.target else { return }
         var body: [UInt8] = []
         let origin = call.offerer
         if call.hasOffer, let source = call.legs[origin].session.remote {
             do throws(SessionRefusal) {
                 body = try offer(source, from: origin, to: leg, &call)
             } catch {
-                call.legs[leg].failure = .session(error)
+                call.legs[leg].callee?.invite = .unsent(.session(error))
                 return
             }
         }
         let flow = call.legs[leg].flow
         let token = tokens.next()
-        var builder = SIPMessageBuilder(.invite, call.legs[leg].contact)
+        var builder = SIPMessageBuilder(.invite, target.requestURI)
         builder.add(settings.addresses.via(flow, token))
         builder.add(.maxForwards, call.hops)
-        if !call.legs[leg].path.isEmpty { builder.add(.route, call.legs[leg].path) }
-        let domain = call.legs[leg].domain
+        if !target.route.isEmpty { builder.add(.route, target.route) }
+        let domain = target.domain
         builder.add(
             .from, call.legs[origin].party.header(in: domain).appending(";tag=").appending(SIPText(tag: call.legs[leg].tag)))
         builder.add(.to, call.legs[leg].party.header(in: domain))
@@ -111,12 +113,12 @@ extension CallServer {
         addForwards(to: leg, call, &builder)
         builder.setSession(body)
         ask(.invite, builder.bytes, token, on: flow, .fork(call: call.key, leg: leg))
-        call.legs[leg].client = token
+        call.legs[leg].callee?.invite = .asked(token)
     }
 
     /// The other phones stop ringing (RFC 3326 says why).
     mutating func abandonForks(but winner: Int? = nil, _ call: inout Call, reason: SIPText?) {
-        for index in call.legs.indices where index != winner && !call.legs[index].isCaller && call.legs[index].state == .inviting
+        for index in call.legs.indices where index != winner && !call.legs[index].isCaller && call.legs[index].isInviting
         {
             dropEarlyExchange(with: index, &call)
             cancel(call.legs[index].client, reason: reason)
@@ -144,7 +146,7 @@ extension CallServer {
     func addForwards(to leg: Int, _ call: Call, _ builder: inout SIPMessageBuilder) {
         let chain = call.forwards(to: leg)
         guard !chain.isEmpty else { return }
-        let domain = call.legs[leg].domain
+        let domain = call.legs[leg].callee?.target.domain ?? DialledDomain()
         var index = "1"
         var cause = ""
         var mapped = ""
@@ -155,7 +157,7 @@ extension CallServer {
             mapped = ";mp=\(index)"
             cause = ";cause=\(forward.reason.cause)"
             let rung = place + 1 < chain.count ? call.forwards[chain[place + 1]].by : leg
-            index += ".\(call.legs[rung].branch)"
+            index += ".\(call.legs[rung].callee?.branch ?? 0)"
         }
         builder.add(.historyInfo, SIPText("<\(domain.uriText(call.legs[leg].party.address))\(cause)>;index=\(index)\(mapped)"))
         for number in chain.reversed() {
@@ -170,10 +172,10 @@ extension Call {
     /// The forwards by which a leg came to be rung, the first of them first.
     func forwards(to leg: Int) -> [Int] {
         var chain: [Int] = []
-        var next = legs[leg].forward
+        var next = legs[leg].callee?.forward
         while let index = next {
             chain.append(index)
-            next = legs[forwards[index].by].forward
+            next = legs[forwards[index].by].callee?.forward
         }
         return chain.reversed()
     }

@@ -13,7 +13,7 @@ extension CallServer {
         _ call: inout Call, at now: Instant
     ) throws(SessionRefusal) {
         // Not before its ACK is there (RFC 3261 14.1).
-        guard call.legs[target].answer?.isOver != false else {
+        guard !call.legs[target].awaitsACK else {
             throw SessionRefusal(399, "the other side has not acknowledged yet", status: 491)
         }
         let former = [target, second].map {
@@ -43,7 +43,7 @@ extension CallServer {
         let flow = requestWay(call.legs[leg])
         let token = tokens.next()
         let method: SIPMethod = isInvite ? .invite : .update
-        guard call.legs[leg].refreshing == nil,
+        guard call.legs[leg].confirmed?.refreshing == nil,
             var builder = call.legs[leg].dialog?.request(method, via: settings.addresses.via(flow, token))
         else {
             throw SessionRefusal(399, "the other side is being asked already", status: 491)
@@ -57,9 +57,9 @@ extension CallServer {
 
     /// The headers of a request of ours that changes or refreshes a session; its session timer's terms, once there is one.
     mutating func addSessionTerms(_ leg: Int, _ call: inout Call, to builder: inout SIPMessageBuilder) {
-        if call.legs[leg].state == .confirmed {
+        if call.legs[leg].isConfirmed {
             let shortest = max(settings.calls.session.shortest, call.legs[leg].shortestSession)
-            let interval = max(call.legs[leg].timer?.interval ?? settings.calls.session.interval, shortest)
+            let interval = max(call.legs[leg].confirmed?.timer?.interval ?? settings.calls.session.interval, shortest)
             builder.add(.sessionExpires, Int(interval))
             if shortest > 90 { builder.add(.minSE, Int(shortest)) }
             call.legs[leg].askedSession = interval

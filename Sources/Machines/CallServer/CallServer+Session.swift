@@ -146,7 +146,7 @@ extension CallServer {
             }
             let former = call.legs[leg].streams.element(index)
             let flow = call.legs[leg].flow
-            let wantsICE = flow.transport == .ws || flow.transport == .wss || call.legs[leg].speaksICE
+            let wantsICE = flow.transport == .ws || flow.transport == .wss || call.legs[leg].callee?.target.speaksICE == true
             try openStream(index, media.kind, leg, &call, ice: wantsICE)
             guard var stream = call.legs[leg].streams[index] else { continue }
             // Sound becomes fax, or the other way round, in one line (T.38 D.2.3).

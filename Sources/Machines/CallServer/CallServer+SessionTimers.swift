@@ -10,7 +10,7 @@ extension CallServer {
     mutating func refresh(_ leg: Int, _ call: inout Call) {
         // What is being negotiated with it now refreshes it as well.
         if let exchange = call.exchange, exchange.target == leg || exchange.second == leg { return }
-        guard call.legs[leg].refreshing == nil, call.legs[leg].answer?.isOver != false else { return }
+        guard call.legs[leg].confirmed?.refreshing == nil, !call.legs[leg].awaitsACK else { return }
         let flow = requestWay(call.legs[leg])
         let token = tokens.next()
         let isUpdate = call.legs[leg].takesUpdate
@@ -23,7 +23,7 @@ extension CallServer {
             call.legs[leg].inviteSequence = call.legs[leg].dialog?.localSequence ?? 0
         }
         ask(isUpdate ? .update : .invite, builder.bytes, token, on: flow, .refresh(call: call.key, leg: leg))
-        if !isUpdate { call.legs[leg].refreshing = token }
+        if !isUpdate { call.legs[leg].confirmed?.refreshing = token }
     }
 
     mutating func refreshAnswered(
@@ -36,7 +36,7 @@ extension CallServer {
             return
         }
         defer { settle(call, at: now) }
-        guard call.legs[leg].state == .confirmed else {
+        guard call.legs[leg].isConfirmed else {
             if sent.isInvite, case .response(let message, 200..<300) = outcome {
                 endStray(message, sent)
             }
@@ -44,22 +44,23 @@ extension CallServer {
         }
         let isInvite = sent.isInvite
         if case .unsent = outcome {
-            if call.legs[leg].refreshing == sent.token { call.legs[leg].refreshing = nil }
+            if call.legs[leg].confirmed?.refreshing == sent.token { call.legs[leg].confirmed?.refreshing = nil }
             return
         }
         guard case .response(let message, let status) = outcome else {
             return hangUp(&call, "\(call.legs[leg].party.address) does not answer any more", cause: 102, at: now)
         }
         guard status >= 200 else { return }
-        if isInvite, call.legs[leg].refreshing != sent.token {
+        if isInvite, call.legs[leg].confirmed?.refreshing != sent.token {
             if status < 300 { sendACKAgain(message, call.legs[leg]) }
             return
         }
-        if isInvite { call.legs[leg].refreshing = nil }
+        if isInvite { call.legs[leg].confirmed?.refreshing = nil }
         switch status {
         case 200..<300:
             call.legs[leg].dialog?.refreshTarget(message)
-            call.legs[leg].timer = SessionTimerTerms(message).timer(asked: call.legs[leg].askedSession, at: now)
+            let asked = call.legs[leg].askedSession
+            call.legs[leg].confirmed?.timer = SessionTimerTerms(message).timer(asked: asked, at: now)
             if isInvite {
                 sendACK([], leg, &call)
                 takeRefreshed(message, leg, &call)
@@ -69,7 +70,7 @@ extension CallServer {
             let shortest = SessionTimerTerms(message).shortest
             // It is there, and wants a longer session than we let go unseen.
             guard shortest > call.legs[leg].askedSession, shortest <= SessionTimer.longest else {
-                call.legs[leg].timer?.restart(at: now)
+                call.legs[leg].confirmed?.timer?.restart(at: now)
                 return
             }
             call.legs[leg].shortestSession = shortest
@@ -81,7 +82,7 @@ extension CallServer {
         // It is there, and at something else: once more soon (RFC 3261 14.1, RFC 4028 10), as long as the session lasts.
         default:
             let pause = pause(after: status, message, call.legs[leg])
-            call.legs[leg].timer?.retry(after: pause, at: now)
+            call.legs[leg].confirmed?.timer?.retry(after: pause, at: now)
         }
     }
 

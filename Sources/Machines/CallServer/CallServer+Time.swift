@@ -13,19 +13,19 @@ extension CallServer {
         }
         if let exchange = call.exchange, exchange.deadline <= now { exchangeOverdue(&call, at: now) }
         if call.transfer?.referral?.advance(to: now) == true { call.transfer?.referral = nil }
-        for leg in call.legs.indices where call.legs[leg].state != .ended {
+        for leg in call.legs.indices where !call.legs[leg].isEnded {
             if let due = call.legs[leg].nextDeadline, due <= now { advance(leg, &call, at: now) }
         }
         settle(call, at: now)
     }
 
     private mutating func advance(_ leg: Int, _ call: inout Call, at now: Instant) {
-        switch call.legs[leg].answer?.advance(to: now) {
+        switch call.legs[leg].advanceAnswer(to: now) {
         case .send: if let answer = call.legs[leg].answer { send(answer.bytes, on: call.legs[leg].flow, .again) }
         case .giveUp: unacknowledged(leg, &call, at: now)
         case nil: break
         }
-        switch call.legs[leg].provisionals?.advance(to: now) {
+        switch call.legs[leg].caller?.provisionals?.advance(to: now) {
         case .send(let bytes): send(bytes, on: call.legs[leg].flow, .again)
         case .giveUp:
             // RFC 3262 3: 64*T1 without a PRACK refuses the INVITE.
@@ -33,8 +33,8 @@ extension CallServer {
             hangUp(&call, "\(call.legs[leg].party.address) acknowledged no provisional response", at: now)
         case nil: break
         }
-        guard call.legs[leg].state == .confirmed else { return }
-        switch call.legs[leg].timer?.advance(to: now) {
+        guard call.legs[leg].isConfirmed else { return }
+        switch call.legs[leg].confirmed?.timer?.advance(to: now) {
         case .refresh: refresh(leg, &call)
         case .expired:
             counters.sessionsExpired &+= 1
@@ -47,7 +47,7 @@ extension CallServer {
     /// No ACK for 64*T1: the dialog stands, and is ended (RFC 3261 13.3.1.4).
     private mutating func unacknowledged(_ leg: Int, _ call: inout Call, at now: Instant) {
         counters.callsUnacknowledged &+= 1
-        if case .leaving(let reason) = call.legs[leg].state {
+        if case .leaving(let reason, _) = call.legs[leg].state {
             sendBYE(leg, &call, reason: reason)
             return endLeg(leg, &call)
         }

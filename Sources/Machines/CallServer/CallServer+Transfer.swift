@@ -49,7 +49,7 @@ extension CallServer {
         guard let transfer = call.transfer else { return }
         concludeTransfer(status, &call, at: now)
         call.phase = .talking(transfer.transferor, transfer.transferee)
-        guard call.legs[transfer.transferor].state != .confirmed || call.legs[transfer.transferee].state != .confirmed else {
+        guard !call.legs[transfer.transferor].isConfirmed || !call.legs[transfer.transferee].isConfirmed else {
             return
         }
         hangUp(&call, "the transfer to \(transfer.targetName) failed (\(status))", at: now)

@@ -15,13 +15,13 @@ extension CallServer {
         let leg = call.legs[index]
         let state: DialogInfo.State
         switch leg.state {
-        case .inviting: state = leg.isCaller ? .proceeding : leg.hasRung ? .early : .trying
+        case .inviting: state = leg.isCaller ? .proceeding : leg.callee?.hasRung == true ? .early : .trying
         case .confirmed: state = .confirmed
         case .leaving, .ended: return nil
         }
         var identifiers: DialogInfo.Identifiers?
-        if state == .early, leg.pickUpID != 0, settings.calls.mayPickUp(watcher, leg.party.address) {
-            let id = PickUpIdentifiers(leg.pickUpID)
+        if state == .early, let callee = leg.callee, settings.calls.mayPickUp(watcher, leg.party.address) {
+            let id = PickUpIdentifiers(callee.pickUpID)
             identifiers = .init(callID: id.callID, localTag: id.localTag, remoteTag: id.remoteTag)
         }
         let other = (call.other(index) ?? (leg.isCaller ? nil : call.offerer)).map { call.legs[$0].party }

@@ -9,7 +9,7 @@ extension CallServer {
     /// `reason`: the CANCEL's (RFC 3326).
     package mutating func cancelled(_ key: UInt64, reason: SIPText?, at now: Instant) {
         guard let (callKey, leg) = calls.invites[key], var call = calls.take(callKey) else { return }
-        if call.legs[leg].state == .inviting {
+        if call.legs[leg].isInviting {
             endInvite(&call, leg, status: 487)
             let name = call.legs[leg].party.address.description
             if leg == 0 {
@@ -28,8 +28,8 @@ extension CallServer {
     package mutating func acknowledged(_ request: ServerRequest, at now: Instant) -> Bool {
         guard let (key, leg) = leg(of: request), var call = calls.take(key) else { return false }
         // It cannot be challenged, so it moves nothing.
-        if call.legs[leg].answerSequence == request.cseq, call.legs[leg].answer?.isOver == false {
-            call.legs[leg].answer?.acknowledge()
+        if call.legs[leg].answerSequence == request.cseq, call.legs[leg].awaitsACK {
+            call.legs[leg].acknowledge()
             exchangeAcknowledged(request, leg, &call, at: now)
         }
         settle(call, at: now)
@@ -39,12 +39,12 @@ extension CallServer {
     package mutating func acknowledgedProvisional(_ request: ServerRequest, at now: Instant) {
         guard let (key, leg) = enterDialog(request), var call = calls.take(key) else { return }
         defer { settle(call, at: now) }
-        guard let rack = ProvisionalAcknowledgement(request.message), call.legs[leg].provisionals?.receive(rack) == true else {
+        guard let rack = ProvisionalAcknowledgement(request.message), call.legs[leg].caller?.provisionals?.receive(rack) == true else {
             return refuse(request, 481, .noTransaction)
         }
         answer(request, ReplyWriter.Reply(200))
-        if let held = call.legs[leg].heldProvisional {
-            call.legs[leg].heldProvisional = nil
+        if let held = call.legs[leg].caller?.held {
+            call.legs[leg].caller?.held = nil
             progress(held.status, held.body, &call, at: now)
         } else if !call.legs[leg].session.local.isEmpty, call.legs[leg].session.early == .none {
             call.legs[leg].session.early = .agreed
