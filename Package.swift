@@ -32,7 +32,8 @@ let package = Package(
             name: "PinholeCore",
             targets: [
                 "Base", "SIP", "STUN", "DNS", "Packet", "Capture", "SIPStack", "STUNStack", "DNSClient", "RegistrationClient",
-                "ICE", "NAT", "ALG", "Registrar", "CallServer", "Subscriptions", "ServerNode", "PhoneNode", "RouterNode", "RTP", "Codecs", "MediaControl",
+                "ICE", "NAT", "ALG", "Registrar", "CallServer", "Subscriptions", "ServerNode", "PhoneNode", "RouterNode", "RTP",
+                "Codecs", "MediaControl",
                 "Conference",
             ]),
         // Opus and G.722 for them.

@@ -6,7 +6,9 @@ import SIP
 struct Call: Sendable {
     enum Phase: Sendable {
         /// It is looked up whom to ring.
-        case finding
+        ///
+        /// `isTold`: the caller had his 100.
+        case finding(isTold: Bool)
         /// Somebody is rung; nobody answered.
         case ringing(Ringing)
         /// Two legs talk.
@@ -49,8 +51,6 @@ struct Call: Sendable {
     var hasOffer: Bool
     var exchange: CallExchange?
     var transfer: CallTransfer?
-    /// The caller was told 100 while it was looked up whom to ring.
-    var hasTrying = false
     /// A REFER whose target is looked up.
     var isReferring = false
     /// The forwards that phones asked for and that were followed.

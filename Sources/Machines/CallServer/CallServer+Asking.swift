@@ -6,7 +6,8 @@ import SIPStack
 extension CallServer {
     /// Sends a request whose branch is `token`.
     mutating func ask(
-        _ method: SIPMethod, _ bytes: [UInt8], _ token: ClientToken, on flow: FlowID, for account: SIPText? = nil, _ purpose: Purpose
+        _ method: SIPMethod, _ bytes: [UInt8], _ token: ClientToken, on flow: FlowID, for account: SIPText? = nil,
+        _ purpose: Purpose
     ) {
         if flow.transport == .udp, bytes.count > 1_300 { note(.call(.largeRequest(flow, bytes: bytes.count))) }
         outbox.append(.ask(ClientRequest(method, bytes, token, on: flow, for: account, purpose)))

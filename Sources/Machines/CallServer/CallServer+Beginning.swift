@@ -34,7 +34,7 @@ extension CallServer {
         calls.enter(flow, key)
         calls.perAccount[party.account, default: 0] += 1
         var call = Call(
-            key: key, number: number, phase: .finding, legs: [leg], loop: calls.ports.idlest ?? 0,
+            key: key, number: number, phase: .finding(isTold: false), legs: [leg], loop: calls.ports.idlest ?? 0,
             hasOffer: false, calledName: calledName, start: now)
         call.accounts = [party.account]
         open(request, 0, call)

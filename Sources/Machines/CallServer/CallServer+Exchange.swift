@@ -40,7 +40,8 @@ extension CallServer {
                     try exchangeAccepted(message, exchange, leg, isInvite: isInvite, &call, at: now)
                 } catch {
                     if isInvite { sendACK([], leg, &call) }
-                    exchangeFailed(exchange, leg, error.status, settings.addresses.warning(error, call.legs[leg].flow), &call, at: now)
+                    exchangeFailed(
+                        exchange, leg, error.status, settings.addresses.warning(error, call.legs[leg].flow), &call, at: now)
                 }
             default: exchangeFailed(exchange, leg, status, message.first(.warning)?.value.detached, &call, at: now)
             }

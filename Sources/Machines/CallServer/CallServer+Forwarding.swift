@@ -14,7 +14,8 @@ extension CallServer {
         dropEarlyExchange(with: leg, &call)
         endLeg(leg, &call)
         call.isNews = true
-        var forward = CallForward(by: leg, status: status, reason: ForwardReason(message, hasRung: call.legs[leg].callee?.hasRung == true), waiting: [])
+        var forward = CallForward(
+            by: leg, status: status, reason: ForwardReason(message, hasRung: call.legs[leg].callee?.hasRung == true), waiting: [])
         var groups: [(q: Int, contacts: [NameAddress])] = []
         if case .list(let contacts)? = try? message.contacts {
             for contact in contacts.prefix(settings.limits.contactsPerForward) {
@@ -105,7 +106,9 @@ extension CallServer {
         let by = call.forwards[index].by
         call.forwards[index].refusal = refusal
         noteNotForwarded(by, contact.uriText, refusal, call)
-        if refusal == .elsewhere, settings.calls.forwarding == .passOn { call.forwards[index].redirections.append(contact.text.detached) }
+        if refusal == .elsewhere, settings.calls.forwarding == .passOn {
+            call.forwards[index].redirections.append(contact.text.detached)
+        }
     }
 
     private mutating func follow(

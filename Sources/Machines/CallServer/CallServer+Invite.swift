@@ -55,14 +55,14 @@ extension CallServer {
 
     /// Whom a call is for takes its time: the caller is told 100 (RFC 3261 17.2.1).
     mutating func findingTakesTime(_ call: inout Call) {
-        guard case .finding = call.phase, !call.hasTrying, let request = call.legs[0].invite else { return }
-        call.hasTrying = true
+        guard case .finding(isTold: false) = call.phase, let request = call.legs[0].invite else { return }
+        call.phase = .finding(isTold: true)
         respond(ReplyWriter.Reply(100), to: request)
     }
 
     /// Whom a call is for is known.
     mutating func ring(_ found: Found, _ call: inout Call, at now: Instant) {
-        guard case .finding = call.phase, let request = call.legs[0].invite else { return }
+        guard case .finding(let isTold) = call.phase, let request = call.legs[0].invite else { return }
         let party = call.legs[0].party
         guard case .user(let aor, _, let srtp) = found.owner else {
             note(.refused(request.flow, status: 404, .unknownAOR))
@@ -76,7 +76,8 @@ extension CallServer {
             // RFC 5630 8.4: a warning of its own.
             let refusal = SessionRefusal(380, "nobody is registered there over TLS")
             endInvite(&call, status: 480, warning: isInClear ? settings.addresses.warning(refusal, request.flow) : nil)
-            return finish(&call, "nobody is registered as \(aor)\(isInClear ? " over TLS, as a sips: URI asks for" : "")", at: now)
+            return finish(
+                &call, "nobody is registered as \(aor)\(isInClear ? " over TLS, as a sips: URI asks for" : "")", at: now)
         }
         let session: SessionDescription?
         do throws(SessionRefusal) {
@@ -101,7 +102,7 @@ extension CallServer {
             .call(.started(call: call.number, from: party.address.description, to: aor.description, instances: instances.count)))
         counters.callsStarted &+= 1
         // What follows may take its time (RFC 3261 17.2.1).
-        if !call.hasTrying { respond(ReplyWriter.Reply(100), to: request) }
+        if !isTold { respond(ReplyWriter.Reply(100), to: request) }
         for flows in instances.prefix(settings.limits.forks) { fork(to: aor, srtp, flows, &call) }
         // Nobody could be rung at all: the last leg to fail has ended the call by then.
         concludeRinging(&call, at: now)

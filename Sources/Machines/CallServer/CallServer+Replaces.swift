@@ -68,7 +68,8 @@ extension CallServer {
             let body = request.message.sessionBody
             switch call.legs[old].state {
             case .confirmed:
-                guard let other = call.other(old), call.legs[other].isConfirmed, call.legs[other].confirmed?.refreshing == nil else {
+                guard let other = call.other(old), call.legs[other].isConfirmed, call.legs[other].confirmed?.refreshing == nil
+                else {
                     throw SessionRefusal(399, "nobody is on the other side", status: 481)
                 }
                 let asker = CallExchange.Asker.replacement(leg: place, request, of: old)

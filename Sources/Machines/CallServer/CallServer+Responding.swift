@@ -40,7 +40,8 @@ extension CallServer {
     /// 180 or 183 to the caller, reliably where it must be (RFC 3262 3).
     mutating func progress(_ status: Int, _ body: [UInt8], _ call: inout Call, at now: Instant) {
         guard call.legs[0].isInviting, let invite = call.legs[0].invite else { return }
-        let isReliable = call.legs[0].caller?.requiresReliability == true || (call.legs[0].caller?.provisionals != nil && !body.isEmpty)
+        let isReliable =
+            call.legs[0].caller?.requiresReliability == true || (call.legs[0].caller?.provisionals != nil && !body.isEmpty)
         var reply = dialogReply(status, invite, 0, call)
         if isReliable {
             guard let number = call.legs[0].caller?.provisionals?.nextNumber() else {

@@ -8,7 +8,9 @@ extension CallServer {
     /// Rings one instance, over its newest flow first.
     ///
     /// `forward`: the forward by which it is rung.
-    mutating func fork(to aor: AddressOfRecord, _ srtp: SRTPWish?, _ flows: [CallTarget], by forward: Int? = nil, _ call: inout Call) {
+    mutating func fork(
+        to aor: AddressOfRecord, _ srtp: SRTPWish?, _ flows: [CallTarget], by forward: Int? = nil, _ call: inout Call
+    ) {
         guard let target = flows.first else { return }
         reach(target, of: aor)
         var party = CallParty(address: aor, instance: target.instance, proved: flows.map(\.flow.remote.address))
@@ -118,8 +120,7 @@ extension CallServer {
 
     /// The other phones stop ringing (RFC 3326 says why).
     mutating func abandonForks(but winner: Int? = nil, _ call: inout Call, reason: SIPText?) {
-        for index in call.legs.indices where index != winner && !call.legs[index].isCaller && call.legs[index].isInviting
-        {
+        for index in call.legs.indices where index != winner && !call.legs[index].isCaller && call.legs[index].isInviting {
             dropEarlyExchange(with: index, &call)
             cancel(call.legs[index].client, reason: reason)
             note(

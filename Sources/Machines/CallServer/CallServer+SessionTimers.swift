@@ -14,7 +14,8 @@ extension CallServer {
         let flow = requestWay(call.legs[leg])
         let token = tokens.next()
         let isUpdate = call.legs[leg].takesUpdate
-        guard var builder = call.legs[leg].dialog?.request(isUpdate ? .update : .invite, via: settings.addresses.via(flow, token)) else {
+        guard var builder = call.legs[leg].dialog?.request(isUpdate ? .update : .invite, via: settings.addresses.via(flow, token))
+        else {
             return
         }
         addSessionTerms(leg, &call, to: &builder)

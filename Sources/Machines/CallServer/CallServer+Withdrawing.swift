@@ -39,7 +39,8 @@ extension CallServer {
     package mutating func acknowledgedProvisional(_ request: ServerRequest, at now: Instant) {
         guard let (key, leg) = enterDialog(request), var call = calls.take(key) else { return }
         defer { settle(call, at: now) }
-        guard let rack = ProvisionalAcknowledgement(request.message), call.legs[leg].caller?.provisionals?.receive(rack) == true else {
+        guard let rack = ProvisionalAcknowledgement(request.message), call.legs[leg].caller?.provisionals?.receive(rack) == true
+        else {
             return refuse(request, 481, .noTransaction)
         }
         answer(request, ReplyWriter.Reply(200))

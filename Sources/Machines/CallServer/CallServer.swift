@@ -106,7 +106,7 @@ public struct CallServer: Sendable {
     var lookUps = LookUpTable()
     var entropy: Entropy
     var tokens: ClientTokens
-    var outbox = Outbox<Output>()
+    package internal(set) var outbox = Outbox<Output>()
 
     package init(settings: Settings, ways: ReplyWays, writer: ReplyWriter, entropy: Entropy, tokens: ClientTokens) {
         var entropy = entropy

@@ -63,7 +63,7 @@ public struct Registrar: Sendable {
     /// Which records have bindings over which connection.
     var streams: [FlowID: Set<UInt32>] = [:]
     var entropy: Entropy
-    var outbox = Outbox<Output>()
+    package internal(set) var outbox = Outbox<Output>()
 
     package init(settings: Settings, entropy: Entropy) {
         self.settings = settings

@@ -20,7 +20,8 @@ extension Subscriptions {
         let key = table.nextKey()
         let event = request.message.first(.event)?.value ?? SIPText()
         let entry = SubscriptionTable.Entry(
-            key: key, subscription: Subscription(event: event, seconds: seconds, at: now), watched: watched, dialog: dialog, tag: tag,
+            key: key, subscription: Subscription(event: event, seconds: seconds, at: now), watched: watched, dialog: dialog,
+            tag: tag,
             flow: request.flow, watcher: watcher)
         table.put(entry)
         outbox.append(.subscribed(watched, by: request.flow, seconds: seconds))

@@ -103,7 +103,7 @@ public struct Subscriptions: Sendable {
     var deadlines = DeadlineQueue<UInt32>()
     var entropy: Entropy
     var tokens: ClientTokens
-    var outbox = Outbox<Output>()
+    package internal(set) var outbox = Outbox<Output>()
 
     package init(settings: Settings, entropy: Entropy, tokens: ClientTokens) {
         self.settings = settings

@@ -152,7 +152,8 @@ extension ServerNode {
     mutating func inviteAgain(_ request: inout ServerRequest, at now: Instant) {
         guard let invite = invites.request(request.key) else { return }
         // Somebody else's request with the same branch, or a copy that others send: it draws nothing.
-        guard keys.fingerprint(request) == keys.fingerprint(invite), isFromCaller(request, invite, invites.caller(request.key)) else {
+        guard keys.fingerprint(request) == keys.fingerprint(invite), isFromCaller(request, invite, invites.caller(request.key))
+        else {
             return refuse(&request, 482, .merged, at: now)
         }
         tally.retransmissionsAbsorbed &+= 1

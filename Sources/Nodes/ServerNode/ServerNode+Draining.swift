@@ -10,15 +10,16 @@ extension ServerNode {
     /// Until nobody has anything more to say. What lies further below comes first: so everything leaves in the order in which it was decided.
     mutating func drain(at now: Instant) {
         while true {
-            if let output = clients.nextOutput() {
+            // Looked at before it is fetched: what a room says is large, and mostly it says nothing.
+            if !clients.outbox.isEmpty, let output = clients.nextOutput() {
                 carryOut(output, at: now)
-            } else if let output = invites.nextOutput() {
+            } else if !invites.outbox.isEmpty, let output = invites.nextOutput() {
                 carryOut(output, at: now)
-            } else if let output = subscriptions.nextOutput() {
+            } else if !subscriptions.outbox.isEmpty, let output = subscriptions.nextOutput() {
                 carryOut(output, at: now)
-            } else if let output = registrar.nextOutput() {
+            } else if !registrar.outbox.isEmpty, let output = registrar.nextOutput() {
                 carryOut(output, at: now)
-            } else if let output = calls.nextOutput() {
+            } else if !calls.outbox.isEmpty, let output = calls.nextOutput() {
                 carryOut(output, at: now)
             } else if !changedDialogs.isEmpty {
                 subscriptions.changed(.dialog(changedDialogs.removeFirst()))

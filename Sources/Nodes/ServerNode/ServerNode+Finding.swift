@@ -57,7 +57,8 @@ extension ServerNode {
         let binding = reachable.location.binding
         return CallTarget(
             contact: SIPText(Array(binding.contact)), route: SIPText(Array(binding.path)), flow: reachable.flow,
-            isOpen: reachable.isOpen, source: binding.flow.remote.address, instance: SIPText(Array(binding.instance)), q: binding.q,
+            isOpen: reachable.isOpen, source: binding.flow.remote.address, instance: SIPText(Array(binding.instance)),
+            q: binding.q,
             updated: binding.updated, regID: binding.regID, speaksICE: binding.speaksICE,
             domain: domain(aor, binding, reachable.flow), insistsOnSRTP: reachable.location.srtp.map { $0 == .insists },
             isTranslated: binding.verdict.contains(.translated), isRewritten: binding.verdict.isRewritten)

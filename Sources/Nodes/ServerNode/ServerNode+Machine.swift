@@ -3,12 +3,10 @@ import Registrar
 
 extension ServerNode {
     public var nextDeadline: Instant? {
-        var earliest = registrar.nextDeadline
-        for next in [clients.nextDeadline, invites.nextDeadline, calls.nextDeadline, subscriptions.nextDeadline] {
-            guard let next else { continue }
-            earliest = earliest.map { min($0, next) } ?? next
-        }
-        return earliest
+        var earliest = registrar.nextDeadline ?? .distantFuture
+        earliest = min(earliest, clients.nextDeadline ?? .distantFuture, invites.nextDeadline ?? .distantFuture)
+        earliest = min(earliest, calls.nextDeadline ?? .distantFuture, subscriptions.nextDeadline ?? .distantFuture)
+        return earliest == .distantFuture ? nil : earliest
     }
 
     public mutating func receive(_ input: Input, at now: Instant) {
@@ -43,14 +41,16 @@ extension ServerNode {
 
     /// What is due first of all that waits; of what is due at once the transactions come first. False: nothing is.
     private mutating func advanceOnce(to now: Instant) -> Bool {
-        let deadlines = [clients.nextDeadline, invites.nextDeadline, calls.nextDeadline, subscriptions.nextDeadline]
-        let first = deadlines.indices.min { (deadlines[$0] ?? .distantFuture, $0) < (deadlines[$1] ?? .distantFuture, $1) }
-        switch first {
-        case 0: return clients.advanceOnce(to: now)
-        case 1: return invites.advanceOnce(to: now)
-        case 2: return calls.advanceOnce(to: now)
-        default: return subscriptions.advanceOnce(to: now)
-        }
+        let client = clients.nextDeadline ?? .distantFuture
+        let invite = invites.nextDeadline ?? .distantFuture
+        let call = calls.nextDeadline ?? .distantFuture
+        let subscription = subscriptions.nextDeadline ?? .distantFuture
+        let first = min(client, invite, call, subscription)
+        guard first <= now else { return false }
+        if client == first { return clients.advanceOnce(to: now) }
+        if invite == first { return invites.advanceOnce(to: now) }
+        if call == first { return calls.advanceOnce(to: now) }
+        return subscriptions.advanceOnce(to: now)
     }
 
     public mutating func nextOutput() -> Output? { outbox.next() }

@@ -37,7 +37,8 @@ struct Desk {
     /// A phone that can be rung.
     func phone(_ user: AddressOfRecord, _ port: UInt16, instance: String = "", transport: SIPTransport = .udp) -> CallTarget {
         CallTarget(
-            contact: SIPText("sip:\(user.user)@203.0.113.7:\(port)"), flow: Self.flow(port, transport), instance: SIPText(instance),
+            contact: SIPText("sip:\(user.user)@203.0.113.7:\(port)"), flow: Self.flow(port, transport),
+            instance: SIPText(instance),
             updated: now - .seconds(Int64(port)), domain: DialledDomain(user, written: "example.com"))
     }
 

@@ -18,7 +18,10 @@ struct FindingTests {
         #expect(desk.wait(.seconds(4)) == [])
         #expect(desk.calls.usage.calls == 1)
         #expect(desk.calls.usage.lookUps == 1)
-        #expect(desk.found(lookUp, Desk.user(Desk.bob, [desk.phone(Desk.bob, 41_000)])) == ["media open", "media open", "INVITE to 41000"])
+        #expect(
+            desk.found(lookUp, Desk.user(Desk.bob, [desk.phone(Desk.bob, 41_000)])) == [
+                "media open", "media open", "INVITE to 41000",
+            ])
         #expect(desk.calls.usage.lookUps == 0)
     }
 
@@ -201,7 +204,9 @@ struct LookUpsWhileRingingTests {
         let sent = try #require(desk.asked(.invite))
         desk.calls.came(.timeout, of: sent, at: desk.now)
         #expect(desk.names() == ["look up bob@example.com"])
-        #expect(desk.found(desk.lookUp, Desk.user(Desk.bob, [other])).contains("INVITE to \(sent.flow.remote.port == 41_001 ? 41_000 : 41_001)"))
+        #expect(
+            desk.found(desk.lookUp, Desk.user(Desk.bob, [other])).contains(
+                "INVITE to \(sent.flow.remote.port == 41_001 ? 41_000 : 41_001)"))
     }
 
     @Test("Silence on one flow, and the next is gone: 480")

@@ -14,7 +14,8 @@ private struct Desk {
     static let alice = AddressOfRecord(user: "alice", domain: "example.com")
     static let bob = AddressOfRecord(user: "bob", domain: "example.com")
     static let flow = FlowID(
-        .udp, local: Endpoint(.v4(IPv4Address(198, 51, 100, 1)), 5060), remote: Endpoint(.v4(IPv4Address(203, 0, 113, 7)), 40_000))
+        .udp, local: Endpoint(.v4(IPv4Address(198, 51, 100, 1)), 5060), remote: Endpoint(.v4(IPv4Address(203, 0, 113, 7)), 40_000)
+    )
 
     init(_ change: (inout Subscriptions.Settings) -> Void = { _ in }) {
         var settings = Subscriptions.Settings()
@@ -142,7 +143,8 @@ struct SubscriptionsAloneTests {
         var desk = Desk()
         _ = try desk.subscribe()
         _ = try desk.answered(desk.notify, 200)
-        #expect(try desk.resubscribe(2, 0, tag: desk.tag) == ["grant", "NOTIFY terminated", "unsubscribed: ended by the watcher"])
+        #expect(
+            try desk.resubscribe(2, 0, tag: desk.tag) == ["grant", "NOTIFY terminated", "unsubscribed: ended by the watcher"])
         #expect(desk.subscriptions.isEmpty)
         #expect(desk.subscriptions.indexed == 0)
         #expect(desk.subscriptions.pendingDeadlines == 0)

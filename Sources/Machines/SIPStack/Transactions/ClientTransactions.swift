@@ -26,7 +26,9 @@ package struct ClientRequest<User: Sendable>: Sendable {
     package var isInvite: Bool { method == .invite }
 
     /// The same, as another knows its users.
-    package func of<Other>(_ user: Other) -> ClientRequest<Other> { ClientRequest<Other>(method, bytes, token, on: flow, for: account, user) }
+    package func of<Other>(_ user: Other) -> ClientRequest<Other> {
+        ClientRequest<Other>(method, bytes, token, on: flow, for: account, user)
+    }
 }
 
 /// What a request ended in, or brought.
@@ -96,7 +98,7 @@ package struct ClientTransactions<User: Sendable>: Sendable {
     private var entries: [ClientToken: Entry] = [:]
     private var perAccount: [SIPText: Int] = [:]
     private var deadlines = DeadlineQueue<ClientToken>()
-    private var outbox = Outbox<Output>()
+    package private(set) var outbox = Outbox<Output>()
     private let cap: Int
     private let perAccountCap: Int
     private let timers: TransactionTimers

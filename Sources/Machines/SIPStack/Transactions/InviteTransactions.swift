@@ -20,7 +20,7 @@ package struct InviteTransactions: Sendable {
 
     private var entries: [UInt64: Entry] = [:]
     private var deadlines = DeadlineQueue<UInt64>()
-    private var outbox = Outbox<Output>()
+    package private(set) var outbox = Outbox<Output>()
     private let timers: TransactionTimers
     private let ways: ReplyWays
 
@@ -41,7 +41,9 @@ package struct InviteTransactions: Sendable {
     package func contains(_ key: UInt64) -> Bool { entries.index(forKey: key) != nil }
 
     /// Whether it waits for its final response.
-    package func isProceeding(_ key: UInt64) -> Bool { if case .proceeding? = entries[key]?.machine.state { true } else { false } }
+    package func isProceeding(_ key: UInt64) -> Bool {
+        if case .proceeding? = entries[key]?.machine.state { true } else { false }
+    }
 
     package mutating func nextOutput() -> Output? { outbox.next() }
 
