@@ -12,7 +12,10 @@ package struct TwoGenerations<Key: Hashable & Sendable, Value: Sendable>: Sendab
 
     @inlinable package var count: Int { young.count + elder.count }
 
-    @inlinable package subscript(key: Key) -> Value? { young[key] ?? elder[key] }
+    @inlinable package subscript(key: Key) -> Value? {
+        // Where a value is of a private type the optimiser leaves a getter generic otherwise.
+        @inline(__always) get { young[key] ?? elder[key] }
+    }
 
     @inlinable
     package mutating func change<Result>(_ key: Key, or new: @autoclosure () -> Value, _ body: (inout Value) -> Result) -> Result

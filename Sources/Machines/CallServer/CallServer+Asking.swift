@@ -10,7 +10,7 @@ extension CallServer {
         _ purpose: Purpose
     ) {
         if flow.transport == .udp, bytes.count > 1_300 { note(.call(.largeRequest(flow, bytes: bytes.count))) }
-        outbox.append(.ask(ClientRequest(method, bytes, token, on: flow, for: account, purpose)))
+        outbox.append(.ask(Request(method, bytes, token, on: flow, for: account, purpose)))
     }
 
     mutating func cancel(_ client: ClientToken?, reason: SIPText? = nil) {
@@ -74,7 +74,7 @@ extension CallServer {
     }
 
     /// A 2xx that nobody waits for any more: acknowledged and hung up at once (RFC 3261 13.2.2.4).
-    mutating func endStray(_ response: SIPMessage, _ sent: ClientRequest<Purpose>) {
+    mutating func endStray(_ response: SIPMessage, _ sent: Request) {
         guard let request = try? SIPMessage(parsing: sent.bytes), var dialog = try? Dialog(request: request, response: response)
         else { return }
         let ack = dialog.acknowledgement(sequence: dialog.localSequence, via: settings.addresses.via(sent.flow, tokens.next()))

@@ -6,7 +6,7 @@ import SIPStack
 /// What becomes of offer/answer rounds: answers, refusals, silence, ACKs.
 extension CallServer {
     mutating func exchangeAnswered(
-        _ key: UInt32, _ leg: Int, _ sent: ClientRequest<Purpose>, _ outcome: ClientOutcome, at now: Instant
+        _ key: UInt32, _ leg: Int, _ sent: Request, _ outcome: ClientOutcome, at now: Instant
     ) {
         let isInvite = sent.isInvite
         guard var call = calls.take(key) else {
@@ -14,7 +14,7 @@ extension CallServer {
             return
         }
         defer { settle(call, at: now) }
-        guard let exchange = call.exchange, exchange.client == sent.token, call.legs[leg].takesPart else {
+        guard let exchange = call.exchange, exchange.client == sent.name, call.legs[leg].takesPart else {
             guard isInvite, case .response(let message, 200..<300) = outcome else { return }
             if call.legs[leg].isConfirmed {
                 sendACKAgain(message, call.legs[leg])
@@ -26,7 +26,7 @@ extension CallServer {
         switch outcome {
         case .unwanted: break
         case .unsent: exchangeFailed(exchange, leg, 503, nil, &call, at: now)
-        case .timeout: exchangeFailed(exchange, leg, 408, nil, &call, at: now)
+        case .timeout, .failed: exchangeFailed(exchange, leg, 408, nil, &call, at: now)
         case .response(let message, let status):
             switch status {
             case ..<200: break

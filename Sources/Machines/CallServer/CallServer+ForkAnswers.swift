@@ -6,17 +6,18 @@ import SIPStack
 /// What each phone that is rung answers, and what the caller hears of it (RFC 3261 16.7, RFC 3262).
 extension CallServer {
     mutating func forkAnswered(
-        _ key: UInt32, _ leg: Int, _ sent: ClientRequest<Purpose>, _ outcome: ClientOutcome, at now: Instant
+        _ key: UInt32, _ leg: Int, _ sent: Request, _ outcome: ClientOutcome, at now: Instant
     ) {
         guard var call = calls.take(key), call.legs.indices.contains(leg) else {
             if case .response(let message, 200..<300) = outcome { endStray(message, sent) }
             return
         }
         // Ours is this INVITE only while no newer one was sent on the leg.
-        let isCurrent = call.legs[leg].isAwaited(sent.token)
+        let isCurrent = call.legs[leg].isAwaited(sent.name)
         switch outcome {
         case .unwanted: break
         case .unsent: if isCurrent, call.legs[leg].isInviting { decline(leg, 503, .flowDead, &call, at: now) }
+        case .failed: if isCurrent, call.legs[leg].isInviting { decline(leg, 480, .flowDead, &call, at: now) }
         case .timeout:
             if isCurrent, call.legs[leg].isInviting {
                 noteSilence(sent, call.legs[leg], call)
@@ -34,13 +35,13 @@ extension CallServer {
     }
 
     /// A large INVITE drew nothing at all: the way may drop fragments.
-    private mutating func noteSilence(_ sent: ClientRequest<Purpose>, _ leg: CallLeg, _ call: Call) {
+    private mutating func noteSilence(_ sent: Request, _ leg: CallLeg, _ call: Call) {
         guard sent.flow.transport == .udp, sent.bytes.count > 1_300, leg.callee?.hasRung == false else { return }
         outbox.append(.unanswered(call: call.number, leg.party.address, sent.flow, bytes: sent.bytes.count))
     }
 
     private mutating func forkProgressed(
-        _ message: SIPMessage, _ status: Int, _ leg: Int, _ sent: ClientRequest<Purpose>, _ call: inout Call, at now: Instant
+        _ message: SIPMessage, _ status: Int, _ leg: Int, _ sent: Request, _ call: inout Call, at now: Instant
     ) {
         guard status > 100, call.legs[leg].isInviting else { return }
         if call.legs[leg].dialog == nil, let request = try? SIPMessage(parsing: sent.bytes),
@@ -90,7 +91,7 @@ extension CallServer {
 
     /// The first 2xx wins the call; others are hung up.
     private mutating func forkAccepted(
-        _ message: SIPMessage, _ leg: Int, _ sent: ClientRequest<Purpose>, _ isCurrent: Bool, _ call: inout Call, at now: Instant
+        _ message: SIPMessage, _ leg: Int, _ sent: Request, _ isCurrent: Bool, _ call: inout Call, at now: Instant
     ) {
         let tag = (try? message.to)?.tag ?? SIPText()
         if isCurrent, call.legs[leg].isConfirmed, call.legs[leg].dialog?.id.remoteTag == tag {
@@ -109,7 +110,7 @@ extension CallServer {
             call.legs[leg].dialog = fresh
         }
         call.legs[leg].state = .confirmed(CallLeg.Confirmed())
-        call.legs[leg].callee?.invite = .won(sent.token)
+        call.legs[leg].callee?.invite = .won(sent.name)
         if message.allowsUpdate { call.legs[leg].takesUpdate = true }
         let asked = call.legs[leg].askedSession
         call.legs[leg].confirmed?.timer = SessionTimerTerms(message).timer(asked: asked, at: now)

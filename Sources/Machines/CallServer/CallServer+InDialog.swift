@@ -103,7 +103,7 @@ extension CallServer {
         switch outcome {
         case .unwanted, .response(_, ..<200): break
         case .unsent: refuse(request, 503, .tablesFull)
-        case .timeout: refuse(request, 408, .noAnswer)
+        case .timeout, .failed: refuse(request, 408, .noAnswer)
         // Credentials of the sender are no business of the receiver's, and the other way round.
         case .response(_, 401), .response(_, 407): refuse(request, 480, .noAnswer)
         case .response(let message, let status):

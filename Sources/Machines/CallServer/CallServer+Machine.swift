@@ -22,7 +22,7 @@ extension CallServer {
     }
 
     /// What a request of ours ended in, or brought.
-    package mutating func came(_ outcome: ClientOutcome, of sent: ClientRequest<Purpose>, at now: Instant) {
+    package mutating func came(_ outcome: ClientOutcome, of sent: Request, at now: Instant) {
         if case .unsent = outcome {
             counters.callTablesFull &+= 1
             note(.full("requests of ours"))
@@ -40,7 +40,7 @@ extension CallServer {
     }
 
     /// A 2xx to an INVITE that was withdrawn. Of a re-INVITE only the round is gone: the dialog stays.
-    private mutating func unwanted(_ message: SIPMessage, _ sent: ClientRequest<Purpose>, at now: Instant) {
+    private mutating func unwanted(_ message: SIPMessage, _ sent: Request, at now: Instant) {
         switch sent.user {
         case .exchange(let key, let leg), .refresh(let key, let leg):
             guard var call = calls.take(key) else { return endStray(message, sent) }

@@ -52,7 +52,7 @@ extension CallServer {
         switch outcome {
         case .response(_, ..<200), .unwanted: return
         case .response(_, let said): status = said
-        case .timeout: status = 408
+        case .timeout, .failed: status = 408
         case .unsent: status = 503
         }
         guard var delivery = deliveries[key] else { return }

@@ -28,7 +28,7 @@ extension CallServer {
     }
 
     mutating func refreshAnswered(
-        _ key: UInt32, _ leg: Int, _ sent: ClientRequest<Purpose>, _ outcome: ClientOutcome, at now: Instant
+        _ key: UInt32, _ leg: Int, _ sent: Request, _ outcome: ClientOutcome, at now: Instant
     ) {
         guard var call = calls.take(key) else {
             if sent.isInvite, case .response(let message, 200..<300) = outcome {
@@ -45,14 +45,14 @@ extension CallServer {
         }
         let isInvite = sent.isInvite
         if case .unsent = outcome {
-            if call.legs[leg].confirmed?.refreshing == sent.token { call.legs[leg].confirmed?.refreshing = nil }
+            if call.legs[leg].confirmed?.refreshing == sent.name { call.legs[leg].confirmed?.refreshing = nil }
             return
         }
         guard case .response(let message, let status) = outcome else {
             return hangUp(&call, "\(call.legs[leg].party.address) does not answer any more", cause: 102, at: now)
         }
         guard status >= 200 else { return }
-        if isInvite, call.legs[leg].confirmed?.refreshing != sent.token {
+        if isInvite, call.legs[leg].confirmed?.refreshing != sent.name {
             if status < 300 { sendACKAgain(message, call.legs[leg]) }
             return
         }

@@ -78,7 +78,7 @@ extension CallServer {
         switch outcome {
         case .response(_, ..<300), .unwanted, .unsent: return
         case .response(_, let status): why = "the watcher answers \(status)"
-        case .timeout: why = "the watcher does not answer"
+        case .timeout, .failed: why = "the watcher does not answer"
         }
         guard var call = calls.take(key) else { return }
         if call.transfer?.referral != nil {

@@ -11,7 +11,7 @@ import SIPStack
 public struct CallServer: Sendable {
     package enum Output: Sendable {
         /// Send a request; what comes of it is told by `came`.
-        case ask(ClientRequest<Purpose>)
+        case ask(Request)
         /// Nobody wants the answer of that INVITE any more.
         case cancel(ClientToken, reason: SIPText?)
         /// Nothing can come back for that request any more.
@@ -44,6 +44,8 @@ public struct CallServer: Sendable {
         /// What was noticed, where `isTracing`.
         case trace(Trace)
     }
+
+    package typealias Request = ClientRequest<ClientToken, Purpose>
 
     package enum Trace: Sendable {
         case call(CallTrace)

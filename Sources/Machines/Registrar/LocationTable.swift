@@ -25,7 +25,7 @@ package struct LocationTable: Sendable {
     private var records: [Record?] = []
     private var free: [UInt32] = []
     private var slots: [AddressOfRecord: UInt32] = [:]
-    private var deadlines = DeadlineQueue<UInt32>()
+    private var deadlines = DeadlineHeap<SlotPlaces>()
     /// How many bindings use a flow, by its hash.
     private var flows: [Int: UInt32] = [:]
     /// Bindings in all.

@@ -55,7 +55,7 @@ extension Subscriptions {
     }
 
     /// What became of a NOTIFY.
-    package mutating func came(_ outcome: ClientOutcome, of sent: ClientRequest<UInt32>) {
+    package mutating func came(_ outcome: ClientOutcome, of sent: Request) {
         guard var entry = table[sent.user] else { return }
         switch outcome {
         case .response(_, ..<200), .unwanted: return
@@ -65,7 +65,7 @@ extension Subscriptions {
             if case .response = outcome, entry.isDirty { notify(entry.key) }
         // Neither takes notice of it any more (RFC 6665 4.2.2).
         case .response(_, let status): forget(entry.key, "the watcher answers \(status)")
-        case .timeout: forget(entry.key, "the watcher does not answer")
+        case .timeout, .failed: forget(entry.key, "the watcher does not answer")
         }
     }
 

@@ -65,7 +65,7 @@ public struct Subscriptions: Sendable {
 
     package enum Output: Sendable {
         /// Send a NOTIFY; what comes of it is told by `came`.
-        case ask(ClientRequest<UInt32>)
+        case ask(Request)
         /// A 200 with our tag.
         case grant(ServerRequest, ReplyWriter.Reply, tag: UInt64)
         case refuse(ServerRequest, ReplyWriter.Reply, Refusal)
@@ -75,6 +75,8 @@ public struct Subscriptions: Sendable {
         case unsubscribed(Watched, reason: String)
         case full
     }
+
+    package typealias Request = ClientRequest<ClientToken, UInt32>
 
     package enum Refusal: Sendable {
         case noDialog

@@ -44,7 +44,8 @@ extension ServerNode {
         let account = accounts[username]
         let verdict = authenticator.judge(
             attempt, of: subject, secret: account?.secret, at: now, acceptsOtherURI: acceptsOtherURI)
-        let place = request.attempt.flatMap { attempts.match($0, nonce: keys.text(nonce)) }
+        // What only traces tell is not looked for while nobody listens.
+        let place = traces.isOn ? request.attempt.flatMap { attempts.match($0, nonce: keys.text(nonce)) } : nil
         let isRemembered = request.attempt != nil
         note(&request, place.map { .answers($0, verdict) } ?? (isRemembered ? .credentials(verdict) : .signed(verdict)))
         traces.note(
@@ -149,7 +150,7 @@ extension ServerNode {
         tally.challenges &+= 1
         var ordinal = 1
         var outstanding = 1
-        if let place = request.attempt {
+        if traces.isOn, let place = request.attempt {
             (ordinal, outstanding) = attempts.challenge(place, nonce: keys.text(nonce[...]), at: now)
         }
         traces.note(

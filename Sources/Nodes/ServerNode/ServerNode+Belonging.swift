@@ -32,8 +32,8 @@ extension ServerNode {
 
     /// Whether a CANCEL, which cannot be challenged (RFC 3261 22.1), or a copy of an INVITE comes from the INVITE's address, or over a flow of
     /// the caller's account.
-    func isFromCaller(_ request: ServerRequest, _ invite: ServerRequest, _ caller: AddressOfRecord?) -> Bool {
-        request.flow.remote.address == invite.flow.remote.address || caller.map { isRegistered(request.flow, for: $0) } == true
+    func isFromCaller(_ request: ServerRequest, _ invite: Invite) -> Bool {
+        request.flow.remote.address == invite.request.flow.remote.address || isRegistered(request.flow, for: invite.caller)
     }
 
     /// Over streams the connection itself; over UDP the far end's endpoint, by whichever address of ours it comes.

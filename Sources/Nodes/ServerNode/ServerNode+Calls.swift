@@ -128,7 +128,7 @@ extension ServerNode {
 
     private mutating func cancelled(_ request: inout ServerRequest, at now: Instant) {
         let key = keys.transaction(request, as: .invite)
-        guard let invite = invites.request(key), isFromCaller(request, invite, invites.caller(key)) else {
+        guard let invite = invites.request(key), isFromCaller(request, invite) else {
             return refuse(&request, 481, .noTransaction, at: now)
         }
         note(&request, .request(.cancel))
@@ -142,7 +142,8 @@ extension ServerNode {
     /// ACK: of a refusal by its transaction, of a 2xx by its dialog.
     mutating func acknowledged(_ request: inout ServerRequest, at now: Instant) {
         note(&request, .request(.ack))
-        if invites.acknowledge(keys.transaction(request, as: .invite), at: now) || calls.acknowledged(request, at: now) { return }
+        if case .refusal = invites.acknowledge(keys.transaction(request, as: .invite), at: now) { return }
+        if calls.acknowledged(request, at: now) { return }
         // The ACK of a refusal that was given without a transaction: our tag in it proves that we gave it.
         guard request.parts.to.tag != SIPText(tag: keys.toTag(request)) else { return }
         drop(request.flow, .strayACK)
@@ -152,13 +153,14 @@ extension ServerNode {
     mutating func inviteAgain(_ request: inout ServerRequest, at now: Instant) {
         guard let invite = invites.request(request.key) else { return }
         // Somebody else's request with the same branch, or a copy that others send: it draws nothing.
-        guard keys.fingerprint(request) == keys.fingerprint(invite), isFromCaller(request, invite, invites.caller(request.key))
+        guard keys.fingerprint(request) == keys.fingerprint(invite.request), isFromCaller(request, invite)
         else {
             return refuse(&request, 482, .merged, at: now)
         }
         tally.retransmissionsAbsorbed &+= 1
         note(&request, .retransmission)
-        invites.again(request)
+        let way = ways.reply(request.via, request.flow) ?? invites.way(request.key) ?? request.flow
+        if let bytes = invites.again(request.key, on: way) { send(bytes, on: way, .retransmission) }
     }
 
     // MARK: Subscriptions

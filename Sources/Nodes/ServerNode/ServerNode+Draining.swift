@@ -29,9 +29,9 @@ extension ServerNode {
         }
     }
 
-    private mutating func carryOut(_ output: ClientTransactions<Asker>.Output, at now: Instant) {
+    private mutating func carryOut(_ output: ClientTransactions<ClientToken, Asker>.Output, at now: Instant) {
         switch output {
-        case .send(let flow, let bytes, let meaning): send(bytes, on: flow, ServerTrace.Meaning(meaning))
+        case .send(let request, let bytes, let meaning): send(bytes, on: request.flow, ServerTrace.Meaning(meaning))
         case .came(let outcome, let sent):
             switch sent.user {
             case .call(let purpose): calls.came(outcome, of: sent.of(purpose), at: now)
@@ -40,13 +40,14 @@ extension ServerNode {
         }
     }
 
-    private mutating func carryOut(_ output: InviteTransactions.Output, at now: Instant) {
+    private mutating func carryOut(_ output: ServerTransactions<UInt64, Invite>.Output, at now: Instant) {
         switch output {
-        case .send(let flow, let bytes): send(bytes, on: flow, .retransmission)
-        case .trying(let key):
-            guard let request = invites.request(key) else { return }
+        case .again(_, let flow, let bytes): send(bytes, on: flow, .retransmission)
+        case .trying(let invite):
+            let request = invite.request
             let bytes = writer.bytes(ReplyWriter.Reply(100), to: request.parts.echo, source: request.flow.remote, toTag: 0)
-            respond(key, 100, bytes, at: now)
+            respond(request.key, 100, bytes, at: now)
+        case .unacknowledged, .undeliverable, .over: break
         }
     }
 
@@ -115,7 +116,9 @@ extension ServerNode {
         case .cancel(let token, let reason): clients.cancel(token, reason: reason, at: now)
         case .forget(let token): clients.forget(token)
         case .send(let flow, let bytes, let meaning): send(bytes, on: flow, ServerTrace.Meaning(meaning))
-        case .open(let request, let caller): invites.open(request, from: caller, at: now)
+        case .open(let request, let caller):
+            let way = ways.reply(request.via, request.flow) ?? request.flow
+            invites.open(request.key, Invite(request: request, caller: caller), isInvite: true, on: way, at: now)
         case .respond(let key, let status, let bytes): respond(key, status, bytes, at: now)
         case .abandon(let key): invites.forget(key)
         case .answer(var request, let reply): answer(&request, reply, .response(status: reply.status), at: now)

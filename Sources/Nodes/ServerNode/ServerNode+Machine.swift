@@ -19,6 +19,8 @@ extension ServerNode {
             drain(at: now)
             subscriptions.closed(flow)
             calls.closed(flow, at: now)
+            drain(at: now)
+            clients.fail(flow)
         case .persisted(let sequence): registrar.persisted(through: sequence, at: now)
         case .persistFailed(let reason): registrar.persistFailed(reason, at: now)
         case .accounts(let list): accounts = AccountTable(list, realm: settings.realm)

@@ -96,14 +96,20 @@ public struct ServerNode: Machine {
     var registrar: Registrar
     var calls: CallServer
     var subscriptions: Subscriptions
-    var clients: ClientTransactions<Asker>
-    var invites: InviteTransactions
+    var clients: ClientTransactions<ClientToken, Asker>
+    var invites: ServerTransactions<UInt64, Invite>
     /// Users whose dialogs changed, until their watchers are told.
     var changedDialogs: [AddressOfRecord] = []
     let keys: RequestKeys
     let ways: ReplyWays
     let addresses: OwnAddresses
     let reader: RegistrationReader
+
+    /// An INVITE that came, and whose it is.
+    struct Invite: Sendable {
+        let request: ServerRequest
+        let caller: AddressOfRecord
+    }
 
     /// Who asks something of a phone.
     enum Asker: Sendable {
@@ -164,7 +170,7 @@ public struct ServerNode: Machine {
             tokens: ClientTokens(.subscription, entropy: subscriptionTokens))
         clients = ClientTransactions(
             cap: limits.callTransactions, perAccount: limits.transactionsPerAccount, timers: settings.calls.timers)
-        invites = InviteTransactions(timers: settings.calls.timers, ways: ways)
+        invites = ServerTransactions(timers: settings.calls.timers)
     }
 
     // MARK: Queries

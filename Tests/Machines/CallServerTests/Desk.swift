@@ -105,12 +105,12 @@ struct Desk {
     var lookUp: LookUp? { said.compactMap { if case .lookUp(let lookUp) = $0 { lookUp } else { nil } }.last }
 
     /// The request of that method among what was said last.
-    func asked(_ method: SIPMethod) -> ClientRequest<CallServer.Purpose>? {
+    func asked(_ method: SIPMethod) -> CallServer.Request? {
         said.compactMap { if case .ask(let request) = $0, request.method == method { request } else { nil } }.last
     }
 
-    func asked(_ method: SIPMethod, to port: UInt16) -> ClientRequest<CallServer.Purpose>? {
-        said.compactMap { output -> ClientRequest<CallServer.Purpose>? in
+    func asked(_ method: SIPMethod, to port: UInt16) -> CallServer.Request? {
+        said.compactMap { output -> CallServer.Request? in
             guard case .ask(let request) = output, request.method == method, request.flow.remote.port == port else { return nil }
             return request
         }.last
@@ -160,7 +160,7 @@ struct Desk {
     }
 
     /// A phone answers a request of ours.
-    mutating func answered(_ sent: ClientRequest<CallServer.Purpose>?, _ status: Int, more: String = "") throws -> [String] {
+    mutating func answered(_ sent: CallServer.Request?, _ status: Int, more: String = "") throws -> [String] {
         guard let sent else { return [] }
         let request = try SIPMessage(parsing: sent.bytes)
         var builder = SIPMessageBuilder.response(to: request, status: status, toTag: "b", source: sent.flow.local)

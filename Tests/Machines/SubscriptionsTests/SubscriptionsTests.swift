@@ -84,10 +84,10 @@ private struct Desk {
 
     private(set) var tag: UInt64 = 0
 
-    var notify: ClientRequest<UInt32>? { said.compactMap { if case .ask(let request) = $0 { request } else { nil } }.last }
+    var notify: Subscriptions.Request? { said.compactMap { if case .ask(let request) = $0 { request } else { nil } }.last }
 
     /// The watcher answers a NOTIFY; nil: it does not.
-    mutating func answered(_ sent: ClientRequest<UInt32>?, _ status: Int?) throws -> [String] {
+    mutating func answered(_ sent: Subscriptions.Request?, _ status: Int?) throws -> [String] {
         guard let sent else { return [] }
         guard let status else {
             subscriptions.came(.timeout, of: sent)

@@ -2,8 +2,9 @@ import Base
 import SIP
 
 /// A request that an element sends and whose answer it awaits.
-package struct ClientRequest<User: Sendable>: Sendable {
-    package let token: ClientToken
+package struct ClientRequest<Name: Hashable & Sendable, User: Sendable>: Sendable {
+    /// By which its asker knows it; no two under way have the same.
+    package let name: Name
     package let method: SIPMethod
     package let flow: FlowID
     package let bytes: [UInt8]
@@ -11,11 +12,11 @@ package struct ClientRequest<User: Sendable>: Sendable {
     /// On whose behalf it is sent; nil: on our own. Strangers are one, without a name.
     package let account: SIPText?
 
-    /// `bytes`: the whole request; the branch of its Via is `token`'s.
+    /// `bytes`: the whole request.
     package init(
-        _ method: SIPMethod, _ bytes: [UInt8], _ token: ClientToken, on flow: FlowID, for account: SIPText? = nil, _ user: User
+        _ method: SIPMethod, _ bytes: [UInt8], _ name: Name, on flow: FlowID, for account: SIPText? = nil, _ user: User
     ) {
-        self.token = token
+        self.name = name
         self.method = method
         self.flow = flow
         self.bytes = bytes
@@ -26,8 +27,8 @@ package struct ClientRequest<User: Sendable>: Sendable {
     package var isInvite: Bool { method == .invite }
 
     /// The same, as another knows its users.
-    package func of<Other>(_ user: Other) -> ClientRequest<Other> {
-        ClientRequest<Other>(method, bytes, token, on: flow, for: account, user)
+    package func of<Other>(_ user: Other) -> ClientRequest<Name, Other> {
+        ClientRequest<Name, Other>(method, bytes, name, on: flow, for: account, user)
     }
 }
 
@@ -40,16 +41,19 @@ package enum ClientOutcome: Sendable {
     case timeout
     /// The table is full: nothing was sent.
     case unsent
+    /// Its flow is gone, or nobody is there: counts as 503.
+    case failed
 }
 
-/// The requests that wait for answers (RFC 3261 17.1), found by the number in their branch: timers, copies, CANCEL, the ACK of refusals.
+/// The requests that wait for answers (RFC 3261 17.1): timers, copies, CANCEL, the ACK of refusals.
 ///
-/// Whoever asks names its requests by tokens of its own, and says what a request is to it (`User`), which comes back with each outcome.
-package struct ClientTransactions<User: Sendable>: Sendable {
-    package typealias Request = ClientRequest<User>
+/// Whoever asks names its requests himself, so that he finds a response's by its branch (`ClientToken`, or a hash of branch and method), and says what
+/// a request is to him (`User`), which comes back with each outcome.
+package struct ClientTransactions<Name: Hashable & Sendable, User: Sendable>: Sendable {
+    package typealias Request = ClientRequest<Name, User>
 
     package enum Output: Sendable {
-        case send(on: FlowID, [UInt8], SentMeaning)
+        case send(Request, [UInt8], SentMeaning)
         case came(ClientOutcome, Request)
     }
 
@@ -83,6 +87,7 @@ package struct ClientTransactions<User: Sendable>: Sendable {
     private struct Entry: Sendable {
         var machine: Machine
         let request: Request
+        let order: UInt64
         var cancelling = Cancelling.no
         /// The ACK of its refusal.
         var ack: [UInt8] = []
@@ -95,16 +100,19 @@ package struct ClientTransactions<User: Sendable>: Sendable {
         }
     }
 
-    private var entries: [ClientToken: Entry] = [:]
+    private var entries: [Name: Entry] = [:]
     private var perAccount: [SIPText: Int] = [:]
-    private var deadlines = DeadlineQueue<ClientToken>()
+    /// By flow: over streams, and wherever somebody may say that nobody is there.
+    private var flows: [FlowID: Set<Name>] = [:]
+    private var orders: UInt64 = 0
+    private var deadlines = DeadlineQueue<Name>()
     package private(set) var outbox = Outbox<Output>()
     private let cap: Int
     private let perAccountCap: Int
     private let timers: TransactionTimers
 
     /// `cap`, `perAccount`: requests at once, and on behalf of one account.
-    package init(cap: Int, perAccount: Int, timers: TransactionTimers) {
+    package init(cap: Int, perAccount: Int = .max, timers: TransactionTimers) {
         self.cap = cap
         perAccountCap = perAccount
         self.timers = timers
@@ -115,14 +123,20 @@ package struct ClientTransactions<User: Sendable>: Sendable {
     package var accounts: Int { perAccount.count }
     package var pendingDeadlines: Int { deadlines.count }
 
+    /// Whether no request would be sent.
+    package var isFull: Bool { entries.count >= cap }
+
     /// Whether no request on behalf of that account would be sent.
     package func isFull(for account: SIPText) -> Bool { entries.count >= cap || perAccount[account, default: 0] >= perAccountCap }
 
     /// Whether a response with this branch would be one to what was sent over that flow.
-    package func awaits(_ token: ClientToken, on flow: FlowID) -> Bool { entries[token].map { $0.request.flow == flow } ?? false }
+    package func awaits(_ name: Name, on flow: FlowID) -> Bool { entries[name].map { $0.request.flow == flow } ?? false }
+
+    /// What a request under way is to whoever asks.
+    package func user(_ name: Name) -> User? { entries[name]?.request.user }
 
     /// Whether a response with this branch is one to a request of ours.
-    package func awaits(_ token: ClientToken) -> Bool { entries.index(forKey: token) != nil }
+    package func awaits(_ name: Name) -> Bool { entries.index(forKey: name) != nil }
 
     package mutating func nextOutput() -> Output? { outbox.next() }
 
@@ -137,30 +151,51 @@ package struct ClientTransactions<User: Sendable>: Sendable {
             request.isInvite
             ? .invite(ClientInviteTransaction(isReliable: isReliable, timers: timers, at: now))
             : .nonInvite(ClientNonInviteTransaction(isReliable: isReliable, timers: timers, at: now))
-        entries[request.token] = Entry(machine: machine, request: request)
+        orders &+= 1
+        entries[request.name] = Entry(machine: machine, request: request, order: orders)
+        flows[request.flow, default: []].insert(request.name)
         if let account = request.account { perAccount[account, default: 0] += 1 }
-        deadlines.set(request.token, to: machine.nextDeadline)
-        outbox.append(.send(on: request.flow, request.bytes, .request(request.method)))
+        deadlines.set(request.name, to: machine.nextDeadline)
+        outbox.append(.send(request, request.bytes, .request(request.method)))
     }
 
     /// Nothing can come back any more, or nobody asks.
-    package mutating func forget(_ token: ClientToken) {
-        deadlines.set(token, to: nil)
-        guard let account = entries.removeValue(forKey: token)?.request.account else { return }
+    package mutating func forget(_ name: Name) {
+        deadlines.set(name, to: nil)
+        guard let request = entries.removeValue(forKey: name)?.request else { return }
+        if let place = flows.index(forKey: request.flow) {
+            flows.values[place].remove(name)
+            if flows.values[place].isEmpty { flows.remove(at: place) }
+        }
+        guard let account = request.account else { return }
         let left = perAccount[account, default: 0] - 1
         perAccount[account] = left > 0 ? left : nil
+    }
+
+    /// A flow is gone, or nobody is at its far end.
+    package mutating func fail(_ flow: FlowID) {
+        guard let names = flows[flow] else { return }
+        for entry in names.compactMap({ entries[$0] }).sorted(by: { $0.order < $1.order }) {
+            // Who has his answer is told no more.
+            switch entry.machine {
+            case .invite(var machine): guard machine.fail().contains(.transportError) else { continue }
+            case .nonInvite(var machine): guard machine.fail().contains(.transportError) else { continue }
+            }
+            forget(entry.request.name)
+            if case .no = entry.cancelling { outbox.append(.came(.failed, entry.request)) }
+        }
     }
 
     // MARK: Answers
 
     /// A response whose branch is one of ours.
-    package mutating func receive(_ token: ClientToken, _ message: SIPMessage, _ status: Int, at now: Instant) {
-        guard var entry = entries[token], let cseq = try? message.cseq else { return }
-        if cseq.method == .cancel {
+    package mutating func receive(_ name: Name, _ message: SIPMessage, _ status: Int, at now: Instant) {
+        guard var entry = entries[name], let cseq = try? message.cseq else { return }
+        if cseq.method == .cancel, entry.request.method != .cancel {
             guard case .sent(var machine, let bytes, let until) = entry.cancelling else { return }
             _ = machine.receive(status: status, at: now)
-            entries[token]?.cancelling = .sent(machine, bytes, until: until)
-            return settle(token)
+            entries[name]?.cancelling = .sent(machine, bytes, until: until)
+            return settle(name)
         }
         let request = entry.request
         let actions: TransactionActions
@@ -169,27 +204,27 @@ package struct ClientTransactions<User: Sendable>: Sendable {
             if status >= 300, entry.ack.isEmpty { entry.ack = Self.acknowledgement(of: message, to: request.bytes) }
             actions = machine.receive(status: status, ack: entry.ack, at: now)
             entry.machine = .invite(machine)
-            if actions.contains(.sendACK) { outbox.append(.send(on: request.flow, entry.ack, .request(.ack))) }
+            if actions.contains(.sendACK) { outbox.append(.send(request, entry.ack, .request(.ack))) }
         case .nonInvite(var machine):
             actions = machine.receive(status: status, at: now)
             entry.machine = .nonInvite(machine)
         }
-        entries[token] = entry
-        if case .wanted(let reason) = entry.cancelling, status < 200 { return sendCancel(token, reason, at: now) }
-        guard actions.contains(.deliver) else { return settle(token) }
+        entries[name] = entry
+        if case .wanted(let reason) = entry.cancelling, status < 200 { return sendCancel(name, reason, at: now) }
+        guard actions.contains(.deliver) else { return settle(name) }
         if case .no = entry.cancelling {
-            settle(token)
+            settle(name)
             return outbox.append(.came(.response(message, status), request))
         }
         if 200..<300 ~= status, request.isInvite { outbox.append(.came(.unwanted(message), request)) }
-        if status >= 200 { entries[token]?.cancelling = .no }
-        settle(token)
+        if status >= 200 { entries[name]?.cancelling = .no }
+        settle(name)
     }
 
-    private mutating func settle(_ token: ClientToken) {
-        guard let entry = entries[token] else { return deadlines.set(token, to: nil) }
+    private mutating func settle(_ name: Name) {
+        guard let entry = entries[name] else { return deadlines.set(name, to: nil) }
         // A CANCEL on its way still repeats itself, but nothing hangs on it.
-        if entry.machine.isTerminated { forget(token) } else { deadlines.set(token, to: entry.nextDeadline) }
+        if entry.machine.isTerminated { forget(name) } else { deadlines.set(name, to: entry.nextDeadline) }
     }
 
     // MARK: Time
@@ -198,14 +233,14 @@ package struct ClientTransactions<User: Sendable>: Sendable {
 
     /// What is due first. False: nothing is.
     package mutating func advanceOnce(to now: Instant) -> Bool {
-        guard let token = deadlines.popDue(at: now) else { return false }
-        guard var entry = entries[token] else { return true }
+        guard let name = deadlines.popDue(at: now) else { return false }
+        guard var entry = entries[name] else { return true }
         if case .sent(var cancel, let bytes, let until) = entry.cancelling {
-            if cancel.advance(to: now).contains(.sendRequest) { outbox.append(.send(on: entry.request.flow, bytes, .again)) }
+            if cancel.advance(to: now).contains(.sendRequest) { outbox.append(.send(entry.request, bytes, .again)) }
             entry.cancelling = .sent(cancel, bytes, until: until)
-            entries[token] = entry
+            entries[name] = entry
             if until <= now {
-                forget(token)
+                forget(name)
                 return true
             }
         }
@@ -213,13 +248,13 @@ package struct ClientTransactions<User: Sendable>: Sendable {
         switch entry.machine {
         case .invite(var machine):
             actions = machine.advance(to: now)
-            entries[token]?.machine = .invite(machine)
+            entries[name]?.machine = .invite(machine)
         case .nonInvite(var machine):
             actions = machine.advance(to: now)
-            entries[token]?.machine = .nonInvite(machine)
+            entries[name]?.machine = .nonInvite(machine)
         }
-        if actions.contains(.sendRequest) { outbox.append(.send(on: entry.request.flow, entry.request.bytes, .again)) }
-        settle(token)
+        if actions.contains(.sendRequest) { outbox.append(.send(entry.request, entry.request.bytes, .again)) }
+        settle(name)
         if actions.contains(.timeout), case .no = entry.cancelling { outbox.append(.came(.timeout, entry.request)) }
         return true
     }
@@ -227,17 +262,17 @@ package struct ClientTransactions<User: Sendable>: Sendable {
     // MARK: CANCEL
 
     /// Nobody wants the answer of this INVITE any more.
-    package mutating func cancel(_ token: ClientToken, reason: SIPText?, at now: Instant) {
-        guard let entry = entries[token], case .no = entry.cancelling, case .invite(let machine) = entry.machine else { return }
+    package mutating func cancel(_ name: Name, reason: SIPText?, at now: Instant) {
+        guard let entry = entries[name], case .no = entry.cancelling, case .invite(let machine) = entry.machine else { return }
         switch machine.state {
-        case .calling: entries[token]?.cancelling = .wanted(reason: reason)
-        case .proceeding: sendCancel(token, reason, at: now)
+        case .calling: entries[name]?.cancelling = .wanted(reason: reason)
+        case .proceeding: sendCancel(name, reason, at: now)
         case .completed, .accepted, .terminated: break
         }
     }
 
-    private mutating func sendCancel(_ token: ClientToken, _ reason: SIPText?, at now: Instant) {
-        guard let entry = entries[token], let request = try? SIPMessage(parsing: entry.request.bytes),
+    private mutating func sendCancel(_ name: Name, _ reason: SIPText?, at now: Instant) {
+        guard let entry = entries[name], let request = try? SIPMessage(parsing: entry.request.bytes),
             let uri = request.requestURIText, let cseq = try? request.cseq
         else { return }
         var builder = SIPMessageBuilder(.cancel, uri)
@@ -251,9 +286,9 @@ package struct ClientTransactions<User: Sendable>: Sendable {
         if let reason { builder.add(.reason, reason) }
         let bytes = builder.bytes
         let machine = ClientNonInviteTransaction(isReliable: entry.request.flow.transport.isReliable, timers: timers, at: now)
-        entries[token]?.cancelling = .sent(machine, bytes, until: now + timers.patience)
-        outbox.append(.send(on: entry.request.flow, bytes, .request(.cancel)))
-        settle(token)
+        entries[name]?.cancelling = .sent(machine, bytes, until: now + timers.patience)
+        outbox.append(.send(entry.request, bytes, .request(.cancel)))
+        settle(name)
     }
 
     /// The ACK of a refusal (RFC 3261 17.1.1.3).

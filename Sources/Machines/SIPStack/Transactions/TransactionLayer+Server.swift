@@ -1,44 +1,15 @@
 import Base
 import SIP
 
-/// One server transaction with what its timers need.
+/// What is kept of a request until its transaction is over.
 struct ServerRecord: Sendable {
-    enum Machine: Sendable {
-        case invite(ServerInviteTransaction)
-        case nonInvite(ServerNonInviteTransaction)
-
-        var nextDeadline: Instant? {
-            switch self {
-            case .invite(let machine): machine.nextDeadline
-            case .nonInvite(let machine): machine.nextDeadline
-            }
-        }
-
-        var isTerminated: Bool {
-            switch self {
-            case .invite(let machine): machine.state == .terminated
-            case .nonInvite(let machine): machine.state == .terminated
-            }
-        }
-
-        var response: [UInt8] {
-            switch self {
-            case .invite(let machine): machine.response
-            case .nonInvite(let machine): machine.response
-            }
-        }
-    }
-
-    var key: TransactionKey
+    let id: ServerTransactionID
     /// nil for requests inside a dialog, which cannot be merged.
-    var mergeKey: TransactionKey?
+    let mergeKey: TransactionKey?
     /// Hash of the branch alone; 0 without the magic cookie.
-    var branch: UInt64
-    var machine: Machine
-    /// Where responses go: the flow of the latest copy of the request.
-    var flow: FlowID
-    /// What a 100 is made from; nil once the final response was sent.
-    var request: SIPMessage?
+    let branch: UInt64
+    /// What a 100 is made from.
+    let request: SIPMessage
     /// A challenged request comes again with credentials, and old clients then keep their CSeq: no merged copy.
     var isChallenged = false
 }
@@ -53,58 +24,31 @@ extension TransactionLayer {
             return
         }
         let back = settings.responsePath.responseFlow(for: via, received: flow)
-        if method == .ack {
-            receiveACK(message, via, over: flow, at: now)
-            return
-        }
+        if method == .ack { return receiveACK(message, via, over: flow, at: now) }
         let key = keys.server(message, via, method: method)
-        if let place = serverPlaces[key] {
-            receiveRetransmission(place, over: back)
-            return
-        }
+        if servers.contains(key) { return receiveRetransmission(key, over: back, at: now) }
         let branch = keys.branch(via)
         let mergeKey = (try? message.to)?.tag == nil ? keys.merge(message) : nil
-        if let mergeKey, let place = mergePlaces[mergeKey], let twin = servers[place]?.branch,
-            let isChallenged = servers[place]?.isChallenged
-        {
+        if let mergeKey, let twinKey = mergePlaces[mergeKey], let twin = servers.request(twinKey) {
             // Same branch, other sent-by: no fork, but a box on the way that rewrote a copy.
-            if twin == branch, branch != 0 {
-                receiveRetransmission(place, over: back)
-                return
-            }
-            if settings.refusesMerged, !isChallenged {
+            if twin.branch == branch, branch != 0 { return receiveRetransmission(twinKey, over: back, at: now) }
+            if settings.refusesMerged, !twin.isChallenged {
                 note(.merged(flow), \.merged)
-                answerStatelessly(482, message, mergeKey, over: back, from: flow)
-                return
+                return answerStatelessly(482, message, mergeKey, over: back, from: flow)
             }
         }
         guard makeRoom() else {
             note(.serverTableFull(flow), \.serversRefused)
-            answerStatelessly(503, message, key, over: back, from: flow)
-            return
-        }
-        let isReliable = flow.transport.isReliable
-        let machine: ServerRecord.Machine =
-            method == .invite
-            ? .invite(ServerInviteTransaction(isReliable: isReliable, timers: settings.timers, at: now))
-            : .nonInvite(ServerNonInviteTransaction(isReliable: isReliable, timers: settings.timers, at: now))
-        let place = servers.insert(
-            ServerRecord(key: key, mergeKey: mergeKey, branch: branch, machine: machine, flow: back, request: message))
-        serverPlaces[key] = place
-        if let mergeKey { mergePlaces[mergeKey] = place }
-        if let deadline = machine.nextDeadline {
-            if method == .invite {
-                deadlines.set(.server(place), to: deadline)
-                serverFlows.insert(place, back)
-            } else {
-                tryingLine.append(place, at: deadline)
-            }
+            return answerStatelessly(503, message, key, over: back, from: flow)
         }
         countServerStart()
-        let id = ServerTransactionID(place: place)
+        let id = ServerTransactionID(key: key, number: counts.serversStarted)
+        let record = ServerRecord(id: id, mergeKey: mergeKey, branch: branch, request: message)
+        servers.open(key, record, isInvite: method == .invite, on: back, at: now)
+        if let mergeKey { mergePlaces[mergeKey] = key }
         if method == .cancel {
-            let target = serverPlaces[keys.server(message, via, method: .invite)]
-            emit(.cancel(id, of: target.map { ServerTransactionID(place: $0) }, message, flow))
+            let target = servers.request(keys.server(message, via, method: .invite))
+            emit(.cancel(id, of: target?.id, message, flow))
         } else {
             emit(.request(id, message, flow))
         }
@@ -117,148 +61,73 @@ extension TransactionLayer {
     public mutating func respond(
         _ id: ServerTransactionID, status: Int, _ bytes: [UInt8], isRemembered: Bool = true, at now: Instant
     ) {
-        guard let machine = servers[id.place]?.machine, let flow = servers[id.place]?.flow else {
-            note(.responseRefused(id, status: status), \.responsesRefused)
-            return
-        }
-        let actions: TransactionActions
-        switch machine {
-        case .invite(var machine):
-            actions = machine.respond(status: status, bytes, at: now)
-            servers[id.place]?.machine = .invite(machine)
-        case .nonInvite(var machine):
-            actions = machine.respond(status: status, bytes, at: now)
-            servers[id.place]?.machine = .nonInvite(machine)
-            if case .completed(_, let timerJ) = machine.state, !actions.contains(.refused), timerJ > now, isRemembered {
-                lineJ.append(id.place, at: timerJ)
-            }
-        }
-        guard !actions.contains(.refused) else {
-            note(.responseRefused(id, status: status), \.responsesRefused)
-            return
-        }
+        guard let record = servers.request(id.key), record.id == id,
+            let flow = servers.respond(id.key, status, bytes, isRemembered: isRemembered, at: now)
+        else { return note(.responseRefused(id, status: status), \.responsesRefused) }
         emit(.send(flow, bytes))
-        if status >= 200 {
-            servers[id.place]?.request = nil
-            servers[id.place]?.isChallenged = status == 401 || status == 407
-        }
-        settleServer(id.place, isForgotten: !isRemembered && status >= 200, at: now)
-        pruneLines()
+        if status >= 200 { servers.change(id.key) { $0.isChallenged = status == 401 || status == 407 } }
+        forgotten(record)
     }
 
-    mutating func advanceServer(_ place: Place, to now: Instant) {
-        guard let machine = servers[place]?.machine, let flow = servers[place]?.flow else { return }
-        let actions: TransactionActions
-        switch machine {
-        case .invite(var machine):
-            actions = machine.advance(to: now)
-            servers[place]?.machine = .invite(machine)
-        case .nonInvite(var machine):
-            actions = machine.advance(to: now)
-            servers[place]?.machine = .nonInvite(machine)
-        }
-        let id = ServerTransactionID(place: place)
-        if actions.contains(.sendResponse) {
-            note(.resentResponse(id, flow), \.responsesResent)
-            emit(.send(flow, servers[place]?.machine.response ?? []))
-        }
-        if actions.contains(.timeout) {
-            note(.unacknowledged(id), \.unacknowledged)
-            emit(.unacknowledged(id))
-        }
-        settleServer(place, isForgotten: false, at: now)
-        if actions.contains(.makeTrying), let request = servers[place]?.request {
-            let trying = SIPMessageBuilder.response(to: request, status: 100, source: flow.remote)
-            respond(id, status: 100, trying.bytes, at: now)
+    /// Without its transaction nobody is merged with a request.
+    private mutating func forgotten(_ record: ServerRecord) {
+        guard !servers.contains(record.id.key), let mergeKey = record.mergeKey, mergePlaces[mergeKey] == record.id.key else { return }
+        mergePlaces[mergeKey] = nil
+    }
+
+    /// What the server transactions say.
+    mutating func drainServers(at now: Instant) {
+        while let output = servers.nextOutput() {
+            switch output {
+            case .again(let record, let flow, let bytes):
+                note(.resentResponse(record.id, flow), \.responsesResent)
+                emit(.send(flow, bytes))
+            case .trying(let record):
+                let source = servers.way(record.id.key)?.remote ?? Endpoint(.v4(.any), 0)
+                let trying = SIPMessageBuilder.response(to: record.request, status: 100, source: source)
+                respond(record.id, status: 100, trying.bytes, at: now)
+            case .unacknowledged(let record):
+                note(.unacknowledged(record.id), \.unacknowledged)
+                emit(.unacknowledged(record.id))
+            case .undeliverable(let record, let flow):
+                note(.transportError(flow), \.transportErrors)
+                emit(.responseUndeliverable(record.id))
+            case .over(let record): forgotten(record)
+            }
         }
     }
 
-    mutating func failServer(_ place: Place) {
-        guard let record = servers[place], case .invite(var machine) = record.machine else { return }
-        let actions = machine.fail()
-        servers[place]?.machine = .invite(machine)
-        guard actions.contains(.transportError) else { return }
-        note(.transportError(record.flow), \.transportErrors)
-        emit(.responseUndeliverable(ServerTransactionID(place: place)))
-    }
-
-    private mutating func receiveRetransmission(_ place: Place, over back: FlowID) {
-        guard let record = servers[place] else { return }
-        let id = ServerTransactionID(place: place)
-        if record.flow == back {
-            note(.absorbedRetransmission(id, back), \.retransmissionsAbsorbed)
+    private mutating func receiveRetransmission(_ key: TransactionKey, over back: FlowID, at now: Instant) {
+        guard let record = servers.request(key), let former = servers.way(key) else { return }
+        if former == back {
+            note(.absorbedRetransmission(record.id, back), \.retransmissionsAbsorbed)
         } else {
-            note(.retransmissionFromElsewhere(id, was: record.flow, is: back), \.retransmissionsAbsorbed)
-            servers[place]?.flow = back
-            if case .invite = record.machine {
-                serverFlows.remove(place, record.flow)
-                serverFlows.insert(place, back)
-            }
+            note(.retransmissionFromElsewhere(record.id, was: former, is: back), \.retransmissionsAbsorbed)
         }
-        let actions =
-            switch record.machine {
-            case .invite(var machine): machine.receiveRetransmission()
-            case .nonInvite(var machine): machine.receiveRetransmission()
-            }
-        if actions.contains(.sendResponse) { emit(.send(back, record.machine.response)) }
+        if let bytes = servers.again(key, on: back) { emit(.send(back, bytes)) }
     }
 
     private mutating func receiveACK(_ message: SIPMessage, _ via: Via, over flow: FlowID, at now: Instant) {
-        guard let place = serverPlaces[keys.server(message, via, method: .invite)], let record = servers[place],
-            case .invite(var machine) = record.machine
-        else {
+        let key = keys.server(message, via, method: .invite)
+        let record = servers.request(key)
+        switch servers.acknowledge(key, at: now) {
+        case .refusal: if let record { forgotten(record) }
+        case .acceptance: emit(.ack(message, flow, of: record?.id))
+        case .unexpected: break
+        case .nothing:
             // The ACK of a 2xx has a branch of its own; the user finds its dialog.
             note(.strayACK(flow), \.strayACKs)
             emit(.ack(message, flow, of: nil))
-            return
         }
-        let actions = machine.receiveACK(at: now)
-        servers[place]?.machine = .invite(machine)
-        if actions.contains(.deliver) { emit(.ack(message, flow, of: ServerTransactionID(place: place))) }
-        settleServer(place, isForgotten: false, at: now)
-    }
-
-    /// Takes the transaction out where it ended, otherwise sets its next timer.
-    private mutating func settleServer(_ place: Place, isForgotten: Bool, at now: Instant) {
-        guard let machine = servers[place]?.machine else { return }
-        switch machine {
-        case .invite:
-            if machine.isTerminated || isForgotten {
-                removeServer(place)
-            } else {
-                deadlines.set(.server(place), to: machine.nextDeadline)
-            }
-        case .nonInvite(let transaction):
-            // Timer J of zero, over a stream: over at once.
-            if case .completed(_, let timerJ) = transaction.state, timerJ <= now {
-                removeServer(place)
-            } else if machine.isTerminated || isForgotten {
-                removeServer(place)
-            }
-        }
-    }
-
-    private mutating func removeServer(_ place: Place) {
-        guard let record = servers.remove(place) else { return }
-        if case .invite = record.machine {
-            deadlines.set(.server(place), to: nil)
-            serverFlows.remove(place, record.flow)
-        }
-        serverPlaces[record.key] = nil
-        if let mergeKey = record.mergeKey, mergePlaces[mergeKey] == place { mergePlaces[mergeKey] = nil }
     }
 
     /// Whether a place is free, having forgotten an answered request for it if need be.
     private mutating func makeRoom() -> Bool {
         guard servers.count >= settings.serverCap else { return true }
-        while let oldest = lineJ.first {
-            lineJ.removeFirst()
-            guard servers.contains(oldest.place) else { continue }
-            note(.forgottenEarly(ServerTransactionID(place: oldest.place)), \.forgottenEarly)
-            removeServer(oldest.place)
-            return true
-        }
-        return false
+        guard let record = servers.forgetOldest() else { return false }
+        note(.forgottenEarly(record.id), \.forgottenEarly)
+        forgotten(record)
+        return true
     }
 
     /// An answer without a transaction: its tag is made from the request, so that copies draw the same (RFC 3261 8.2.7).

@@ -83,31 +83,18 @@ public struct TransactionLayer: Machine {
     public var traces: TraceBox<TransactionTrace>
     let keys: TransactionKeys
 
-    var clients = Slab<ClientRecord>()
-    var clientPlaces: [TransactionKey: Place] = [:]
-    var clientFlows = FlowIndex()
-    var servers = Slab<ServerRecord>()
-    /// INVITEs only: other requests are answered once and at once.
-    var serverFlows = FlowIndex()
-    var serverPlaces: [TransactionKey: Place] = [:]
-    var mergePlaces: [TransactionKey: Place] = [:]
-    /// Timers of uneven length; the even ones have lines of their own.
-    var deadlines = DeadlineQueue<Owner>()
-    /// 100 to non-INVITE (RFC 4320), Timer J, Timer K.
-    var tryingLine = DelayLine()
-    var lineJ = DelayLine()
-    var lineK = DelayLine()
+    var clients: ClientTransactions<TransactionKey, ClientTransactionID>
+    var servers: ServerTransactions<TransactionKey, ServerRecord>
+    /// Who may have the same request by another way (RFC 3261 8.2.2.2).
+    var mergePlaces: [TransactionKey: TransactionKey] = [:]
     private var outbox = Outbox<Output>()
-
-    enum Owner: Hashable, Sendable {
-        case client(Place)
-        case server(Place)
-    }
 
     public init(settings: Settings = Settings(), entropy: inout Entropy, traces: TraceBox<TransactionTrace> = TraceBox()) {
         self.settings = settings
         self.traces = traces
         keys = TransactionKeys(entropy: &entropy)
+        clients = ClientTransactions(cap: settings.clientCap, timers: settings.timers)
+        servers = ServerTransactions(timers: settings.timers)
     }
 
     public var clientCount: Int { clients.count }
@@ -121,9 +108,8 @@ public struct TransactionLayer: Machine {
         case .send(let request, let flow):
             do throws(SendRefusal) {
                 // The name first, then the bytes.
-                let (place, bytes) = try start(request, over: flow, at: now)
-                emit(.started(ClientTransactionID(place: place)))
-                emit(.send(flow, bytes))
+                emit(.started(try start(request, over: flow, at: now)))
+                drainClients()
             } catch {
                 emit(.refused(request, error))
             }
@@ -136,32 +122,19 @@ public struct TransactionLayer: Machine {
     public mutating func nextTrace() -> TransactionTrace? { traces.next() }
 
     public var nextDeadline: Instant? {
-        var earliest = deadlines.nextDeadline
-        for line in [tryingLine.first?.at, lineJ.first?.at, lineK.first?.at] {
-            guard let line else { continue }
-            earliest = earliest.map { min($0, line) } ?? line
-        }
-        return earliest
+        guard let client = clients.nextDeadline else { return servers.nextDeadline }
+        return servers.nextDeadline.map { min($0, client) } ?? client
     }
 
     public mutating func advance(to now: Instant) {
         while let due = nextDeadline, due <= now {
-            if let entry = lineJ.first, entry.at == due {
-                lineJ.removeFirst()
-                advanceServer(entry.place, to: now)
-            } else if let entry = tryingLine.first, entry.at == due {
-                tryingLine.removeFirst()
-                advanceServer(entry.place, to: now)
-            } else if let entry = lineK.first, entry.at == due {
-                lineK.removeFirst()
-                advanceClient(entry.place, to: now)
-            } else if let owner = deadlines.popDue(at: now) {
-                switch owner {
-                case .client(let place): advanceClient(place, to: now)
-                case .server(let place): advanceServer(place, to: now)
-                }
+            if clients.nextDeadline == due {
+                _ = clients.advanceOnce(to: now)
+                drainClients()
+            } else {
+                _ = servers.advanceOnce(to: now)
+                drainServers(at: now)
             }
-            pruneLines()
         }
     }
 
@@ -171,16 +144,18 @@ public struct TransactionLayer: Machine {
     public mutating func send(
         _ request: SIPMessage, over flow: FlowID, at now: Instant
     ) throws(SendRefusal) -> ClientTransactionID {
-        let (place, bytes) = try start(request, over: flow, at: now)
-        emit(.send(flow, bytes))
-        return ClientTransactionID(place: place)
+        let id = try start(request, over: flow, at: now)
+        drainClients()
+        return id
     }
 
     /// Sends outside of any transaction: the ACK of a 2xx, a repeated 2xx after its transaction, a stateless answer.
     public mutating func sendStatelessly(_ bytes: [UInt8], over flow: FlowID) { emit(.send(flow, bytes)) }
 
     /// Ends a client transaction without waiting for its outcome.
-    public mutating func abandon(_ id: ClientTransactionID) { removeClient(id.place) }
+    public mutating func abandon(_ id: ClientTransactionID) {
+        if clients.user(id.key) == id { clients.forget(id.key) }
+    }
 
     // MARK: For the parts of this type
 
@@ -199,19 +174,12 @@ public struct TransactionLayer: Machine {
         case .request(let method, _): receiveRequest(message, method, over: flow, at: now)
         case .response(let status, _): receiveResponse(message, status, over: flow, at: now)
         }
-        pruneLines()
     }
 
     private mutating func fail(_ flow: FlowID, at now: Instant) {
-        for place in clientFlows.places(on: flow) { failClient(place, at: now) }
-        for place in serverFlows.places(on: flow) { failServer(place) }
-        pruneLines()
-    }
-
-    /// Drops deadlines at the lines' heads that mean nothing any more, so that `nextDeadline` tells the truth.
-    mutating func pruneLines() {
-        while let entry = lineJ.first, servers[entry.place]?.machine.nextDeadline != entry.at { lineJ.removeFirst() }
-        while let entry = tryingLine.first, servers[entry.place]?.machine.nextDeadline != entry.at { tryingLine.removeFirst() }
-        while let entry = lineK.first, clients[entry.place]?.machine.nextDeadline != entry.at { lineK.removeFirst() }
+        clients.fail(flow)
+        drainClients()
+        servers.fail(flow)
+        drainServers(at: now)
     }
 }

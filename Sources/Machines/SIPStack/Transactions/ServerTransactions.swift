@@ -1,0 +1,245 @@
+import Base
+import SIP
+
+/// The requests that came and what they are answered (RFC 3261 17.2): copies, timers, ACKs of refusals.
+///
+/// Whoever is asked names the requests himself, so that he finds a copy's (a hash of what identifies it, RFC 3261 17.2.3), and says what he
+/// keeps of each until its final response (`Request`).
+package struct ServerTransactions<Name: Hashable & Sendable, Request: Sendable>: Sendable {
+    package enum Output: Sendable {
+        /// The refusal of an INVITE is said again, as nobody acknowledged it yet.
+        case again(Request, on: FlowID, [UInt8])
+        /// Nobody has answered yet: a 100 is to be handed to `respond` (RFC 3261 17.2.1, RFC 4320 4.1).
+        case trying(Request)
+        /// Nobody acknowledged the refusal of an INVITE (Timer H).
+        case unacknowledged(Request)
+        /// A response to an INVITE could not be sent.
+        case undeliverable(Request, on: FlowID)
+        /// Its time is over.
+        case over(Request)
+    }
+
+    /// What an ACK is of.
+    package enum Acknowledged: Sendable {
+        /// Of nothing here.
+        case nothing
+        /// Of a refusal: nobody else is to see it.
+        case refusal
+        /// Of a 2xx that has the INVITE's branch: whoever answered looks after it.
+        case acceptance
+        /// Of an INVITE that is not answered yet, or over.
+        case unexpected
+    }
+
+    private enum Machine: Sendable {
+        case invite(ServerInviteTransaction)
+        case nonInvite(ServerNonInviteTransaction)
+
+        var nextDeadline: Instant? {
+            switch self {
+            case .invite(let machine): machine.nextDeadline
+            case .nonInvite(let machine): machine.nextDeadline
+            }
+        }
+
+        var isTerminated: Bool {
+            switch self {
+            case .invite(let machine): machine.state == .terminated
+            case .nonInvite(let machine): machine.state == .terminated
+            }
+        }
+
+        var response: [UInt8] {
+            switch self {
+            case .invite(let machine): machine.response
+            case .nonInvite(let machine): machine.response
+            }
+        }
+    }
+
+    private struct Entry: Sendable {
+        var machine: Machine
+        /// Where responses go: that of the latest copy of the request.
+        var way: FlowID
+        var request: Request
+        let order: UInt64
+
+        var isInvite: Bool { if case .invite = machine { true } else { false } }
+    }
+
+    private var entries: [Name: Entry] = [:]
+    /// INVITEs by where responses go: other requests are answered once and at once.
+    private var flows: [FlowID: Set<Name>] = [:]
+    /// Requests other than INVITE that were answered, the oldest first.
+    private var answered = Outbox<(name: Name, order: UInt64)>()
+    private var orders: UInt64 = 0
+    private var deadlines = DeadlineQueue<Name>()
+    package private(set) var outbox = Outbox<Output>()
+    private let timers: TransactionTimers
+
+    package init(timers: TransactionTimers) { self.timers = timers }
+
+    package var count: Int { entries.count }
+    package var pendingDeadlines: Int { deadlines.count }
+
+    /// What was kept of a request.
+    package func request(_ name: Name) -> Request? { entries[name]?.request }
+
+    package func contains(_ name: Name) -> Bool { entries.index(forKey: name) != nil }
+
+    /// Where responses to it go.
+    package func way(_ name: Name) -> FlowID? { entries[name]?.way }
+
+    /// Whether it is an INVITE that waits for its final response.
+    package func isProceeding(_ name: Name) -> Bool {
+        guard case .invite(let machine)? = entries[name]?.machine, case .proceeding = machine.state else { return false }
+        return true
+    }
+
+    package mutating func nextOutput() -> Output? { outbox.next() }
+
+    // MARK: Requests
+
+    /// A request is known from now on.
+    ///
+    /// `way`: where responses go.
+    package mutating func open(_ name: Name, _ request: Request, isInvite: Bool, on way: FlowID, at now: Instant) {
+        let isReliable = way.transport.isReliable
+        let machine: Machine =
+            isInvite
+            ? .invite(ServerInviteTransaction(isReliable: isReliable, timers: timers, at: now))
+            : .nonInvite(ServerNonInviteTransaction(isReliable: isReliable, timers: timers, at: now))
+        orders &+= 1
+        entries[name] = Entry(machine: machine, way: way, request: request, order: orders)
+        if isInvite { flows[way, default: []].insert(name) }
+        deadlines.set(name, to: machine.nextDeadline)
+    }
+
+    /// The same request again: whatever was said last is said again. A NAT may have moved whoever asks meanwhile: answers go where he is now.
+    /// nil: nothing was said yet, or nothing is to be said again.
+    package mutating func again(_ name: Name, on way: FlowID) -> [UInt8]? {
+        guard let entry = entries[name] else { return nil }
+        if entry.way != way {
+            entries[name]?.way = way
+            if entry.isInvite {
+                leave(name, entry.way)
+                flows[way, default: []].insert(name)
+            }
+        }
+        let actions =
+            switch entry.machine {
+            case .invite(var machine): machine.receiveRetransmission()
+            case .nonInvite(var machine): machine.receiveRetransmission()
+            }
+        return actions.contains(.sendResponse) ? entry.machine.response : nil
+    }
+
+    /// A response; where it is to be sent, nil where its transaction is over or has its final one.
+    ///
+    /// `isRemembered`: false forgets the transaction with its final response, so that a copy of the request counts as new (RFC 3261 8.2.7).
+    package mutating func respond(
+        _ name: Name, _ status: Int, _ bytes: [UInt8], isRemembered: Bool = true, at now: Instant
+    ) -> FlowID? {
+        guard let entry = entries[name] else { return nil }
+        let actions: TransactionActions
+        switch entry.machine {
+        case .invite(var machine):
+            actions = machine.respond(status: status, bytes, at: now)
+            entries[name]?.machine = .invite(machine)
+        case .nonInvite(var machine):
+            actions = machine.respond(status: status, bytes, at: now)
+            entries[name]?.machine = .nonInvite(machine)
+            // Timer J of zero, over a stream: over at once.
+            if case .completed(_, let timerJ) = machine.state, !actions.contains(.refused) {
+                if !isRemembered || timerJ <= now { forget(name) } else { answered.append((name, entry.order)) }
+            }
+        }
+        if entry.isInvite, status >= 200, !isRemembered { forget(name) }
+        settle(name)
+        return actions.contains(.sendResponse) ? entry.way : nil
+    }
+
+    package mutating func acknowledge(_ name: Name, at now: Instant) -> Acknowledged {
+        guard case .invite(var machine)? = entries[name]?.machine else { return .nothing }
+        switch machine.state {
+        case .accepted: return .acceptance
+        case .proceeding, .terminated: return .unexpected
+        case .completed, .confirmed: break
+        }
+        _ = machine.receiveACK(at: now)
+        entries[name]?.machine = .invite(machine)
+        settle(name)
+        return .refusal
+    }
+
+    /// There is nobody to be answered.
+    package mutating func forget(_ name: Name) {
+        deadlines.set(name, to: nil)
+        guard let entry = entries.removeValue(forKey: name) else { return }
+        if entry.isInvite { leave(name, entry.way) }
+    }
+
+    /// Makes room: the request that was answered longest ago is forgotten. nil: there is none.
+    package mutating func forgetOldest() -> Request? {
+        while let oldest = answered.next() {
+            guard let entry = entries[oldest.name], entry.order == oldest.order else { continue }
+            forget(oldest.name)
+            return entry.request
+        }
+        return nil
+    }
+
+    /// A flow is gone: what was said over it did not arrive. RFC 6026 7.1: the user is told, the transaction stays.
+    package mutating func fail(_ flow: FlowID) {
+        guard let names = flows[flow] else { return }
+        let orders = names.compactMap { name in entries[name].map { (name, $0.order) } }
+        for (name, _) in orders.sorted(by: { $0.1 < $1.1 }) {
+            guard case .invite(var machine)? = entries[name]?.machine else { continue }
+            if machine.fail().contains(.transportError), let request = entries[name]?.request {
+                outbox.append(.undeliverable(request, on: flow))
+            }
+            entries[name]?.machine = .invite(machine)
+        }
+    }
+
+    /// What is kept of a request becomes another.
+    package mutating func change(_ name: Name, _ change: (inout Request) -> Void) {
+        if let place = entries.index(forKey: name) { change(&entries.values[place].request) }
+    }
+
+    private mutating func leave(_ name: Name, _ way: FlowID) {
+        guard let place = flows.index(forKey: way) else { return }
+        flows.values[place].remove(name)
+        if flows.values[place].isEmpty { flows.remove(at: place) }
+    }
+
+    private mutating func settle(_ name: Name) {
+        guard let machine = entries[name]?.machine else { return }
+        if machine.isTerminated { forget(name) } else { deadlines.set(name, to: machine.nextDeadline) }
+    }
+
+    // MARK: Time
+
+    package var nextDeadline: Instant? { deadlines.nextDeadline }
+
+    /// What is due first. False: nothing is.
+    package mutating func advanceOnce(to now: Instant) -> Bool {
+        guard let name = deadlines.popDue(at: now) else { return false }
+        guard let entry = entries[name] else { return true }
+        let actions: TransactionActions
+        switch entry.machine {
+        case .invite(var machine):
+            actions = machine.advance(to: now)
+            entries[name]?.machine = .invite(machine)
+        case .nonInvite(var machine):
+            actions = machine.advance(to: now)
+            entries[name]?.machine = .nonInvite(machine)
+        }
+        if actions.contains(.makeTrying) { outbox.append(.trying(entry.request)) }
+        if actions.contains(.sendResponse) { outbox.append(.again(entry.request, on: entry.way, entry.machine.response)) }
+        if actions.contains(.timeout) { outbox.append(.unacknowledged(entry.request)) }
+        settle(name)
+        if !contains(name) { outbox.append(.over(entry.request)) }
+        return true
+    }
+}
