@@ -2,72 +2,42 @@ import Base
 import SIP
 import SIPStack
 
-/// The probes under way: one non-INVITE client transaction (RFC 3261 17.1.2) a binding, gathered by address of record.
-struct ProbeTable: Sendable {
-    struct Probe: Sendable {
-        var transaction: ClientNonInviteTransaction
-        var number: UInt32
-        var flow: FlowID
-        var bytes: [UInt8]
-        var began: Instant
-        var round: UInt32
-        /// Place of its outcome in the round.
-        var index: Int
-        var contact: SIPText
-    }
+/// An OPTIONS to one binding that somebody asked for.
+package struct Probe: Sendable {
+    let round: UInt32
+    /// Place of its outcome in the round.
+    let index: Int
+    let contact: SIPText
+    let began: Instant
+}
 
+/// The probes under way, gathered by address of record.
+struct ProbeTable: Sendable {
     /// All probes of one `.probe` input.
     struct Round: Sendable {
         var aor: AddressOfRecord
         var outcomes: [ProbeOutcome?]
     }
 
-    private(set) var probes: [UInt32: Probe] = [:]
     private var rounds: [UInt32: Round] = [:]
-    private var deadlines = DeadlineQueue<UInt32>()
     private var lastID: UInt32 = 0
-    let cap: Int
+    /// Whose outcome is awaited.
+    private(set) var count = 0
+    private let cap: Int
 
     init(cap: Int) { self.cap = cap }
 
-    var nextDeadline: Instant? { deadlines.nextDeadline }
-    var isFull: Bool { probes.count >= cap }
+    var isFull: Bool { count >= cap }
 
-    mutating func nextID() -> UInt32 {
+    mutating func open(_ round: Round) -> UInt32 {
         lastID &+= 1
+        rounds[lastID] = round
         return lastID
     }
 
-    mutating func open(_ round: Round) -> UInt32 {
-        let id = nextID()
-        rounds[id] = round
-        return id
-    }
+    mutating func began() { count += 1 }
 
-    mutating func add(_ probe: Probe, id: UInt32) {
-        probes[id] = probe
-        deadlines.set(id, to: probe.transaction.nextDeadline)
-    }
-
-    mutating func popDue(at now: Instant) -> UInt32? { deadlines.popDue(at: now) }
-
-    mutating func advance(_ id: UInt32, to now: Instant) -> TransactionActions {
-        guard let actions = probes[id]?.transaction.advance(to: now) else { return [] }
-        settle(id)
-        return actions
-    }
-
-    mutating func receive(_ id: UInt32, status: Int, at now: Instant) -> TransactionActions {
-        guard let actions = probes[id]?.transaction.receive(status: status, at: now) else { return [] }
-        settle(id)
-        return actions
-    }
-
-    private mutating func settle(_ id: UInt32) {
-        let deadline = probes[id]?.transaction.nextDeadline
-        if deadline == nil { probes[id] = nil }
-        deadlines.set(id, to: deadline)
-    }
+    mutating func ended() { count -= 1 }
 
     /// Notes one outcome; the round, if that was its last.
     mutating func conclude(_ round: UInt32, _ index: Int, _ result: ProbeOutcome) -> Round? {

@@ -50,7 +50,7 @@ extension Registrar {
         let number = UInt32(truncatingIfNeeded: entropy.next())
         locations.change(slot, index) { $0.keepalive = .proving(token: number, until: until, asked: asked + 1) }
         counters.keepalivesSent &+= 1
-        ask(binding, on: flow, ClientToken(.keepalive, place: slot, number: number), .keepalive)
+        ask(binding, on: flow, ClientToken(.keepalive, place: slot, number: number))
     }
 
     /// Its answer. What another SIP server says that knows no such user proves nothing, nor what comes from elsewhere.

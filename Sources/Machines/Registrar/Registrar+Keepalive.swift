@@ -74,7 +74,7 @@ extension Registrar {
             $0.keepalive = .asked(token: number, at: now, until: now + settings.keepalive.answerWithin, misses: misses)
         }
         counters.keepalivesSent &+= 1
-        ask(location.binding, on: flow, ClientToken(.keepalive, place: slot, number: number), .keepalive)
+        ask(location.binding, on: flow, ClientToken(.keepalive, place: slot, number: number))
     }
 
     /// The answer to a keepalive that `expects` it.

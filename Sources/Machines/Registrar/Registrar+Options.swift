@@ -4,8 +4,8 @@ import SIPStack
 
 /// The requests of its own that go to phones.
 extension Registrar {
-    mutating func ask(_ binding: Binding, on flow: FlowID, _ token: ClientToken, _ purpose: Purpose) {
-        outbox.append(.send(on: flow, options(binding, on: flow, token), purpose))
+    mutating func ask(_ binding: Binding, on flow: FlowID, _ token: ClientToken) {
+        outbox.append(.send(on: flow, options(binding, on: flow, token)))
     }
 
     /// An OPTIONS to a binding (RFC 3261 11.1).

@@ -18,32 +18,25 @@ extension Registrar {
             }
             guard let flow = ways.request(binding) else { conclude(round, index, contact, binding.flow, .unroutable); continue }
             guard !probes.isFull else { conclude(round, index, contact, flow, .refused); continue }
-            let id = probes.nextID()
-            let number = UInt32(truncatingIfNeeded: entropy.next())
-            let bytes = options(binding, on: flow, ClientToken(.probe, place: id, number: number))
-            probes.add(
-                .init(
-                    transaction: ClientNonInviteTransaction(isReliable: flow.transport.isReliable, at: now), number: number,
-                    flow: flow,
-                    bytes: bytes, began: now, round: round, index: index, contact: contact), id: id)
-            outbox.append(.send(on: flow, bytes, .probe))
+            let token = probeTokens.next()
+            let probe = Probe(round: round, index: index, contact: contact, began: now)
+            probes.began()
+            outbox.append(.ask(ClientRequest(.options, options(binding, on: flow, token), token, on: flow, probe)))
         }
     }
 
-    mutating func retry(_ id: UInt32, at now: Instant) {
-        guard let probe = probes.probes[id] else { return }
-        let actions = probes.advance(id, to: now)
-        if actions.contains(.sendRequest) { outbox.append(.send(on: probe.flow, probe.bytes, .probe)) }
-        if actions.contains(.timeout) { conclude(probe.round, probe.index, probe.contact, probe.flow, .timedOut) }
-    }
-
-    /// The answer to a probe that `expects` it.
-    mutating func probeAnswered(_ token: ClientToken, _ status: Int, at now: Instant) {
-        guard let probe = probes.probes[token.place] else { return }
-        let actions = probes.receive(token.place, status: status, at: now)
-        guard actions.contains(.deliver), status >= 200 else { return }
-        let result = ProbeOutcome.Result.answered(status: status, after: now - probe.began)
-        conclude(probe.round, probe.index, probe.contact, probe.flow, result)
+    /// What became of a probe.
+    package mutating func came(_ outcome: ClientOutcome, of sent: ClientRequest<ClientToken, Probe>, at now: Instant) {
+        let result: ProbeOutcome.Result
+        switch outcome {
+        case .response(_, ..<200), .unwanted: return
+        case .response(_, let status): result = .answered(status: status, after: now - sent.user.began)
+        case .timeout: result = .timedOut
+        case .unsent: result = .refused
+        case .failed: result = .unreachable
+        }
+        probes.ended()
+        conclude(sent.user.round, sent.user.index, sent.user.contact, sent.flow, result)
     }
 
     private mutating func conclude(

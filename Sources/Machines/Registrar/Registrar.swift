@@ -9,8 +9,10 @@ import SIPStack
 /// Between `register` and its `.registered` output may lie a commit: see `Settings.isPersistent`.
 public struct Registrar: Sendable {
     package enum Output: Sendable {
-        /// Leaves from `FlowID.local`.
-        case send(on: FlowID, [UInt8], Purpose)
+        /// A keepalive; leaves from `FlowID.local`.
+        case send(on: FlowID, [UInt8])
+        /// Send a probe; what comes of it is told by `came`.
+        case ask(ClientRequest<ClientToken, Probe>)
         /// Open a connection to `FlowID.remote` from any port of `FlowID.local`'s address.
         case connect(FlowID)
         /// A registration took effect: its 200 may leave.
@@ -26,9 +28,6 @@ public struct Registrar: Sendable {
         /// What was noticed, where `isTracing`.
         case trace(Trace)
     }
-
-    /// What a message of the registrar's own is for.
-    package enum Purpose: Sendable { case keepalive, probe }
 
     /// A registration that took effect, and what its 200 says.
     package struct Registered: Sendable {
@@ -54,6 +53,7 @@ public struct Registrar: Sendable {
     /// Nothing becomes durable at present.
     var isStorageFailing = false
     var probes: ProbeTable
+    var probeTokens: ClientTokens
     /// Questions to Contacts elsewhere, by the address asked.
     var questions: TwoGenerations<IPAddress, Gauge>
     var keepaliveGauge = Gauge()
@@ -67,6 +67,9 @@ public struct Registrar: Sendable {
 
     package init(settings: Settings, entropy: Entropy) {
         self.settings = settings
+        var seed = entropy
+        // Of a copy: what is drawn for probes changes nothing else.
+        probeTokens = ClientTokens(.probe, entropy: seed.fork())
         self.entropy = entropy
         rules = RegistrarRules(
             expiry: settings.expiry, contactsPerAOR: max(settings.limits.contactsPerAOR, 1),
@@ -96,7 +99,7 @@ public struct Registrar: Sendable {
     package var isFull: Bool { commits.count >= settings.limits.pendingCommits }
 
     /// OPTIONS under way that somebody asked for.
-    package var probeCount: Int { probes.probes.count }
+    package var probeCount: Int { probes.count }
 
     /// Addresses that were asked whether they are the phone that a Contact says.
     package var questionCount: Int { questions.count }
@@ -111,16 +114,12 @@ public struct Registrar: Sendable {
     /// Every record, in no particular order.
     package var all: some Sequence<LocationTable.Record> { locations.all }
 
-    /// Whether a response with this branch would answer an OPTIONS that went over that flow.
+    /// Whether a response with this branch would answer a keepalive that went over that flow.
     package func awaits(_ token: ClientToken, on flow: FlowID) -> Bool {
-        switch token.purpose {
-        case .call, .subscription: return false
-        case .probe: return probes.probes[token.place].map { $0.number == token.number && $0.flow == flow } ?? false
-        case .keepalive:
-            return locations.record(token.place)?.locations.contains {
-                if case .asked(token.number, _, _, _) = $0.keepalive { $0.binding.flow == flow } else { false }
-            } ?? false
-        }
+        guard token.purpose == .keepalive else { return false }
+        return locations.record(token.place)?.locations.contains {
+            if case .asked(token.number, _, _, _) = $0.keepalive { $0.binding.flow == flow } else { false }
+        } ?? false
     }
 
     /// A phone took one of SRTP and plain RTP and refused the other, or nobody knows any more.

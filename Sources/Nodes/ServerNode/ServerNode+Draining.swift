@@ -31,11 +31,14 @@ extension ServerNode {
 
     private mutating func carryOut(_ output: ClientTransactions<ClientToken, Asker>.Output, at now: Instant) {
         switch output {
-        case .send(let request, let bytes, let meaning): send(bytes, on: request.flow, ServerTrace.Meaning(meaning))
+        case .send(let request, let bytes, let meaning):
+            if case .probe = request.user { return send(bytes, on: request.flow, .probe) }
+            send(bytes, on: request.flow, ServerTrace.Meaning(meaning))
         case .came(let outcome, let sent):
             switch sent.user {
             case .call(let purpose): calls.came(outcome, of: sent.of(purpose), at: now)
             case .subscription(let key): subscriptions.came(outcome, of: sent.of(key))
+            case .probe(let probe): registrar.came(outcome, of: sent.of(probe), at: now)
             }
         }
     }
@@ -60,8 +63,8 @@ extension ServerNode {
 
     private mutating func carryOut(_ output: Registrar.Output, at now: Instant) {
         switch output {
-        case .send(let flow, let bytes, .keepalive): send(bytes, on: flow, .keepalive)
-        case .send(let flow, let bytes, .probe): send(bytes, on: flow, .probe)
+        case .send(let flow, let bytes): send(bytes, on: flow, .keepalive)
+        case .ask(let request): clients.ask(request.of(.probe(request.user)), at: now)
         case .connect(let flow): outbox.append(.connect(flow))
         case .registered(let registered):
             var request = registered.request

@@ -82,15 +82,15 @@ extension ServerNode {
         guard let branch = via.branch else { return drop(flow, .strayResponse) }
         if let token = ClientToken(branch: branch) {
             switch token.purpose {
-            case .keepalive, .probe:
+            case .keepalive:
                 if registrar.expects(token) {
-                    traces.note(.received(flow, message, meaning: token.purpose == .probe ? .probeAnswer : .keepaliveAnswer))
-                    registrar.answered(token, status, on: flow, at: now)
-                    return
+                    traces.note(.received(flow, message, meaning: .keepaliveAnswer))
+                    return registrar.answered(token, status, on: flow, at: now)
                 }
-            case .call, .subscription:
+            case .call, .subscription, .probe:
                 if clients.awaits(token), (try? message.cseq) != nil {
-                    traces.note(.received(flow, message, meaning: .response(status: status)))
+                    let meaning = token.purpose == .probe ? ServerTrace.Meaning.probeAnswer : .response(status: status)
+                    traces.note(.received(flow, message, meaning: meaning))
                     return clients.receive(token, message, status, at: now)
                 }
             }
@@ -125,7 +125,7 @@ extension ServerNode {
         }
         guard message.version.equalsCaseless(literal: "SIP/2.0") else { return refuse(&request, 505, .version, at: now) }
         if request.method == .invite, invites.contains(request.key) { return inviteAgain(&request, at: now) }
-        if repeated(&request) { return }
+        if repeated(&request, of: request.key) { return }
         guard message.bytes.count <= settings.limits.messageBytes else {
             return refuse(&request, 513, .tooLarge(bytes: message.bytes.count), at: now)
         }
@@ -138,10 +138,11 @@ extension ServerNode {
             return refuse(&request, 400, .malformed(error), at: now)
         }
         if request.isLooped { return refuse(&request, 482, .loop, at: now) }
-        if !request.hasToTag, request.method != .cancel, let signer = replies.merged(request.mergeKey, apartFrom: request.key),
-            isMerged(request, with: signer)
-        {
-            return refuse(&request, 482, .merged, at: now)
+        if !request.hasToTag, request.method != .cancel, let twin = replies.twin(request.mergeKey, apartFrom: request.key) {
+            // The same branch by another sent-by is no fork: a box on the way rewrote a copy.
+            let isRewritten = twin.branch != 0 && twin.branch == keys.branch(request)
+            if isRewritten, repeated(&request, of: twin.key) { return }
+            if isMerged(request, with: twin.account) { return refuse(&request, 482, .merged, at: now) }
         }
         if request.method != .cancel, message.contains(.require) || message.contains(.proxyRequire),
             let refusal = unsupportedExtension(message)
@@ -203,10 +204,10 @@ extension ServerNode {
     }
 
     /// Whether a copy of a request came that is answered, or being answered, already.
-    private mutating func repeated(_ request: inout ServerRequest) -> Bool {
-        guard replies.contains(request.key) else { return false }
+    private mutating func repeated(_ request: inout ServerRequest, of key: ReplyBook.Key) -> Bool {
+        guard replies.contains(key) else { return false }
         let octets = request.flow.packetBytes(request.message.bytes.count)
-        let repetition = replies.repeat(request.key, fingerprint: keys.fingerprint(request), on: request.flow, octets: octets)
+        let repetition = replies.repeat(key, fingerprint: keys.fingerprint(request), on: request.flow, octets: octets)
         if case .none = repetition { return false }
         tally.retransmissionsAbsorbed &+= 1
         note(&request, .retransmission)

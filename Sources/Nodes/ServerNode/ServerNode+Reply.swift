@@ -80,7 +80,7 @@ extension ServerNode {
     /// From now on the request is processed once only, and copies of it draw its answer.
     mutating func remember(_ request: ServerRequest, mergeKey: ReplyBook.Key? = nil, at now: Instant) {
         replies.open(
-            request.key, mergeKey: mergeKey ?? request.mergeKey, account: request.account,
+            request.key, mergeKey: mergeKey ?? request.mergeKey, branch: keys.branch(request), account: request.account,
             fingerprint: keys.fingerprint(request), allowance: request.isSurelyThere || isKnown(request.flow) ? nil : 0, at: now)
     }
 

@@ -115,6 +115,7 @@ public struct ServerNode: Machine {
     enum Asker: Sendable {
         case call(CallServer.Purpose)
         case subscription(UInt32)
+        case probe(Probe)
     }
 
     /// `entropy`: the node's own; the lab's makes its runs repeat to the byte.
@@ -194,9 +195,11 @@ public struct ServerNode: Machine {
         var usage = calls.usage
         usage.tags += subscriptions.count
         usage.subscriptions += subscriptions.count
-        usage.clientTransactions = clients.count
+        // Probes are no matter of calls.
+        let probes = clients.count { if case .probe = $0 { true } else { false } }
+        usage.clientTransactions = clients.count - probes
         usage.serverTransactions = invites.count
-        usage.deadlines += clients.pendingDeadlines + invites.pendingDeadlines + subscriptions.pendingDeadlines
+        usage.deadlines += clients.pendingDeadlines - probes + invites.pendingDeadlines + subscriptions.pendingDeadlines
         usage.accounts += clients.accounts
         usage.indexes += subscriptions.indexed
         return usage

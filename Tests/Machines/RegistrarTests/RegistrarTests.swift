@@ -63,7 +63,7 @@ private struct Desk {
         while let next = registrar.nextDeadline, next <= end {
             now = next
             registrar.advance(to: now)
-            for case .send(let flow, let bytes, .keepalive) in outputs() {
+            for case .send(let flow, let bytes) in outputs() {
                 guard let branch = try? SIPMessage(parsing: bytes).topVia.branch, let token = ClientToken(branch: branch) else {
                     continue
                 }
@@ -82,6 +82,7 @@ private func names(_ outputs: [Registrar.Output]) -> [String] {
     outputs.map {
         switch $0 {
         case .send: "send"
+        case .ask: "ask"
         case .connect: "connect"
         case .registered: "registered"
         case .persist(let sequence, let change): "persist \(sequence): \(change.bindings.count)"

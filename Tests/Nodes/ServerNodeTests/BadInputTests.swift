@@ -171,6 +171,22 @@ struct BadInputTests {
         #expect(h.refusals.last?.refusal == .merged)
     }
 
+    @Test("A copy whose Via a helper rewrote, or wrote anew, is a copy: it draws the same answer and has no second effect")
+    func rewrittenCopy() throws {
+        let h = Harness()
+        let challenge = try h.ask(Register().text)
+        let answer = Register().answering(challenge)
+        #expect(try h.ask(answer.text).statusCode == 200)
+        let rewritten = answer.text.replacing("Via: SIP/2.0/UDP 192.168.1.10:5060", with: "Via: SIP/2.0/UDP 198.51.100.77:1024")
+        #expect(rewritten != answer.text)
+        #expect(try h.ask(rewritten).statusCode == 200)
+        #expect(h.server.counters.retransmissionsAbsorbed == 1)
+        #expect(h.server.counters.bound == 1 && h.server.counters.refreshed == 0)
+        // Another request with the same branch is none.
+        let other = rewritten.replacing("response=\"", with: "response=\"0")
+        #expect(try h.ask(other).statusCode == 482)
+    }
+
     @Test("Oversize: 513 for a request, silence for a response")
     func oversize() throws {
         var settings = ServerSettings()

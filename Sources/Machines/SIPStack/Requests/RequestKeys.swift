@@ -38,6 +38,12 @@ package struct RequestKeys: Sendable {
         return hash.finish()
     }
 
+    /// The branch alone; 0 where it is not unique: without the magic cookie, and for chan_sip.
+    package func branch(_ request: ServerRequest) -> UInt64 {
+        guard !isChanSIP, request.via.hasUniqueBranch, let branch = request.via.branch else { return 0 }
+        return text(branch.bytes)
+    }
+
     /// Call-ID, From tag and CSeq: what every copy of a request has in common with it, by whichever way it came.
     package func identity(_ request: ServerRequest) -> UInt64 {
         var hash = KeyedHash(key: key)

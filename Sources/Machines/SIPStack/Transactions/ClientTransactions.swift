@@ -119,6 +119,10 @@ package struct ClientTransactions<Name: Hashable & Sendable, User: Sendable>: Se
     }
 
     package var count: Int { entries.count }
+
+    /// Requests under way of some of those who ask.
+    package func count(where isMeant: (User) -> Bool) -> Int { entries.values.count { isMeant($0.request.user) } }
+
     /// Accounts on whose behalf something is asked.
     package var accounts: Int { perAccount.count }
     package var pendingDeadlines: Int { deadlines.count }

@@ -30,8 +30,8 @@ extension ServerNode {
     private func isAwaited(_ message: SIPMessage, on flow: FlowID) -> Bool {
         guard let branch = (try? message.topVia)?.branch, let token = ClientToken(branch: branch) else { return false }
         switch token.purpose {
-        case .call, .subscription: return clients.awaits(token, on: flow)
-        case .probe, .keepalive: return registrar.awaits(token, on: flow)
+        case .call, .subscription, .probe: return clients.awaits(token, on: flow)
+        case .keepalive: return registrar.awaits(token, on: flow)
         }
     }
 }

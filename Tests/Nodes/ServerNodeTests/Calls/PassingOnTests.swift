@@ -49,6 +49,22 @@ struct PassingOnTests {
         f.expectNothingLeft()
     }
 
+    @Test("MESSAGE to a phone whose connection closes before it answers: 480 at once, not after 32 s")
+    func messageOverLostConnection() throws {
+        let f = try CallFixture()
+        let carol = UA(f.h, "carol", at: "198.51.100.79:5070", .tcp)
+        try carol.register()
+        f.alice.remoteURI = "sip:carol@pinhole"
+        f.alice.target = f.alice.remoteURI
+        let challenge = try #require(try f.alice.mine(f.alice.send("MESSAGE")).first)
+        let value = challenge.all(.wwwAuthenticate).map(\.value.string).first { $0.contains("MD5") } ?? ""
+        f.alice.authorization = Credentials(challenge: value).header(
+            username: "alice", password: "secret", method: "MESSAGE", uri: "sip:carol@pinhole")
+        #expect(try carol.mine(f.alice.send("MESSAGE", body: "hello")).first?.method == .message)
+        #expect(try f.statuses(f.h.input(.closed(carol.flow)), f.alice) == [480])
+        f.expectNothingLeft()
+    }
+
     @Test("MESSAGE to phones that are all gone: 480")
     func messageToNobody() throws {
         let f = try CallFixture()
