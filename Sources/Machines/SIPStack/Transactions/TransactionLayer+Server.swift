@@ -71,7 +71,9 @@ extension TransactionLayer {
 
     /// Without its transaction nobody is merged with a request.
     private mutating func forgotten(_ record: ServerRecord) {
-        guard !servers.contains(record.id.key), let mergeKey = record.mergeKey, mergePlaces[mergeKey] == record.id.key else { return }
+        guard !servers.contains(record.id.key), let mergeKey = record.mergeKey, mergePlaces[mergeKey] == record.id.key else {
+            return
+        }
         mergePlaces[mergeKey] = nil
     }
 

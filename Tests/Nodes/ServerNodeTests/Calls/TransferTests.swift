@@ -326,4 +326,13 @@ struct TransferTests {
         let replaces = "Replaces: \(f.alice.callID);to-tag=\(f.alice.remoteTag!);from-tag=\(f.alice.localTag);early-only\r\n"
         #expect(try f.statuses(other.invite("bob", extra: replaces), other) == [486])
     }
+
+    @Test("A SUBSCRIBE inside a call that is out of order, or of nobody's transfer, is refused once")
+    func refusedSubscribe() throws {
+        let f = try CallFixture()
+        try f.talk()
+        #expect(try f.statuses(f.alice.send("SUBSCRIBE", extra: "Event: refer\r\n"), f.alice) == [481])
+        f.alice.cseq -= 2
+        #expect(try f.statuses(f.alice.send("SUBSCRIBE", extra: "Event: refer\r\n"), f.alice) == [500])
+    }
 }
