@@ -5,6 +5,7 @@ import Foundation
 ///     pinhole-bench parse FILE COUNT
 ///     pinhole-bench register PORT REALM PASSWORD USERS COUNT WINDOW
 ///     pinhole-bench bindings SIZE...
+///     pinhole-bench calls COUNT
 ///     pinhole-bench room PARTIES SPEAKERS TICKS
 ///     pinhole-bench codec NAME FRAMES
 @main
@@ -26,6 +27,7 @@ struct PinholeBench {
             print(try load.run(number(5)))
         case "bindings" where words.count > 1:
             try measureBindings(words.indices.dropFirst().map { try number($0) })
+        case "calls" where words.count == 2: try print(measureCalls(number(1)))
         case "room" where words.count == 4:
             try print(measureRoom(parties: number(1), speakers: number(2), ticks: number(3)))
         case "codec" where words.count == 3:
@@ -37,7 +39,7 @@ struct PinholeBench {
 
     private static var usage: BenchError {
         BenchError(
-            "usage: pinhole-bench parse FILE COUNT | register PORT REALM PASSWORD USERS COUNT WINDOW | bindings SIZE... "
+            "usage: pinhole-bench parse FILE COUNT | register PORT REALM PASSWORD USERS COUNT WINDOW | bindings SIZE... | calls COUNT "
                 + "| room PARTIES SPEAKERS TICKS | codec NAME FRAMES")
     }
 }

@@ -54,7 +54,7 @@ extension CallServer {
         }
         call.accounts = []
         call.transfer = nil
-        counters.callsEnded &+= 1
+        if call.isStarted { counters.callsEnded &+= 1 }
         note(.call(.ended(call: call.number, reason: why)))
         announce(&call, 0)
     }

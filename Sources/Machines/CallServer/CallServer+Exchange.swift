@@ -177,7 +177,6 @@ extension CallServer {
         }
         if case .served = call.phase, call.legs[leg].session.remote == nil {
             do throws(SessionRefusal) { try takeServiceAnswer(request.message, leg, &call) } catch {
-                note(.refused(request.flow, status: 488, .session(error)))
                 hangUp(&call, "the caller's SDP: \(error.text)", cause: 88, at: now)
             }
             return
@@ -204,7 +203,6 @@ extension CallServer {
             connect(target, leg, &call)
             if let exchange = call.exchange { exchangeDone(exchange, [], &call, at: now) }
         } catch {
-            note(.refused(request.flow, status: 488, .session(error)))
             sendACK([], target, &call)
             hangUp(&call, "the caller's SDP: \(error.text)", cause: 88, at: now)
         }

@@ -49,10 +49,12 @@ public struct SIPDebugView: Sendable {
     /// The same for a phone.
     public func text(_ trace: PhoneTrace, at now: Instant? = nil) -> String? {
         switch trace {
-        case .received(let message): received(.udp, message.remote, message.bytes, meaning: message.meaning.text, at: now)
+        case .received(let message):
+            received(message.transport, message.remote, message.bytes, meaning: message.meaning.text, at: now)
         case .sent(let message):
             sent(
-                .udp, message.remote, message.bytes, meaning: message.meaning.text, isRepeated: Self.isRepeated(message.meaning),
+                message.transport, message.remote, message.bytes, meaning: message.meaning.text,
+                isRepeated: Self.isRepeated(message.meaning),
                 at: now)
         case .stunObserved, .stunSilent, .stunRefused, .found, .notFound, .decided, .call, .connects, .connectionLost,
             .dropped:

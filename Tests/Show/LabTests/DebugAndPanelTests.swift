@@ -51,6 +51,16 @@ import Testing
         #expect(again.hasPrefix("Retransmitting (NAT) to 192.0.2.80:52899:\nSIP/2.0") && again.contains("\n---\n"))
     }
 
+    @Test("a phone's messages are shown with the transport they came by")
+    func phoneOverStream() {
+        let local = Endpoint(.v4(IPv4Address(192, 0, 2, 81)), 5060)
+        let message = PhoneTrace.Message(
+            bytes: Self.response, local: local, remote: Self.peer, meaning: .answers(code: 401, method: "REGISTER"),
+            transport: .tcp)
+        let text = SIPDebugView().text(PhoneTrace.received(message))
+        #expect(text?.hasPrefix("<--- SIP read from TCP:192.0.2.80:52899 --->\n") == true)
+    }
+
     @Test("keepalives, binary bodies and escape sequences are shown without harm")
     func odd() {
         let view = SIPDebugView(showsTime: true)

@@ -176,6 +176,8 @@ struct BasicCallTests {
         other.callID = "second"
         #expect(try f.statuses(other.invite("carol"), other) == [480])
         #expect(f.h.records.map(\.reason) == ["nobody is registered as carol@pinhole"])
+        // What was never let in neither began nor ended.
+        #expect(f.h.server.counters.callsStarted == 0 && f.h.server.counters.callsEnded == 0)
         f.expectNothingLeft()
     }
 
@@ -258,6 +260,8 @@ struct BasicCallTests {
         let out = f.alice.ack()
         #expect(try f.methods(out, f.bob) == ["ACK", "BYE"])
         #expect(try f.methods(out, f.alice) == ["BYE"])
+        // An ACK is never refused: nothing of the kind is told.
+        #expect(f.h.refusals.allSatisfy { $0.status != 488 })
         f.expectNothingLeft()
     }
 
