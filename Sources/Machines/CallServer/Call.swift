@@ -68,8 +68,6 @@ struct Call: Sendable {
     /// Max-Forwards of what we send on.
     var hops = 69
     var start: Instant
-    /// It was let in: somebody was rung, or a service answered.
-    var isStarted = false
     var answered: Instant?
     var ended: Instant?
     var status = 0

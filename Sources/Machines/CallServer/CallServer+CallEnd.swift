@@ -54,7 +54,7 @@ extension CallServer {
         }
         call.accounts = []
         call.transfer = nil
-        if call.isStarted { counters.callsEnded &+= 1 }
+        counters.callsEnded &+= 1
         note(.call(.ended(call: call.number, reason: why)))
         announce(&call, 0)
     }

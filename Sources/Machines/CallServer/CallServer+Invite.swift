@@ -100,7 +100,6 @@ extension CallServer {
         call.phase = .ringing(.init(until: until, limit: call.start + settings.calls.setupLimit, expires: expires))
         note(
             .call(.started(call: call.number, from: party.address.description, to: aor.description, instances: instances.count)))
-        call.isStarted = true
         counters.callsStarted &+= 1
         // What follows may take its time (RFC 3261 17.2.1).
         if !isTold { respond(ReplyWriter.Reply(100), to: request) }
@@ -128,7 +127,6 @@ extension CallServer {
             refuseCall(&call, error, at: now)
             return settle(call, at: now)
         }
-        call.isStarted = true
         counters.callsStarted &+= 1
         counters.callsAnswered &+= 1
         note(

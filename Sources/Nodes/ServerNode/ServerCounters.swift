@@ -41,8 +41,10 @@ public struct ServerCounters: Hashable, Sendable {
     public var flowsRevived: UInt64 = 0
     public var probes: UInt64 = 0
 
+    /// Calls for which a phone was rung, or a service answered.
     public var callsStarted: UInt64 = 0
     public var callsAnswered: UInt64 = 0
+    /// Calls with a record, those that were refused before anybody rang among them.
     public var callsEnded: UInt64 = 0
     public var transfers: UInt64 = 0
     /// Calls ended because a phone never acknowledged our 200, or let its session timer run out.
