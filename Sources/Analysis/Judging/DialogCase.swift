@@ -41,10 +41,6 @@ struct DialogCase: Sendable {
         max(0, elapsed(step.nanoseconds, end) ?? 0)
     }
 
-    func leg(_ step: Step) -> DialogState.Leg? {
-        Int(step.leg) < dialog.legs.count ? dialog.legs[Int(step.leg)] : nil
-    }
-
     /// The first response at or above a status to a request, by transaction.
     func response(to request: Step, from index: Int, atLeast status: Int = 200) -> Int? {
         for other in (index + 1)..<max(index + 1, steps.count) {

@@ -48,13 +48,6 @@ struct OfferedMedia: Sendable {
     /// Further places named by ICE; at most eight.
     var candidates: [(address: PackedAddress, port: UInt16)] = []
 
-    /// Wants to hear and to be heard, somewhere.
-    var isBothWays: Bool { flags.contains(.hasAudio) && direction == .both && !flags.contains(.isNulled) }
-    var sends: Bool { flags.contains(.hasAudio) && (direction == .both || direction == .send) && !flags.contains(.isNulled) }
-    var receives: Bool {
-        flags.contains(.hasAudio) && (direction == .both || direction == .receive) && !flags.contains(.isNulled)
-    }
-
     private enum Section { case session, audio, video, fax, other }
 
     /// Nil where no `m=` line is found. A body of several parts is read as one text.

@@ -40,7 +40,6 @@ struct RTPStream: Sendable {
         static let isEstimated = Flags(rawValue: 2)
         static let isVideo = Flags(rawValue: 4)
         static let sawComfortNoise = Flags(rawValue: 8)
-        static let isEncrypted = Flags(rawValue: 16)
         /// The payload type changed.
         static let hasTurned = Flags(rawValue: 32)
         /// Only packets that keep a mapping alive came so far (RFC 6263 4).

@@ -48,8 +48,6 @@ public struct MessageMarks: OptionSet, Hashable, Sendable {
     public static let hasChallenge = MessageMarks(rawValue: 8)
     public static let isStale = MessageMarks(rawValue: 16)
     public static let hasSDP = MessageMarks(rawValue: 32)
-    /// Part of a finding that accuses.
-    public static let accused = MessageMarks(rawValue: 64)
     /// Cut off by a snap length, a log or a lost segment.
     public static let cut = MessageMarks(rawValue: 128)
     public static let overStream = MessageMarks(rawValue: 256)

@@ -39,8 +39,6 @@ public struct Observation: Sendable {
         self.transport = transport
         self.what = what
     }
-
-    public var vantage: Vantage { place.vantage }
 }
 
 /// What a PBX's log says about a request it judged.

@@ -81,7 +81,6 @@ struct DialogState: Sendable {
         let start = Int(callIDLength) + Int(fromLength)
         return text[start..<(start + Int(toLength))]
     }
-    var headLength: Int { Int(callIDLength) + Int(fromLength) + Int(toLength) }
 
     var outcome: DialogOutcome {
         switch kind {

@@ -26,8 +26,6 @@ public struct ALGFlow: Hashable, Sendable, CustomStringConvertible {
 /// Which way a packet crosses the router.
 public enum ALGDirection: Hashable, Sendable {
     case outbound, inbound
-
-    public var reversed: ALGDirection { self == .outbound ? .inbound : .outbound }
 }
 
 /// A packet's endpoints on the side it comes from and on the side it leaves to.

@@ -28,9 +28,6 @@ struct Call: Sendable {
         var expires: Instant?
         /// The leg whose SDP the caller was given as early media.
         var early: Int?
-        /// The best refusal so far: status, Warning.
-        var status = 0
-        var warning: SIPText?
         /// The highest provisional status given to the caller.
         var said = 0
 

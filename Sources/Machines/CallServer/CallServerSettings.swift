@@ -48,7 +48,6 @@ extension CallServer {
         package var challengesRefused: UInt64 = 0
         package var verdictsMissing: UInt64 = 0
         package var outOfOrder: UInt64 = 0
-        package var retransmissions: UInt64 = 0
         package var lookUpsOverdue: UInt64 = 0
 
         package init() {}

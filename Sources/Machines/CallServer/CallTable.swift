@@ -132,9 +132,4 @@ struct CallTable: Sendable {
         guard let call = calls[key], call.legs.indices.contains(leg) else { return nil }
         return call.legs[leg]
     }
-
-    /// For traces: the number people know it by; 0 for one that is gone.
-    func number(_ key: UInt32) -> UInt64 { calls[key]?.number ?? 0 }
-
-    var all: some Sequence<Call> { calls.values }
 }

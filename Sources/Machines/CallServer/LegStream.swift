@@ -22,7 +22,6 @@ struct LegStream: Sendable {
     var signalled: Endpoint?
     /// Whether the media plane was told what both SDPs say.
     var isAgreed = false
-    var codec = ""
     var bridgedTo: MediaLegID?
     /// Whether a service has it.
     var isServed = false

@@ -17,9 +17,6 @@ struct PortPool: Sendable {
     /// How many there are, free or not.
     let capacity: Int
 
-    var loops: Int { free.count }
-    var freeCount: Int { free.indices.reduce(0) { $0 + freeCount($1) } }
-
     init(_ ports: [[UInt16]] = [], entropy: Entropy) {
         self.entropy = entropy
         drawn = Array(repeating: [], count: ports.count)

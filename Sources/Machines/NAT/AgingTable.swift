@@ -22,7 +22,6 @@ struct AgingTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
     init(capacity: Int) { self.capacity = capacity }
 
-    var count: Int { entries.count }
     var isFull: Bool { entries.count >= capacity }
     /// May be the turn of an entry that was taken out meanwhile: too early is harmless.
     var nextDeadline: Instant? { head < turns.count ? turns[head].expires : nil }

@@ -13,7 +13,6 @@ struct ExpectationTable: Sendable {
 
     init(capacity: Int) { self.capacity = capacity }
 
-    var count: Int { records.count }
     /// Oldest first.
     var ids: [ExpectationID] { records.keys.sorted().map { ExpectationID($0) } }
 

@@ -23,8 +23,6 @@ struct SessionTable: Sendable {
     /// How many TCP connections an external side has with a remote address.
     private var addresses: [SessionKey: Int] = [:]
 
-    var count: Int { records.count - vacant.count }
-
     /// Precondition: `index` is live.
     subscript(index: Int) -> SessionRecord {
         _read { yield records[index]! }

@@ -72,8 +72,6 @@ public struct RouterNode: Machine {
 
     public var pinholes: [ALGPinhole] { gateway.openPinholes }
 
-    public var natCounters: NATCounters { translator?.counters ?? NATCounters() }
-
     /// ICMP errors that were not sent, as too many had been.
     public var icmpErrorsWithheld: UInt64 { errorBudget.withheld }
 

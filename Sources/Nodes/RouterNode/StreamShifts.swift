@@ -33,7 +33,6 @@ struct StreamShifts: Sendable {
     init(cap: Int) { self.cap = cap }
 
     var nextDeadline: Instant? { deadlines.nextDeadline }
-    var isEmpty: Bool { pairs.isEmpty }
 
     /// RFC 5382 REQ-5's time for an established connection.
     static let idle: Duration = .seconds(7440)

@@ -42,8 +42,6 @@ struct AccountTable: Sendable {
         }
     }
 
-    var count: Int { byUsername.count }
-
     subscript(username: SIPText) -> Entry? { byUsername[username] }
 
     /// Whether no account of this user wants its media relayed.

@@ -112,9 +112,6 @@ public struct Dialog: Hashable, Sendable {
         if let target = try? Dialog.target(message) { remoteTarget = target.detached }
     }
 
-    /// The same without a message.
-    public mutating func refreshTarget(uri: SIPText) { remoteTarget = uri.detached }
-
     // MARK: Requests of ours
 
     /// A request inside the dialog (RFC 3261 12.2.1.1) up to CSeq: Via, Max-Forwards, Route, From, To, Call-ID; the caller adds Contact and

@@ -32,8 +32,6 @@ public struct CountWindow: Sendable {
         self.cap = cap
     }
 
-    public var count: Int { entries.count }
-
     /// Whether `count` of the nonce `key` was not used before, as far as is known. Changes nothing.
     ///
     /// `issued`: when the nonce was issued, at the latest.

@@ -20,10 +20,6 @@ struct HashInput {
         bytes.withUnsafeBytes { source in append(raw: source) }
     }
 
-    mutating func append(_ bytes: [UInt8]) {
-        bytes.withUnsafeBytes { source in append(raw: source) }
-    }
-
     mutating func append(_ text: StaticString) {
         append(raw: UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }

@@ -16,14 +16,3 @@ public enum ResponsePath: Hashable, Sendable, CaseIterable {
         return back
     }
 }
-
-extension SIPMessage {
-    /// A request as it is given on: the topmost Via tells where it came from (RFC 3261 18.2.1, RFC 3581 4).
-    ///
-    /// Responses need no such copy: `SIPMessageBuilder.response(to:...source:)` stamps while it writes.
-    public func stamped(from source: Endpoint) -> [UInt8] {
-        var edits = SIPEdits(self)
-        markTopVia(received: source, in: &edits)
-        return edits.apply()
-    }
-}

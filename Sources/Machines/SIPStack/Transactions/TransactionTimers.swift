@@ -35,8 +35,6 @@ public struct TransactionTimers: Hashable, Sendable {
     public var patience: Duration { .nanoseconds(patienceNanoseconds) }
     /// Timer D over an unreliable transport: at least 32 s.
     public var timerD: Duration { max(.seconds(32), patience) }
-    /// When a client's Timer E has grown to T2, i.e. when a server may and must say 100 to a non-INVITE (RFC 4320 4.1).
-    public var untilTimerEIsT2: Duration { .nanoseconds(tryingNanoseconds) }
     /// How long a server waits for its user to answer an INVITE before it says 100 itself (RFC 3261 17.2.1).
     public var untilTrying: Duration { .milliseconds(200) }
 

@@ -76,13 +76,4 @@ struct PlayedSound: Sendable {
         if waiting.count > rate { waiting.removeFirst(waiting.count - rate) }
         state = .microphone(waiting: waiting, resampler)
     }
-
-    /// Samples played once are over; what repeats, a tone and the microphone never are.
-    var isOver: Bool {
-        switch state {
-        case .silence: true
-        case .tone, .microphone: false
-        case .samples(let samples, let at, let repeats): !repeats && at >= samples.count
-        }
-    }
 }

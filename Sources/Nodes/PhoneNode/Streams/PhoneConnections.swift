@@ -52,7 +52,6 @@ struct PhoneConnections: Sendable {
     }
 
     var nextDeadline: Instant? { deadlines.nextDeadline }
-    var count: Int { connections.count }
 
     mutating func nextEvent() -> Event? { events.next() }
 
@@ -72,8 +71,6 @@ struct PhoneConnections: Sendable {
         events.append(.connect(flow))
         return flow
     }
-
-    func isAlive(_ flow: FlowID) -> Bool { connections[flow.connection] != nil }
 
     /// A whole message, or a ping, over a connection that `flow` names; where that is gone, over the one to the same peer.
     mutating func send(_ bytes: [UInt8], over flow: FlowID, at now: Instant) {
