@@ -44,7 +44,9 @@ private struct CallingServer {
     mutating func call() throws {
         count += 1
         let callID = "call-\(count)"
-        let asked = try signed(.invite, from: "alice", to: "bob", callID, &client, on: Self.alice, body: Self.sdp(30_000))
+        var digest = client
+        let asked = try signed(.invite, from: "alice", to: "bob", callID, &digest, on: Self.alice, body: Self.sdp(30_000))
+        client = digest
         guard let invite = asked.first(where: { $0.method == .invite }) else { throw BenchError("nobody is rung") }
         _ = try answer(invite, 180)
         let answered = try answer(invite, 200, body: Self.sdp(31_000))
