@@ -14,16 +14,16 @@ public struct CSeq: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension Cursor {
-    mutating func cseq() throws(SIPParseError) -> CSeq {
+    mutating func cseq(in bytes: [UInt8]) throws(SIPParseError) -> CSeq {
         let start = at
         let number = try decimal(.number)
         guard number < 1 << 31 else { throw SIPParseError(.numberTooLarge, at: start) }
-        guard ByteSet.whitespace.contains(peek) else { throw SIPParseError(.unexpected, at: at) }
+        guard isIn(.whitespace, peek) else { throw SIPParseError(.unexpected, at: at) }
         skipWhitespace()
         let method = at
         skip(.token)
         guard at > method else { throw SIPParseError(.method, at: at) }
         guard isAtEnd else { throw SIPParseError(.unexpected, at: at) }
-        return CSeq(number, SIPMethod(text(method, at)))
+        return CSeq(number, SIPMethod(SIPText(unchecked: bytes, method, at)))
     }
 }

@@ -1,11 +1,35 @@
-/// Reads text forward. The one place of this target that touches pointers: every access lies between `base` and
-/// `base + end`, which the closures of `withCursor` keep alive.
+/// Reads text forward. The one place of this target that touches pointers, the table of `ByteSet` apart: every access lies
+/// between `base` and `base + end`, which the closures of `withCursor` keep alive.
+///
+/// It owns nothing, so that copying it is free: whoever makes a text hands over the bytes that the text will share.
 struct Cursor {
-    /// The bytes that texts made here will share.
-    let owner: [UInt8]
+    /// The first byte of the whole buffer: places count from here, and all before `end` may be read.
     let base: UnsafePointer<UInt8>
+    private let sets: UnsafePointer<UInt16>
     var at: Int
     var end: Int
+
+    /// `base` is nil for an empty buffer.
+    @inline(__always)
+    init(_ base: UnsafePointer<UInt8>?, from: Int, to: Int) {
+        sets = ByteSet.table
+        // Never read: an empty buffer has no place before its end.
+        self.base = base ?? UnsafePointer(UnsafeRawPointer(sets).assumingMemoryBound(to: UInt8.self))
+        at = from
+        end = to
+    }
+
+    /// The same buffer between other places.
+    @inline(__always)
+    func part(_ from: Int, _ to: Int) -> Cursor {
+        var part = self
+        part.at = from
+        part.end = to
+        return part
+    }
+
+    @inline(__always)
+    func isIn(_ set: ByteSet, _ byte: UInt8) -> Bool { sets[Int(byte)] & set.bit != 0 }
 
     @inline(__always) var isAtEnd: Bool { at >= end }
 
@@ -28,8 +52,7 @@ struct Cursor {
         // Places of its own, lest every step be written back to memory.
         var place = at
         let limit = end
-        let base = base
-        while place < limit, set.contains(base[place]) { place &+= 1 }
+        while place < limit, isIn(set, base[place]) { place &+= 1 }
         at = place
     }
 
@@ -48,12 +71,6 @@ struct Cursor {
         skipWhitespace()
         return true
     }
-
-    @inline(__always)
-    func text(_ from: Int, _ to: Int) -> SIPText { SIPText(unchecked: owner, from, to) }
-
-    @inline(__always)
-    func text(_ range: Range<Int>) -> SIPText { SIPText(unchecked: owner, range.lowerBound, range.upperBound) }
 
     /// Where `byte` stands next, nil if nowhere.
     func place(of byte: UInt8) -> Int? {
@@ -125,7 +142,7 @@ struct Cursor {
     /// Where the run of token characters from `start` on ends.
     func endOfToken(from start: Int) -> Int {
         var place = start
-        while place < end, ByteSet.token.contains(base[place]) { place &+= 1 }
+        while place < end, isIn(.token, base[place]) { place &+= 1 }
         return place
     }
 
@@ -133,6 +150,21 @@ struct Cursor {
     @inline(__always)
     func matches(_ from: Int, _ to: Int, _ name: StaticString) -> Bool {
         equalsCaseless(base + from, to &- from, name.utf8Start, name.utf8CodeUnitCount)
+    }
+
+    /// A name made of token characters; nil where it is longer than `ShortName` holds.
+    @inline(__always)
+    func shortName(_ name: Range<Int>) -> ShortName? {
+        let count = name.upperBound &- name.lowerBound
+        guard count &- 1 < ShortName.capacity, count > 0 else { return nil }
+        var letters: UInt64 = 0
+        if name.upperBound >= 8 {
+            // What stands before the name is shifted out.
+            letters = word(name.upperBound &- 8) &>> UInt64((8 &- count) &* 8)
+        } else {
+            for place in name.reversed() { letters = letters << 8 | UInt64(base[place]) }
+        }
+        return ShortName(letters: letters)
     }
 
     @inline(__always)
@@ -188,18 +220,14 @@ private func makeNameKey(_ start: UnsafePointer<UInt8>, _ count: Int, readable: 
 }
 
 extension SIPText {
-    /// Runs `body` with a cursor over the whole text; offsets are those of the shared bytes.
+    /// Runs `body` with a cursor over the whole text, and the bytes it shares; offsets are those of these bytes.
     @inline(__always)
-    func withCursor<Result>(_ body: (inout Cursor) throws(SIPParseError) -> Result) throws(SIPParseError) -> Result {
+    func withCursor<Result>(
+        _ body: (inout Cursor, [UInt8]) throws(SIPParseError) -> Result
+    ) throws(SIPParseError) -> Result {
         try storage.withUnsafeBufferPointer { (buffer) throws(SIPParseError) -> Result in
-            guard let base = buffer.baseAddress else {
-                return try withUnsafePointer(to: 0 as UInt8) { (empty) throws(SIPParseError) -> Result in
-                    var cursor = Cursor(owner: storage, base: empty, at: 0, end: 0)
-                    return try body(&cursor)
-                }
-            }
-            var cursor = Cursor(owner: storage, base: base, at: Int(lower), end: Int(upper))
-            return try body(&cursor)
+            var cursor = Cursor(buffer.baseAddress, from: Int(lower), to: Int(upper))
+            return try body(&cursor, storage)
         }
     }
 
@@ -207,13 +235,7 @@ extension SIPText {
     @inline(__always)
     func reading<Result>(_ body: (inout Cursor) -> Result) -> Result {
         storage.withUnsafeBufferPointer { buffer in
-            guard let base = buffer.baseAddress else {
-                return withUnsafePointer(to: 0 as UInt8) { empty in
-                    var cursor = Cursor(owner: storage, base: empty, at: 0, end: 0)
-                    return body(&cursor)
-                }
-            }
-            var cursor = Cursor(owner: storage, base: base, at: Int(lower), end: Int(upper))
+            var cursor = Cursor(buffer.baseAddress, from: Int(lower), to: Int(upper))
             return body(&cursor)
         }
     }

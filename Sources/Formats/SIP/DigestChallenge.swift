@@ -54,31 +54,38 @@ public struct DigestChallenge: Hashable, Sendable {
 }
 
 extension Cursor {
-    static func challenge(_ cursor: inout Cursor) throws(SIPParseError) -> SIPChallenge {
+    static func challenge(_ cursor: inout Cursor, in bytes: [UInt8]) throws(SIPParseError) -> SIPChallenge {
         let start = cursor.at
         let scheme = try cursor.authenticationScheme()
         guard cursor.matches(scheme.lowerBound, scheme.upperBound, "Digest") else {
-            return .other(scheme: cursor.text(scheme), cursor.text(cursor.at, cursor.end))
+            return .other(
+                scheme: SIPText(unchecked: bytes, scheme.lowerBound, scheme.upperBound),
+                SIPText(unchecked: bytes, cursor.at, cursor.end))
         }
         var realm: SIPText?
         var nonce: SIPText?
         var challenge = DigestChallenge(realm: SIPText(), nonce: SIPText(), qop: nil)
+        /// A parameter may stand once.
+        func take(_ value: Range<Int>, _ slot: inout SIPText?) throws(SIPParseError) {
+            guard slot == nil else { throw SIPParseError(.parameter, at: value.lowerBound) }
+            slot = SIPText(unchecked: bytes, value.lowerBound, value.upperBound)
+        }
         try cursor.authenticationParameters { (cursor, name, value) throws(SIPParseError) in
             let (from, to) = (name.lowerBound, name.upperBound)
             if cursor.matches(from, to, "realm") {
-                try cursor.take(value, &realm)
+                try take(value, &realm)
             } else if cursor.matches(from, to, "nonce") {
-                try cursor.take(value, &nonce)
+                try take(value, &nonce)
             } else if cursor.matches(from, to, "domain") {
-                try cursor.take(value, &challenge.domain)
+                try take(value, &challenge.domain)
             } else if cursor.matches(from, to, "opaque") {
-                try cursor.take(value, &challenge.opaque)
+                try take(value, &challenge.opaque)
             } else if cursor.matches(from, to, "stale") {
                 challenge.isStale = cursor.matches(value.lowerBound, value.upperBound, "true")
             } else if cursor.matches(from, to, "algorithm") {
-                try cursor.take(value, &challenge.algorithm)
+                try take(value, &challenge.algorithm)
             } else if cursor.matches(from, to, "qop") {
-                try cursor.take(value, &challenge.qop)
+                try take(value, &challenge.qop)
             } else if cursor.matches(from, to, "userhash") {
                 challenge.isUserHashed = cursor.matches(value.lowerBound, value.upperBound, "true")
             }

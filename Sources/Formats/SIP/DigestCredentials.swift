@@ -101,12 +101,15 @@ public struct DigestCredentials: Hashable, Sendable {
     /// `nc` as a number; nil where absent or not of eight hexadecimal digits.
     public var nonceCount: UInt32? {
         guard let text = nonceCountText, text.count == 8 else { return nil }
-        var value: UInt32 = 0
-        for byte in text.bytes {
-            guard let digit = hexDigit(byte) else { return nil }
-            value = value << 4 | UInt32(digit)
+        return text.reading { cursor in
+            var value: UInt32 = 0
+            while !cursor.isAtEnd {
+                guard let digit = hexDigit(cursor.peek) else { return nil }
+                value = value << 4 | UInt32(digit)
+                cursor.at &+= 1
+            }
+            return value
         }
-        return value
     }
 
     /// As a header value, scheme included.
@@ -129,54 +132,40 @@ public struct DigestCredentials: Hashable, Sendable {
 }
 
 extension Cursor {
-    static func credentials(_ cursor: inout Cursor) throws(SIPParseError) -> SIPCredentials {
+    static func credentials(_ cursor: inout Cursor, in bytes: [UInt8]) throws(SIPParseError) -> SIPCredentials {
         let scheme = try cursor.authenticationScheme()
         guard cursor.matches(scheme.lowerBound, scheme.upperBound, "Digest") else {
-            return .other(scheme: cursor.text(scheme), cursor.text(cursor.at, cursor.end))
+            return .other(
+                scheme: SIPText(unchecked: bytes, scheme.lowerBound, scheme.upperBound),
+                SIPText(unchecked: bytes, cursor.at, cursor.end))
         }
         var digest = DigestCredentials.Places()
         var isUserHashed = false
         digest.written = TextSpan(cursor.at..<cursor.end)
         try cursor.authenticationParameters { (cursor, name, value) throws(SIPParseError) in
-            let (from, to) = (name.lowerBound, name.upperBound)
-            switch to &- from {
-            case 2: if cursor.matches(from, to, "nc") { try cursor.take(value, &digest.nonceCountText) }
-            case 3:
-                if cursor.matches(from, to, "uri") {
-                    try cursor.take(value, &digest.uri)
-                } else if cursor.matches(from, to, "qop") {
-                    try cursor.take(value, &digest.qop)
-                }
-            case 5:
-                if cursor.matches(from, to, "realm") {
-                    try cursor.take(value, &digest.realm)
-                } else if cursor.matches(from, to, "nonce") {
-                    try cursor.take(value, &digest.nonce)
-                }
-            case 6:
-                if cursor.matches(from, to, "cnonce") {
-                    try cursor.take(value, &digest.cnonce)
-                } else if cursor.matches(from, to, "opaque") {
-                    try cursor.take(value, &digest.opaque)
-                }
-            case 8:
-                if cursor.matches(from, to, "username") {
-                    try cursor.take(value, &digest.username)
-                } else if cursor.matches(from, to, "response") {
-                    try cursor.take(value, &digest.response)
-                } else if cursor.matches(from, to, "userhash") {
-                    isUserHashed = cursor.matches(value.lowerBound, value.upperBound, "true")
-                }
-            case 9:
-                if cursor.matches(from, to, "algorithm") {
+            guard let short = cursor.shortName(name) else {
+                if cursor.matches(name.lowerBound, name.upperBound, "algorithm") {
                     try cursor.take(value, &digest.algorithm)
-                } else if cursor.matches(from, to, "username*") {
+                } else if cursor.matches(name.lowerBound, name.upperBound, "username*") {
                     try cursor.take(value, &digest.usernameStar)
                 }
+                return
+            }
+            switch short {
+            case "username": try cursor.take(value, &digest.username)
+            case "realm": try cursor.take(value, &digest.realm)
+            case "nonce": try cursor.take(value, &digest.nonce)
+            case "uri": try cursor.take(value, &digest.uri)
+            case "response": try cursor.take(value, &digest.response)
+            case "cnonce": try cursor.take(value, &digest.cnonce)
+            case "qop": try cursor.take(value, &digest.qop)
+            case "nc": try cursor.take(value, &digest.nonceCountText)
+            case "opaque": try cursor.take(value, &digest.opaque)
+            case "userhash": isUserHashed = cursor.matches(value.lowerBound, value.upperBound, "true")
             default: break
             }
         }
-        return .digest(DigestCredentials(storage: SharedBytes(cursor.owner), places: digest, isUserHashed: isUserHashed))
+        return .digest(DigestCredentials(storage: SharedBytes(bytes), places: digest, isUserHashed: isUserHashed))
     }
 
     /// A parameter may stand once.
@@ -186,19 +175,12 @@ extension Cursor {
         slot = TextSpan(value)
     }
 
-    /// The same into a text.
-    @inline(__always)
-    func take(_ value: Range<Int>, _ slot: inout SIPText?) throws(SIPParseError) {
-        guard slot == nil else { throw SIPParseError(.parameter, at: value.lowerBound) }
-        slot = text(value)
-    }
-
     /// A token and the white space behind it.
     mutating func authenticationScheme() throws(SIPParseError) -> Range<Int> {
         let start = at
         skip(.token)
         let scheme = start..<at
-        guard !scheme.isEmpty, ByteSet.whitespace.contains(peek) else { throw SIPParseError(.token, at: start) }
+        guard !scheme.isEmpty, isIn(.whitespace, peek) else { throw SIPParseError(.token, at: start) }
         skipWhitespace()
         return scheme
     }

@@ -33,13 +33,15 @@ struct AddressParameterPlaces: ParameterRecord, Sendable {
 
     @inline(__always)
     mutating func note(_ cursor: Cursor, _ name: Range<Int>, _ value: TextSpan?) {
-        let (from, to) = (name.lowerBound, name.upperBound)
-        switch to &- from {
-        case 1: if cursor.matches(from, to, "q") { q.note(value) }
-        case 3: if cursor.matches(from, to, "tag") { tag.note(value) }
-        case 6: if cursor.matches(from, to, "reg-id") { regID.note(value) }
-        case 7: if cursor.matches(from, to, "expires") { expires.note(value) }
-        case 13: if cursor.matches(from, to, "+sip.instance") { instance.note(value) }
+        guard let short = cursor.shortName(name) else {
+            if cursor.matches(name.lowerBound, name.upperBound, "+sip.instance") { instance.note(value) }
+            return
+        }
+        switch short {
+        case "tag": tag.note(value)
+        case "expires": expires.note(value)
+        case "q": q.note(value)
+        case "reg-id": regID.note(value)
         default: break
         }
     }
@@ -53,11 +55,11 @@ struct ViaParameterPlaces: ParameterRecord, Sendable {
 
     @inline(__always)
     mutating func note(_ cursor: Cursor, _ name: Range<Int>, _ value: TextSpan?) {
-        let (from, to) = (name.lowerBound, name.upperBound)
-        switch to &- from {
-        case 5: if cursor.matches(from, to, "rport") { rport.note(value) }
-        case 6: if cursor.matches(from, to, "branch") { branch.note(value) }
-        case 8: if cursor.matches(from, to, "received") { received.note(value) }
+        guard let short = cursor.shortName(name) else { return }
+        switch short {
+        case "branch": branch.note(value)
+        case "rport": rport.note(value)
+        case "received": received.note(value)
         default: break
         }
     }

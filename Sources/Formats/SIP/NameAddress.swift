@@ -40,8 +40,8 @@ public struct NameAddress: Hashable, Sendable, CustomStringConvertible {
 
     /// The whole text must be one address.
     public init(parsing text: SIPText) throws(SIPParseError) {
-        self = try text.withCursor { (cursor) throws(SIPParseError) -> NameAddress in
-            let address = try cursor.nameAddress()
+        self = try text.withCursor { (cursor, bytes) throws(SIPParseError) -> NameAddress in
+            let address = try cursor.nameAddress(in: bytes)
             guard cursor.isAtEnd else { throw SIPParseError(.unexpected, at: cursor.at) }
             return address
         }
@@ -153,8 +153,7 @@ extension SIPText {
 
 extension Cursor {
     /// One address with its parameters; stops at the comma or at the end.
-    @inline(__always)
-    mutating func nameAddress() throws(SIPParseError) -> NameAddress {
+    mutating func nameAddress(in bytes: [UInt8]) throws(SIPParseError) -> NameAddress {
         skipWhitespace()
         let start = at
         var displayName = TextSpan()
@@ -166,10 +165,10 @@ extension Cursor {
         } else if peek != UInt8(ascii: "<") {
             var last = at
             while at < end {
-                if ByteSet.token.contains(base[at]) {
+                if isIn(.token, base[at]) {
                     at &+= 1
                     last = at
-                } else if ByteSet.whitespace.contains(base[at]) {
+                } else if isIn(.whitespace, base[at]) {
                     at &+= 1
                 } else {
                     break
@@ -180,42 +179,42 @@ extension Cursor {
             } else {
                 guard peek == UInt8(ascii: ":") else { throw SIPParseError(.displayName, at: at) }
                 at = start
-                return try bareAddress()
+                return try bareAddress(in: bytes)
             }
         }
         at &+= 1
         guard let close = place(of: UInt8(ascii: ">")) else { throw SIPParseError(.angleBracket, at: at &- 1) }
         let uriText = TextSpan(at, close)
-        let uri = try uri(upTo: close)
+        let uri = try uri(upTo: close, in: bytes)
         at = close &+ 1
         var known = AddressParameterPlaces()
         let parameters = try headerParameters(&known)
         return NameAddress(
-            in: owner, displayName: displayName, uri: uri, uriText: uriText, parameters: parameters, known: known)
+            in: bytes, displayName: displayName, uri: uri, uriText: uriText, parameters: parameters, known: known)
     }
 
     /// `addr-spec`: without brackets, every parameter belongs to the header, and a URI with `?` or a comma is wrong.
-    private mutating func bareAddress() throws(SIPParseError) -> NameAddress {
+    private mutating func bareAddress(in bytes: [UInt8]) throws(SIPParseError) -> NameAddress {
         let start = at
-        while at < end, !ByteSet.uriEnd.contains(base[at]) { at &+= 1 }
+        while at < end, !isIn(.uriEnd, base[at]) { at &+= 1 }
         guard peek != UInt8(ascii: "?"), peek != UInt8(ascii: ">") else { throw SIPParseError(.angleBracket, at: at) }
         let close = at
         at = start
-        let uri = try uri(upTo: close)
+        let uri = try uri(upTo: close, in: bytes)
         at = close
         var known = AddressParameterPlaces()
         let parameters = try headerParameters(&known)
         return NameAddress(
-            in: owner, displayName: TextSpan(), uri: uri, uriText: TextSpan(start, close), parameters: parameters,
+            in: bytes, displayName: TextSpan(), uri: uri, uriText: TextSpan(start, close), parameters: parameters,
             known: known)
     }
 
     @inline(__always)
-    private mutating func uri(upTo close: Int) throws(SIPParseError) -> SIPURIReference {
+    private mutating func uri(upTo close: Int, in bytes: [UInt8]) throws(SIPParseError) -> SIPURIReference {
         let outer = end
         end = close
         defer { end = outer }
-        return try uri()
+        return try uri(in: bytes)
     }
 
     /// `*( SEMI generic-param )`, up to a comma or the end.

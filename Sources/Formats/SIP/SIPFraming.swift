@@ -38,7 +38,7 @@ public enum SIPFraming {
     ) throws(SIPParseError) -> Int? {
         let text = SIPText(buffer, in: min(max(offset, 0), buffer.count)..<buffer.count)
         let start = text.range.lowerBound
-        return try text.withCursor { (cursor) throws(SIPParseError) -> Int? in
+        return try text.withCursor { (cursor, _) throws(SIPParseError) -> Int? in
             var length: Int?
             var lines = 0
             while true {

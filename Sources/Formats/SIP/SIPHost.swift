@@ -18,7 +18,7 @@ public enum SIPHost: Hashable, Sendable, CustomStringConvertible {
     public init?(_ text: SIPText) {
         let host: SIPHost? = text.reading { cursor in
             guard let place = try? cursor.host(), cursor.isAtEnd else { return nil }
-            return SharedBytes(cursor.owner).host(place)
+            return SharedBytes(text.storage).host(place)
         }
         guard let host else { return nil }
         self = host
@@ -80,7 +80,7 @@ extension Cursor {
         let start = at
         if peek == UInt8(ascii: "[") {
             guard let close = place(of: UInt8(ascii: "]")), close &- start <= 48,
-                let address = IPv6Address(utf8: text(start &+ 1, close).bytes)
+                let address = IPv6Address(utf8: UnsafeBufferPointer(start: base + start + 1, count: close - start - 1))
             else { throw SIPParseError(.host, at: start) }
             at = close &+ 1
             return .ipv6(address)
@@ -90,7 +90,7 @@ extension Cursor {
         // Labels are not empty, a final dot apart, do not begin or end with a hyphen, and the last starts with a letter.
         var label = start
         var last = start
-        while at < end, ByteSet.hostName.contains(base[at]) {
+        while at < end, isIn(.hostName, base[at]) {
             if base[at] == UInt8(ascii: ".") {
                 try checkLabel(label, at)
                 last = label
@@ -128,7 +128,7 @@ extension Cursor {
             guard at > start, value <= 255 else { return nil }
             bits = bits << 8 | value
         }
-        guard !ByteSet.hostName.contains(peek) else { return nil }
+        guard !isIn(.hostName, peek) else { return nil }
         return IPv4Address(bits: bits)
     }
 

@@ -21,7 +21,7 @@ public struct SIPMediaType: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension Cursor {
-    static func mediaType(_ cursor: inout Cursor) throws(SIPParseError) -> SIPMediaType {
+    static func mediaType(_ cursor: inout Cursor, in bytes: [UInt8]) throws(SIPParseError) -> SIPMediaType {
         let start = cursor.at
         cursor.skip(.token)
         let typeEnd = cursor.at
@@ -31,9 +31,9 @@ extension Cursor {
         let subtypeEnd = cursor.at
         guard subtypeEnd > subtype else { throw SIPParseError(.token, at: subtype) }
         var record = NoParameterRecord()
-        let parameters = SharedBytes(cursor.owner).parameters(try cursor.headerParameters(&record))
+        let parameters = SharedBytes(bytes).parameters(try cursor.headerParameters(&record))
         guard cursor.isAtEnd else { throw SIPParseError(.unexpected, at: cursor.at) }
         return SIPMediaType(
-            cursor.text(start, typeEnd), cursor.text(subtype, subtypeEnd), parameters: parameters)
+            SIPText(unchecked: bytes, start, typeEnd), SIPText(unchecked: bytes, subtype, subtypeEnd), parameters: parameters)
     }
 }

@@ -12,13 +12,13 @@ extension SIPMessage {
     /// The first value of the first Via.
     public var topVia: Via {
         get throws(SIPParseError) {
-            try required(.via) { (cursor) throws(SIPParseError) -> Via in try cursor.via() }
+            try required(.via) { (cursor, bytes) throws(SIPParseError) -> Via in try cursor.via(in: bytes) }
         }
     }
 
     /// All Via values, topmost first.
     public var vias: [Via] {
-        get throws(SIPParseError) { try list(.via) { (cursor) throws(SIPParseError) -> Via in try cursor.via() } }
+        get throws(SIPParseError) { try list(.via) { (cursor, bytes) throws(SIPParseError) -> Via in try cursor.via(in: bytes) } }
     }
 
     public var from: NameAddress {
@@ -73,7 +73,7 @@ extension SIPMessage {
     /// In seconds, comment and parameters left out; nil where absent.
     public var retryAfter: UInt32? {
         get throws(SIPParseError) {
-            try optional(.retryAfter) { (cursor) throws(SIPParseError) -> UInt32 in
+            try optional(.retryAfter) { (cursor, _) throws(SIPParseError) -> UInt32 in
                 let value = try cursor.decimal(.number)
                 cursor.skipWhitespace()
                 let next = cursor.peek
@@ -127,7 +127,7 @@ extension SIPMessage {
 extension SIPMessage {
     @inline(__always)
     private func required<Value>(
-        _ name: HeaderName, _ parse: (inout Cursor) throws(SIPParseError) -> Value
+        _ name: HeaderName, _ parse: (inout Cursor, [UInt8]) throws(SIPParseError) -> Value
     ) throws(SIPParseError) -> Value {
         guard let index = index(ofID: name.id) else { throw SIPParseError(.missing(name), at: headerEnd) }
         return try value(of: fields[index]).withCursor(parse)
@@ -135,10 +135,10 @@ extension SIPMessage {
 
     @inline(__always)
     private func whole<Value>(
-        _ name: HeaderName, _ parse: (inout Cursor) throws(SIPParseError) -> Value
+        _ name: HeaderName, _ parse: (inout Cursor, [UInt8]) throws(SIPParseError) -> Value
     ) throws(SIPParseError) -> Value {
-        try required(name) { (cursor) throws(SIPParseError) -> Value in
-            let value = try parse(&cursor)
+        try required(name) { (cursor, bytes) throws(SIPParseError) -> Value in
+            let value = try parse(&cursor, bytes)
             guard cursor.isAtEnd else { throw SIPParseError(.unexpected, at: cursor.at) }
             return value
         }
@@ -146,7 +146,7 @@ extension SIPMessage {
 
     @inline(__always)
     private func optional<Value>(
-        _ name: HeaderName, _ parse: (inout Cursor) throws(SIPParseError) -> Value
+        _ name: HeaderName, _ parse: (inout Cursor, [UInt8]) throws(SIPParseError) -> Value
     ) throws(SIPParseError) -> Value? {
         guard let index = index(ofID: name.id) else { return nil }
         return try value(of: fields[index]).withCursor(parse)
@@ -154,26 +154,30 @@ extension SIPMessage {
 
     @inline(__always)
     private func each<Value>(
-        _ name: HeaderName, _ parse: (inout Cursor) throws(SIPParseError) -> Value
+        _ name: HeaderName, _ parse: (inout Cursor, [UInt8]) throws(SIPParseError) -> Value
     ) throws(SIPParseError) -> [Value] {
-        guard contains(id: name.id) else { return [] }
         var result: [Value] = []
-        for field in fields where field.id == name.id { result.append(try value(of: field).withCursor(parse)) }
+        var next = index(ofID: name.id)
+        while let index = next {
+            result.append(try value(of: fields[index]).withCursor(parse))
+            next = self.index(ofID: name.id, from: index + 1)
+        }
         return result
     }
 
     /// Values separated by commas, over all fields of that name.
     @inline(__always)
     private func list<Value>(
-        _ name: HeaderName, _ parse: (inout Cursor) throws(SIPParseError) -> Value
+        _ name: HeaderName, _ parse: (inout Cursor, [UInt8]) throws(SIPParseError) -> Value
     ) throws(SIPParseError) -> [Value] {
-        guard contains(id: name.id) else { return [] }
         var result: [Value] = []
-        for field in fields where field.id == name.id {
-            try value(of: field).withCursor { (cursor) throws(SIPParseError) -> Void in
-                repeat { result.append(try parse(&cursor)) } while cursor.skipSeparator(UInt8(ascii: ","))
+        var next = index(ofID: name.id)
+        while let index = next {
+            try value(of: fields[index]).withCursor { (cursor, bytes) throws(SIPParseError) -> Void in
+                repeat { result.append(try parse(&cursor, bytes)) } while cursor.skipSeparator(UInt8(ascii: ","))
                 guard cursor.isAtEnd else { throw SIPParseError(.unexpected, at: cursor.at) }
             }
+            next = self.index(ofID: name.id, from: index + 1)
         }
         return result
     }
@@ -190,12 +194,12 @@ extension SIPMessage {
         var result: [SIPText] = []
         result.reserveCapacity(8)
         for field in fields where field.id == name.id && field.value < field.valueEnd {
-            try value(of: field).withCursor { (cursor) throws(SIPParseError) -> Void in
+            try value(of: field).withCursor { (cursor, bytes) throws(SIPParseError) -> Void in
                 repeat {
                     let start = cursor.at
                     cursor.skip(.token)
                     guard cursor.at > start else { throw SIPParseError(.token, at: start) }
-                    result.append(cursor.text(start, cursor.at))
+                    result.append(SIPText(unchecked: bytes, start, cursor.at))
                 } while cursor.skipSeparator(UInt8(ascii: ","))
                 guard cursor.isAtEnd else { throw SIPParseError(.unexpected, at: cursor.at) }
             }
@@ -206,11 +210,11 @@ extension SIPMessage {
     /// Reads the values of all fields of that name and keeps none.
     @inline(__always)
     private func check<Value>(
-        _ name: HeaderName, _ parse: (inout Cursor) throws(SIPParseError) -> Value
+        _ name: HeaderName, _ parse: (inout Cursor, [UInt8]) throws(SIPParseError) -> Value
     ) throws(SIPParseError) {
         for field in fields where field.id == name.id {
-            try value(of: field).withCursor { (cursor) throws(SIPParseError) -> Void in
-                repeat { _ = try parse(&cursor) } while cursor.skipSeparator(UInt8(ascii: ","))
+            try value(of: field).withCursor { (cursor, bytes) throws(SIPParseError) -> Void in
+                repeat { _ = try parse(&cursor, bytes) } while cursor.skipSeparator(UInt8(ascii: ","))
                 guard cursor.isAtEnd else { throw SIPParseError(.unexpected, at: cursor.at) }
             }
         }
@@ -218,7 +222,7 @@ extension SIPMessage {
 
     /// Throws the first fault among the values that routing, matching and registering depend on; gives CSeq.
     func checkValues() throws(SIPParseError) -> CSeq {
-        try check(.via) { (cursor) throws(SIPParseError) -> Via in try cursor.via() }
+        try check(.via) { (cursor, bytes) throws(SIPParseError) -> Via in try cursor.via(in: bytes) }
         _ = try (from, to, callID)
         let cseq = try cseq
         if let index = index(ofID: HeaderName.contact.id), value(of: fields[index]).equals(literal: "*") {
@@ -250,14 +254,18 @@ extension SIPMessage {
 
 extension Cursor {
     @inline(__always)
-    static func address(_ cursor: inout Cursor) throws(SIPParseError) -> NameAddress { try cursor.nameAddress() }
+    static func address(_ cursor: inout Cursor, in bytes: [UInt8]) throws(SIPParseError) -> NameAddress {
+        try cursor.nameAddress(in: bytes)
+    }
 
     @inline(__always)
-    static func cseqValue(_ cursor: inout Cursor) throws(SIPParseError) -> CSeq { try cursor.cseq() }
+    static func cseqValue(_ cursor: inout Cursor, in bytes: [UInt8]) throws(SIPParseError) -> CSeq {
+        try cursor.cseq(in: bytes)
+    }
 
     /// `word [ "@" word ]`.
     @inline(__always)
-    static func callID(_ cursor: inout Cursor) throws(SIPParseError) -> SIPText {
+    static func callID(_ cursor: inout Cursor, in bytes: [UInt8]) throws(SIPParseError) -> SIPText {
         let start = cursor.at
         cursor.skip(.word)
         guard cursor.at > start else { throw SIPParseError(.word, at: start) }
@@ -266,7 +274,7 @@ extension Cursor {
             cursor.skip(.word)
             guard cursor.at > second else { throw SIPParseError(.word, at: second) }
         }
-        return cursor.text(start, cursor.at)
+        return SIPText(unchecked: bytes, start, cursor.at)
     }
 }
 
@@ -298,7 +306,7 @@ extension SIPText {
                     }
                     last = cursor.at
                 }
-                if last > start || !isDone { parts.append(cursor.text(start, last)) }
+                if last > start || !isDone { parts.append(SIPText(unchecked: storage, start, last)) }
                 if !isDone { cursor.at &+= 1 }
             }
             return parts

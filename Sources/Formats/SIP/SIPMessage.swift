@@ -54,9 +54,14 @@ public struct SIPMessage: Sendable, Hashable, CustomStringConvertible {
     var text: [UInt8] { storage.parts.text }
     var fields: [Field] { storage.parts.fields }
     /// Method and Request-URI, or status and reason.
-    public var startLine: StartLine { storage.parts.startLine }
+    public var startLine: StartLine {
+        switch storage.parts.startLine {
+        case .request(let method, let uri): .request(SIPMethod(text(method)), text(uri))
+        case .response(let status, let reason): .response(status: status, reason: text(reason))
+        }
+    }
     /// The version as written, `SIP/2.0`.
-    public var version: SIPText { storage.parts.version }
+    public var version: SIPText { text(storage.parts.version) }
     /// Where the empty line begins.
     var headerEnd: Int { storage.parts.headerEnd }
     /// The place of the body in `bytes`: as long as Content-Length says, or up to the end where there is none.
@@ -66,28 +71,28 @@ public struct SIPMessage: Sendable, Hashable, CustomStringConvertible {
     /// The first fault of form found while the message was taken apart; nil for a message that `init(parsing:)` accepts.
     public var flaw: SIPParseError? { storage.parts.flaw }
 
-    public var isRequest: Bool { if case .request = startLine { true } else { false } }
+    public var isRequest: Bool { if case .request = storage.parts.startLine { true } else { false } }
 
     /// Of a request its own, of a response that in CSeq; nil where a response has no readable CSeq.
     public var method: SIPMethod? {
-        switch startLine {
-        case .request(let method, _): method
+        switch storage.parts.startLine {
+        case .request(let method, _): SIPMethod(text(method))
         case .response: (try? cseq)?.method
         }
     }
 
     /// Nil for a request.
-    public var statusCode: Int? { if case .response(let status, _) = startLine { status } else { nil } }
+    public var statusCode: Int? { if case .response(let status, _) = storage.parts.startLine { status } else { nil } }
 
     /// The reason phrase of a response, nil for a request.
-    public var reason: SIPText? { if case .response(_, let reason) = startLine { reason } else { nil } }
+    public var reason: SIPText? { if case .response(_, let reason) = storage.parts.startLine { text(reason) } else { nil } }
 
     /// The Request-URI as written, nil for a response.
-    public var requestURIText: SIPText? { if case .request(_, let uri) = startLine { uri } else { nil } }
+    public var requestURIText: SIPText? { if case .request(_, let uri) = storage.parts.startLine { text(uri) } else { nil } }
 
     /// The Request-URI taken apart. Throws its fault, or `.startLine` for a response.
     public func requestURI() throws(SIPParseError) -> SIPURIReference {
-        guard case .request(_, let uri) = startLine else { throw SIPParseError(.startLine, at: 0) }
+        guard let uri = requestURIText else { throw SIPParseError(.startLine, at: 0) }
         return try SIPURIReference(parsing: uri)
     }
 
@@ -134,7 +139,18 @@ public struct SIPMessage: Sendable, Hashable, CustomStringConvertible {
     @inline(__always)
     func index(ofID id: UInt8) -> Int? {
         guard contains(id: id) else { return nil }
-        for index in fields.indices where fields[index].id == id { return index }
+        return index(ofID: id, from: 0)
+    }
+
+    /// The next field of that name, `start` included.
+    @inline(__always)
+    func index(ofID id: UInt8, from start: Int) -> Int? {
+        let fields = storage.parts.fields
+        var index = start
+        while index < fields.count {
+            if fields[index].id == id { return index }
+            index &+= 1
+        }
         return nil
     }
 
@@ -148,6 +164,9 @@ public struct SIPMessage: Sendable, Hashable, CustomStringConvertible {
         return name.id > 0
             || name.text.equalsCaseless(SIPText(unchecked: text, Int(field.name), Int(field.nameEnd)))
     }
+
+    @inline(__always)
+    private func text(_ span: TextSpan) -> SIPText { SIPText(unchecked: text, Int(span.lower), Int(span.upper)) }
 
     @inline(__always)
     func value(of field: Field) -> SIPText { SIPText(unchecked: text, Int(field.value), Int(field.valueEnd)) }

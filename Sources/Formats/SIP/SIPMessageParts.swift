@@ -1,11 +1,17 @@
+/// Where the parts of the first line stand.
+enum StartLinePlaces: Sendable {
+    case request(method: TextSpan, uri: TextSpan)
+    case response(status: Int, reason: TextSpan)
+}
+
 /// What taking a message apart gives: the work behind `SIPMessage.init`.
 struct SIPMessageParts: Sendable {
     var text: [UInt8]
     var fields: [SIPMessage.Field]
     /// Bit `id & 63` is set for every name in `fields`: most questions after absent ones end here.
     var namesPresent: UInt64
-    var startLine: SIPMessage.StartLine
-    var version: SIPText
+    var startLine: StartLinePlaces
+    var version: TextSpan
     var headerEnd: Int
     var body: Range<Int>
     var contentLength: Int?
@@ -18,8 +24,8 @@ struct SIPMessageParts: Sendable {
         var scan = FieldScan(limits: limits)
         var fields: [SIPMessage.Field] = []
         fields.reserveCapacity(24)
-        let start: (SIPMessage.StartLine, SIPText) = try SIPText(bytes).withCursor {
-            (cursor) throws(SIPParseError) -> (SIPMessage.StartLine, SIPText) in
+        (startLine, version) = try SIPText(bytes).withCursor {
+            (cursor, _) throws(SIPParseError) -> (StartLinePlaces, TextSpan) in
             // RFC 3261 7.5: line ends before the start line are ignored.
             while cursor.peek == 0x0D, cursor.peek(1) == 0x0A { cursor.at &+= 2 }
             guard !cursor.isAtEnd else { throw SIPParseError(.empty, at: cursor.at) }
@@ -34,7 +40,6 @@ struct SIPMessageParts: Sendable {
         }
         self.fields = fields
         namesPresent = scan.namesPresent
-        (startLine, version) = start
         headerEnd = scan.headerEnd
         let bodyStart = min(headerEnd + 2, bytes.count)
         body = bodyStart..<bytes.count
@@ -87,7 +92,7 @@ struct FieldScan {
     }
 
     /// Leaves the cursor behind the line's end.
-    mutating func startLine(_ cursor: inout Cursor) throws(SIPParseError) -> (SIPMessage.StartLine, SIPText) {
+    mutating func startLine(_ cursor: inout Cursor) throws(SIPParseError) -> (StartLinePlaces, TextSpan) {
         let start = cursor.at
         let lineEnd = cursor.placeOfLineEnd()
         guard lineEnd &- start <= limits.headerBytes else { throw SIPParseError(.headerTooLarge, at: start) }
@@ -95,32 +100,32 @@ struct FieldScan {
             throw SIPParseError(lineEnd &+ 1 >= cursor.end ? .headerTruncated : .lineEnd, at: lineEnd)
         }
         defer { cursor.at = lineEnd &+ 2 }
-        var line = Cursor(owner: cursor.owner, base: cursor.base, at: start, end: lineEnd)
+        var line = cursor.part(start, lineEnd)
         if lineEnd &- start >= 4, line.matches(start, start &+ 4, "SIP/") { return try statusLine(&line) }
         line.skip(.token)
-        let method = line.text(start, line.at)
+        let method = TextSpan(start, line.at)
         guard line.at > start else { throw SIPParseError(.startLine, at: start) }
         guard line.peek == 0x20 else { throw SIPParseError(line.isAtEnd ? .startLine : .method, at: line.at) }
         line.at &+= 1
         let uriStart = line.at
         var end = lineEnd
-        while end > uriStart, ByteSet.whitespace.contains(line.base[end &- 1]) { end &-= 1 }
+        while end > uriStart, line.isIn(.whitespace, line.base[end &- 1]) { end &-= 1 }
         if end < lineEnd { note(.startLineSpacing, at: end) }
         var versionStart = end
-        while versionStart > uriStart, !ByteSet.whitespace.contains(line.base[versionStart &- 1]) { versionStart &-= 1 }
+        while versionStart > uriStart, !line.isIn(.whitespace, line.base[versionStart &- 1]) { versionStart &-= 1 }
         guard versionStart > uriStart else { throw SIPParseError(.startLine, at: versionStart) }
         guard isVersion(line, versionStart, end) else { throw SIPParseError(.version, at: versionStart) }
         let uriEnd = versionStart &- 1
         guard uriEnd > uriStart else { throw SIPParseError(.startLine, at: uriStart) }
-        for place in uriStart..<uriEnd where ByteSet.whitespace.contains(line.base[place]) {
+        for place in uriStart..<uriEnd where line.isIn(.whitespace, line.base[place]) {
             note(.startLineSpacing, at: place)
             break
         }
         if line.base[uriEnd] != 0x20 { note(.startLineSpacing, at: uriEnd) }
-        return (.request(SIPMethod(method), line.text(uriStart, uriEnd)), line.text(versionStart, end))
+        return (.request(method: method, uri: TextSpan(uriStart, uriEnd)), TextSpan(versionStart, end))
     }
 
-    private mutating func statusLine(_ line: inout Cursor) throws(SIPParseError) -> (SIPMessage.StartLine, SIPText) {
+    private mutating func statusLine(_ line: inout Cursor) throws(SIPParseError) -> (StartLinePlaces, TextSpan) {
         let start = line.at
         while !line.isAtEnd, line.peek != 0x20 { line.at &+= 1 }
         let versionEnd = line.at
@@ -128,19 +133,20 @@ struct FieldScan {
         guard line.skip(0x20) else { throw SIPParseError(.startLine, at: line.at) }
         let code = line.at
         line.skip(.digit)
-        guard line.at &- code == 3, let status = line.text(code, line.at).decimal, status >= 100, status <= 699 else {
+        var digits = line.part(code, line.at)
+        guard line.at &- code == 3, let status = try? digits.decimal(.statusCode), status >= 100, status <= 699 else {
             throw SIPParseError(.statusCode, at: code)
         }
         // The space is due even before an empty reason; devices that leave it out are understood all the same.
         guard line.isAtEnd || line.skip(0x20) else { throw SIPParseError(.statusCode, at: line.at) }
         if !line.matches(start, versionEnd, "SIP/2.0") { note(.unsupportedVersion, at: start) }
-        return (.response(status: Int(status), reason: line.text(line.at, line.end)), line.text(start, versionEnd))
+        return (.response(status: Int(status), reason: TextSpan(line.at, line.end)), TextSpan(start, versionEnd))
     }
 
     /// `SIP/` digits `.` digits.
     private func isVersion(_ line: Cursor, _ start: Int, _ end: Int) -> Bool {
         guard end &- start >= 7, line.matches(start, start &+ 4, "SIP/") else { return false }
-        var version = Cursor(owner: line.owner, base: line.base, at: start &+ 4, end: end)
+        var version = line.part(start &+ 4, end)
         let major = version.at
         version.skip(.digit)
         guard version.at > major, version.skip(UInt8(ascii: ".")) else { return false }

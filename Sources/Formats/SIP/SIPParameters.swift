@@ -92,10 +92,8 @@ public struct SIPParameters: Hashable, Sendable, Sequence, CustomStringConvertib
         public mutating func next() -> SIPParameter? {
             let found: (SIPParameter, SIPText)? = rest.reading { cursor in
                 guard let parameter = cursor.nextParameter() else { return nil }
-                return (
-                    SIPParameter(cursor.text(parameter.name), parameter.value.map { cursor.text($0) }),
-                    cursor.text(cursor.at, cursor.end)
-                )
+                func text(_ range: Range<Int>) -> SIPText { SIPText(unchecked: rest.storage, range.lowerBound, range.upperBound) }
+                return (SIPParameter(text(parameter.name), parameter.value.map(text)), text(cursor.at..<cursor.end))
             }
             rest = found?.1 ?? SIPText()
             return found?.0

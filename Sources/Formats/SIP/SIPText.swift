@@ -64,13 +64,16 @@ public struct SIPText: Sendable, Hashable, Comparable, ExpressibleByStringInterp
     /// The decimal number that is the whole text; nil where it is none or above `UInt32.max`.
     public var decimal: UInt32? {
         guard count > 0, count <= 20 else { return nil }
-        var value: UInt64 = 0
-        for byte in bytes {
-            guard byte &- 0x30 <= 9 else { return nil }
-            value = value &* 10 &+ UInt64(byte &- 0x30)
-            guard value <= UInt64(UInt32.max) else { return nil }
+        return reading { cursor in
+            var value: UInt64 = 0
+            while !cursor.isAtEnd {
+                guard cursor.peek &- 0x30 <= 9 else { return nil }
+                value = value &* 10 &+ UInt64(cursor.peek &- 0x30)
+                guard value <= UInt64(UInt32.max) else { return nil }
+                cursor.at &+= 1
+            }
+            return UInt32(truncatingIfNeeded: value)
         }
-        return UInt32(value)
     }
 
     /// The text without surrounding quotes and with `\x` resolved; a text without quotes stays as it is.

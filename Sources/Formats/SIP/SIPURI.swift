@@ -177,7 +177,7 @@ public struct SIPURI: Hashable, Sendable, CustomStringConvertible {
 
 extension Cursor {
     /// What follows `sip:` or `sips:` up to the end of this cursor.
-    mutating func sipURI(_ scheme: SIPURI.Scheme) throws(SIPParseError) -> SIPURI {
+    mutating func sipURI(_ scheme: SIPURI.Scheme, in bytes: [UInt8]) throws(SIPParseError) -> SIPURI {
         var user = TextSpan()
         var password = TextSpan()
         if let sign = place(of: UInt8(ascii: "@")) {
@@ -206,7 +206,7 @@ extension Cursor {
         }
         guard isAtEnd else { throw SIPParseError(.uri, at: at) }
         var uri = SIPURI(
-            scheme, in: owner, user: user, password: password, host: host, port: port, parameters: parameters,
+            scheme, in: bytes, user: user, password: password, host: host, port: port, parameters: parameters,
             headers: headers)
         if hasEscapedName { uri.parameters = uri.parameters.withPlainNames }
         return uri
@@ -218,7 +218,7 @@ extension Cursor {
         _ set: ByteSet, until limit: Int, else reason: SIPParseError.Reason
     ) throws(SIPParseError) {
         while at < limit {
-            if set.contains(base[at]) {
+            if isIn(set, base[at]) {
                 at &+= 1
             } else if base[at] == UInt8(ascii: "%") {
                 guard at &+ 2 < limit, hexDigit(base[at &+ 1]) != nil, hexDigit(base[at &+ 2]) != nil else {

@@ -9,7 +9,9 @@ public enum SIPURIReference: Hashable, Sendable, CustomStringConvertible {
 
     /// The whole text must be one URI. Offsets of errors are those of the text's bytes.
     public init(parsing text: SIPText) throws(SIPParseError) {
-        self = try text.withCursor { (cursor) throws(SIPParseError) -> SIPURIReference in try cursor.uri() }
+        self = try text.withCursor { (cursor, bytes) throws(SIPParseError) -> SIPURIReference in
+            try cursor.uri(in: bytes)
+        }
     }
 
     /// The SIP or SIPS URI, nil for others.
@@ -59,7 +61,7 @@ public enum SIPURIReference: Hashable, Sendable, CustomStringConvertible {
 extension Cursor {
     /// A URI that fills the rest of this cursor.
     @inline(__always)
-    mutating func uri() throws(SIPParseError) -> SIPURIReference {
+    mutating func uri(in bytes: [UInt8]) throws(SIPParseError) -> SIPURIReference {
         let start = at
         skip(.scheme)
         guard at > start, peek == UInt8(ascii: ":"), base[start] | 0x20 &- 0x61 < 26 else {
@@ -67,12 +69,15 @@ extension Cursor {
         }
         let colon = at
         at &+= 1
-        if matches(start, colon, "sip") { return .sip(try sipURI(.sip)) }
-        if matches(start, colon, "sips") { return .sip(try sipURI(.sips)) }
-        if matches(start, colon, "tel") { return .tel(try telURI()) }
+        switch shortName(start..<colon) {
+        case "sip"?: return .sip(try sipURI(.sip, in: bytes))
+        case "sips"?: return .sip(try sipURI(.sips, in: bytes))
+        case "tel"?: return .tel(try telURI(in: bytes))
+        default: break
+        }
         try skipEscaped(.anyURI, until: end, else: .uri)
         guard isAtEnd, at > colon &+ 1 else { throw SIPParseError(.uri, at: at) }
-        return .other(text(start, end))
+        return .other(SIPText(unchecked: bytes, start, end))
     }
 }
 

@@ -43,7 +43,7 @@ public struct TelURI: Hashable, Sendable, CustomStringConvertible {
 
 extension Cursor {
     /// What follows `tel:`.
-    mutating func telURI() throws(SIPParseError) -> TelURI {
+    mutating func telURI(in bytes: [UInt8]) throws(SIPParseError) -> TelURI {
         let start = at
         let isGlobal = skip(UInt8(ascii: "+"))
         let digits = at
@@ -51,10 +51,10 @@ extension Cursor {
         guard (digits..<at).contains(where: { base[$0] &- 0x30 <= 9 || !isGlobal }) else {
             throw SIPParseError(.uri, at: digits)
         }
-        let number = text(start, at)
+        let number = SIPText(unchecked: bytes, start, at)
         let mark = at
         let hasEscapedName = try uriParameters()
-        var parameters = at > mark ? SIPParameters(checked: text(mark, at)) : SIPParameters()
+        var parameters = at > mark ? SIPParameters(checked: SIPText(unchecked: bytes, mark, at)) : SIPParameters()
         if hasEscapedName { parameters = parameters.withPlainNames }
         guard isAtEnd else { throw SIPParseError(.uri, at: at) }
         return TelURI(number: number, parameters: parameters)

@@ -52,8 +52,8 @@ public struct Via: Hashable, Sendable, CustomStringConvertible {
 
     /// The whole text must be one value.
     public init(parsing text: SIPText) throws(SIPParseError) {
-        self = try text.withCursor { (cursor) throws(SIPParseError) -> Via in
-            let via = try cursor.via()
+        self = try text.withCursor { (cursor, bytes) throws(SIPParseError) -> Via in
+            let via = try cursor.via(in: bytes)
             guard cursor.isAtEnd else { throw SIPParseError(.unexpected, at: cursor.at) }
             return via
         }
@@ -158,8 +158,7 @@ public struct Via: Hashable, Sendable, CustomStringConvertible {
 
 extension Cursor {
     /// One value; stops at the comma or at the end.
-    @inline(__always)
-    mutating func via() throws(SIPParseError) -> Via {
+    mutating func via(in bytes: [UInt8]) throws(SIPParseError) -> Via {
         skipWhitespace()
         let start = at
         // protocol-name and protocol-version: any token, "SIP" and "2.0" in our days.
@@ -171,7 +170,7 @@ extension Cursor {
         let transport = at
         skip(.token)
         let transportEnd = at
-        guard at > transport, ByteSet.whitespace.contains(peek) else { throw SIPParseError(.token, at: transport) }
+        guard at > transport, isIn(.whitespace, peek) else { throw SIPParseError(.token, at: transport) }
         skipWhitespace()
         let host = try host()
         let port = try port(spaced: true)
@@ -179,7 +178,7 @@ extension Cursor {
         var known = ViaParameterPlaces()
         let parameters = try headerParameters(&known)
         return Via(
-            in: owner, transport: TextSpan(transport, transportEnd), host: host, port: port, parameters: parameters,
+            in: bytes, transport: TextSpan(transport, transportEnd), host: host, port: port, parameters: parameters,
             written: TextSpan(start, parameters.isPresent ? Int(parameters.upper) : bare), known: known)
     }
 }
