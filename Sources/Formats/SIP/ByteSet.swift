@@ -20,6 +20,8 @@ struct ByteSet: Sendable {
     static var anyURI: ByteSet { ByteSet(bit: 1 << 6) }
     /// Letters of a host name. The underscore is no part of RFC 3261's grammar, but real names hold it.
     static var hostName: ByteSet { ByteSet(bit: 1 << 7) }
+    /// The same without the dot.
+    static var hostLabel: ByteSet { ByteSet(bit: 1 << 14) }
     /// `gen-value` without quotes: a token or a host (IPv6 reference included).
     static var parameterValue: ByteSet { ByteSet(bit: 1 << 8) }
     /// `phonedigit-hex` (RFC 3966).
@@ -43,6 +45,7 @@ struct ByteSet: Sendable {
         (.uriHeader, 0x87FF_EF92_0000_0000, 0x47FF_FFFE_AFFF_FFFE),
         (.anyURI, 0xAFFF_FFD2_0000_0000, 0x47FF_FFFE_AFFF_FFFF),
         (.hostName, 0x03FF_6000_0000_0000, 0x07FF_FFFE_87FF_FFFE),
+        (.hostLabel, 0x03FF_2000_0000_0000, 0x07FF_FFFE_87FF_FFFE),
         (.parameterValue, 0x07FF_6CA2_0000_0000, 0x47FF_FFFF_AFFF_FFFE),
         (.telDigit, 0x03FF_6708_0000_0000, 0x0000_007E_0000_007E),
         (.scheme, 0x03FF_6800_0000_0000, 0x07FF_FFFE_07FF_FFFE),

@@ -48,12 +48,14 @@ struct Cursor {
     }
 
     @inline(__always)
-    mutating func skip(_ set: ByteSet) {
-        // Places of its own, lest every step be written back to memory.
-        var place = at
-        let limit = end
+    mutating func skip(_ set: ByteSet) { at = endOfRun(of: set, from: at, end) }
+
+    /// Where the bytes of `set` end that stand from `start` on.
+    @inline(__always)
+    func endOfRun(of set: ByteSet, from start: Int, _ limit: Int) -> Int {
+        var place = start
         while place < limit, isIn(set, base[place]) { place &+= 1 }
-        at = place
+        return place
     }
 
     @inline(__always)
@@ -75,9 +77,13 @@ struct Cursor {
     /// Where `byte` stands next, nil if nowhere.
     func place(of byte: UInt8) -> Int? {
         var place = at
-        let pattern = UInt64(byte) &* 0x0101_0101_0101_0101
-        while place &+ 8 <= end {
-            let hits = zeroBytes(word(place) ^ pattern)
+        let pattern = SIMD16(repeating: byte)
+        while place &+ 16 <= end {
+            if let hit = firstHit(sixteen(place) .== pattern) { return place &+ hit }
+            place &+= 16
+        }
+        if place &+ 8 <= end {
+            let hits = zeroBytes(word(place) ^ UInt64(byte) &* 0x0101_0101_0101_0101)
             if hits != 0 { return place &+ hits.trailingZeroBitCount >> 3 }
             place &+= 8
         }
@@ -94,14 +100,12 @@ struct Cursor {
         var place = at
         while true {
             // Any byte below 0x0E; of those only CR and LF count.
-            while place &+ 8 <= end {
-                let w = word(place)
-                let hits = (w &- 0x0E0E_0E0E_0E0E_0E0E) & ~w & 0x8080_8080_8080_8080
-                if hits != 0 {
-                    place &+= hits.trailingZeroBitCount >> 3
+            while place &+ 16 <= end {
+                if let hit = firstHit(sixteen(place) .< SIMD16(repeating: 0x0E)) {
+                    place &+= hit
                     break
                 }
-                place &+= 8
+                place &+= 16
             }
             while place < end, base[place] >= 0x0E { place &+= 1 }
             guard place < end else { return end }
@@ -115,34 +119,30 @@ struct Cursor {
     mutating func fieldName(_ names: HeaderNameTable) -> (id: UInt8, end: Int)? {
         let start = at
         // Registered names are told by their letters: only the others need a look at each.
-        var stop = start
-        while stop &+ 8 <= end {
-            // A byte up to the space, or a colon; bytes above 0x7F are looked at below.
-            let w = word(stop)
-            let low = (w &- 0x2121_2121_2121_2121) & ~w & 0x8080_8080_8080_8080
-            let hits = low | zeroBytes(w ^ 0x3A3A_3A3A_3A3A_3A3A)
-            if hits != 0 {
-                stop &+= hits.trailingZeroBitCount >> 3
-                break
-            }
-            stop &+= 8
-        }
-        while stop < end, base[stop] > 0x20, base[stop] != UInt8(ascii: ":") { stop &+= 1 }
+        let stop = endOfName(from: start)
         guard stop > start else { return nil }
         var colon = stop
         while colon < end, base[colon] == 0x20 || base[colon] == 0x09 { colon &+= 1 }
         guard colon < end, base[colon] == UInt8(ascii: ":") else { return nil }
         let id = nameKey(start, stop).map { names.id(of: $0) } ?? 0
-        if id == 0, endOfToken(from: start) != stop { return nil }
+        if id == 0, endOfRun(of: .token, from: start, end) != stop { return nil }
         at = colon &+ 1
         skipWhitespace()
         return (id, stop)
     }
 
-    /// Where the run of token characters from `start` on ends.
-    func endOfToken(from start: Int) -> Int {
+    /// Where a colon, or a byte up to the space, stands next; `end` if nowhere.
+    @inline(__always)
+    private func endOfName(from start: Int) -> Int {
         var place = start
-        while place < end, isIn(.token, base[place]) { place &+= 1 }
+        while place &+ 8 <= end {
+            let w = word(place)
+            let low = (w &- 0x2121_2121_2121_2121) & ~w & 0x8080_8080_8080_8080
+            let hits = low | zeroBytes(w ^ 0x3A3A_3A3A_3A3A_3A3A)
+            if hits != 0 { return place &+ hits.trailingZeroBitCount >> 3 }
+            place &+= 8
+        }
+        while place < end, base[place] > 0x20, base[place] != UInt8(ascii: ":") { place &+= 1 }
         return place
     }
 
@@ -173,9 +173,23 @@ struct Cursor {
     }
 
     @inline(__always)
+    private func sixteen(_ place: Int) -> SIMD16<UInt8> {
+        UnsafeRawPointer(base + place).loadUnaligned(as: SIMD16<UInt8>.self)
+    }
+
+    @inline(__always)
     private func word(_ place: Int) -> UInt64 {
         UInt64(littleEndian: UnsafeRawPointer(base + place).loadUnaligned(as: UInt64.self))
     }
+}
+
+/// The first lane that is true.
+@inline(__always)
+private func firstHit(_ mask: SIMDMask<SIMD16<Int8>>) -> Int? {
+    let halves = unsafeBitCast(mask, to: SIMD2<UInt64>.self)
+    let (low, high) = (UInt64(littleEndian: halves[0]), UInt64(littleEndian: halves[1]))
+    guard low | high != 0 else { return nil }
+    return low != 0 ? low.trailingZeroBitCount >> 3 : 8 &+ high.trailingZeroBitCount >> 3
 }
 
 /// The high bit of every byte that is zero; bits above the first such byte mean nothing.

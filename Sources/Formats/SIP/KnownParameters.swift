@@ -11,9 +11,10 @@ struct NoParameterRecord: ParameterRecord {
 }
 
 /// A parameter that is looked for once: whether it stands there, and where its value is.
+@usableFromInline
 struct ParameterPlace: Sendable {
-    private(set) var isThere = false
-    private(set) var value = TextSpan()
+    @usableFromInline private(set) var isThere = false
+    @usableFromInline private(set) var value = TextSpan()
 
     @inline(__always)
     mutating func note(_ value: TextSpan?) {
@@ -24,12 +25,13 @@ struct ParameterPlace: Sendable {
 }
 
 /// Those of From, To and Contact.
+@usableFromInline
 struct AddressParameterPlaces: ParameterRecord, Sendable {
-    var tag = ParameterPlace()
-    var expires = ParameterPlace()
-    var q = ParameterPlace()
-    var instance = ParameterPlace()
-    var regID = ParameterPlace()
+    @usableFromInline var tag = ParameterPlace()
+    @usableFromInline var expires = ParameterPlace()
+    @usableFromInline var q = ParameterPlace()
+    @usableFromInline var instance = ParameterPlace()
+    @usableFromInline var regID = ParameterPlace()
 
     @inline(__always)
     mutating func note(_ cursor: Cursor, _ name: Range<Int>, _ value: TextSpan?) {
@@ -48,10 +50,11 @@ struct AddressParameterPlaces: ParameterRecord, Sendable {
 }
 
 /// Those of Via.
+@usableFromInline
 struct ViaParameterPlaces: ParameterRecord, Sendable {
-    var branch = ParameterPlace()
-    var rport = ParameterPlace()
-    var received = ParameterPlace()
+    @usableFromInline var branch = ParameterPlace()
+    @usableFromInline var rport = ParameterPlace()
+    @usableFromInline var received = ParameterPlace()
 
     @inline(__always)
     mutating func note(_ cursor: Cursor, _ name: Range<Int>, _ value: TextSpan?) {

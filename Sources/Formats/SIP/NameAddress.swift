@@ -5,7 +5,7 @@ public struct NameAddress: Hashable, Sendable, CustomStringConvertible {
     @usableFromInline var uriPlace: TextSpan
     @usableFromInline var parametersPlace: TextSpan
     /// Nil for parameters that no parser walked.
-    private var known: AddressParameterPlaces?
+    @usableFromInline var known: AddressParameterPlaces?
     public var uri: SIPURIReference
 
     /// As written, quotes included; nil where there is none.
@@ -72,7 +72,7 @@ public struct NameAddress: Hashable, Sendable, CustomStringConvertible {
 
     /// Of From and To; setting nil takes it out.
     public var tag: SIPText? {
-        get { parameter(known?.tag, "tag") }
+        @inlinable get { parameter(known?.tag, "tag") }
         set {
             if let newValue { parameters.set("tag", newValue) } else { parameters.remove("tag") }
         }
@@ -80,23 +80,23 @@ public struct NameAddress: Hashable, Sendable, CustomStringConvertible {
 
     /// Of a Contact, in seconds; nil where it is absent or no number, which counts as absent (RFC 3261 10.3). Numbers too
     /// large for 32 bits count as the largest.
-    public var expires: UInt32? { parameter(known?.expires, "expires")?.saturatedDecimal }
+    @inlinable public var expires: UInt32? { parameter(known?.expires, "expires")?.saturatedDecimal }
 
     /// Of a Contact, in thousandths; nil where it is absent, which counts as 1000.
-    public var q: Int? { parameter(known?.q, "q")?.thousandths }
+    @inlinable public var q: Int? { parameter(known?.q, "q")?.thousandths }
 
     /// `+sip.instance` without its quotes (RFC 5626 4.1): `<urn:uuid:...>`.
-    public var instanceID: SIPText? { parameter(known?.instance, "+sip.instance")?.unquoted }
+    @inlinable public var instanceID: SIPText? { parameter(known?.instance, "+sip.instance")?.unquoted }
 
     /// `reg-id` (RFC 5626 4.2): 1 to 2^31 - 1.
-    public var regID: UInt32? {
+    @inlinable public var regID: UInt32? {
         guard let value = parameter(known?.regID, "reg-id")?.decimal, value > 0, value < 1 << 31 else { return nil }
         return value
     }
 
     /// The value of a parameter of which the parser noted the place, or that has to be looked for.
-    @inline(__always)
-    private func parameter(_ place: ParameterPlace?, _ name: StaticString) -> SIPText? {
+    @inlinable @inline(__always)
+    func parameter(_ place: ParameterPlace?, _ name: StaticString) -> SIPText? {
         guard let place else { return parameters[name] }
         return storage.text(place.value)
     }
@@ -124,7 +124,7 @@ public struct NameAddress: Hashable, Sendable, CustomStringConvertible {
 
 extension SIPText {
     /// The number, `UInt32.max` where it is larger; nil where the text is no number.
-    var saturatedDecimal: UInt32? {
+    @usableFromInline var saturatedDecimal: UInt32? {
         guard !isEmpty else { return nil }
         return reading { cursor in
             var value: UInt64 = 0
@@ -138,7 +138,7 @@ extension SIPText {
     }
 
     /// `qvalue` (RFC 3261 25.1): 0 to 1 with at most three decimals.
-    var thousandths: Int? {
+    @usableFromInline var thousandths: Int? {
         guard let first = self[0], first == 0x30 || first == 0x31, count <= 5 else { return nil }
         guard count == 1 || self[1] == UInt8(ascii: ".") else { return nil }
         var value = Int(first - 0x30)

@@ -90,13 +90,13 @@ extension Cursor {
         // Labels are not empty, a final dot apart, do not begin or end with a hyphen, and the last starts with a letter.
         var label = start
         var last = start
-        while at < end, isIn(.hostName, base[at]) {
-            if base[at] == UInt8(ascii: ".") {
-                try checkLabel(label, at)
-                last = label
-                label = at &+ 1
-            }
+        while true {
+            at = endOfRun(of: .hostLabel, from: at, end)
+            guard peek == UInt8(ascii: ".") else { break }
+            try checkLabel(label, at)
+            last = label
             at &+= 1
+            label = at
         }
         guard at > start else { throw SIPParseError(.host, at: start) }
         if label < at {

@@ -25,9 +25,9 @@ public struct SIPMessage: Sendable, Hashable, CustomStringConvertible {
         let bytes: [UInt8]
         let parts: SIPMessageParts
 
-        init(_ bytes: [UInt8], _ parts: SIPMessageParts) {
+        init(_ bytes: [UInt8], _ limits: SIPLimits) throws(SIPParseError) {
+            parts = try SIPMessageParts(bytes, limits)
             self.bytes = bytes
-            self.parts = parts
         }
     }
 
@@ -37,15 +37,14 @@ public struct SIPMessage: Sendable, Hashable, CustomStringConvertible {
     ///
     /// Throws for every fault of form in start line, field lines and Content-Length. Header values are not looked at.
     public init(parsing bytes: [UInt8], limits: SIPLimits = .default) throws(SIPParseError) {
-        let message = try SIPMessage(salvaging: bytes, limits: limits)
-        if let flaw = message.flaw { throw flaw }
-        self = message
+        storage = try Storage(bytes, limits)
+        if let flaw { throw flaw }
     }
 
     /// The same, but a faulty message that can still be answered is kept with its first fault in `flaw`, so that an element
     /// can send a 400 (RFC 3261 16.3). Throws where not even an answer is possible.
     public init(salvaging bytes: [UInt8], limits: SIPLimits = .default) throws(SIPParseError) {
-        storage = Storage(bytes, try SIPMessageParts(bytes, limits))
+        storage = try Storage(bytes, limits)
     }
 
     /// As they came in.

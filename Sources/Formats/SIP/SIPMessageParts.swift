@@ -6,49 +6,68 @@ enum StartLinePlaces: Sendable {
 
 /// What taking a message apart gives: the work behind `SIPMessage.init`.
 struct SIPMessageParts: Sendable {
-    var text: [UInt8]
-    var fields: [SIPMessage.Field]
+    let text: [UInt8]
+    let fields: [SIPMessage.Field]
     /// Bit `id & 63` is set for every name in `fields`: most questions after absent ones end here.
-    var namesPresent: UInt64
-    var startLine: StartLinePlaces
-    var version: TextSpan
-    var headerEnd: Int
-    var body: Range<Int>
-    var contentLength: Int?
-    var flaw: SIPParseError?
+    let namesPresent: UInt64
+    let startLine: StartLinePlaces
+    let version: TextSpan
+    let headerEnd: Int
+    let body: Range<Int>
+    let contentLength: Int?
+    let flaw: SIPParseError?
 
     init(_ bytes: [UInt8], _ limits: SIPLimits) throws(SIPParseError) {
         guard bytes.count <= min(limits.messageBytes, Int(Int32.max)) else {
             throw SIPParseError(.messageTooLarge, at: limits.messageBytes)
         }
         var scan = FieldScan(limits: limits)
-        var fields: [SIPMessage.Field] = []
-        fields.reserveCapacity(24)
         (startLine, version) = try SIPText(bytes).withCursor {
             (cursor, _) throws(SIPParseError) -> (StartLinePlaces, TextSpan) in
             // RFC 3261 7.5: line ends before the start line are ignored.
             while cursor.peek == 0x0D, cursor.peek(1) == 0x0A { cursor.at &+= 2 }
             guard !cursor.isAtEnd else { throw SIPParseError(.empty, at: cursor.at) }
             let start = try scan.startLine(&cursor)
-            try scan.fields(cursor, into: &fields)
+            try scan.readFields(cursor)
             return start
         }
-        text = bytes
+        var text = bytes
         for place in scan.folds {
             text[place] = 0x20
             text[place + 1] = 0x20
         }
-        self.fields = fields
+        scan.body = min(scan.headerEnd + 2, bytes.count)..<bytes.count
+        scan.readContentLength(in: text)
+        self.text = text
+        fields = scan.fields
         namesPresent = scan.namesPresent
         headerEnd = scan.headerEnd
-        let bodyStart = min(headerEnd + 2, bytes.count)
-        body = bodyStart..<bytes.count
+        body = scan.body
+        contentLength = scan.contentLength
         flaw = scan.flaw
-        readContentLength()
+    }
+}
+
+/// Finds the lines of a message.
+struct FieldScan {
+    let limits: SIPLimits
+    var fields: [SIPMessage.Field] = []
+    /// The CR of every fold.
+    var folds: [Int] = []
+    var headerEnd = 0
+    var namesPresent: UInt64 = 0
+    var body = 0..<0
+    var contentLength: Int?
+    var flaw: SIPParseError?
+
+    init(limits: SIPLimits) { self.limits = limits }
+
+    private mutating func note(_ reason: SIPParseError.Reason, at offset: Int) {
+        if flaw == nil { flaw = SIPParseError(reason, at: offset) }
     }
 
     /// RFC 3261 18.3: bytes beyond Content-Length are no part of the message; too few are an error.
-    private mutating func readContentLength() {
+    mutating func readContentLength(in text: [UInt8]) {
         var isFirst = true
         for field in fields where field.id == HeaderName.contentLength.id {
             let value = SIPText(unchecked: text, Int(field.value), Int(field.valueEnd))
@@ -69,26 +88,6 @@ struct SIPMessageParts: Sendable {
             }
             body = body.lowerBound..<(body.lowerBound + Int(length))
         }
-    }
-
-    private mutating func note(_ reason: SIPParseError.Reason, at offset: Int) {
-        if flaw == nil { flaw = SIPParseError(reason, at: offset) }
-    }
-}
-
-/// Finds the lines of a message.
-struct FieldScan {
-    let limits: SIPLimits
-    /// The CR of every fold.
-    var folds: [Int] = []
-    var headerEnd = 0
-    var namesPresent: UInt64 = 0
-    var flaw: SIPParseError?
-
-    init(limits: SIPLimits) { self.limits = limits }
-
-    private mutating func note(_ reason: SIPParseError.Reason, at offset: Int) {
-        if flaw == nil { flaw = SIPParseError(reason, at: offset) }
     }
 
     /// Leaves the cursor behind the line's end.
@@ -156,7 +155,21 @@ struct FieldScan {
     }
 
     /// Field lines up to the empty line.
-    mutating func fields(_ cursor: Cursor, into fields: inout [SIPMessage.Field]) throws(SIPParseError) {
+    mutating func readFields(_ cursor: Cursor) throws(SIPParseError) {
+        // As many as nearly every message has, and no more than the stack takes: an array would ask at each whether it is its own.
+        try withUnsafeTemporaryAllocation(of: SIPMessage.Field.self, capacity: 48) {
+            (few) throws(SIPParseError) -> Void in
+            var count = 0
+            try readFields(cursor, few, &count)
+            fields.append(contentsOf: UnsafeBufferPointer(rebasing: few[..<count]))
+        }
+    }
+
+    /// `few` is emptied into `fields` whenever it is full; `count` says how many it holds.
+    @inline(__always)
+    private mutating func readFields(
+        _ cursor: Cursor, _ few: UnsafeMutableBufferPointer<SIPMessage.Field>, _ count: inout Int
+    ) throws(SIPParseError) {
         let names = HeaderNameTable.shared
         // A copy that lives in registers; nobody reads on behind the fields.
         var cursor = cursor
@@ -173,7 +186,11 @@ struct FieldScan {
                 headerEnd = start
                 return
             }
-            guard fields.count < limits.headers else { throw SIPParseError(.tooManyHeaders, at: start) }
+            if count == few.count {
+                fields.append(contentsOf: few)
+                count = 0
+            }
+            guard fields.count &+ count < limits.headers else { throw SIPParseError(.tooManyHeaders, at: start) }
             let name = cursor.fieldName(names)
             let valueStart = name == nil ? start : cursor.at
             let lineEnd = try endOfField(&cursor, start)
@@ -181,14 +198,16 @@ struct FieldScan {
             var to = lineEnd
             while from < to, cursor.base[from] <= 0x20, isBlank(cursor.base[from]) { from &+= 1 }
             while to > from, cursor.base[to &- 1] <= 0x20, isBlank(cursor.base[to &- 1]) { to &-= 1 }
-            if name == nil { note(.headerLine, at: cursor.endOfToken(from: start)) }
+            if name == nil { note(.headerLine, at: cursor.endOfRun(of: .token, from: start, cursor.end)) }
             let id = name?.id ?? SIPMessage.Field.broken
             namesPresent |= 1 << UInt64(id & 63)
-            fields.append(
-                SIPMessage.Field(
+            few.initializeElement(
+                at: count,
+                to: SIPMessage.Field(
                     name: UInt32(truncatingIfNeeded: start), nameEnd: UInt32(truncatingIfNeeded: name?.end ?? start),
                     value: UInt32(truncatingIfNeeded: from), valueEnd: UInt32(truncatingIfNeeded: to),
                     id: id))
+            count &+= 1
         }
     }
 

@@ -205,11 +205,13 @@ extension Cursor {
             headers = TextSpan(start, at)
         }
         guard isAtEnd else { throw SIPParseError(.uri, at: at) }
-        var uri = SIPURI(
+        let uri = SIPURI(
             scheme, in: bytes, user: user, password: password, host: host, port: port, parameters: parameters,
             headers: headers)
-        if hasEscapedName { uri.parameters = uri.parameters.withPlainNames }
-        return uri
+        guard hasEscapedName else { return uri }
+        var plain = uri
+        plain.parameters = uri.parameters.withPlainNames
+        return plain
     }
 
     /// Skips `set` and escapes up to `limit`, stopping before what is neither.
@@ -217,17 +219,13 @@ extension Cursor {
     mutating func skipEscaped(
         _ set: ByteSet, until limit: Int, else reason: SIPParseError.Reason
     ) throws(SIPParseError) {
-        while at < limit {
-            if isIn(set, base[at]) {
-                at &+= 1
-            } else if base[at] == UInt8(ascii: "%") {
-                guard at &+ 2 < limit, hexDigit(base[at &+ 1]) != nil, hexDigit(base[at &+ 2]) != nil else {
-                    throw SIPParseError(.escape, at: at)
-                }
-                at &+= 3
-            } else {
-                return
+        while true {
+            at = endOfRun(of: set, from: at, limit)
+            guard at < limit, base[at] == UInt8(ascii: "%") else { return }
+            guard at &+ 2 < limit, hexDigit(base[at &+ 1]) != nil, hexDigit(base[at &+ 2]) != nil else {
+                throw SIPParseError(.escape, at: at)
             }
+            at &+= 3
         }
     }
 

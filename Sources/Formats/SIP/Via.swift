@@ -16,7 +16,7 @@ public struct Via: Hashable, Sendable, CustomStringConvertible {
     @usableFromInline var parametersPlace: TextSpan
     @usableFromInline var writtenPlace: TextSpan
     /// Nil for parameters that no parser walked.
-    private var known: ViaParameterPlaces?
+    @usableFromInline var known: ViaParameterPlaces?
 
     /// As written: `UDP`, `TCP`, ...
     public var transport: SIPText {
@@ -95,7 +95,7 @@ public struct Via: Hashable, Sendable, CustomStringConvertible {
         return nil
     }
 
-    public var branch: SIPText? {
+    @inlinable public var branch: SIPText? {
         guard let known else { return parameters["branch"] }
         return storage.text(known.branch.value)
     }
@@ -107,13 +107,18 @@ public struct Via: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// The address that the request came from, filled in by the next element; nil where absent or no address.
-    public var received: IPAddress? {
+    @inlinable public var received: IPAddress? {
+        if let known, !known.received.isThere { return nil }
+        return readReceived
+    }
+
+    @usableFromInline var readReceived: IPAddress? {
         let value = if let known { storage.text(known.received.value) } else { parameters["received"] }
         guard let text = value, let host = SIPHost(text) ?? SIPHost("[\(text)]") else { return nil }
         return host.address
     }
 
-    public var rport: ResponsePort {
+    @inlinable public var rport: ResponsePort {
         var text: SIPText?
         if let known {
             guard known.rport.isThere else { return .absent }
