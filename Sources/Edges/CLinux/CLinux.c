@@ -19,6 +19,8 @@
 
 struct pl_batch {
     unsigned slots;
+    /// Of a batch to receive with: how many headers have to be made anew.
+    unsigned filled;
     size_t slotSize;
     uint8_t *payload;
     struct mmsghdr *headers;
@@ -31,6 +33,7 @@ pl_batch *pl_batch_create(unsigned slots, size_t slotSize) {
     pl_batch *batch = calloc(1, sizeof *batch);
     if (!batch) return NULL;
     batch->slots = slots;
+    batch->filled = slots;
     batch->slotSize = slotSize;
     batch->payload = malloc(slots * slotSize);
     batch->headers = calloc(slots, sizeof *batch->headers);
@@ -168,11 +171,14 @@ int pl_udp_open(const pl_address *local, bool sharePort, bool hearErrors, int re
         if (family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &one, sizeof one);
         else setsockopt(fd, IPPROTO_IP, IP_RECVERR, &one, sizeof one);
     }
+    static const uint8_t anywhere[sizeof local->bytes];
+    // Only a socket on all addresses has to be told which one a datagram was sent to.
+    bool needsLocal = memcmp(local->bytes, anywhere, family == AF_INET6 ? 16 : 4) == 0;
     int failed = 0;
     if (family == AF_INET6) {
         failed |= setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
-        failed |= setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &one, sizeof one);
-    } else {
+        if (needsLocal) failed |= setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &one, sizeof one);
+    } else if (needsLocal) {
         failed |= setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &one, sizeof one);
     }
     struct sockaddr_storage name;
@@ -220,7 +226,8 @@ int pl_udp_error(int fd, pl_address *destination) {
 }
 
 int pl_udp_receive(int fd, pl_batch *batch) {
-    for (unsigned slot = 0; slot < batch->slots; slot++) {
+    // The kernel has written into those of the last call only.
+    for (unsigned slot = 0; slot < batch->filled; slot++) {
         struct msghdr *header = &batch->headers[slot].msg_hdr;
         batch->vectors[slot].iov_base = pl_batch_payload(batch, slot);
         batch->vectors[slot].iov_len = batch->slotSize;
@@ -233,6 +240,7 @@ int pl_udp_receive(int fd, pl_batch *batch) {
         header->msg_flags = 0;
     }
     int count = recvmmsg(fd, batch->headers, batch->slots, MSG_DONTWAIT, NULL);
+    batch->filled = count > 0 ? (unsigned)count : 0;
     if (count < 0) return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 0 : -errno;
     return count;
 }

@@ -142,8 +142,12 @@ public final class PinholeServer: Sendable {
         Thread.detachNewThread { [self] in
             defer { ended.signal() }
             do {
-                let loop = try DatagramLoop(sockets: sockets, wake: wake, clock: clock)
-                try loop.run(STUNDriver(settings), until: stopping)
+                var server = STUNServer(settings)
+                try AnswerLoop(sockets: sockets, wake: wake).run(until: stopping) { request, source, local, room in
+                    let verdict = server.answer(request, from: source, to: local, into: room)
+                    guard case .answer(let count, let source, let destination, _) = verdict else { return nil }
+                    return DatagramAnswer(count, from: source, to: destination)
+                }
             } catch {
                 log(clock.now, .trouble("the STUN service ended: \(error)"))
             }

@@ -57,7 +57,7 @@ struct AnswerWriter {
 
     mutating func add(_ error: STUNErrorCode) {
         put(STUNAttributeType.errorCode.rawValue)
-        let reason = error.reason.utf8.prefix(20)
+        let reason = Array(error.reason.utf8.prefix(20))
         put(UInt16(4 + reason.count))
         put(UInt32(error.code / 100 & 7) << 8 | UInt32(error.code % 100))
         put(reason)
@@ -127,11 +127,9 @@ struct AnswerWriter {
         count += 4
     }
 
-    private mutating func put(_ bytes: some Sequence<UInt8>) {
-        for byte in bytes {
-            buffer[count] = byte
-            count += 1
-        }
+    private mutating func put(_ bytes: [UInt8]) {
+        bytes.withUnsafeBytes { UnsafeMutableRawBufferPointer(rebasing: buffer[count...]).copyMemory(from: $0) }
+        count += bytes.count
         while count % 4 != 0 {
             buffer[count] = 0
             count += 1

@@ -26,12 +26,12 @@ uint8_t *pl_batch_payload(pl_batch *batch, unsigned slot);
 size_t pl_batch_length(const pl_batch *batch, unsigned slot);
 /// Where a received datagram came from.
 pl_address pl_batch_source(const pl_batch *batch, unsigned slot);
-/// The local address a received datagram was sent to; family 0 when the kernel did not say.
+/// The local address a received datagram was sent to; family 0 where the socket is bound to one address, and is not told.
 pl_address pl_batch_local(const pl_batch *batch, unsigned slot);
 /// Fills a slot's headers for sending `length` bytes of its payload to `destination`, from `source` (family 0: kernel's choice).
 void pl_batch_address(pl_batch *batch, unsigned slot, size_t length, const pl_address *destination, const pl_address *source);
 
-/// A bound, non-blocking UDP socket with packet information on. Returns the descriptor or -errno. `bound` gets the real port.
+/// A bound, non-blocking UDP socket, with packet information where it is bound to all addresses. Returns the descriptor or -errno. `bound` gets the real port.
 /// `hearErrors`: ICMP errors about what it sent are kept for `pl_udp_error`.
 int pl_udp_open(const pl_address *local, bool sharePort, bool hearErrors, int receiveBuffer, pl_address *bound);
 /// The next ICMP error the socket heard: its errno, with whom the datagram was meant for; 0 when there is none.
