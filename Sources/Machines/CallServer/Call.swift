@@ -48,6 +48,8 @@ struct Call: Sendable {
     var hasOffer: Bool
     var exchange: CallExchange?
     var transfer: CallTransfer?
+    /// Transfers there were.
+    var transfers = 0
     /// A REFER whose target is looked up.
     var isReferring = false
     /// The forwards that phones asked for and that were followed.

@@ -55,6 +55,8 @@ struct CallExchange: Sendable {
 
 /// A transfer under way (RFC 3515): who asked, who stays, who is rung.
 struct CallTransfer: Sendable {
+    /// Counted in its call, from 1.
+    let number: Int
     /// The leg that sent REFER.
     var transferor: Int
     /// The leg that stays.

@@ -13,6 +13,8 @@ struct CallForward: Sendable {
     var tried = 0
     /// Look-ups of its targets under way.
     var finding = 0
+    /// The Warning of its 3xx.
+    var warning: SIPText?
     /// Its Contacts that the caller may follow himself.
     var redirections: [SIPText] = []
     /// No target of it is rung any more, found or not.

@@ -19,7 +19,7 @@ extension CallServer {
         var groups: [(q: Int, contacts: [NameAddress])] = []
         if case .list(let contacts)? = try? message.contacts {
             for contact in contacts.prefix(settings.limits.contactsPerForward) {
-                if let refusal = whyNotFollowed(status, leg, call) {
+                if let refusal = whyNotFollowed(status) {
                     forward.refusal = refusal
                     noteNotForwarded(leg, contact.uriText, refusal, call)
                     continue
@@ -33,19 +33,22 @@ extension CallServer {
             }
         }
         if groups.isEmpty, forward.refusal == .unreadable { noteNotForwarded(leg, SIPText(), .unreadable, call) }
+        forward.warning = message.first(.warning)?.value.detached
         forward.waiting = groups.sorted { $0.q > $1.q }.map(\.contacts)
         call.forwards.append(forward)
         followNext(call.forwards.count - 1, &call, at: now)
     }
 
     /// Why no Contact of a 3xx is followed, wherever it leads.
-    private func whyNotFollowed(_ status: Int, _ leg: Int, _ call: Call) -> ForwardRefusal? {
+    private func whyNotFollowed(_ status: Int) -> ForwardRefusal? {
         guard settings.calls.forwarding != .refuse else { return .switchedOff }
-        guard [300, 301, 302].contains(status) else { return .otherKind }
-        let isOften =
-            call.forwards.count { $0.tried > 0 || $0.finding > 0 } >= settings.limits.forwardsPerCall
-            || call.forwards(to: leg).count >= settings.limits.forwardsInARow
-        return isOften ? .tooOften : nil
+        return [300, 301, 302].contains(status) ? nil : .otherKind
+    }
+
+    /// Whether so many forwards were followed that one more is not.
+    private func isTooOften(_ index: Int, _ call: Call) -> Bool {
+        call.forwards.count > settings.limits.forwardsPerCall
+            || call.forwards(to: call.forwards[index].by).count >= settings.limits.forwardsInARow
     }
 
     /// Looks up what a forward names next. Where nothing is left, whoever forwards counts as one who refused.
@@ -65,7 +68,8 @@ extension CallServer {
         let leg = call.forwards[index].by
         let forward = call.forwards[index]
         if !forward.redirections.isEmpty {
-            call.legs[leg].callee?.invite = .refused(.init(status: forward.status, redirections: forward.redirections))
+            call.legs[leg].callee?.invite = .refused(
+                .init(status: forward.status, warning: forward.warning, redirections: forward.redirections))
         } else if forward.tried == 0 {
             let why = SessionRefusal(399, "the phone forwards its calls: \(forward.refusal.text)")
             let warning = settings.addresses.warning(why, call.legs[0].flow)
@@ -92,10 +96,15 @@ extension CallServer {
     // MARK: What was found
 
     /// Where a Contact leads is known: it rings there, if the forwarder may call there.
-    mutating func forwardFound(_ index: Int, _ contact: NameAddress, _ found: Found, _ call: inout Call, at now: Instant) {
+    ///
+    /// `found`: nil where nobody told in time.
+    mutating func forwardFound(_ index: Int, _ contact: NameAddress, _ found: Found?, _ call: inout Call, at now: Instant) {
         call.forwards[index].finding -= 1
         if case .ringing = call.phase, !call.forwards[index].isStopped {
-            do throws(ForwardRefusal) { try follow(contact, found, index, &call, at: now) } catch {
+            do throws(ForwardRefusal) {
+                guard let found else { throw .nobodyRegistered }
+                try follow(contact, found, index, &call, at: now)
+            } catch {
                 notFollowed(contact, error, index, &call)
             }
         }
@@ -122,6 +131,7 @@ extension CallServer {
                 // A telephone number may be anybody's.
                 throw isOurs && contact.uri.sip != nil ? .unknown : .elsewhere
             }
+            guard !isTooOften(index, call) else { throw .tooOften }
             noteForward(by, service.name, &call)
             if let transferee = call.transfer?.transferee {
                 abandonForks(&call, reason: Self.elsewhere)
@@ -131,6 +141,7 @@ extension CallServer {
             }
         case .user(let aor, _, let srtp):
             let wasRung = call.legs[(call.transfer?.firstTarget ?? 0)...].contains { !$0.isCaller && $0.party.address == aor }
+            guard !isTooOften(index, call) else { throw .tooOften }
             guard !wasRung else { throw .loop }
             guard call.legs.count + settings.limits.forks <= settings.limits.legsPerCall else { throw .tooOften }
             let instances = CallTarget.byInstance(found.targets, isSecret: call.isSecret || contact.uri.sip?.scheme == .sips)

@@ -34,7 +34,7 @@ extension CallServer {
         case .refresh(let key, let leg): refreshAnswered(key, leg, sent, outcome, at: now)
         case .courtesy: break
         case .relay(let request): relayAnswered(request, outcome)
-        case .referral(let call): referralAnswered(call, outcome)
+        case .referral(let call, let transfer): referralAnswered(call, transfer, outcome)
         case .delivery(let key, let alternates): deliveryAnswered(key, alternates, outcome)
         }
     }
@@ -67,7 +67,7 @@ extension CallServer {
     package mutating func found(_ id: UInt32, _ found: Found, at now: Instant) {
         guard let purpose = lookUps.end(id) else { return }
         if case .delivery(let key) = purpose { return deliver(key, found) }
-        guard let key = purpose.call, var call = calls.take(key) else { return }
+        guard let key = purpose.call, var call = calls.take(key) else { return callIsGone(purpose) }
         switch purpose {
         case .ring: ring(found, &call, at: now)
         case .forward(_, let index, let contact): forwardFound(index, contact, found, &call, at: now)
@@ -86,7 +86,7 @@ extension CallServer {
             deliveries[key] = nil
             return refuse(delivery.request, 504, .noAnswer)
         }
-        guard let key = purpose.call, var call = calls.take(key) else { return }
+        guard let key = purpose.call, var call = calls.take(key) else { return callIsGone(purpose) }
         switch purpose {
         case .ring:
             if case .finding = call.phase {
@@ -94,8 +94,7 @@ extension CallServer {
                 endInvite(&call, status: 504)
                 finish(&call, "nobody told in time where \(call.calledName) can be reached", at: now)
             }
-        case .forward(_, let index, let contact):
-            forwardFound(index, contact, Found(owner: .otherScheme), &call, at: now)
+        case .forward(_, let index, let contact): forwardFound(index, contact, nil, &call, at: now)
         case .transfer(_, _, let request, _):
             call.isReferring = false
             refuse(request, 504, .noAnswer)
@@ -104,6 +103,11 @@ extension CallServer {
         }
         concludeRinging(&call, at: now)
         settle(call, at: now)
+    }
+
+    /// Whoever asked for a transfer is told that there is nothing to be transferred any more.
+    private mutating func callIsGone(_ purpose: LookUpTable.Purpose) {
+        if case .transfer(_, _, let request, _) = purpose { refuse(request, 481, .noDialog) }
     }
 
     // MARK: Connections

@@ -22,6 +22,8 @@ extension CallServer {
             deliveries[key] = nil
             return refuse(delivery.request, 480, .nobodyRegistered)
         }
+        // What phones answer is answered to whoever asked, stranger or not.
+        deliveries[key]?.request.isProved = true
         for flows in instances.prefix(settings.limits.forks) { deliver(key, flows) }
         concludeDelivery(key)
     }

@@ -74,8 +74,10 @@ extension CallServer {
             referral = Subscription(
                 event: "refer;id=\(request.cseq)", seconds: UInt32(clamping: settings.calls.setupLimit.wholeSeconds), at: now)
         }
+        call.transfers += 1
         call.transfer = CallTransfer(
-            transferor: leg, transferee: other, firstTarget: call.legs.count, referral: referral, targetName: name,
+            number: call.transfers, transferor: leg, transferee: other, firstTarget: call.legs.count, referral: referral,
+            targetName: name,
             referrer: call.legs[leg].party)
         counters.transfers &+= 1
         note(.call(.transferring(call: call.number, by: call.legs[leg].party.address.description, to: name)))

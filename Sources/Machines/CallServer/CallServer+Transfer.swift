@@ -68,12 +68,12 @@ extension CallServer {
         addSoftware(to: &builder)
         builder.add(.contentType, "message/sipfrag;version=2.0")
         builder.body = Array("SIP/2.0 \(status) \(SIPStatus.phrase(status))\r\n".utf8)
-        ask(.notify, builder.bytes, token, on: flow, .referral(call: call.key))
+        ask(.notify, builder.bytes, token, on: flow, .referral(call: call.key, transfer: transfer.number))
         call.transfer?.referral = isLast ? nil : referral
     }
 
     /// The transferor takes no notice of it any more (RFC 6665 4.2.2).
-    mutating func referralAnswered(_ key: UInt32, _ outcome: ClientOutcome) {
+    mutating func referralAnswered(_ key: UInt32, _ transfer: Int, _ outcome: ClientOutcome) {
         let why: String
         switch outcome {
         case .response(_, ..<300), .unwanted, .unsent: return
@@ -81,7 +81,7 @@ extension CallServer {
         case .timeout, .failed: why = "the watcher does not answer"
         }
         guard var call = calls.take(key) else { return }
-        if call.transfer?.referral != nil {
+        if call.transfer?.number == transfer, call.transfer?.referral != nil {
             call.transfer?.referral = nil
             note(.call(.unsubscribed("", event: "refer", reason: why)))
         }

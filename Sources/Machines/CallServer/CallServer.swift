@@ -65,8 +65,8 @@ public struct CallServer: Sendable {
         case courtesy
         /// A request of someone that was passed on; its response goes back.
         case relay(ServerRequest)
-        /// A NOTIFY about that call's transfer.
-        case referral(call: UInt32)
+        /// A NOTIFY about that transfer of the call's.
+        case referral(call: UInt32, transfer: Int)
         /// A MESSAGE to one instance; `alternates`: its other flows.
         case delivery(UInt32, alternates: [CallTarget])
     }

@@ -2,7 +2,7 @@ import SIPStack
 
 /// A MESSAGE on its way to several phones.
 struct Delivery: Sendable {
-    let request: ServerRequest
+    var request: ServerRequest
     let party: CallParty
     let aor: AddressOfRecord
     let isSecret: Bool

@@ -38,7 +38,7 @@ extension Registrar {
     }
 
     /// Where a user can be called now, in the order in which he registered.
-    package mutating func reachable(_ aor: AddressOfRecord, at now: Instant) -> [Reachable] {
+    package func reachable(_ aor: AddressOfRecord, at now: Instant) -> [Reachable] {
         let live = locations.locations(of: aor).filter { $0.binding.expires > now }
         let bindings = live.map(\.binding)
         return live.compactMap { location in
@@ -47,28 +47,30 @@ extension Registrar {
             guard case .connectionLost = binding.reach, let remote = binding.opensTo else {
                 return ways.request(binding).map { Reachable(location: location, flow: $0, isOpen: true) }
             }
-            // The edge numbers what it accepts from below.
-            let flow = FlowID(.tcp, local: binding.flow.local, remote: remote, connection: entropy.next() | 1 << 63)
+            // The edge numbers what it accepts from below. Whoever looks it up again before it is opened finds the same.
+            var hash = KeyedHash(key: connectionKey)
+            hash.combine(binding.contact)
+            hash.combine(binding.flow.connection)
+            hash.combine(UInt64(binding.flow.remote.port))
+            let number = hash.finish() | 1 << 63
+            let flow = FlowID(.tcp, local: binding.flow.local, remote: remote, connection: number)
             return Reachable(location: location, flow: flow, isOpen: false)
         }
     }
 
     /// The connection of a binding that is gone is opened anew, and is the binding's from now on; should it come to nothing, it is closed like any
-    /// other.
-    package mutating func connect(_ aor: AddressOfRecord, contact: SIPText, over flow: FlowID) {
+    /// other. False: the binding is another than when it was looked up, and that connection is never opened.
+    package mutating func connect(_ aor: AddressOfRecord, contact: SIPText, over flow: FlowID) -> Bool {
         var list = locations.locations(of: aor)
-        guard
-            let index = list.firstIndex(where: {
-                guard case .connectionLost = $0.binding.reach else { return false }
-                return $0.binding.contact.elementsEqual(contact.bytes)
-            })
-        else { return }
+        guard let index = list.firstIndex(where: { $0.binding.contact.elementsEqual(contact.bytes) }) else { return false }
+        guard case .connectionLost = list[index].binding.reach else { return list[index].binding.flow == flow }
         list[index].binding.flow = flow
         list[index].binding.reach = .reachable
-        guard let slot = locations.replace(aor, with: list) else { return }
+        guard let slot = locations.replace(aor, with: list) else { return false }
         streams[flow, default: []].insert(slot)
         note(.opens(aor, flow.remote))
         outbox.append(.connect(flow))
+        return true
     }
 
     /// Whether a phone answers the keepalives over that flow.

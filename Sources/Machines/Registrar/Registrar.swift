@@ -54,6 +54,8 @@ public struct Registrar: Sendable {
     var isStorageFailing = false
     var probes: ProbeTable
     var probeTokens: ClientTokens
+    /// By which new connections are numbered.
+    let connectionKey: (UInt64, UInt64)
     /// Questions to Contacts elsewhere, by the address asked.
     var questions: TwoGenerations<IPAddress, Gauge>
     var keepaliveGauge = Gauge()
@@ -70,6 +72,7 @@ public struct Registrar: Sendable {
         var seed = entropy
         // Of a copy: what is drawn for probes changes nothing else.
         probeTokens = ClientTokens(.probe, entropy: seed.fork())
+        connectionKey = (seed.next(), seed.next())
         self.entropy = entropy
         rules = RegistrarRules(
             expiry: settings.expiry, contactsPerAOR: max(settings.limits.contactsPerAOR, 1),

@@ -35,7 +35,6 @@ extension ServerNode {
             return refuse(&request, 503, .tablesFull, at: now)
         }
         note(&request, .request(.invite))
-        request.isProved = true
         // A user of ours comes first, then services and rooms.
         let isUser = accounts.owns(user: user, domain: domain)
         let callee: CallServer.Callee =
@@ -49,7 +48,6 @@ extension ServerNode {
         guard accounts.owns(user: user, domain: domain) else { return refuse(&request, 404, .unknownAOR, at: now) }
         guard !clients.isFull(for: party.account) else { return refuse(&request, 503, .tablesFull, at: now) }
         note(&request, .request(.message))
-        request.isProved = true
         let aor = AddressOfRecord(user: user.bytes, domain: domain.bytes)
         calls.message(request, to: aor, isSecret: target.scheme == .sips, party, at: now)
     }
@@ -150,8 +148,10 @@ extension ServerNode {
     }
 
     /// The same INVITE again: whatever was said last is said again.
-    mutating func inviteAgain(_ request: inout ServerRequest, at now: Instant) {
-        guard let invite = invites.request(request.key) else { return }
+    ///
+    /// `key`: of its transaction; a box on the way may have given the copy another.
+    mutating func inviteAgain(_ request: inout ServerRequest, of key: UInt64, at now: Instant) {
+        guard let invite = invites.request(key) else { return }
         // Somebody else's request with the same branch, or a copy that others send: it draws nothing.
         guard keys.fingerprint(request) == keys.fingerprint(invite.request), isFromCaller(request, invite)
         else {
@@ -159,8 +159,8 @@ extension ServerNode {
         }
         tally.retransmissionsAbsorbed &+= 1
         note(&request, .retransmission)
-        let way = ways.reply(request.via, request.flow) ?? invites.way(request.key) ?? request.flow
-        if let bytes = invites.again(request.key, on: way) { send(bytes, on: way, .retransmission) }
+        let way = ways.reply(request.via, request.flow) ?? invites.way(key) ?? request.flow
+        if let bytes = invites.again(key, on: way) { send(bytes, on: way, .retransmission) }
     }
 
     // MARK: Subscriptions

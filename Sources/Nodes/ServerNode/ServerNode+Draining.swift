@@ -24,6 +24,7 @@ extension ServerNode {
             } else if !changedDialogs.isEmpty {
                 subscriptions.changed(.dialog(changedDialogs.removeFirst()))
             } else {
+                unopened = []
                 return
             }
         }
@@ -115,7 +116,9 @@ extension ServerNode {
 
     private mutating func carryOut(_ output: CallServer.Output, at now: Instant) {
         switch output {
-        case .ask(let request): clients.ask(request.of(.call(request.user)), at: now)
+        case .ask(let request):
+            if unopened.contains(request.flow) { return calls.came(.failed, of: request, at: now) }
+            clients.ask(request.of(.call(request.user)), at: now)
         case .cancel(let token, let reason): clients.cancel(token, reason: reason, at: now)
         case .forget(let token): clients.forget(token)
         case .send(let flow, let bytes, let meaning): send(bytes, on: flow, ServerTrace.Meaning(meaning))
@@ -129,7 +132,8 @@ extension ServerNode {
         case .media(let loop, let command): outbox.append(.media(loop: loop, command))
         case .record(let record): outbox.append(.record(record))
         case .lookUp(let lookUp): calls.found(lookUp.id, find(lookUp, at: now), at: now)
-        case .connect(let aor, let target): registrar.connect(aor, contact: target.contact, over: target.flow)
+        case .connect(let aor, let target):
+            if !registrar.connect(aor, contact: target.contact, over: target.flow) { unopened.insert(target.flow) }
         case .habit(let aor, let contact, let insists):
             registrar.keep(insists.map { $0 ? .insists : .refuses }, of: aor, contact: contact)
         case .unanswered(let call, let aor, let flow, let bytes):

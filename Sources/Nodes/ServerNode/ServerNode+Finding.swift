@@ -28,7 +28,7 @@ extension ServerNode {
     }
 
     /// The answer to a look-up.
-    mutating func find(_ lookUp: LookUp, at now: Instant) -> Found {
+    func find(_ lookUp: LookUp, at now: Instant) -> Found {
         switch lookUp.subject {
         case .user(let aor): return find(aor, lookUp, at: now)
         case .uri(let reference, let flow):
@@ -44,7 +44,7 @@ extension ServerNode {
         }
     }
 
-    private mutating func find(_ aor: AddressOfRecord, _ lookUp: LookUp, at now: Instant) -> Found {
+    private func find(_ aor: AddressOfRecord, _ lookUp: LookUp, at now: Instant) -> Found {
         let owner = Found.Owner.user(aor, wantsDirectMedia: accounts.wantDirectMedia(aor), srtp: accounts.srtp(of: aor))
         let caller = lookUp.caller.flatMap { caller in
             registrar.locations(of: caller).first { $0.binding.flow == lookUp.callerFlow }?.binding.verdict

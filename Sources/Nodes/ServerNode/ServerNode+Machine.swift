@@ -20,7 +20,8 @@ extension ServerNode {
             subscriptions.closed(flow)
             calls.closed(flow, at: now)
             drain(at: now)
-            clients.fail(flow)
+            // What hangs on a leg is the call's matter: it may have moved to another flow, by which its answer comes.
+            clients.fail(flow) { !$0.isOfLeg }
         case .persisted(let sequence): registrar.persisted(through: sequence, at: now)
         case .persistFailed(let reason): registrar.persistFailed(reason, at: now)
         case .accounts(let list): accounts = AccountTable(list, realm: settings.realm)

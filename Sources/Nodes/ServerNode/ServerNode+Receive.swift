@@ -124,7 +124,9 @@ extension ServerNode {
             return drop(request.flow, .strayACK)
         }
         guard message.version.equalsCaseless(literal: "SIP/2.0") else { return refuse(&request, 505, .version, at: now) }
-        if request.method == .invite, invites.contains(request.key) { return inviteAgain(&request, at: now) }
+        if request.method == .invite, invites.contains(request.key) {
+            return inviteAgain(&request, of: request.key, at: now)
+        }
         if repeated(&request, of: request.key) { return }
         guard message.bytes.count <= settings.limits.messageBytes else {
             return refuse(&request, 513, .tooLarge(bytes: message.bytes.count), at: now)
@@ -141,6 +143,9 @@ extension ServerNode {
         if !request.hasToTag, request.method != .cancel, let twin = replies.twin(request.mergeKey, apartFrom: request.key) {
             // The same branch by another sent-by is no fork: a box on the way rewrote a copy.
             let isRewritten = twin.branch != 0 && twin.branch == keys.branch(request)
+            if isRewritten, request.method == .invite, invites.contains(twin.key) {
+                return inviteAgain(&request, of: twin.key, at: now)
+            }
             if isRewritten, repeated(&request, of: twin.key) { return }
             if isMerged(request, with: twin.account) { return refuse(&request, 482, .merged, at: now) }
         }

@@ -100,6 +100,8 @@ public struct ServerNode: Machine {
     var invites: ServerTransactions<UInt64, Invite>
     /// Users whose dialogs changed, until their watchers are told.
     var changedDialogs: [AddressOfRecord] = []
+    /// Connections that calls wanted and that are never opened, until what they say of them is carried out.
+    var unopened: Set<FlowID> = []
     let keys: RequestKeys
     let ways: ReplyWays
     let addresses: OwnAddresses
@@ -116,6 +118,14 @@ public struct ServerNode: Machine {
         case call(CallServer.Purpose)
         case subscription(UInt32)
         case probe(Probe)
+
+        /// Whether a call's leg waits for the answer.
+        var isOfLeg: Bool {
+            switch self {
+            case .call(.fork), .call(.exchange), .call(.refresh): true
+            case .call, .subscription, .probe: false
+            }
+        }
     }
 
     /// `entropy`: the node's own; the lab's makes its runs repeat to the byte.

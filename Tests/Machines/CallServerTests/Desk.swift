@@ -104,6 +104,14 @@ struct Desk {
     /// The look-up among what was said last.
     var lookUp: LookUp? { said.compactMap { if case .lookUp(let lookUp) = $0 { lookUp } else { nil } }.last }
 
+    /// Our tag in the last response to an INVITE.
+    var lastTag: String? {
+        let responses = said.compactMap {
+            if case .respond(_, _, let bytes) = $0 { try? SIPMessage(parsing: bytes) } else { nil }
+        }
+        return (try? responses.last?.to)?.tag?.string
+    }
+
     /// The request of that method among what was said last.
     func asked(_ method: SIPMethod) -> CallServer.Request? {
         said.compactMap { if case .ask(let request) = $0, request.method == method { request } else { nil } }.last
@@ -160,11 +168,13 @@ struct Desk {
     }
 
     /// A phone answers a request of ours.
-    mutating func answered(_ sent: CallServer.Request?, _ status: Int, more: String = "") throws -> [String] {
+    mutating func answered(_ sent: CallServer.Request?, _ status: Int, more: String = "", body: String = "") throws -> [String] {
         guard let sent else { return [] }
         let request = try SIPMessage(parsing: sent.bytes)
         var builder = SIPMessageBuilder.response(to: request, status: status, toTag: "b", source: sent.flow.local)
         if !more.isEmpty { builder.add(.contact, SIPText(more)) }
+        if !body.isEmpty { builder.add(.contentType, "application/sdp") }
+        builder.body = Array(body.utf8)
         calls.came(.response(try SIPMessage(parsing: builder.bytes), status), of: sent, at: now)
         return names()
     }

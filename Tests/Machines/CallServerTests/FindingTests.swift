@@ -196,6 +196,25 @@ struct LookUpsWhileRingingTests {
         #expect(desk.asked(.invite) == nil)
     }
 
+    @Test("Whom a REFER means is looked up, and the call ends first: the REFER is refused, once")
+    func transferOfEndedCall() throws {
+        var desk = Desk()
+        _ = try ringing(&desk)
+        _ = try desk.answered(desk.asked(.invite), 200, more: "<sip:bob@203.0.113.7:41000>", body: Desk.offer)
+        let tag = try #require(desk.lastTag)
+        _ = desk.calls.acknowledged(try desk.request("ACK", to: "bob", cseq: 1, tag: tag), at: desk.now)
+        desk.calls.refer(
+            try desk.request("REFER", to: "bob", cseq: 2, tag: tag, more: "Refer-To: <sip:carol@example.com>\r\n"), at: desk.now)
+        #expect(desk.names().contains("look up carol@example.com"))
+        let lookUp = desk.lookUp
+        desk.calls.bye(try desk.request("BYE", to: "bob", cseq: 3, tag: tag), at: desk.now)
+        #expect(desk.names().contains("answer 200"))
+        _ = desk.closeMedia()
+        #expect(desk.calls.usage.calls == 0)
+        #expect(desk.found(lookUp, Desk.user(Desk.carol, [])) == ["refuse 481"])
+        #expect(desk.calls.usage == CallUsage())
+    }
+
     @Test("Silence on one flow: the next is looked up first, and rung only if it still stands")
     func nextFlow() throws {
         var desk = Desk()

@@ -176,10 +176,12 @@ package struct ClientTransactions<Name: Hashable & Sendable, User: Sendable>: Se
         perAccount[account] = left > 0 ? left : nil
     }
 
-    /// A flow is gone, or nobody is at its far end.
-    package mutating func fail(_ flow: FlowID) {
+    /// A flow is gone, or nobody is at its far end: what waits for an answer over it fails.
+    ///
+    /// `isMeant`: of whom; the answers of others may come by another way.
+    package mutating func fail(_ flow: FlowID, of isMeant: (User) -> Bool = { _ in true }) {
         guard let names = flows[flow] else { return }
-        for entry in names.compactMap({ entries[$0] }).sorted(by: { $0.order < $1.order }) {
+        for entry in names.compactMap({ entries[$0] }).sorted(by: { $0.order < $1.order }) where isMeant(entry.request.user) {
             // Who has his answer is told no more.
             switch entry.machine {
             case .invite(var machine): guard machine.fail().contains(.transportError) else { continue }

@@ -81,6 +81,8 @@ package struct ServerTransactions<Name: Hashable & Sendable, Request: Sendable>:
 
     package var count: Int { entries.count }
     package var pendingDeadlines: Int { deadlines.count }
+    /// How many stand in line to be forgotten first.
+    package var answeredCount: Int { answered.count }
 
     /// What was kept of a request.
     package func request(_ name: Name) -> Request? { entries[name]?.request }
@@ -151,7 +153,7 @@ package struct ServerTransactions<Name: Hashable & Sendable, Request: Sendable>:
             entries[name]?.machine = .nonInvite(machine)
             // Timer J of zero, over a stream: over at once.
             if case .completed(_, let timerJ) = machine.state, !actions.contains(.refused) {
-                if !isRemembered || timerJ <= now { forget(name) } else { answered.append((name, entry.order)) }
+                if !isRemembered || timerJ <= now { forget(name) } else { noteAnswered(name, entry.order) }
             }
         }
         if entry.isInvite, status >= 200, !isRemembered { forget(name) }
@@ -211,6 +213,17 @@ package struct ServerTransactions<Name: Hashable & Sendable, Request: Sendable>:
         guard let place = flows.index(forKey: way) else { return }
         flows.values[place].remove(name)
         if flows.values[place].isEmpty { flows.remove(at: place) }
+    }
+
+    /// What is over by itself is dropped from the line now and then, or it would only grow.
+    private mutating func noteAnswered(_ name: Name, _ order: UInt64) {
+        answered.append((name, order))
+        guard answered.count > 64, answered.count > 2 * entries.count else { return }
+        var left = Outbox<(name: Name, order: UInt64)>()
+        while let next = answered.next() {
+            if entries[next.name]?.order == next.order { left.append(next) }
+        }
+        answered = left
     }
 
     private mutating func settle(_ name: Name) {

@@ -167,6 +167,22 @@ struct TransactionLayerServerTests {
         #expect(bench.receive(first) == ["send 503 Service Unavailable"])
     }
 
+    @Test("What is over by itself leaves nothing behind, however much there was")
+    func nothingPilesUp() throws {
+        var servers = ServerTransactions<Int, Int>(timers: TransactionTimers())
+        let flow = LayerBench().flow
+        var now = Instant(seconds: 1_000)
+        for number in 0..<2_000 {
+            servers.open(number, number, isInvite: false, on: flow, at: now)
+            #expect(servers.respond(number, 200, [1], at: now) == flow)
+            now += .seconds(40)
+            while servers.advanceOnce(to: now) {}
+            while servers.nextOutput() != nil {}
+        }
+        #expect(servers.count == 0)
+        #expect(servers.answeredCount <= 65)
+    }
+
     @Test("RFC 3261 8.2.7: an answer that is not remembered leaves nothing behind")
     func stateless() throws {
         var bench = LayerBench()

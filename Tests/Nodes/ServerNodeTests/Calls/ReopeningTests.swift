@@ -55,6 +55,23 @@ struct ReopeningTests {
         #expect(out.contains { $0.flow == f.h.connected[1] })
     }
 
+    @Test(
+        "A phone that rings and registers over another connection before its old one closes is not given up: it answers by the new one"
+    )
+    func movedWhileRinging() throws {
+        let f = try CallFixture(bob: "198.51.100.77:41000", .tcp)
+        let out = try f.alice.invite("bob")
+        try f.bob.called(by: try #require(try f.bob.mine(out).first { $0.method == .invite }))
+        f.bob.respond(180)
+        let former = f.bob.flow
+        f.bob.contactHost = "198.51.100.77:41000"
+        f.bob.flow = Harness.flow(Endpoint("198.51.100.77:41001")!, .tcp)
+        try f.bob.register()
+        #expect(try f.statuses(f.h.input(.closed(former)), f.alice) == [])
+        let answered = f.bob.respond(200, body: UA.offer("198.51.100.77", 30_000, formats: "0 101"))
+        #expect(try f.statuses(answered, f.alice).contains(200))
+    }
+
     @Test("A MESSAGE goes the same way")
     func message() throws {
         let f = try lost(afterRestart: false)

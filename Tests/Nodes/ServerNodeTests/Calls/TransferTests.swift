@@ -327,6 +327,24 @@ struct TransferTests {
         #expect(try f.statuses(other.invite("bob", extra: replaces), other) == [486])
     }
 
+    @Test("A NOTIFY of a former transfer that is never answered ends nothing of the next one")
+    func unansweredNotifyOfFormer() throws {
+        let (f, carol) = try talking()
+        let busy = f.alice.send("REFER", extra: "Refer-To: <sip:carol@pinhole>\r\n")
+        for notify in try f.alice.mine(busy) where notify.isRequest { f.alice.respond(200, to: notify) }
+        try carol.called(by: try #require(try carol.mine(busy).first))
+        // Its last NOTIFY is never answered.
+        #expect(try fragments(carol.respond(486), f.alice) == ["SIP/2.0 486 Busy Here\r\n"])
+        f.h.advance(.seconds(10))
+        let again = f.alice.send("REFER", extra: "Refer-To: <sip:carol@pinhole>\r\n")
+        for notify in try f.alice.mine(again) where notify.isRequest { f.alice.respond(200, to: notify) }
+        try carol.called(by: try #require(try carol.mine(again).first { $0.method == .invite }))
+        for notify in try f.alice.mine(carol.respond(180)) { f.alice.respond(200, to: notify) }
+        f.h.advance(.seconds(25))
+        let answered = carol.respond(200, body: UA.offer("198.51.100.79", 34_000, formats: "0"))
+        #expect(try fragments(answered, f.alice) == ["SIP/2.0 200 OK\r\n"])
+    }
+
     @Test("A SUBSCRIBE inside a call that is out of order, or of nobody's transfer, is refused once")
     func refusedSubscribe() throws {
         let f = try CallFixture()
