@@ -49,6 +49,8 @@ package enum ClientOutcome: Sendable {
 ///
 /// Whoever asks names its requests himself, so that he finds a response's by its branch (`ClientToken`, or a hash of branch and method), and says what
 /// a request is to him (`User`), which comes back with each outcome.
+///
+/// Inlinable throughout: in its users' modules it would be generic code otherwise, which costs a call a fifth more.
 package struct ClientTransactions<Name: Hashable & Sendable, User: Sendable>: Sendable {
     package typealias Request = ClientRequest<Name, User>
 
@@ -57,10 +59,12 @@ package struct ClientTransactions<Name: Hashable & Sendable, User: Sendable>: Se
         case came(ClientOutcome, Request)
     }
 
-    private enum Machine: Sendable {
+    @usableFromInline
+    enum Machine: Sendable {
         case invite(ClientInviteTransaction)
         case nonInvite(ClientNonInviteTransaction)
 
+        @inlinable
         var nextDeadline: Instant? {
             switch self {
             case .invite(let machine): machine.nextDeadline
@@ -68,6 +72,7 @@ package struct ClientTransactions<Name: Hashable & Sendable, User: Sendable>: Se
             }
         }
 
+        @inlinable
         var isTerminated: Bool {
             switch self {
             case .invite(let machine): machine.state == .terminated
@@ -77,21 +82,36 @@ package struct ClientTransactions<Name: Hashable & Sendable, User: Sendable>: Se
     }
 
     /// An INVITE nobody wants any more (RFC 3261 9.1).
-    private enum Cancelling: Sendable {
+    @usableFromInline
+    enum Cancelling: Sendable {
         case no
         /// A CANCEL may only follow a provisional response.
         case wanted(reason: SIPText?)
         case sent(ClientNonInviteTransaction, [UInt8], until: Instant)
     }
 
-    private struct Entry: Sendable {
+    @usableFromInline
+    struct Entry: Sendable {
+        @usableFromInline
         var machine: Machine
+        @usableFromInline
         let request: Request
+        @usableFromInline
         let order: UInt64
+        @usableFromInline
         var cancelling = Cancelling.no
         /// The ACK of its refusal.
+        @usableFromInline
         var ack: [UInt8] = []
 
+        @inlinable
+        init(machine: Machine, request: Request, order: UInt64) {
+            self.machine = machine
+            self.request = request
+            self.order = order
+        }
+
+        @inlinable
         var nextDeadline: Instant? {
             guard case .sent(let cancel, _, let until) = cancelling else { return machine.nextDeadline }
             var next = until
@@ -100,53 +120,65 @@ package struct ClientTransactions<Name: Hashable & Sendable, User: Sendable>: Se
         }
     }
 
-    private var entries: [Name: Entry] = [:]
-    private var perAccount: [SIPText: Int] = [:]
+    @usableFromInline var entries: [Name: Entry] = [:]
+    @usableFromInline var perAccount: [SIPText: Int] = [:]
     /// By flow: over streams, and wherever somebody may say that nobody is there.
-    private var flows: [FlowID: Set<Name>] = [:]
-    private var orders: UInt64 = 0
-    private var deadlines = DeadlineQueue<Name>()
-    package private(set) var outbox = Outbox<Output>()
-    private let cap: Int
-    private let perAccountCap: Int
-    private let timers: TransactionTimers
+    @usableFromInline var flows: [FlowID: Set<Name>] = [:]
+    @usableFromInline var orders: UInt64 = 0
+    @usableFromInline var deadlines = DeadlineQueue<Name>()
+    @usableFromInline package internal(set) var outbox = Outbox<Output>()
+    @usableFromInline let cap: Int
+    @usableFromInline let perAccountCap: Int
+    @usableFromInline let timers: TransactionTimers
 
     /// `cap`, `perAccount`: requests at once, and on behalf of one account.
+    @inlinable
     package init(cap: Int, perAccount: Int = .max, timers: TransactionTimers) {
         self.cap = cap
         perAccountCap = perAccount
         self.timers = timers
     }
 
+    @inlinable
     package var count: Int { entries.count }
 
     /// Requests under way of some of those who ask.
+    @inlinable
     package func count(where isMeant: (User) -> Bool) -> Int { entries.values.count { isMeant($0.request.user) } }
 
     /// Accounts on whose behalf something is asked.
+    @inlinable
     package var accounts: Int { perAccount.count }
+    @inlinable
     package var pendingDeadlines: Int { deadlines.count }
 
     /// Whether no request would be sent.
+    @inlinable
     package var isFull: Bool { entries.count >= cap }
 
     /// Whether no request on behalf of that account would be sent.
+    @inlinable
     package func isFull(for account: SIPText) -> Bool { entries.count >= cap || perAccount[account, default: 0] >= perAccountCap }
 
     /// Whether a response with this branch would be one to what was sent over that flow.
+    @inlinable
     package func awaits(_ name: Name, on flow: FlowID) -> Bool { entries[name].map { $0.request.flow == flow } ?? false }
 
     /// What a request under way is to whoever asks.
+    @inlinable
     package func user(_ name: Name) -> User? { entries[name]?.request.user }
 
     /// Whether a response with this branch is one to a request of ours.
+    @inlinable
     package func awaits(_ name: Name) -> Bool { entries.index(forKey: name) != nil }
 
+    @inlinable
     package mutating func nextOutput() -> Output? { outbox.next() }
 
     // MARK: Asking
 
     /// Sends a request. It comes to nothing at once (`.unsent`) where the table is full.
+    @inlinable
     package mutating func ask(_ request: Request, at now: Instant) {
         let isOver = request.account.map { perAccount[$0, default: 0] >= perAccountCap } ?? false
         guard entries.count < cap, !isOver else { return outbox.append(.came(.unsent, request)) }
@@ -164,6 +196,7 @@ package struct ClientTransactions<Name: Hashable & Sendable, User: Sendable>: Se
     }
 
     /// Nothing can come back any more, or nobody asks.
+    @inlinable
     package mutating func forget(_ name: Name) {
         deadlines.set(name, to: nil)
         guard let request = entries.removeValue(forKey: name)?.request else { return }
@@ -179,6 +212,7 @@ package struct ClientTransactions<Name: Hashable & Sendable, User: Sendable>: Se
     /// A flow is gone, or nobody is at its far end: what waits for an answer over it fails.
     ///
     /// `isMeant`: of whom; the answers of others may come by another way.
+    @inlinable
     package mutating func fail(_ flow: FlowID, of isMeant: (User) -> Bool = { _ in true }) {
         guard let names = flows[flow] else { return }
         for entry in names.compactMap({ entries[$0] }).sorted(by: { $0.order < $1.order }) where isMeant(entry.request.user) {
@@ -195,6 +229,7 @@ package struct ClientTransactions<Name: Hashable & Sendable, User: Sendable>: Se
     // MARK: Answers
 
     /// A response whose branch is one of ours.
+    @inlinable
     package mutating func receive(_ name: Name, _ message: SIPMessage, _ status: Int, at now: Instant) {
         guard var entry = entries[name], let cseq = try? message.cseq else { return }
         if cseq.method == .cancel, entry.request.method != .cancel {
@@ -227,7 +262,8 @@ package struct ClientTransactions<Name: Hashable & Sendable, User: Sendable>: Se
         settle(name)
     }
 
-    private mutating func settle(_ name: Name) {
+    @inlinable
+    mutating func settle(_ name: Name) {
         guard let entry = entries[name] else { return deadlines.set(name, to: nil) }
         // A CANCEL on its way still repeats itself, but nothing hangs on it.
         if entry.machine.isTerminated { forget(name) } else { deadlines.set(name, to: entry.nextDeadline) }
@@ -235,9 +271,10 @@ package struct ClientTransactions<Name: Hashable & Sendable, User: Sendable>: Se
 
     // MARK: Time
 
-    package var nextDeadline: Instant? { deadlines.nextDeadline }
+    @inlinable package var nextDeadline: Instant? { deadlines.nextDeadline }
 
     /// What is due first. False: nothing is.
+    @inlinable
     package mutating func advanceOnce(to now: Instant) -> Bool {
         guard let name = deadlines.popDue(at: now) else { return false }
         guard var entry = entries[name] else { return true }
@@ -268,6 +305,7 @@ package struct ClientTransactions<Name: Hashable & Sendable, User: Sendable>: Se
     // MARK: CANCEL
 
     /// Nobody wants the answer of this INVITE any more.
+    @inlinable
     package mutating func cancel(_ name: Name, reason: SIPText?, at now: Instant) {
         guard let entry = entries[name], case .no = entry.cancelling, case .invite(let machine) = entry.machine else { return }
         switch machine.state {
@@ -277,7 +315,8 @@ package struct ClientTransactions<Name: Hashable & Sendable, User: Sendable>: Se
         }
     }
 
-    private mutating func sendCancel(_ name: Name, _ reason: SIPText?, at now: Instant) {
+    @inlinable
+    mutating func sendCancel(_ name: Name, _ reason: SIPText?, at now: Instant) {
         guard let entry = entries[name], let request = try? SIPMessage(parsing: entry.request.bytes),
             let uri = request.requestURIText, let cseq = try? request.cseq
         else { return }
@@ -298,7 +337,8 @@ package struct ClientTransactions<Name: Hashable & Sendable, User: Sendable>: Se
     }
 
     /// The ACK of a refusal (RFC 3261 17.1.1.3).
-    private static func acknowledgement(of response: SIPMessage, to bytes: [UInt8]) -> [UInt8] {
+    @inlinable
+    static func acknowledgement(of response: SIPMessage, to bytes: [UInt8]) -> [UInt8] {
         guard let request = try? SIPMessage(parsing: bytes), let uri = request.requestURIText, let cseq = try? request.cseq else {
             return []
         }

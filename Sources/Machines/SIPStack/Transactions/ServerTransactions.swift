@@ -5,6 +5,8 @@ import SIP
 ///
 /// Whoever is asked names the requests himself, so that he finds a copy's (a hash of what identifies it, RFC 3261 17.2.3), and says what he
 /// keeps of each until its final response (`Request`).
+///
+/// Inlinable throughout: in its users' modules it would be generic code otherwise, which costs a call a fifth more.
 package struct ServerTransactions<Name: Hashable & Sendable, Request: Sendable>: Sendable {
     package enum Output: Sendable {
         /// The refusal of an INVITE is said again, as nobody acknowledged it yet.
@@ -31,10 +33,12 @@ package struct ServerTransactions<Name: Hashable & Sendable, Request: Sendable>:
         case unexpected
     }
 
-    private enum Machine: Sendable {
+    @usableFromInline
+    enum Machine: Sendable {
         case invite(ServerInviteTransaction)
         case nonInvite(ServerNonInviteTransaction)
 
+        @inlinable
         var nextDeadline: Instant? {
             switch self {
             case .invite(let machine): machine.nextDeadline
@@ -42,6 +46,7 @@ package struct ServerTransactions<Name: Hashable & Sendable, Request: Sendable>:
             }
         }
 
+        @inlinable
         var isTerminated: Bool {
             switch self {
             case .invite(let machine): machine.state == .terminated
@@ -49,6 +54,7 @@ package struct ServerTransactions<Name: Hashable & Sendable, Request: Sendable>:
             }
         }
 
+        @inlinable
         var response: [UInt8] {
             switch self {
             case .invite(let machine): machine.response
@@ -57,47 +63,70 @@ package struct ServerTransactions<Name: Hashable & Sendable, Request: Sendable>:
         }
     }
 
-    private struct Entry: Sendable {
+    @usableFromInline
+    struct Entry: Sendable {
+        @usableFromInline
         var machine: Machine
         /// Where responses go: that of the latest copy of the request.
+        @usableFromInline
         var way: FlowID
+        @usableFromInline
         var request: Request
+        @usableFromInline
         let order: UInt64
 
+        @inlinable
+        init(machine: Machine, way: FlowID, request: Request, order: UInt64) {
+            self.machine = machine
+            self.way = way
+            self.request = request
+            self.order = order
+        }
+
+        @inlinable
         var isInvite: Bool { if case .invite = machine { true } else { false } }
     }
 
-    private var entries: [Name: Entry] = [:]
+    @usableFromInline var entries: [Name: Entry] = [:]
     /// INVITEs by where responses go: other requests are answered once and at once.
-    private var flows: [FlowID: Set<Name>] = [:]
+    @usableFromInline var flows: [FlowID: Set<Name>] = [:]
     /// Requests other than INVITE that were answered, the oldest first.
-    private var answered = Outbox<(name: Name, order: UInt64)>()
-    private var orders: UInt64 = 0
-    private var deadlines = DeadlineQueue<Name>()
-    package private(set) var outbox = Outbox<Output>()
-    private let timers: TransactionTimers
+    @usableFromInline var answered = Outbox<(name: Name, order: UInt64)>()
+    @usableFromInline var orders: UInt64 = 0
+    @usableFromInline var deadlines = DeadlineQueue<Name>()
+    @usableFromInline package internal(set) var outbox = Outbox<Output>()
+    @usableFromInline let timers: TransactionTimers
 
+    @inlinable
     package init(timers: TransactionTimers) { self.timers = timers }
 
+    @inlinable
     package var count: Int { entries.count }
+    @inlinable
     package var pendingDeadlines: Int { deadlines.count }
     /// How many stand in line to be forgotten first.
+    @inlinable
     package var answeredCount: Int { answered.count }
 
     /// What was kept of a request.
+    @inlinable
     package func request(_ name: Name) -> Request? { entries[name]?.request }
 
+    @inlinable
     package func contains(_ name: Name) -> Bool { entries.index(forKey: name) != nil }
 
     /// Where responses to it go.
+    @inlinable
     package func way(_ name: Name) -> FlowID? { entries[name]?.way }
 
     /// Whether it is an INVITE that waits for its final response.
+    @inlinable
     package func isProceeding(_ name: Name) -> Bool {
         guard case .invite(let machine)? = entries[name]?.machine, case .proceeding = machine.state else { return false }
         return true
     }
 
+    @inlinable
     package mutating func nextOutput() -> Output? { outbox.next() }
 
     // MARK: Requests
@@ -105,6 +134,7 @@ package struct ServerTransactions<Name: Hashable & Sendable, Request: Sendable>:
     /// A request is known from now on.
     ///
     /// `way`: where responses go.
+    @inlinable
     package mutating func open(_ name: Name, _ request: Request, isInvite: Bool, on way: FlowID, at now: Instant) {
         let isReliable = way.transport.isReliable
         let machine: Machine =
@@ -119,6 +149,7 @@ package struct ServerTransactions<Name: Hashable & Sendable, Request: Sendable>:
 
     /// The same request again: whatever was said last is said again. A NAT may have moved whoever asks meanwhile: answers go where he is now.
     /// nil: nothing was said yet, or nothing is to be said again.
+    @inlinable
     package mutating func again(_ name: Name, on way: FlowID) -> [UInt8]? {
         guard let entry = entries[name] else { return nil }
         if entry.way != way {
@@ -139,6 +170,7 @@ package struct ServerTransactions<Name: Hashable & Sendable, Request: Sendable>:
     /// A response; where it is to be sent, nil where its transaction is over or has its final one.
     ///
     /// `isRemembered`: false forgets the transaction with its final response, so that a copy of the request counts as new (RFC 3261 8.2.7).
+    @inlinable
     package mutating func respond(
         _ name: Name, _ status: Int, _ bytes: [UInt8], isRemembered: Bool = true, at now: Instant
     ) -> FlowID? {
@@ -161,6 +193,7 @@ package struct ServerTransactions<Name: Hashable & Sendable, Request: Sendable>:
         return actions.contains(.sendResponse) ? entry.way : nil
     }
 
+    @inlinable
     package mutating func acknowledge(_ name: Name, at now: Instant) -> Acknowledged {
         guard case .invite(var machine)? = entries[name]?.machine else { return .nothing }
         switch machine.state {
@@ -175,6 +208,7 @@ package struct ServerTransactions<Name: Hashable & Sendable, Request: Sendable>:
     }
 
     /// There is nobody to be answered.
+    @inlinable
     package mutating func forget(_ name: Name) {
         deadlines.set(name, to: nil)
         guard let entry = entries.removeValue(forKey: name) else { return }
@@ -182,6 +216,7 @@ package struct ServerTransactions<Name: Hashable & Sendable, Request: Sendable>:
     }
 
     /// Makes room: the request that was answered longest ago is forgotten. nil: there is none.
+    @inlinable
     package mutating func forgetOldest() -> Request? {
         while let oldest = answered.next() {
             guard let entry = entries[oldest.name], entry.order == oldest.order else { continue }
@@ -192,6 +227,7 @@ package struct ServerTransactions<Name: Hashable & Sendable, Request: Sendable>:
     }
 
     /// A flow is gone: what was said over it did not arrive. RFC 6026 7.1: the user is told, the transaction stays.
+    @inlinable
     package mutating func fail(_ flow: FlowID) {
         guard let names = flows[flow] else { return }
         let orders = names.compactMap { name in entries[name].map { (name, $0.order) } }
@@ -205,18 +241,21 @@ package struct ServerTransactions<Name: Hashable & Sendable, Request: Sendable>:
     }
 
     /// What is kept of a request becomes another.
+    @inlinable
     package mutating func change(_ name: Name, _ change: (inout Request) -> Void) {
         if let place = entries.index(forKey: name) { change(&entries.values[place].request) }
     }
 
-    private mutating func leave(_ name: Name, _ way: FlowID) {
+    @inlinable
+    mutating func leave(_ name: Name, _ way: FlowID) {
         guard let place = flows.index(forKey: way) else { return }
         flows.values[place].remove(name)
         if flows.values[place].isEmpty { flows.remove(at: place) }
     }
 
     /// What is over by itself is dropped from the line now and then, or it would only grow.
-    private mutating func noteAnswered(_ name: Name, _ order: UInt64) {
+    @inlinable
+    mutating func noteAnswered(_ name: Name, _ order: UInt64) {
         answered.append((name, order))
         guard answered.count > 64, answered.count > 2 * entries.count else { return }
         var left = Outbox<(name: Name, order: UInt64)>()
@@ -226,16 +265,18 @@ package struct ServerTransactions<Name: Hashable & Sendable, Request: Sendable>:
         answered = left
     }
 
-    private mutating func settle(_ name: Name) {
+    @inlinable
+    mutating func settle(_ name: Name) {
         guard let machine = entries[name]?.machine else { return }
         if machine.isTerminated { forget(name) } else { deadlines.set(name, to: machine.nextDeadline) }
     }
 
     // MARK: Time
 
-    package var nextDeadline: Instant? { deadlines.nextDeadline }
+    @inlinable package var nextDeadline: Instant? { deadlines.nextDeadline }
 
     /// What is due first. False: nothing is.
+    @inlinable
     package mutating func advanceOnce(to now: Instant) -> Bool {
         guard let name = deadlines.popDue(at: now) else { return false }
         guard let entry = entries[name] else { return true }
