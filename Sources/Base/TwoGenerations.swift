@@ -1,24 +1,24 @@
 /// What is known of many, in two generations: when the younger is full it becomes the elder, and the elder is forgotten, so that it never
 /// grows and nothing is scanned. Inlinable, as it is asked for every message.
-package struct TwoGenerations<Key: Hashable & Sendable, Value: Sendable>: Sendable {
+public struct TwoGenerations<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     @usableFromInline var young: [Key: Value] = [:]
     @usableFromInline var elder: [Key: Value] = [:]
     /// How often the younger generation was full.
-    @usableFromInline package var turns: UInt64 = 0
+    public var turns: UInt64 = 0
     @usableFromInline let cap: Int
 
     /// `cap`: entries of both generations together.
-    @inlinable package init(cap: Int) { self.cap = max(cap / 2, 1) }
+    @inlinable public init(cap: Int) { self.cap = max(cap / 2, 1) }
 
-    @inlinable package var count: Int { young.count + elder.count }
+    @inlinable public var count: Int { young.count + elder.count }
 
-    @inlinable package subscript(key: Key) -> Value? {
+    @inlinable public subscript(key: Key) -> Value? {
         // Where a value is of a private type the optimiser leaves a getter generic otherwise.
         @inline(__always) get { young[key] ?? elder[key] }
     }
 
     @inlinable
-    package mutating func change<Result>(_ key: Key, or new: @autoclosure () -> Value, _ body: (inout Value) -> Result) -> Result
+    public mutating func change<Result>(_ key: Key, or new: @autoclosure () -> Value, _ body: (inout Value) -> Result) -> Result
     {
         if let place = young.index(forKey: key) { return body(&young.values[place]) }
         if young.count >= cap {

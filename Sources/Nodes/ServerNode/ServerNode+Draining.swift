@@ -11,9 +11,9 @@ extension ServerNode {
     mutating func drain(at now: Instant) {
         while true {
             // Looked at before it is fetched: what a room says is large, and mostly it says nothing.
-            if !clients.outbox.isEmpty, let output = clients.nextOutput() {
+            if !clients.isSilent, let output = clients.nextOutput() {
                 carryOut(output, at: now)
-            } else if !invites.outbox.isEmpty, let output = invites.nextOutput() {
+            } else if !invites.isSilent, let output = invites.nextOutput() {
                 carryOut(output, at: now)
             } else if !subscriptions.outbox.isEmpty, let output = subscriptions.nextOutput() {
                 carryOut(output, at: now)

@@ -2,18 +2,18 @@ import Base
 import SIP
 
 /// A request that an element sends and whose answer it awaits.
-package struct ClientRequest<Name: Hashable & Sendable, User: Sendable>: Sendable {
+public struct ClientRequest<Name: Hashable & Sendable, User: Sendable>: Sendable {
     /// By which its asker knows it; no two under way have the same.
-    package let name: Name
-    package let method: SIPMethod
-    package let flow: FlowID
-    package let bytes: [UInt8]
-    package let user: User
+    public let name: Name
+    public let method: SIPMethod
+    public let flow: FlowID
+    public let bytes: [UInt8]
+    public let user: User
     /// On whose behalf it is sent; nil: on our own. Strangers are one, without a name.
-    package let account: SIPText?
+    public let account: SIPText?
 
     /// `bytes`: the whole request.
-    package init(
+    public init(
         _ method: SIPMethod, _ bytes: [UInt8], _ name: Name, on flow: FlowID, for account: SIPText? = nil, _ user: User
     ) {
         self.name = name
@@ -24,16 +24,16 @@ package struct ClientRequest<Name: Hashable & Sendable, User: Sendable>: Sendabl
         self.account = account
     }
 
-    package var isInvite: Bool { method == .invite }
+    public var isInvite: Bool { method == .invite }
 
     /// The same, as another knows its users.
-    package func of<Other>(_ user: Other) -> ClientRequest<Name, Other> {
+    public func of<Other>(_ user: Other) -> ClientRequest<Name, Other> {
         ClientRequest<Name, Other>(method, bytes, name, on: flow, for: account, user)
     }
 }
 
 /// What a request ended in, or brought.
-package enum ClientOutcome: Sendable {
+public enum ClientOutcome: Sendable {
     case response(SIPMessage, Int)
     /// A 2xx to an INVITE that was withdrawn: it answered before our CANCEL came (RFC 3261 9.1, 15).
     case unwanted(SIPMessage)
@@ -51,10 +51,10 @@ package enum ClientOutcome: Sendable {
 /// a request is to him (`User`), which comes back with each outcome.
 ///
 /// Inlinable throughout: in its users' modules it would be generic code otherwise, which costs a call a fifth more.
-package struct ClientTransactions<Name: Hashable & Sendable, User: Sendable>: Sendable {
-    package typealias Request = ClientRequest<Name, User>
+public struct ClientTransactions<Name: Hashable & Sendable, User: Sendable>: Sendable {
+    public typealias Request = ClientRequest<Name, User>
 
-    package enum Output: Sendable {
+    public enum Output: Sendable {
         case send(Request, [UInt8], SentMeaning)
         case came(ClientOutcome, Request)
     }
@@ -126,60 +126,62 @@ package struct ClientTransactions<Name: Hashable & Sendable, User: Sendable>: Se
     @usableFromInline var flows: [FlowID: Set<Name>] = [:]
     @usableFromInline var orders: UInt64 = 0
     @usableFromInline var deadlines = DeadlineQueue<Name>()
-    @usableFromInline package internal(set) var outbox = Outbox<Output>()
+    @usableFromInline var outbox = Outbox<Output>()
+    /// Whether it has nothing to say.
+    @inlinable public var isSilent: Bool { outbox.isEmpty }
     @usableFromInline let cap: Int
     @usableFromInline let perAccountCap: Int
     @usableFromInline let timers: TransactionTimers
 
     /// `cap`, `perAccount`: requests at once, and on behalf of one account.
     @inlinable
-    package init(cap: Int, perAccount: Int = .max, timers: TransactionTimers) {
+    public init(cap: Int, perAccount: Int = .max, timers: TransactionTimers) {
         self.cap = cap
         perAccountCap = perAccount
         self.timers = timers
     }
 
     @inlinable
-    package var count: Int { entries.count }
+    public var count: Int { entries.count }
 
     /// Requests under way of some of those who ask.
     @inlinable
-    package func count(where isMeant: (User) -> Bool) -> Int { entries.values.count { isMeant($0.request.user) } }
+    public func count(where isMeant: (User) -> Bool) -> Int { entries.values.count { isMeant($0.request.user) } }
 
     /// Accounts on whose behalf something is asked.
     @inlinable
-    package var accounts: Int { perAccount.count }
+    public var accounts: Int { perAccount.count }
     @inlinable
-    package var pendingDeadlines: Int { deadlines.count }
+    public var pendingDeadlines: Int { deadlines.count }
 
     /// Whether no request would be sent.
     @inlinable
-    package var isFull: Bool { entries.count >= cap }
+    public var isFull: Bool { entries.count >= cap }
 
     /// Whether no request on behalf of that account would be sent.
     @inlinable
-    package func isFull(for account: SIPText) -> Bool { entries.count >= cap || perAccount[account, default: 0] >= perAccountCap }
+    public func isFull(for account: SIPText) -> Bool { entries.count >= cap || perAccount[account, default: 0] >= perAccountCap }
 
     /// Whether a response with this branch would be one to what was sent over that flow.
     @inlinable
-    package func awaits(_ name: Name, on flow: FlowID) -> Bool { entries[name].map { $0.request.flow == flow } ?? false }
+    public func awaits(_ name: Name, on flow: FlowID) -> Bool { entries[name].map { $0.request.flow == flow } ?? false }
 
     /// What a request under way is to whoever asks.
     @inlinable
-    package func user(_ name: Name) -> User? { entries[name]?.request.user }
+    public func user(_ name: Name) -> User? { entries[name]?.request.user }
 
     /// Whether a response with this branch is one to a request of ours.
     @inlinable
-    package func awaits(_ name: Name) -> Bool { entries.index(forKey: name) != nil }
+    public func awaits(_ name: Name) -> Bool { entries.index(forKey: name) != nil }
 
     @inlinable
-    package mutating func nextOutput() -> Output? { outbox.next() }
+    public mutating func nextOutput() -> Output? { outbox.next() }
 
     // MARK: Asking
 
     /// Sends a request. It comes to nothing at once (`.unsent`) where the table is full.
     @inlinable
-    package mutating func ask(_ request: Request, at now: Instant) {
+    public mutating func ask(_ request: Request, at now: Instant) {
         let isOver = request.account.map { perAccount[$0, default: 0] >= perAccountCap } ?? false
         guard entries.count < cap, !isOver else { return outbox.append(.came(.unsent, request)) }
         let isReliable = request.flow.transport.isReliable
@@ -197,7 +199,7 @@ package struct ClientTransactions<Name: Hashable & Sendable, User: Sendable>: Se
 
     /// Nothing can come back any more, or nobody asks.
     @inlinable
-    package mutating func forget(_ name: Name) {
+    public mutating func forget(_ name: Name) {
         deadlines.set(name, to: nil)
         guard let request = entries.removeValue(forKey: name)?.request else { return }
         if let place = flows.index(forKey: request.flow) {
@@ -213,7 +215,7 @@ package struct ClientTransactions<Name: Hashable & Sendable, User: Sendable>: Se
     ///
     /// `isMeant`: of whom; the answers of others may come by another way.
     @inlinable
-    package mutating func fail(_ flow: FlowID, of isMeant: (User) -> Bool = { _ in true }) {
+    public mutating func fail(_ flow: FlowID, of isMeant: (User) -> Bool = { _ in true }) {
         guard let names = flows[flow] else { return }
         for entry in names.compactMap({ entries[$0] }).sorted(by: { $0.order < $1.order }) where isMeant(entry.request.user) {
             // Who has his answer is told no more.
@@ -230,7 +232,7 @@ package struct ClientTransactions<Name: Hashable & Sendable, User: Sendable>: Se
 
     /// A response whose branch is one of ours.
     @inlinable
-    package mutating func receive(_ name: Name, _ message: SIPMessage, _ status: Int, at now: Instant) {
+    public mutating func receive(_ name: Name, _ message: SIPMessage, _ status: Int, at now: Instant) {
         guard var entry = entries[name], let cseq = try? message.cseq else { return }
         if cseq.method == .cancel, entry.request.method != .cancel {
             guard case .sent(var machine, let bytes, let until) = entry.cancelling else { return }
@@ -271,11 +273,11 @@ package struct ClientTransactions<Name: Hashable & Sendable, User: Sendable>: Se
 
     // MARK: Time
 
-    @inlinable package var nextDeadline: Instant? { deadlines.nextDeadline }
+    @inlinable public var nextDeadline: Instant? { deadlines.nextDeadline }
 
     /// What is due first. False: nothing is.
     @inlinable
-    package mutating func advanceOnce(to now: Instant) -> Bool {
+    public mutating func advanceOnce(to now: Instant) -> Bool {
         guard let name = deadlines.popDue(at: now) else { return false }
         guard var entry = entries[name] else { return true }
         if case .sent(var cancel, let bytes, let until) = entry.cancelling {
@@ -306,7 +308,7 @@ package struct ClientTransactions<Name: Hashable & Sendable, User: Sendable>: Se
 
     /// Nobody wants the answer of this INVITE any more.
     @inlinable
-    package mutating func cancel(_ name: Name, reason: SIPText?, at now: Instant) {
+    public mutating func cancel(_ name: Name, reason: SIPText?, at now: Instant) {
         guard let entry = entries[name], case .no = entry.cancelling, case .invite(let machine) = entry.machine else { return }
         switch machine.state {
         case .calling: entries[name]?.cancelling = .wanted(reason: reason)
@@ -355,7 +357,7 @@ package struct ClientTransactions<Name: Hashable & Sendable, User: Sendable>: Se
 }
 
 /// What a message that a transaction sends is for.
-package enum SentMeaning: Hashable, Sendable {
+public enum SentMeaning: Hashable, Sendable {
     case request(SIPMethod)
     /// A copy, as a timer or a copy asked for it.
     case again

@@ -7,8 +7,8 @@ import SIP
 /// keeps of each until its final response (`Request`).
 ///
 /// Inlinable throughout: in its users' modules it would be generic code otherwise, which costs a call a fifth more.
-package struct ServerTransactions<Name: Hashable & Sendable, Request: Sendable>: Sendable {
-    package enum Output: Sendable {
+public struct ServerTransactions<Name: Hashable & Sendable, Request: Sendable>: Sendable {
+    public enum Output: Sendable {
         /// The refusal of an INVITE is said again, as nobody acknowledged it yet.
         case again(Request, on: FlowID, [UInt8])
         /// Nobody has answered yet: a 100 is to be handed to `respond` (RFC 3261 17.2.1, RFC 4320 4.1).
@@ -22,7 +22,7 @@ package struct ServerTransactions<Name: Hashable & Sendable, Request: Sendable>:
     }
 
     /// What an ACK is of.
-    package enum Acknowledged: Sendable {
+    public enum Acknowledged: Sendable {
         /// Of nothing here.
         case nothing
         /// Of a refusal: nobody else is to see it.
@@ -94,40 +94,42 @@ package struct ServerTransactions<Name: Hashable & Sendable, Request: Sendable>:
     @usableFromInline var answered = Outbox<(name: Name, order: UInt64)>()
     @usableFromInline var orders: UInt64 = 0
     @usableFromInline var deadlines = DeadlineQueue<Name>()
-    @usableFromInline package internal(set) var outbox = Outbox<Output>()
+    @usableFromInline var outbox = Outbox<Output>()
+    /// Whether it has nothing to say.
+    @inlinable public var isSilent: Bool { outbox.isEmpty }
     @usableFromInline let timers: TransactionTimers
 
     @inlinable
-    package init(timers: TransactionTimers) { self.timers = timers }
+    public init(timers: TransactionTimers) { self.timers = timers }
 
     @inlinable
-    package var count: Int { entries.count }
+    public var count: Int { entries.count }
     @inlinable
-    package var pendingDeadlines: Int { deadlines.count }
+    public var pendingDeadlines: Int { deadlines.count }
     /// How many stand in line to be forgotten first.
     @inlinable
-    package var answeredCount: Int { answered.count }
+    public var answeredCount: Int { answered.count }
 
     /// What was kept of a request.
     @inlinable
-    package func request(_ name: Name) -> Request? { entries[name]?.request }
+    public func request(_ name: Name) -> Request? { entries[name]?.request }
 
     @inlinable
-    package func contains(_ name: Name) -> Bool { entries.index(forKey: name) != nil }
+    public func contains(_ name: Name) -> Bool { entries.index(forKey: name) != nil }
 
     /// Where responses to it go.
     @inlinable
-    package func way(_ name: Name) -> FlowID? { entries[name]?.way }
+    public func way(_ name: Name) -> FlowID? { entries[name]?.way }
 
     /// Whether it is an INVITE that waits for its final response.
     @inlinable
-    package func isProceeding(_ name: Name) -> Bool {
+    public func isProceeding(_ name: Name) -> Bool {
         guard case .invite(let machine)? = entries[name]?.machine, case .proceeding = machine.state else { return false }
         return true
     }
 
     @inlinable
-    package mutating func nextOutput() -> Output? { outbox.next() }
+    public mutating func nextOutput() -> Output? { outbox.next() }
 
     // MARK: Requests
 
@@ -135,7 +137,7 @@ package struct ServerTransactions<Name: Hashable & Sendable, Request: Sendable>:
     ///
     /// `way`: where responses go.
     @inlinable
-    package mutating func open(_ name: Name, _ request: Request, isInvite: Bool, on way: FlowID, at now: Instant) {
+    public mutating func open(_ name: Name, _ request: Request, isInvite: Bool, on way: FlowID, at now: Instant) {
         let isReliable = way.transport.isReliable
         let machine: Machine =
             isInvite
@@ -150,7 +152,7 @@ package struct ServerTransactions<Name: Hashable & Sendable, Request: Sendable>:
     /// The same request again: whatever was said last is said again. A NAT may have moved whoever asks meanwhile: answers go where he is now.
     /// nil: nothing was said yet, or nothing is to be said again.
     @inlinable
-    package mutating func again(_ name: Name, on way: FlowID) -> [UInt8]? {
+    public mutating func again(_ name: Name, on way: FlowID) -> [UInt8]? {
         guard let entry = entries[name] else { return nil }
         if entry.way != way {
             entries[name]?.way = way
@@ -171,7 +173,7 @@ package struct ServerTransactions<Name: Hashable & Sendable, Request: Sendable>:
     ///
     /// `isRemembered`: false forgets the transaction with its final response, so that a copy of the request counts as new (RFC 3261 8.2.7).
     @inlinable
-    package mutating func respond(
+    public mutating func respond(
         _ name: Name, _ status: Int, _ bytes: [UInt8], isRemembered: Bool = true, at now: Instant
     ) -> FlowID? {
         guard let entry = entries[name] else { return nil }
@@ -194,7 +196,7 @@ package struct ServerTransactions<Name: Hashable & Sendable, Request: Sendable>:
     }
 
     @inlinable
-    package mutating func acknowledge(_ name: Name, at now: Instant) -> Acknowledged {
+    public mutating func acknowledge(_ name: Name, at now: Instant) -> Acknowledged {
         guard case .invite(var machine)? = entries[name]?.machine else { return .nothing }
         switch machine.state {
         case .accepted: return .acceptance
@@ -209,7 +211,7 @@ package struct ServerTransactions<Name: Hashable & Sendable, Request: Sendable>:
 
     /// There is nobody to be answered.
     @inlinable
-    package mutating func forget(_ name: Name) {
+    public mutating func forget(_ name: Name) {
         deadlines.set(name, to: nil)
         guard let entry = entries.removeValue(forKey: name) else { return }
         if entry.isInvite { leave(name, entry.way) }
@@ -217,7 +219,7 @@ package struct ServerTransactions<Name: Hashable & Sendable, Request: Sendable>:
 
     /// Makes room: the request that was answered longest ago is forgotten. nil: there is none.
     @inlinable
-    package mutating func forgetOldest() -> Request? {
+    public mutating func forgetOldest() -> Request? {
         while let oldest = answered.next() {
             guard let entry = entries[oldest.name], entry.order == oldest.order else { continue }
             forget(oldest.name)
@@ -228,7 +230,7 @@ package struct ServerTransactions<Name: Hashable & Sendable, Request: Sendable>:
 
     /// A flow is gone: what was said over it did not arrive. RFC 6026 7.1: the user is told, the transaction stays.
     @inlinable
-    package mutating func fail(_ flow: FlowID) {
+    public mutating func fail(_ flow: FlowID) {
         guard let names = flows[flow] else { return }
         let orders = names.compactMap { name in entries[name].map { (name, $0.order) } }
         for (name, _) in orders.sorted(by: { $0.1 < $1.1 }) {
@@ -242,7 +244,7 @@ package struct ServerTransactions<Name: Hashable & Sendable, Request: Sendable>:
 
     /// What is kept of a request becomes another.
     @inlinable
-    package mutating func change(_ name: Name, _ change: (inout Request) -> Void) {
+    public mutating func change(_ name: Name, _ change: (inout Request) -> Void) {
         if let place = entries.index(forKey: name) { change(&entries.values[place].request) }
     }
 
@@ -273,11 +275,11 @@ package struct ServerTransactions<Name: Hashable & Sendable, Request: Sendable>:
 
     // MARK: Time
 
-    @inlinable package var nextDeadline: Instant? { deadlines.nextDeadline }
+    @inlinable public var nextDeadline: Instant? { deadlines.nextDeadline }
 
     /// What is due first. False: nothing is.
     @inlinable
-    package mutating func advanceOnce(to now: Instant) -> Bool {
+    public mutating func advanceOnce(to now: Instant) -> Bool {
         guard let name = deadlines.popDue(at: now) else { return false }
         guard let entry = entries[name] else { return true }
         let actions: TransactionActions
