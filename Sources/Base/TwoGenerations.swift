@@ -13,7 +13,7 @@ public struct TwoGenerations<Key: Hashable & Sendable, Value: Sendable>: Sendabl
     @inlinable public var count: Int { young.count + elder.count }
 
     @inlinable public subscript(key: Key) -> Value? {
-        // Where a value is of a private type the optimiser leaves a getter generic otherwise.
+        // Asked for every message.
         @inline(__always) get { young[key] ?? elder[key] }
     }
 
