@@ -18,8 +18,7 @@ public struct TwoGenerations<Key: Hashable & Sendable, Value: Sendable>: Sendabl
     }
 
     @inlinable
-    public mutating func change<Result>(_ key: Key, or new: @autoclosure () -> Value, _ body: (inout Value) -> Result) -> Result
-    {
+    public mutating func change<Result>(_ key: Key, or new: @autoclosure () -> Value, _ body: (inout Value) -> Result) -> Result {
         if let place = young.index(forKey: key) { return body(&young.values[place]) }
         if young.count >= cap {
             elder = young

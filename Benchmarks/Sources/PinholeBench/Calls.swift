@@ -50,7 +50,9 @@ private struct CallingServer {
         var digest = client
         let asked = try signed(.invite, from: "alice", to: "bob", callID, &digest, on: Self.alice, body: Self.sdp(30_000))
         client = digest
-        guard let invite = asked.first(where: { $0.isRequest && $0.method == .invite }) else { throw BenchError("nobody is rung") }
+        guard let invite = asked.first(where: { $0.isRequest && $0.method == .invite }) else {
+            throw BenchError("nobody is rung")
+        }
         _ = try answer(invite, 180)
         let answered = try answer(invite, 200, body: Self.sdp(31_000))
         guard let accepted = answered.first(where: { $0.statusCode == 200 }) else { throw BenchError("nobody answered") }
