@@ -11,7 +11,7 @@ help:
 	@echo 'make explain   build pinhole-explain alone (release)'
 	@echo 'make house     which room and file needs which, from the index of the debug build'
 	@echo 'make lint      formatting, purity, fuzz corpora of the parsers'
-	@echo 'make interop   real programs against pinhole, in network namespaces (root)'
+	@echo 'make interop   real programs against pinhole, in network namespaces (root; INTEROP="NAME..." for some)'
 	@echo 'make bench     side-by-side measurements'
 	@echo 'make load      500 relayed calls for ten minutes (LOAD="--calls 100 --minutes 1")'
 	@echo 'make fuzz      five minutes of libFuzzer for each parser (FUZZ_SECONDS=n), twice that for whole nodes'
@@ -49,8 +49,8 @@ lint:
 	@scripts/lint
 
 interop: build
-	@scripts/require sip-tester sipsak baresip linphone-cli kamailio tshark nftables coturn twinkle-console janus gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good iproute2 python3 chromium espeak-ng libopus0 libspandsp2
-	@scripts/interop
+	@scripts/require sip-tester sipsak baresip linphone-cli kamailio tshark nftables coturn twinkle-console janus gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good iproute2 python3 python3-venv chromium espeak-ng libopus0 libspandsp2 pip:pyVoIP
+	@scripts/interop $(INTEROP)
 
 bench: build
 	@scripts/bench

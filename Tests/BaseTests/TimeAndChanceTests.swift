@@ -64,26 +64,33 @@ struct TimeAndChanceTests {
         #expect(queue.isEmpty)
     }
 
-    @Test("A thousand random operations agree with a sorted list")
+    @Test("A thousand random operations agree with a sorted list, whatever remembers where each deadline stands")
     func deadlineModel() {
+        agreesWithModel(DeadlineQueue<Int>()) { $0 }
+        // The first slot and some that lie apart: those between have no deadline.
+        agreesWithModel(DeadlineHeap<SlotPlaces>()) { UInt32($0 * 3) }
+    }
+
+    private func agreesWithModel<Places: DeadlinePlaces>(_ empty: DeadlineHeap<Places>, _ name: (Int) -> Places.Key) {
         var entropy = Entropy(labSeed: 7)
-        var queue = DeadlineQueue<Int>()
+        var queue = empty
         var model: [Int: (at: Int64, order: Int)] = [:]
         for step in 0..<1_000 {
             let key = Int.random(in: 0..<50, using: &entropy)
             if Int.random(in: 0..<4, using: &entropy) == 0 {
-                queue.set(key, to: nil)
+                queue.set(name(key), to: nil)
                 model[key] = nil
             } else {
                 let at = Int64.random(in: 0..<100, using: &entropy)
-                queue.set(key, to: Instant(nanoseconds: at))
+                queue.set(name(key), to: Instant(nanoseconds: at))
                 if model[key]?.at != at { model[key] = (at, step) }
             }
             #expect(queue.count == model.count)
+            #expect(queue[name(key)]?.nanoseconds == model[key]?.at)
             #expect(queue.nextDeadline?.nanoseconds == model.values.map(\.at).min())
         }
-        let sorted = model.sorted { ($0.value.at, $0.value.order) < ($1.value.at, $1.value.order) }.map(\.key)
-        var popped: [Int] = []
+        let sorted = model.sorted { ($0.value.at, $0.value.order) < ($1.value.at, $1.value.order) }.map { name($0.key) }
+        var popped: [Places.Key] = []
         while let key = queue.popDue(at: .distantFuture) { popped.append(key) }
         #expect(popped == sorted)
     }

@@ -10,7 +10,7 @@ import threading
 import urllib.request
 
 import audio
-from harness import PATIENCE, Skip, check, expect, expect_equal, until
+from harness import PATIENCE, ROOT, Skip, check, expect, expect_equal, find, until
 from programs import MD5_ONLY, PASSWORD, Server, free_pair, free_port
 from rawcall import Talker, body, media_socket, place
 
@@ -207,12 +207,13 @@ phone.stop()
 @check("pyvoip-echo", timeout=60)
 def pyvoip(shop):
     """pyVoIP registers, calls the echo test and hears itself."""
-    python = [sys.executable, "-c", "import pyVoIP"]
-    if shop.run("pyvoip-there", python)[0] != 0:
-        raise Skip("pyVoIP is not installed (pip install pyVoIP)")
+    pythons = (sys.executable, os.path.join(ROOT, ".build", "python", "bin", "python"))
+    python = next((path for path in pythons if find(path) and shop.run("pyvoip-there", [path, "-c", "import pyVoIP"])[0] == 0), None)
+    if python is None:
+        raise Skip("pyVoIP is not installed (scripts/require pip:pyVoIP)")
     server = Server(shop, users=USERS, settings=[MD5_ONLY])
     process = shop.start("pyvoip", [
-        sys.executable, "-c", PYVOIP, server.address, server.port, "100", PASSWORD, free_port(), free_pair()])
+        python, "-c", PYVOIP, server.address, server.port, "100", PASSWORD, free_port(), free_pair()])
     process.wait_for("^registered")
     process.wait_for("^answered")
     heard = process.wait_for(r"^heard (\d+)", timeout=15)

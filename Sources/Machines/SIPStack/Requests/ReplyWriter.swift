@@ -18,7 +18,6 @@ package struct ReplyWriter: Sendable {
             self.reason = reason
         }
 
-        @inlinable
         package mutating func add(_ name: StaticString, _ value: some Collection<UInt8>) {
             lines.append(static: name)
             lines.append(static: ": ")
@@ -26,7 +25,6 @@ package struct ReplyWriter: Sendable {
             lines.append(static: "\r\n")
         }
 
-        @inlinable
         package mutating func add(named name: HeaderName, _ value: some Collection<UInt8>) {
             lines.append(contentsOf: name.text.bytes)
             lines.append(static: ": ")
@@ -209,7 +207,6 @@ package struct ReplyWriter: Sendable {
 }
 
 extension [UInt8] {
-    @inlinable
     package mutating func append(static text: StaticString) {
         text.withUTF8Buffer { append(contentsOf: $0) }
     }

@@ -57,16 +57,16 @@ package struct ServerRequest: Sendable {
 
     package init(_ parts: Parts) { self.parts = parts }
 
-    @inlinable package var message: SIPMessage { parts.message }
-    @inlinable package var flow: FlowID { parts.flow }
-    @inlinable package var method: SIPMethod { parts.method }
-    @inlinable package var uriText: SIPText { parts.uriText }
-    @inlinable package var via: Via { parts.via }
-    @inlinable package var viaCount: Int { parts.viaCount }
-    @inlinable package var fromTag: SIPText { parts.fromTag }
-    @inlinable package var hasToTag: Bool { parts.echo.hasToTag }
-    @inlinable package var callID: SIPText { parts.callID }
-    @inlinable package var cseq: UInt32 { parts.cseq }
+    package var message: SIPMessage { parts.message }
+    package var flow: FlowID { parts.flow }
+    package var method: SIPMethod { parts.method }
+    package var uriText: SIPText { parts.uriText }
+    package var via: Via { parts.via }
+    package var viaCount: Int { parts.viaCount }
+    package var fromTag: SIPText { parts.fromTag }
+    package var hasToTag: Bool { parts.echo.hasToTag }
+    package var callID: SIPText { parts.callID }
+    package var cseq: UInt32 { parts.cseq }
 
     /// Nobody forges where it comes from: a connection, or a nonce that was issued there.
     package var isSurelyThere: Bool { isProvedHere || flow.transport.isReliable }

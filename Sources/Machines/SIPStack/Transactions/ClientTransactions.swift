@@ -319,17 +319,7 @@ public struct ClientTransactions<Name: Hashable & Sendable, User: Sendable>: Sen
 
     @inlinable
     mutating func sendCancel(_ name: Name, _ reason: SIPText?, at now: Instant) {
-        guard let entry = entries[name], let request = try? SIPMessage(parsing: entry.request.bytes),
-            let uri = request.requestURIText, let cseq = try? request.cseq
-        else { return }
-        var builder = SIPMessageBuilder(.cancel, uri)
-        builder.copy(.via, from: request)
-        builder.copy(.route, from: request)
-        builder.add(.maxForwards, 70)
-        builder.copy(.from, from: request)
-        builder.copy(.to, from: request)
-        builder.copy(.callID, from: request)
-        builder.add(CSeq(cseq.number, .cancel))
+        guard let entry = entries[name], var builder = Self.beside(entry.request.bytes, .cancel) else { return }
         if let reason { builder.add(.reason, reason) }
         let bytes = builder.bytes
         let machine = ClientNonInviteTransaction(isReliable: entry.request.flow.transport.isReliable, timers: timers, at: now)
@@ -340,19 +330,24 @@ public struct ClientTransactions<Name: Hashable & Sendable, User: Sendable>: Sen
 
     /// The ACK of a refusal (RFC 3261 17.1.1.3).
     @inlinable
-    static func acknowledgement(of response: SIPMessage, to bytes: [UInt8]) -> [UInt8] {
-        guard let request = try? SIPMessage(parsing: bytes), let uri = request.requestURIText, let cseq = try? request.cseq else {
-            return []
-        }
-        var builder = SIPMessageBuilder(.ack, uri)
+    static func acknowledgement(of response: SIPMessage, to request: [UInt8]) -> [UInt8] {
+        beside(request, .ack, to: response)?.bytes ?? []
+    }
+
+    /// A request that goes the way of an INVITE, in its transaction: a CANCEL, or the ACK of a refusal, whose To is the response's.
+    @inlinable
+    static func beside(_ invite: [UInt8], _ method: SIPMethod, to response: SIPMessage? = nil) -> SIPMessageBuilder? {
+        guard let request = try? SIPMessage(parsing: invite), let uri = request.requestURIText, let cseq = try? request.cseq
+        else { return nil }
+        var builder = SIPMessageBuilder(method, uri)
         builder.copy(.via, from: request)
         builder.copy(.route, from: request)
         builder.add(.maxForwards, 70)
         builder.copy(.from, from: request)
-        builder.copy(.to, from: response)
+        builder.copy(.to, from: response ?? request)
         builder.copy(.callID, from: request)
-        builder.add(CSeq(cseq.number, .ack))
-        return builder.bytes
+        builder.add(CSeq(cseq.number, method))
+        return builder
     }
 }
 

@@ -88,8 +88,6 @@ public struct ServerTransactions<Name: Hashable & Sendable, Request: Sendable>: 
     }
 
     @usableFromInline var entries: [Name: Entry] = [:]
-    /// INVITEs by where responses go: other requests are answered once and at once.
-    @usableFromInline var flows: [FlowID: Set<Name>] = [:]
     /// Requests other than INVITE that were answered, the oldest first.
     @usableFromInline var answered = Outbox<(name: Name, order: UInt64)>()
     @usableFromInline var orders: UInt64 = 0
@@ -145,7 +143,6 @@ public struct ServerTransactions<Name: Hashable & Sendable, Request: Sendable>: 
             : .nonInvite(ServerNonInviteTransaction(isReliable: isReliable, timers: timers, at: now))
         orders &+= 1
         entries[name] = Entry(machine: machine, way: way, request: request, order: orders)
-        if isInvite { flows[way, default: []].insert(name) }
         deadlines.set(name, to: machine.nextDeadline)
     }
 
@@ -154,13 +151,7 @@ public struct ServerTransactions<Name: Hashable & Sendable, Request: Sendable>: 
     @inlinable
     public mutating func again(_ name: Name, on way: FlowID) -> [UInt8]? {
         guard let entry = entries[name] else { return nil }
-        if entry.way != way {
-            entries[name]?.way = way
-            if entry.isInvite {
-                leave(name, entry.way)
-                flows[way, default: []].insert(name)
-            }
-        }
+        if entry.way != way { entries[name]?.way = way }
         let actions =
             switch entry.machine {
             case .invite(var machine): machine.receiveRetransmission()
@@ -213,8 +204,7 @@ public struct ServerTransactions<Name: Hashable & Sendable, Request: Sendable>: 
     @inlinable
     public mutating func forget(_ name: Name) {
         deadlines.set(name, to: nil)
-        guard let entry = entries.removeValue(forKey: name) else { return }
-        if entry.isInvite { leave(name, entry.way) }
+        entries.removeValue(forKey: name)
     }
 
     /// Makes room: the request that was answered longest ago is forgotten. nil: there is none.
@@ -231,9 +221,8 @@ public struct ServerTransactions<Name: Hashable & Sendable, Request: Sendable>: 
     /// A flow is gone: what was said over it did not arrive. RFC 6026 7.1: the user is told, the transaction stays.
     @inlinable
     public mutating func fail(_ flow: FlowID) {
-        guard let names = flows[flow] else { return }
-        let orders = names.compactMap { name in entries[name].map { (name, $0.order) } }
-        for (name, _) in orders.sorted(by: { $0.1 < $1.1 }) {
+        let over = entries.filter { $0.value.way == flow && $0.value.isInvite }
+        for (name, _) in over.sorted(by: { $0.value.order < $1.value.order }) {
             guard case .invite(var machine)? = entries[name]?.machine else { continue }
             if machine.fail().contains(.transportError), let request = entries[name]?.request {
                 outbox.append(.undeliverable(request, on: flow))
@@ -246,13 +235,6 @@ public struct ServerTransactions<Name: Hashable & Sendable, Request: Sendable>: 
     @inlinable
     public mutating func change(_ name: Name, _ change: (inout Request) -> Void) {
         if let place = entries.index(forKey: name) { change(&entries.values[place].request) }
-    }
-
-    @inlinable
-    mutating func leave(_ name: Name, _ way: FlowID) {
-        guard let place = flows.index(forKey: way) else { return }
-        flows.values[place].remove(name)
-        if flows.values[place].isEmpty { flows.remove(at: place) }
     }
 
     /// What is over by itself is dropped from the line now and then, or it would only grow.

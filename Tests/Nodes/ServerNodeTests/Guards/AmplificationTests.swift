@@ -144,6 +144,45 @@ struct AmplificationTests {
         #expect(try f.statuses(f.bob.respond(180), f.alice) == [180])
     }
 
+    @Test("A copy of an INVITE whose Via a helper rewrote is a copy: it draws what was said last, and rings nobody again")
+    func rewrittenInvite() throws {
+        let f = try CallFixture()
+        try f.ring()
+        f.bob.respond(180)
+        let rewritten = f.alice.lastInvite.replacing("UDP 203.0.113.7:40000;", with: "UDP 203.0.113.7:61000;")
+        #expect(rewritten != f.alice.lastInvite)
+        let out = f.h.receive(rewritten, on: f.alice.flow)
+        #expect(try f.statuses(out, f.alice) == [180] && out.count == 1)
+        #expect(f.h.server.counters.retransmissionsAbsorbed == 1 && f.h.server.callUsage.calls == 1)
+        // Another branch is another way of the same request, from elsewhere it is somebody else's.
+        let branch = rewritten.replacing("branch=z9hG4bK-i2", with: "branch=z9hG4bK-i3")
+        #expect(try f.statuses(f.h.receive(branch, on: f.alice.flow), f.alice) == [482])
+        let elsewhere = f.h.receive(rewritten, on: Harness.flow(Endpoint("192.0.2.66:6666")!))
+        #expect(try elsewhere.map { try SIPMessage(parsing: $0.bytes).statusCode } == [482])
+        #expect(try f.statuses(f.bob.respond(200, body: UA.offer("198.51.100.77", 30_000)), f.alice) == [200])
+    }
+
+    @Test(
+        "Refusals of strangers' calls and messages count as those of requests that nobody has vouched for, while there is no call yet",
+        arguments: [("INVITE", "nobody", 404), ("MESSAGE", "nobody", 404), ("MESSAGE", "carol", 480)])
+    func strangersRefusals(_ method: String, _ callee: String, _ status: Int) throws {
+        let f = try CallFixture {
+            $0.calls.anonymousCalls = true
+            $0.limits.unprovedRepliesPerSource = .init(perSecond: 1, burst: 4)
+        }
+        let flow = Harness.flow(Endpoint("192.0.2.66:5060")!)
+        let answered = try (1...40).flatMap { number in
+            let text =
+                "\(method) sip:\(callee)@pinhole SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.66;branch=z9hG4bK\(number)\r\nMax-Forwards: 70\r\n"
+                + "From: <sip:x@elsewhere.example>;tag=1\r\nTo: <sip:\(callee)@pinhole>\r\nCall-ID: \(number)\r\nCSeq: 1 \(method)\r\n"
+                + "Contact: <sip:x@192.0.2.66>\r\nContent-Length: 0\r\n\r\n"
+            return try f.h.receive(text, on: flow).compactMap { try SIPMessage(parsing: $0.bytes).statusCode }
+        }
+        // The source's own budget, then what a newcomer has.
+        #expect(answered == [Int](repeating: status, count: 4 + 8))
+        #expect(f.h.server.counters[dropped: .unprovedRepliesOfSource] == 28)
+    }
+
     @Test("A flow stays known as long as one of its bindings is there, however many there were")
     func manyBindings() throws {
         var settings = ServerSettings()
