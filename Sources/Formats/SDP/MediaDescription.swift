@@ -92,10 +92,14 @@ public struct MediaDescription: Hashable, Sendable {
     /// Payload types in order of preference; formats that are no number up to 127 are left out, repeated ones too.
     public var payloadTypes: [UInt8] {
         guard profile.isRTP else { return [] }
-        var seen = Set<UInt8>()
-        return line.formats.compactMap { format in
-            decimal(format.utf8, most: 127).map(UInt8.init).flatMap { seen.insert($0).inserted ? $0 : nil }
+        var types: [UInt8] = []
+        types.reserveCapacity(line.formats.count)
+        var seen = PayloadTypes()
+        for format in line.formats {
+            guard let type = decimal(format.utf8, most: 127).map(UInt8.init), seen.insert(type) else { continue }
+            types.append(type)
         }
+        return types
     }
 
     /// What the payload types mean, in order of preference: `a=rtpmap`, or RFC 3551 for static ones. Unmapped dynamic ones are
@@ -103,20 +107,24 @@ public struct MediaDescription: Hashable, Sendable {
     public var formats: [MediaFormat] {
         let types = payloadTypes
         guard !types.isEmpty else { return [] }
-        var mapped: [UInt8: MediaFormat] = [:]
-        for value in section.values(of: "rtpmap") {
-            guard let format = MediaFormat(rtpmap: value), mapped[format.payloadType] == nil else { continue }
-            mapped[format.payloadType] = format
-        }
-        var parameters: [UInt8: String] = [:]
-        for value in section.values(of: "fmtp") {
-            let (number, rest) = halves(value, at: UInt8(ascii: " "))
-            guard let type = decimal(number, most: 127).map(UInt8.init), parameters[type] == nil else { continue }
-            parameters[type] = rest.map { string($0.drop { $0 == 0x20 }) } ?? ""
+        // The first that is written well counts, for a map as for parameters.
+        var mapped: [MediaFormat] = []
+        var parameters: [(type: UInt8, text: ArraySlice<UInt8>)] = []
+        var seen = (maps: PayloadTypes(), parameters: PayloadTypes())
+        for line in section.lines {
+            if let value = line.attributeValue("rtpmap") {
+                guard let format = MediaFormat(rtpmap: value), seen.maps.insert(format.payloadType) else { continue }
+                mapped.append(format)
+            } else if let value = line.attributeValue("fmtp") {
+                let (number, rest) = halves(value, at: UInt8(ascii: " "))
+                guard let type = decimal(number, most: 127).map(UInt8.init), seen.parameters.insert(type) else { continue }
+                if let rest { parameters.append((type, rest.drop { $0 == 0x20 })) }
+            }
         }
         return types.compactMap { type in
-            guard var format = mapped[type] ?? MediaFormat(staticPayloadType: type) else { return nil }
-            format.parameters = parameters[type] ?? ""
+            let map = seen.maps.contains(type) ? mapped.first { $0.payloadType == type } : nil
+            guard var format = map ?? MediaFormat(staticPayloadType: type) else { return nil }
+            format.parameters = parameters.first { $0.type == type }.map { string($0.text) } ?? ""
             return format
         }
     }
@@ -227,13 +235,15 @@ extension SDPSection {
 extension MediaFormat {
     /// `8 PCMA/8000` or `96 opus/48000/2`; nil if it is malformed.
     init?(rtpmap value: ArraySlice<UInt8>) {
-        let parts = words(value)
-        guard parts.count >= 2, let type = decimal(parts[0], most: 127) else { return nil }
-        let fields = parts[1].split(separator: UInt8(ascii: "/"))
-        guard fields.count >= 2, let rate = decimal(fields[1], most: 10_000_000), rate > 0 else { return nil }
-        let channels = fields.count > 2 ? decimal(fields[2], most: 255) ?? 1 : 1
-        self.init(
-            payloadType: UInt8(type), encoding: string(fields[0]), clockRate: Int(rate), channels: max(1, Int(channels)))
+        var rest = value
+        guard let number = part(of: &rest, until: UInt8(ascii: " ")), let type = decimal(number, most: 127),
+            var name = part(of: &rest, until: UInt8(ascii: " "))
+        else { return nil }
+        guard let encoding = part(of: &name, until: UInt8(ascii: "/")), let clock = part(of: &name, until: UInt8(ascii: "/")),
+            let rate = decimal(clock, most: 10_000_000), rate > 0
+        else { return nil }
+        let channels = part(of: &name, until: UInt8(ascii: "/")).map { decimal($0, most: 255) ?? 1 } ?? 1
+        self.init(payloadType: UInt8(type), encoding: string(encoding), clockRate: Int(rate), channels: max(1, Int(channels)))
     }
 
     /// The value of `a=rtpmap`.

@@ -22,7 +22,8 @@ public struct SDPLine: Hashable, Sendable {
     /// `letter`: one ASCII letter. Line ends and NULs in `value` are left out: they would start lines of their own.
     public init(_ letter: Character, _ value: String) {
         type = letter.asciiValue ?? UInt8(ascii: "x")
-        self.value = value.utf8.filter { $0 != 0 && $0 != 10 && $0 != 13 }
+        self.value = Array(value.utf8)
+        self.value.removeAll { $0 == 0 || $0 == 10 || $0 == 13 }
         end = .crlf
     }
 
@@ -90,15 +91,15 @@ public struct SDPSection: Hashable, Sendable {
 
     /// The values of all attributes of a name, as bytes; a property attribute gives an empty one.
     func values(of name: String) -> [ArraySlice<UInt8>] {
-        lines.compactMap { line in
-            guard line.isAttribute(name) else { return nil }
-            return halves(line.value[...], at: UInt8(ascii: ":")).1 ?? []
-        }
+        lines.compactMap { $0.attributeValue(name) }
     }
 
     /// The value of the first attribute of a name; empty for a property attribute. nil: there is none.
     public func attribute(_ name: String) -> String? {
-        lines.first { $0.isAttribute(name) }.map { string(halves($0.value[...], at: UInt8(ascii: ":")).1 ?? []) }
+        for line in lines {
+            if let value = line.attributeValue(name) { return string(value) }
+        }
+        return nil
     }
 
     /// The values of all attributes of a name.
@@ -115,10 +116,7 @@ public struct SDPSection: Hashable, Sendable {
 
     /// Removes every attribute whose name is among them.
     public mutating func remove(_ names: Set<String>) {
-        lines.removeAll { line in
-            guard line.type == UInt8(ascii: "a") else { return false }
-            return names.contains(string(halves(line.value[...], at: UInt8(ascii: ":")).0).lowercased())
-        }
+        lines.removeAll { $0.attributeName.map(names.contains) ?? false }
     }
 
 }
@@ -126,6 +124,20 @@ public struct SDPSection: Hashable, Sendable {
 extension SDPLine {
     /// Names are compared without case: RFC 8866 asks for exact case, phones disagree.
     func isAttribute(_ name: String) -> Bool {
-        type == UInt8(ascii: "a") && isSame(halves(value[...], at: UInt8(ascii: ":")).0, name.utf8)
+        let name = name.utf8
+        guard type == UInt8(ascii: "a"), value.count >= name.count else { return false }
+        guard value.count == name.count || value[name.count] == UInt8(ascii: ":") else { return false }
+        return isSame(value[..<name.count], name)
+    }
+
+    /// Empty for a property attribute; nil: it is no attribute of that name.
+    func attributeValue(_ name: String) -> ArraySlice<UInt8>? {
+        isAttribute(name) ? value[min(name.utf8.count + 1, value.count)...] : nil
+    }
+
+    /// In lower case; nil: it is no attribute.
+    var attributeName: String? {
+        guard type == UInt8(ascii: "a") else { return nil }
+        return string(halves(value[...], at: UInt8(ascii: ":")).0.lazy.map { $0 >= 0x41 && $0 <= 0x5a ? $0 | 0x20 : $0 })
     }
 }

@@ -27,6 +27,28 @@ func isSame(_ a: some Collection<UInt8>, _ b: some Collection<UInt8>) -> Bool {
 
 func isSame(_ a: String, _ b: String) -> Bool { isSame(a.utf8, b.utf8) }
 
+/// Takes the next part, however many separators stand before it; nil: there is none.
+func part(of rest: inout ArraySlice<UInt8>, until separator: UInt8) -> ArraySlice<UInt8>? {
+    guard let start = rest.firstIndex(where: { $0 != separator }) else { return nil }
+    let end = rest[start...].firstIndex(of: separator) ?? rest.endIndex
+    defer { rest = rest[end...] }
+    return rest[start..<end]
+}
+
+/// A set of payload types: 0 to 127.
+struct PayloadTypes {
+    private var bits: (low: UInt64, high: UInt64) = (0, 0)
+
+    func contains(_ type: UInt8) -> Bool { (type < 64 ? bits.low : bits.high) >> UInt64(type & 63) & 1 == 1 }
+
+    /// Whether it was not in the set.
+    mutating func insert(_ type: UInt8) -> Bool {
+        guard !contains(type) else { return false }
+        if type < 64 { bits.low |= 1 << UInt64(type) } else { bits.high |= 1 << UInt64(type & 63) }
+        return true
+    }
+}
+
 /// What stands before and after the first `byte`; the second is nil without one.
 func halves(_ bytes: ArraySlice<UInt8>, at byte: UInt8) -> (ArraySlice<UInt8>, ArraySlice<UInt8>?) {
     guard let index = bytes.firstIndex(of: byte) else { return (bytes, nil) }

@@ -58,7 +58,7 @@ extension SessionDescription {
         let first = streams.lazy.compactMap { $0 }.first
         let address = first?.rtp.address ?? origin.host.address ?? .v4(.any)
         result.connection = SDPConnection(address)
-        result.session.remove(Self.transportAttributes.union(Self.dtlsAttributes).union(["ice-lite", "group"]))
+        result.session.remove(Self.sessionAttributes)
         result.session.set("k", nil)
         let isLite = streams.contains { $0?.ice?.isLite == true }
         if isLite { result.session.add("ice-lite") }
@@ -94,6 +94,9 @@ extension SessionDescription {
     ]
 
     static let dtlsAttributes: Set<String> = ["fingerprint", "setup", "tls-id", "dtls-id", "identity"]
+    static let hopAttributes = transportAttributes.union(dtlsAttributes)
+    /// What of the session's part is one hop's, or speaks of what the relay does not do.
+    static let sessionAttributes = hopAttributes.union(["ice-lite", "group"])
 }
 
 extension MediaDescription {
@@ -104,7 +107,7 @@ extension MediaDescription {
         result.line.portCount = 1
         result.section.set("c", nil)
         result.section.set("k", nil)
-        result.section.remove(SessionDescription.transportAttributes.union(SessionDescription.dtlsAttributes))
+        result.section.remove(SessionDescription.hopAttributes)
         return result
     }
 
@@ -118,10 +121,9 @@ extension MediaDescription {
         // A c= of its own only where it differs: some phones read only the session's, others only the stream's last.
         result.section.set("c", stream.rtp.address == session ? nil : SDPConnection(stream.rtp.address).description)
         result.section.set("k", nil)
-        result.section.remove(SessionDescription.transportAttributes)
+        result.section.remove(stream.keepsDTLS ? SessionDescription.transportAttributes : SessionDescription.hopAttributes)
         // Across keys of ours there is no ZRTP (RFC 6189).
         if profile.isSecure || result.line.profile.isSecure { result.section.remove(["zrtp-hash"]) }
-        if !stream.keepsDTLS { result.section.remove(SessionDescription.dtlsAttributes) }
         for attribute in sessionDTLS where !result.section.has(attribute.name) { result.section.add(attribute) }
         if let types = stream.payloadTypes, profile.isRTP { result.keepFormats(types) }
         if let direction = stream.direction { result.direction = direction }

@@ -211,15 +211,14 @@ extension CallServer {
     {
         let address = settings.addresses.media(call.legs[leg].flow)
         if call.legs[leg].session.id == 0 { call.legs[leg].session.id = entropy.next() >> 2 }
-        func bytes(_ version: UInt64) -> [UInt8] {
-            source.relayed(
-                origin: SDPOrigin(session: call.legs[leg].session.id, version: version, address: address), streams: streams
-            ).bytes
-        }
-        let same = bytes(call.legs[leg].session.version)
-        if same == call.legs[leg].session.local { return same }
+        let session = call.legs[leg].session
+        var origin = SDPOrigin(session: session.id, version: session.version, address: address)
+        var sealed = source.relayed(origin: origin, streams: streams)
+        if !session.local.isEmpty, sealed.bytes == session.local { return session.local }
+        origin = origin.next
+        sealed.origin = origin
         call.legs[leg].session.version &+= 1
-        call.legs[leg].session.local = bytes(call.legs[leg].session.version)
+        call.legs[leg].session.local = sealed.bytes
         return call.legs[leg].session.local
     }
 

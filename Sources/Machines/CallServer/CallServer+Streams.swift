@@ -56,8 +56,9 @@ extension CallServer {
 
     /// Both legs' SDPs are known: tells the media plane, and bridges stream by stream. `isFinal`: what one side refused is closed.
     mutating func connect(_ a: Int, _ b: Int, isFinal: Bool = true, _ call: inout Call) {
-        guard !call.isDirect else { return noteCodec(a, b, &call) }
         let agreed = agreedFormats(a, b, call)
+        noteCodec(a, agreed, &call)
+        guard !call.isDirect else { return }
         for index in 0..<max(call.legs[a].streams.count, call.legs[b].streams.count) {
             guard call.legs[a].isUsable(index), call.legs[b].isUsable(index), let first = call.legs[a].streams.element(index),
                 let second = call.legs[b].streams.element(index)
@@ -68,21 +69,21 @@ extension CallServer {
                 }
                 continue
             }
-            tell(index, a, &call, agreed.element(index) ?? [])
-            tell(index, b, &call, agreed.element(index) ?? [])
+            let formats = index < agreed.count ? agreed[index] : []
+            tell(index, a, &call, formats)
+            tell(index, b, &call, formats)
             guard first.bridgedTo != second.id || second.bridgedTo != first.id else { continue }
             call.legs[a].streams[index]?.bridgedTo = second.id
             call.legs[b].streams[index]?.bridgedTo = first.id
             outbox.append(.media(loop: call.loop, .bridge(first.id, second.id)))
         }
-        noteCodec(a, b, &call)
     }
 
-    private func noteCodec(_ a: Int, _ b: Int, _ call: inout Call) {
-        guard let media = call.legs[a].session.remote?.media else { return }
+    private func noteCodec(_ leg: Int, _ agreed: [[MediaFormat]], _ call: inout Call) {
+        guard let media = call.legs[leg].session.remote?.media else { return }
         if media.contains(where: { !$0.isRejected && $0.profile == .udptl }) { call.hasFax = true }
-        for (index, formats) in agreedFormats(a, b, call).enumerated() where media[index].kind == "audio" {
-            guard let formats, let main = formats.first(where: { !Self.isSide($0) }) else { continue }
+        for (index, formats) in agreed.enumerated() where media[index].kind == "audio" {
+            guard let main = formats.first(where: { !Self.isSide($0) }) else { continue }
             call.codec = main.encoding
             return
         }
@@ -133,7 +134,7 @@ extension CallServer {
     }
 
     /// By stream: the formats that both SDPs name, in the order of the later one.
-    private func agreedFormats(_ a: Int, _ b: Int, _ call: Call) -> [[MediaFormat]?] {
+    private func agreedFormats(_ a: Int, _ b: Int, _ call: Call) -> [[MediaFormat]] {
         guard let first = call.legs[a].session.remote, let second = call.legs[b].session.remote else { return [] }
         return zip(first.media, second.media).map { one, other in
             let names = one.formats
