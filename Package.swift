@@ -8,6 +8,7 @@ let settings: [SwiftSetting] = [
 ]
 
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
 /// A part of the house and what it may see: only what stands above it here.
@@ -44,6 +45,8 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-certificates.git", from: "1.21.1"),
@@ -119,6 +122,7 @@ let package = Package(
 
         room("Configuration", "Edges/Configuration", ["Base", .product(name: "Yams", package: "Yams")]),
         room("TerminalEdge", "Edges/Terminal", ["ShowText"]),
+        room("LogEdge", "Edges/Log", ["Base", "ShowText", "TerminalEdge", logging]),
         room(
             "LabCommand", "Edges/LabCommand",
             [
@@ -173,7 +177,15 @@ let package = Package(
             "Serve", "Edges/Serve",
             [
                 "Base", "SIPStack", "STUNStack", "ServerNode", "LinuxEdge", "Storage", "Streams", "Codecs", "MediaControl",
-                "MediaPlane", "Relay", "Media", "SRTP", "RTP", "AudioCodecs", "Recording", "Speech",
+                "MediaPlane", "Relay", "Media", "SRTP", "RTP", "AudioCodecs", "Recording", "Speech", "LogEdge",
+                "CLinux", logging,
+            ]),
+        room(
+            "ServeDaemon", "Edges/ServeDaemon",
+            [
+                "Base", "ServerNode", "LinuxEdge", "Serve", "LogEdge", "Analysis", "ShowText", "ShowLab", "ShowExplain",
+                "TerminalEdge", logging, .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]),
 
         .executableTarget(
@@ -181,7 +193,8 @@ let package = Package(
             dependencies: [
                 "Base", "SIP", "SIPStack", "DNSClient", "ServerNode", "PhoneNode", "Configuration", "LinuxEdge",
                 "Storage", "Serve", "PhoneEdge", "SoundEdge", "Streams", "SRTP", "AudioCodecs", "Codecs", "MediaControl",
-                "Analysis", "ShowText", "ShowLab", "ShowExplain", "TerminalEdge", "LabCommand", "ExplainCommand", arguments,
+                "Analysis", "ShowText", "ShowLab", "ShowExplain", "TerminalEdge", "LabCommand", "ExplainCommand", "LogEdge",
+                "ServeDaemon", logging, arguments,
             ],
             path: "Sources/pinhole", swiftSettings: settings),
         // Captures and logs alone: no server, no database.
@@ -285,6 +298,7 @@ let package = Package(
             ["Base", "RTP", "Codecs", "MediaControl", "Conference", "AudioCodecs"]),
         tests("Configuration", "Edges/Configuration", ["Base", "Configuration"]),
         tests("Terminal", "Edges/Terminal", ["TerminalEdge"]),
+        tests("Log", "Edges/Log", ["Base", "TerminalEdge", "LogEdge", logging]),
         tests("SRTP", "Edges/SRTP", ["Base", "RTP", "MediaControl", "Relay", "SRTP"]),
         tests(
             "Media", "Edges/Media",
@@ -301,5 +315,8 @@ let package = Package(
                 "Base", "SIPStack", "ServerNode", "MediaControl", "PhoneNode", "LinuxEdge", "Storage", "Serve", "PhoneEdge",
                 "Configuration", "Waiting",
             ]),
+        tests(
+            "ServeDaemon", "Edges/ServeDaemon",
+            ["Base", "SIP", "SIPStack", "ServerNode", "LinuxEdge", "Serve", "LogEdge", "TerminalEdge", "ServeDaemon"]),
     ]
 )

@@ -70,6 +70,34 @@ public struct ConfigNode: Hashable, Sendable {
     }
 }
 
+extension ConfigNode {
+    /// What stands under a dotted key path; nil: nothing.
+    public func node(at path: String) -> ConfigNode? {
+        var node = self
+        for key in path.split(separator: ".") {
+            guard case .mapping(let entries) = node.content, let entry = entries.first(where: { $0.key == key }) else {
+                return nil
+            }
+            node = entry.value
+        }
+        return node.content == .empty ? nil : node
+    }
+
+    /// Whether both say the same, wherever they were written and in whatever order their keys stand.
+    public func says(theSameAs other: ConfigNode) -> Bool {
+        switch (content, other.content) {
+        case (.empty, .empty): return true
+        case (.scalar(let a), .scalar(let b)): return a == b
+        case (.sequence(let a), .sequence(let b)):
+            return a.count == b.count && zip(a, b).allSatisfy { $0.says(theSameAs: $1) }
+        case (.mapping(let a), .mapping(let b)):
+            return a.count == b.count
+                && a.allSatisfy { entry in b.contains { $0.key == entry.key && $0.value.says(theSameAs: entry.value) } }
+        default: return false
+        }
+    }
+}
+
 /// A mistake in a configuration: where, which key, and what was expected.
 public struct ConfigError: Error, Hashable, Sendable, CustomStringConvertible {
     public var place: ConfigPlace

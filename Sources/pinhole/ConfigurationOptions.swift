@@ -50,7 +50,10 @@ struct ConfigurationOptions: ParsableArguments {
     }
 
     /// The settings, with a database unless it was switched off.
-    func settings(_ adjust: (inout ConfigNode) -> Void = { _ in }) throws -> ServeSettings {
+    func settings() throws -> ServeSettings { try ServeSettings(try serverTree()) }
+
+    /// The tree a server starts with. `adjust` lays its own flags over it.
+    func serverTree(_ adjust: (inout ConfigNode) -> Void = { _ in }) throws -> ConfigNode {
         var root = try tree()
         adjust(&root)
         var reader = try ConfigReader(root)
@@ -58,7 +61,28 @@ struct ConfigurationOptions: ParsableArguments {
         if names == nil {
             root.override("database", with: ConfigNode(.scalar(Self.usualDatabase), at: .builtIn))
         }
-        return try ServeSettings(root)
+        return root
+    }
+
+    /// Where a running server with these settings may be asked; the first place that answers counts.
+    func ask(_ request: String) throws -> String {
+        let settings: ServeSettings
+        do {
+            settings = try self.settings()
+        } catch let mistake as ConfigError {
+            throw CommandFailure("\(mistake). The server was not asked, and goes on as it is.")
+        }
+        guard let path = settings.controlPath(ProcessInfo.processInfo.environment) else {
+            throw CommandFailure(
+                "The settings say 'control: off': the server cannot be asked. Send it SIGHUP to have it read its configuration.")
+        }
+        let places = [path] + (settings.control == .usual ? ["/run/pinhole/control.sock"] : [])
+        for place in places {
+            if let answer = ControlSocket.ask(request, at: place) { return answer }
+        }
+        throw CommandFailure(
+            "No server answers at \(places.joined(separator: " or ")). Is it running, as this user? A server says at its start which database it uses: "
+                + "name the same with --database, or its control socket with --set control=PATH.")
     }
 
     /// Opens the database the settings name. Throws when storage is switched off, and where there is none unless `makes` is true.

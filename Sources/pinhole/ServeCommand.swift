@@ -2,9 +2,11 @@ import ArgumentParser
 import Base
 import Foundation
 import LinuxEdge
+import LogEdge
+import Logging
 import Serve
-import ServerNode
-import ShowLab
+import ServeDaemon
+import TerminalEdge
 
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -51,11 +53,32 @@ struct ServeCommand: AsyncParsableCommand {
     @Flag(help: "Say nothing but errors.")
     var quiet = false
 
+    @Option(help: "How lines of the log are written: text, json, or journal (with the priority in front).")
+    var logFormat: String?
+
     @Flag(help: "At the end, explain what was seen, by the rules of pinhole explain.")
     var explain = false
 
     func run() async throws {
-        let settings = try configuration.settings { root in
+        let read = { @Sendable in try tree() }
+        let root = try read()
+        let settings = try ServeSettings(root)
+        let clock = RealTime()
+        let wallClock = { @Sendable in clock.shown(clock.now) }
+        let thread = try LogThread(settings.log, clock: wallClock)
+        thread.start()
+        defer { thread.flush() }
+        LoggingSystem.bootstrap { PinholeLogHandler(label: $0, thread, clock: wallClock) }
+        let log = ServeLog(settings, on: thread, clock: clock, style: Terminal.style(), explains: explain)
+        let server = try PinholeServer(settings, clock: clock, wantsTraces: log.wantsTraces) { now, event in
+            log.take(event, at: now)
+        }
+        try await Daemon(server, log, thread, root: root, read: read).run()
+    }
+
+    /// All layers: file, environment, flags.
+    private func tree() throws -> ConfigNode {
+        try configuration.serverTree { root in
             func set(_ key: String, _ value: String?, _ flag: String) {
                 guard let value else { return }
                 root.override(key, with: ServeSettings.node(value, key: key, at: .flag(flag)))
@@ -68,45 +91,8 @@ struct ServeCommand: AsyncParsableCommand {
             set("stun.address", stunAddress, "--stun-address")
             set("profile", profile, "--profile")
             set("sip-debug", secrets ? "everything" : sipDebug ? "yes" : nil, secrets ? "--secrets" : "--sip-debug")
-        }
-        let clock = RealTime()
-        let printer = ServePrinter(
-            clock: clock, showsSIP: settings.showsSIP, showsSecrets: settings.showsSecrets, isQuiet: quiet,
-            natHandling: settings.server.natHandling, explains: explain)
-        let server = try PinholeServer(settings, clock: clock, wantsTraces: printer.wantsTraces) { now, event in
-            printer.print(event, at: now)
-        }
-        let signals = Interrupts { server.stop() }
-        defer { signals.cancel() }
-        try await withCheckedThrowingContinuation { (done: CheckedContinuation<Void, any Error>) in
-            Thread.detachNewThread {
-                do {
-                    try server.run()
-                    done.resume()
-                } catch {
-                    done.resume(throwing: error)
-                }
-            }
+            set("log.level", quiet ? "error" : nil, "--quiet")
+            set("log.format", logFormat, "--log-format")
         }
     }
-}
-
-/// SIGINT and SIGTERM as a call; the second one ends the process at once.
-final class Interrupts {
-    private var sources: [any DispatchSourceSignal] = []
-
-    init(_ action: @escaping @Sendable () -> Void) {
-        for number in [SIGINT, SIGTERM] {
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-            source.setEventHandler {
-                signal(number, SIG_DFL)
-                action()
-            }
-            source.resume()
-            sources.append(source)
-        }
-    }
-
-    func cancel() { sources.forEach { $0.cancel() } }
 }

@@ -305,6 +305,17 @@ static int64_t clock_nanoseconds(clockid_t clock) {
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+int pl_accept(int fd) {
+    int accepted = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+    return accepted < 0 ? -errno : accepted;
+}
+
+int64_t pl_peer_user(int fd) {
+    struct ucred who;
+    socklen_t length = sizeof who;
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &length) < 0 ? -errno : (int64_t)who.uid;
+}
+
 int64_t pl_wall_clock(void) { return clock_nanoseconds(CLOCK_REALTIME); }
 int64_t pl_monotonic_clock(void) { return clock_nanoseconds(CLOCK_MONOTONIC); }
 int64_t pl_cpu_clock(void) { return clock_nanoseconds(CLOCK_PROCESS_CPUTIME_ID); }

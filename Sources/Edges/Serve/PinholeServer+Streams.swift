@@ -17,7 +17,7 @@ extension PinholeServer {
             log(clock.now, .notListening(Self.service(.tls), Endpoint(first.address, 5061), why))
         }
         guard !tls.isEmpty || !ports.wss.isEmpty else { return }
-        let identity = try identity(clock)
+        let identity = try identity(settings, clock)
         for endpoint in tls {
             do {
                 try open(.tls, endpoint, streams, identity: identity, clock)
@@ -55,25 +55,28 @@ extension PinholeServer {
         }
     }
 
-    private func identity(_ clock: RealTime) throws -> TLSIdentity {
-        if let files = settings.streams.certificate {
-            do {
-                let identity = try TLSIdentity(certificateFile: files.chain, keyFile: files.key)
-                log(clock.now, .certificate(file: files.chain, fingerprint: identity.fingerprint))
-                return identity
-            } catch {
-                throw ServeError(description: "TLS: \(error)")
+    /// The certificate and key that the settings name, or the self-signed ones of this server.
+    func identity(_ settings: ServeSettings, _ clock: RealTime) throws(ServeError) -> TLSIdentity {
+        do {
+            let (file, identity) = try Self.identity(settings)
+            let isNews = certificate.withLock { known in
+                defer { known = identity.fingerprint }
+                return known != identity.fingerprint
             }
+            if isNews { log(clock.now, .certificate(file: file, fingerprint: identity.fingerprint)) }
+            return identity
+        } catch {
+            throw ServeError(description: "TLS: \(error)")
+        }
+    }
+
+    private static func identity(_ settings: ServeSettings) throws -> (file: String?, TLSIdentity) {
+        if let files = settings.streams.certificate {
+            return (files.chain, try TLSIdentity(certificateFile: files.chain, keyFile: files.key))
         }
         let names = settings.certificateNames
-        guard let database = settings.database else {
-            let identity = try TLSIdentity.passing(names: names)
-            log(clock.now, .certificate(file: nil, fingerprint: identity.fingerprint))
-            return identity
-        }
+        guard let database = settings.database else { return (nil, try TLSIdentity.passing(names: names)) }
         let folder = URL(fileURLWithPath: database).deletingLastPathComponent().path
-        let identity = try TLSIdentity.selfSigned(in: folder, names: names)
-        log(clock.now, .certificate(file: folder + "/tls-certificate.pem", fingerprint: identity.fingerprint))
-        return identity
+        return (folder + "/tls-certificate.pem", try TLSIdentity.selfSigned(in: folder, names: names))
     }
 }

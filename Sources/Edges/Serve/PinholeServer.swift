@@ -15,14 +15,28 @@ public struct ServeError: Error, Sendable, CustomStringConvertible {
 
 /// A server on real sockets: one thread for signalling, one for STUN, one for storage, one for streams, one or more for media.
 public final class PinholeServer: Sendable {
+    /// As they were at the start; what changed since is in `current`.
     let settings: ServeSettings
-    private let clock: RealTime
+    let current: Mutex<ServeSettings>
+    let clock: RealTime
     private let database: PinholeDatabase?
     private let wantsTraces: Bool
     let log: @Sendable (Instant, ServeEvent) -> Void
     private let stopping = Atomic(false)
     private let signallingWake: WakeSignal
     private let stunWake: WakeSignal
+    let requests: Mailbox<SignallingRequest>
+    let manager = ServiceManager()
+    /// What only a running server has.
+    let running = Mutex<Running?>(nil)
+
+    /// The fingerprint that was told last.
+    let certificate = Mutex("")
+
+    struct Running: Sendable {
+        var streams: StreamService
+        var storage: StorageThread?
+    }
 
     /// Opens the database. `log` is called on the server's threads, with instants of `clock`, which are shown as that says; without `wantsTraces` it hears of troubles only.
     public init(
@@ -30,6 +44,7 @@ public final class PinholeServer: Sendable {
         log: @escaping @Sendable (Instant, ServeEvent) -> Void
     ) throws {
         self.settings = settings
+        current = Mutex(settings)
         self.clock = clock
         self.wantsTraces = wantsTraces
         self.log = log
@@ -38,6 +53,26 @@ public final class PinholeServer: Sendable {
         }
         signallingWake = try WakeSignal()
         stunWake = try WakeSignal()
+        requests = Mailbox(waking: signallingWake)
+    }
+
+    /// Takes no new calls from now on, and ends `run` when those that run are over, or had `drain-for`. Safe from any thread.
+    public func drain() {
+        manager?.isStopping("calls that run get \(current.withLock { $0.drainFor.wholeSeconds }) s")
+        requests.post(.drain(for: current.withLock { $0.drainFor }))
+    }
+
+    /// What the server is doing; nil where its signalling thread does not answer within `seconds`. Blocks until then.
+    package func status(within seconds: Double = 2) -> SignallingStatus? {
+        let answer = Mutex<SignallingStatus?>(nil)
+        let answered = DispatchSemaphore(value: 0)
+        requests.post(
+            .status { status in
+                answer.withLock { $0 = status }
+                answered.signal()
+            })
+        guard answered.wait(timeout: .now() + seconds) == .success else { return nil }
+        return answer.withLock { $0 }
     }
 
     /// Ends `run`; safe from any thread.
@@ -103,10 +138,13 @@ public final class PinholeServer: Sendable {
         media.start(settings, entropy: &entropy, events: heard, clock: clock) { [log, clock] in log(clock.now, $0) }
         let driver = SignallingDriver(
             node, storage: storage, reports: reports, streams: streams, inbox: inbox, media: media.loops, heard: heard,
-            clock: clock, accountsChanged: tell, log: log)
+            clock: clock, requests: requests, manager: manager, ended: { [self] in stop() }, accountsChanged: tell, log: log)
         let loop = try DatagramLoop(sockets: sockets, wake: signallingWake, clock: clock)
+        running.withLock { $0 = Running(streams: streams, storage: storage) }
+        manager?.isReady()
         defer {
             stop()
+            running.withLock { $0 = nil }
             streams.stop()
             media.stop()
             storage?.stop()
@@ -133,7 +171,7 @@ public final class PinholeServer: Sendable {
 
     private func tell(_ accounts: [Account], _ now: Instant) {
         log(now, .accounts(accounts.count))
-        for warning in settings.warnings(about: accounts) { log(now, .warning(warning)) }
+        for warning in current.withLock({ $0 }).warnings(about: accounts) { log(now, .warning(warning)) }
     }
 
     private func startSTUN(_ sockets: [UDPSocket], _ clock: RealTime, ended: DispatchSemaphore) {

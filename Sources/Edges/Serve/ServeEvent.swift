@@ -30,6 +30,10 @@ public enum ServeEvent: Sendable {
     /// Somebody set the system's clock.
     case clockSet(by: Duration)
     case sendFailed(Endpoint, SystemError)
+    /// No call begins any more; those that run get so much time.
+    case draining(calls: Int, for: Duration)
+    /// The configuration was read again: which keys changed.
+    case reloaded([String])
     case trouble(String)
     /// A trouble is over.
     case relief(String)

@@ -1,4 +1,5 @@
 import Base
+import LogEdge
 import STUNStack
 import SIPStack
 import ServerNode
@@ -46,6 +47,10 @@ public struct ServeSettings: Sendable {
     /// When a binding counts as stored; nil: bindings live in memory only, accounts still come from the database.
     public var durability: PinholeDatabase.Durability? = .process
     public var server = ServerSettings()
+    public var log = LogSettings()
+    /// How long calls that run may go on after the server was told to stop.
+    public var drainFor = Duration.seconds(10)
+    public var control = Control.usual
     public var showsSIP = false
     /// Digests, keys and people's texts in it as well.
     public var showsSecrets = false
@@ -70,7 +75,7 @@ public struct ServeSettings: Sendable {
             "limits.connections", "limits.connections-per-address", "limits.calls", "limits.calls-per-account",
             "limits.records", "limits.records-per-account", "limits.record-megabytes",
             "advertise", "rooms", "pickup-groups", "intercom-groups",
-        ] + callKeys
+        ] + callKeys + processKeys
 
     /// `stun.on-sip-port` -> `PINHOLE_STUN_ON_SIP_PORT`.
     public static func environmentName(of key: String) -> String {
@@ -126,6 +131,7 @@ public struct ServeSettings: Sendable {
         }
         try readStreams(&reader)
         try readCalls(&reader)
+        try readProcess(&reader)
         try readServer(&reader)
         if let text = try reader.string("database") { database = ["no", "none", "off"].contains(text) ? nil : text }
         let durabilities: KeyValuePairs<String, PinholeDatabase.Durability?> = [

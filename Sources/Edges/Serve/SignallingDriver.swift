@@ -16,6 +16,8 @@ final class SignallingDriver: DatagramDriver {
     private let media: [MediaLoop]
     private let heard: Mailbox<MediaEvent>
     private let clock: RealTime
+    private let requests: Mailbox<SignallingRequest>
+    private let ended: () -> Void
     private let accountsChanged: ([Account], Instant) -> Void
     private let log: @Sendable (Instant, ServeEvent) -> Void
     /// By how much the wall clock is ahead, as last noticed, and when it is looked at again.
@@ -26,10 +28,15 @@ final class SignallingDriver: DatagramDriver {
     private var records: [CallRecord] = []
     private var guessed: [(username: String, flow: FlowID)] = []
     private var changes: [(sequence: UInt64, change: RegistrarChange)] = []
+    /// nil: nobody asked the server to stop.
+    private var draining: Draining?
+    private var watchdog: Watchdog?
 
+    /// `ended`: a server that was to stop has nothing left to wait for. `manager` hears of this thread that it lives.
     init(
         _ node: ServerNode, storage: StorageThread?, reports: Mailbox<StorageThread.Report>,
         streams: StreamService, inbox: StreamInbox, media: [MediaLoop], heard: Mailbox<MediaEvent>, clock: RealTime,
+        requests: Mailbox<SignallingRequest>, manager: ServiceManager?, ended: @escaping () -> Void,
         accountsChanged: @escaping ([Account], Instant) -> Void,
         log: @escaping @Sendable (Instant, ServeEvent) -> Void
     ) {
@@ -42,16 +49,22 @@ final class SignallingDriver: DatagramDriver {
         self.heard = heard
         self.clock = clock
         commands = media.map { _ in MediaCommandQueue() }
+        self.requests = requests
+        self.ended = ended
         self.accountsChanged = accountsChanged
         self.log = log
+        watchdog = manager.flatMap { Watchdog($0, at: clock.now) }
     }
 
     var nextDeadline: Instant? {
         var next = node.nextDeadline
-        for queue in commands {
-            guard let deadline = queue.nextDeadline else { continue }
+        func take(_ deadline: Instant?) {
+            guard let deadline else { return }
             next = next.map { min($0, deadline) } ?? deadline
         }
+        for queue in commands { take(queue.nextDeadline) }
+        take(draining?.nextDeadline)
+        take(watchdog?.nextDeadline)
         return next
     }
     var counters: ServerCounters { node.counters }
@@ -63,6 +76,7 @@ final class SignallingDriver: DatagramDriver {
 
     func woken(at now: Instant) {
         followWallClock(at: now)
+        for request in requests.takeAll() { take(request, at: now) }
         for report in reports.takeAll() {
             switch report {
             case .persisted(let sequence): node.receive(.persisted(through: sequence), at: now)
@@ -100,6 +114,34 @@ final class SignallingDriver: DatagramDriver {
     func advance(to now: Instant) {
         followWallClock(at: now)
         node.advance(to: now)
+        watchdog?.advance(to: now)
+        drain(at: now)
+    }
+
+    private func take(_ request: SignallingRequest, at now: Instant) {
+        switch request {
+        case .settings(let settings, let wantsTraces):
+            node.traces.isOn = wantsTraces
+            node.receive(.settings(settings), at: now)
+        case .drain(let time):
+            guard draining == nil else { return }
+            draining = Draining(until: now + time)
+            node.receive(.drain, at: now)
+            log(now, .draining(calls: node.callUsage.calls, for: time))
+        case .status(let answer):
+            answer(
+                SignallingStatus(
+                    bindings: node.bindingCount, calls: node.callUsage, counters: node.counters,
+                    isDraining: draining != nil))
+        }
+    }
+
+    private func drain(at now: Instant) {
+        switch draining?.step(node.callUsage, at: now) {
+        case .hangUp: node.receive(.hangUp, at: now)
+        case .end: ended()
+        case .wait, nil: break
+        }
     }
 
     /// At most once a second. Two clocks read one after the other differ a little, and NTP turns them a little all the time.
@@ -152,6 +194,7 @@ final class SignallingDriver: DatagramDriver {
                 StoredGuess(username: username, last: now + wallClockAhead, address: "\(flow.remote.address)", times: 1))
         }
         guessed.removeAll(keepingCapacity: true)
+        if draining != nil { drain(at: now) }
         while let trace = node.nextTrace() { log(now, .server(trace)) }
     }
 }

@@ -62,6 +62,8 @@ package final class StorageThread: Sendable {
     private struct Work: Sendable {
         var changes: [Change] = []
         var isStopping = false
+        /// Somebody cannot wait for the next look at the accounts.
+        var isAskedToLook = false
         var calls: [CallRecord] = []
         /// By user name.
         var guesses: [String: StoredGuess] = [:]
@@ -117,6 +119,12 @@ package final class StorageThread: Sendable {
         }
     }
 
+    /// Looks at the accounts now.
+    package func look() {
+        work.withLock { $0.isAskedToLook = true }
+        signal.signal()
+    }
+
     /// Commits what waits, then ends. Blocks until it has.
     package func stop() {
         work.withLock { $0.isStopping = true }
@@ -143,7 +151,11 @@ package final class StorageThread: Sendable {
                 storeGuesses()
                 break
             }
-            guard DispatchTime.now() >= nextLook else { continue }
+            let isAsked = work.withLock { work in
+                defer { work.isAskedToLook = false }
+                return work.isAskedToLook
+            }
+            guard isAsked || DispatchTime.now() >= nextLook else { continue }
             nextLook = .now() + 1
             storeCalls(isFailing: backlog != nil, &complaints)
             storeGuesses()

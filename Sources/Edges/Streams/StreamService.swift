@@ -40,6 +40,9 @@ public final class StreamService: Sendable {
         var unsent: [Key: [[UInt8]]] = [:]
         var lastNumber: UInt64
         var counters = StreamCounters()
+        var origins: Set<String>
+        /// Of the certificate that handshakes show from now on.
+        var context: NIOSSLContext?
         /// Nothing is accepted until a connection closes.
         var isPaused = false
         var isStopped = false
@@ -47,6 +50,7 @@ public final class StreamService: Sendable {
         init(_ settings: StreamSettings) {
             room = ConnectionRoom(room: settings.connections, perSource: settings.connectionsPerAddress)
             lastNumber = settings.firstConnection &- 1
+            origins = settings.origins
         }
     }
 
@@ -72,9 +76,9 @@ public final class StreamService: Sendable {
     {
         precondition(transport.isReliable, "streams do not carry UDP")
         do {
-            let context = try transport.isSecure ? identity.map { try NIOSSLContext(configuration: $0.serverConfiguration) } : nil
-            guard !transport.isSecure || context != nil else {
-                throw StreamError(code: 0, description: "\(transport.viaToken) needs a certificate")
+            if transport.isSecure {
+                guard let identity else { throw StreamError(code: 0, description: "\(transport.viaToken) needs a certificate") }
+                try renew(identity)
             }
             var bootstrap = ServerBootstrap(group: group)
                 .serverChannelInitializer { [self] channel in
@@ -88,7 +92,7 @@ public final class StreamService: Sendable {
                 .childChannelOption(.socketOption(.so_keepalive), value: 1)
                 .childChannelOption(Self.userTimeout, value: Int(clamping: settings.unacknowledgedFor.wholeMilliseconds))
                 .childChannelInitializer { [self] channel in
-                    channel.eventLoop.makeCompletedFuture { try self.accept(channel, transport, context) }
+                    channel.eventLoop.makeCompletedFuture { try self.accept(channel, transport) }
                 }
             if endpoint.address.isIPv6 {
                 bootstrap = bootstrap.serverChannelOption(
@@ -110,9 +114,21 @@ public final class StreamService: Sendable {
         }
     }
 
+    /// Every handshake from now on shows this certificate; connections that stand keep theirs.
+    public func renew(_ identity: TLSIdentity) throws(StreamError) {
+        let context = try identity.serverContext()
+        state.withLock { $0.context = context }
+    }
+
+    /// Whether it listens with a certificate.
+    public var isSecure: Bool { state.withLock { $0.context != nil } }
+
+    /// From where pages may open WebSocket connections from now on; empty: from anywhere.
+    public func allow(origins: Set<String>) { state.withLock { $0.origins = origins } }
+
     private static let userTimeout = ChannelOptions.Types.SocketOption(level: .tcp, name: .init(rawValue: TCP_USER_TIMEOUT))
 
-    private func accept(_ channel: any Channel, _ transport: SIPTransport, _ context: NIOSSLContext?) throws {
+    private func accept(_ channel: any Channel, _ transport: SIPTransport) throws {
         guard let remote = channel.remoteAddress.flatMap(Endpoint.init), let local = channel.localAddress.flatMap(Endpoint.init)
         else { return channel.close(promise: nil) }
         let (flow, leaver) = state.withLock { state -> (FlowID?, StreamConnection?) in
@@ -133,10 +149,11 @@ public final class StreamService: Sendable {
         let connection = StreamConnection(flow, channel, isAccepted: true, service: self)
         remember(connection)
         let pipeline = channel.pipeline.syncOperations
-        if let context { try pipeline.addHandler(NIOSSLServerHandler(context: context)) }
+        let (context, origins) = state.withLock { ($0.context, $0.origins) }
+        if transport.isSecure, let context { try pipeline.addHandler(NIOSSLServerHandler(context: context)) }
         switch transport {
         case .tcp, .tls: try pipeline.addHandler(ByteStreamHandler(connection, framer: StreamFramer(limits: settings.limits)))
-        case .ws, .wss: try connection.awaitWebSocket(limits: settings.limits, origins: settings.origins)
+        case .ws, .wss: try connection.awaitWebSocket(limits: settings.limits, origins: origins)
         case .udp: break
         }
     }

@@ -125,7 +125,18 @@ public struct TLSIdentity: Sendable {
         try FileManager.default.moveItem(at: draft, to: file)
     }
 
-    var serverConfiguration: TLSConfiguration {
+    /// Throws where the certificate and the key do not belong together.
+    package func check() throws(StreamError) { _ = try serverContext() }
+
+    func serverContext() throws(StreamError) -> NIOSSLContext {
+        do {
+            return try NIOSSLContext(configuration: serverConfiguration)
+        } catch {
+            throw StreamError(code: 0, description: "the certificate and its key cannot be used together (\(error))")
+        }
+    }
+
+    private var serverConfiguration: TLSConfiguration {
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
         // Desk phones of the last ten years speak it; nothing older is worth the risk.

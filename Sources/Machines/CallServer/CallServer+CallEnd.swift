@@ -18,6 +18,15 @@ extension CallServer {
         finish(&call, why, at: now)
     }
 
+    /// Ends every call there is, as the server is about to stop: BYE to those who talk, 503 to those who wait.
+    package mutating func hangUpAll(at now: Instant) {
+        for key in calls.keys {
+            guard var call = calls.take(key) else { continue }
+            hangUp(&call, "the server stops", reason: "SIP;cause=503;text=\"the server stops\"", status: 503, at: now)
+            settle(call, at: now)
+        }
+    }
+
     /// One leg leaves the call, whatever it is doing.
     mutating func leave(_ leg: Int, _ call: inout Call, reason: String? = nil, status: Int = 480) {
         switch call.legs[leg].state {

@@ -19,6 +19,7 @@ extension CallServer {
             service = settings.calls.service(number.string)
             if service == nil { return refuse(request, 404, .unknownAOR) }
         }
+        guard !isDraining else { return refuse(request, 503, .draining) }
         let limits = settings.limits
         guard calls.count < limits.calls else {
             counters.callTablesFull &+= 1

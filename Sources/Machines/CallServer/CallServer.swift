@@ -95,13 +95,18 @@ public struct CallServer: Sendable {
         case outsideCalls
         case badReferTo
         case badReplaces
+        /// No call begins any more.
+        case draining
     }
 
-    let settings: Settings
+    /// May be exchanged while calls run: they go on, and what is decided from then on is decided by the new ones.
+    package var settings: Settings
     let ways: ReplyWays
     let writer: ReplyWriter
     /// Whether `.trace` comes.
     package var isTracing = false
+    /// Whether new calls are refused with 503, as the server is about to stop. Those that run go on.
+    package var isDraining = false
     package var counters = Counters()
     var calls: CallTable
     var deliveries = DeliveryTable()

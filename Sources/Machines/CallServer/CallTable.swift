@@ -43,6 +43,9 @@ struct CallTable: Sendable {
 
     var count: Int { calls.count }
 
+    /// In the order in which they began, as far as keys tell.
+    var keys: [UInt32] { calls.keys.sorted() }
+
     mutating func nextKey() -> (key: UInt32, number: UInt64) {
         repeat { lastKey &+= 1 } while calls[lastKey] != nil
         started &+= 1

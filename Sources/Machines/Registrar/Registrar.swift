@@ -42,8 +42,9 @@ public struct Registrar: Sendable {
         package var at: Instant
     }
 
-    let settings: Settings
-    let rules: RegistrarRules
+    /// May be exchanged while there are bindings: they stay as they are, and the next registration is ruled by the new ones.
+    package var settings: Settings { didSet { rules = RegistrarRules(settings) } }
+    var rules: RegistrarRules
     let ways: BindingWays
     /// Whether `.trace` comes.
     package var isTracing = false
@@ -74,9 +75,7 @@ public struct Registrar: Sendable {
         probeTokens = ClientTokens(.probe, entropy: seed.fork())
         connectionKey = (seed.next(), seed.next())
         self.entropy = entropy
-        rules = RegistrarRules(
-            expiry: settings.expiry, contactsPerAOR: max(settings.limits.contactsPerAOR, 1),
-            replacesMovedContacts: settings.replacesMovedContacts, keepsNewestOnly: settings.keepsNewestOnly)
+        rules = RegistrarRules(settings)
         ways = BindingWays(natHandling: settings.natHandling, asksContacts: settings.asksContacts)
         probes = ProbeTable(cap: settings.limits.probes)
         questions = TwoGenerations(cap: settings.limits.sources)

@@ -62,6 +62,13 @@ struct RegistrarRules: Sendable {
     /// chan_sip: the newest contact wins, CSeq is not compared.
     var keepsNewestOnly: Bool
 
+    init(_ settings: Registrar.Settings) {
+        expiry = settings.expiry
+        contactsPerAOR = max(settings.limits.contactsPerAOR, 1)
+        replacesMovedContacts = settings.replacesMovedContacts
+        keepsNewestOnly = settings.keepsNewestOnly
+    }
+
     func rule(_ registration: Registration, over current: [LocationTable.Location], at now: Instant)
         throws(Registrar.Refusal) -> Ruling
     {

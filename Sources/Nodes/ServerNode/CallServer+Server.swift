@@ -102,6 +102,7 @@ extension ServerTrace.Refusal {
         case .outsideCalls: self = .outsideCalls
         case .badReferTo: self = .badReferTo
         case .badReplaces: self = .badReplaces
+        case .draining: self = .draining
         }
     }
 

@@ -47,12 +47,14 @@ extension ServerNode {
         // What only traces tell is not looked for while nobody listens.
         let place = traces.isOn ? request.attempt.flatMap { attempts.match($0, nonce: keys.text(nonce)) } : nil
         let isRemembered = request.attempt != nil
+        let isGuess = isGuess(verdict, guess, request.flow)
         note(&request, place.map { .answers($0, verdict) } ?? (isRemembered ? .credentials(verdict) : .signed(verdict)))
         traces.note(
             .authentication(
                 .init(
                     flow: request.flow, username: username, from: request.message.first(.from)?.value ?? SIPText(),
                     callID: request.callID, cseq: request.cseq, nonce: SIPText(nonce), challenge: place, verdict: verdict,
+                    failure: isGuess ? account == nil ? .unknownUser : .wrongPassword : nil,
                     isChanSIP: settings.profile == .chanSIP)))
         request.isProved = verdict.provesPassword
         switch verdict {
@@ -90,6 +92,13 @@ extension ServerNode {
             refuseMangled(&request, mangling, subject, verdict, at: now)
         }
         return nil
+    }
+
+    /// Whether whoever is at the flow's other end tried a password beyond doubt. chan_sip's nonces are not tied to where they went: over UDP anybody
+    /// could have sent them in another's name.
+    private func isGuess(_ verdict: DigestVerdict, _ guess: GuessGuard.Attempt, _ flow: FlowID) -> Bool {
+        guard case .wrongPassword(let failure) = verdict, failure.nonce == .valid, guess.isIssuedHere else { return false }
+        return settings.profile == .pinhole || flow.transport.isReliable
     }
 
     /// Whether a right digest over another URI than the Request-URI will do: both are ours, and outside REGISTER they name the same user, or

@@ -29,6 +29,9 @@ extension ServerNode {
         case .wallClock(let ahead): writer.wallClockAhead = ahead
         case .mediaPorts(let ports): calls.setPorts(ports)
         case .media(let event): calls.media(event, at: now)
+        case .settings(let settings): adopt(settings)
+        case .drain: calls.isDraining = true
+        case .hangUp: calls.hangUpAll(at: now)
         case .probe(let aor): registrar.probe(aor, at: now)
         }
         drain(at: now)

@@ -41,6 +41,12 @@ public struct ServerNode: Machine {
         case mediaPorts([[UInt16]])
         /// The media plane says something.
         case media(MediaEvent)
+        /// What is chosen is another from now on, as far as that can change while the server runs (`ServerSettings.adopt`).
+        case settings(ServerSettings)
+        /// The server is about to stop: no call begins any more, all else goes on.
+        case drain
+        /// Every call ends now.
+        case hangUp
         /// Send OPTIONS to every binding of an address of record; ends in `.probed`.
         case probe(aor: AddressOfRecord)
     }
@@ -75,7 +81,7 @@ public struct ServerNode: Machine {
 
     public typealias Trace = ServerTrace
 
-    public let settings: ServerSettings
+    public private(set) var settings: ServerSettings
     /// Switched off, traces cost nothing.
     public var traces: TraceBox<ServerTrace>
 
@@ -182,6 +188,14 @@ public struct ServerNode: Machine {
         clients = ClientTransactions(
             cap: limits.callTransactions, perAccount: limits.transactionsPerAccount, timers: settings.calls.timers)
         invites = ServerTransactions(timers: settings.calls.timers)
+    }
+
+    /// Bindings, calls and subscriptions stay as they are; what is decided from now on is decided by the new settings.
+    mutating func adopt(_ new: ServerSettings) {
+        settings.adopt(new)
+        registrar.settings = Registrar.Settings(settings, addresses)
+        calls.settings = CallServer.Settings(settings, addresses)
+        sources.limits = settings.limits
     }
 
     // MARK: Queries

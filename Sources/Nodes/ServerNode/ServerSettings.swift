@@ -66,6 +66,23 @@ public struct ServerSettings: Sendable {
 
     public init() {}
 
+    /// Takes over what can change while a server runs: how long and how often registrations are kept and asked after, calls with their rooms and
+    /// groups, how much is taken. Names, realm, addresses, keys, what the media plane can do and the sizes of tables stay.
+    public mutating func adopt(_ new: ServerSettings) {
+        expiry = new.expiry
+        keepalive = new.keepalive
+        digestURI = new.digestURI
+        let (codecs, isSecurable) = (calls.codecs, calls.srtpAvailable)
+        calls = new.calls
+        calls.codecs = codecs
+        calls.srtpAvailable = isSecurable
+        limits.bindings = new.limits.bindings
+        limits.contactsPerAOR = new.limits.contactsPerAOR
+        limits.messagesPerSource = new.limits.messagesPerSource
+        limits.calls = new.limits.calls
+        limits.callsPerAccount = new.limits.callsPerAccount
+    }
+
     /// chan_sip's habits: MD5, its realm, no OPTIONS of its own unless asked for (`qualify`).
     public static func chanSIP(natHandling: Bool) -> ServerSettings {
         var settings = ServerSettings()

@@ -256,6 +256,7 @@ extension ServerTrace.Refusal {
         case .outsideCalls: "REFER is taken inside calls only"
         case .badReferTo: "Refer-To is missing, repeated or cannot be read"
         case .badReplaces: "Replaces cannot be read, or does not fit the dialog"
+        case .draining: "the server is about to stop and takes no new calls"
         case .credentials: "credentials that cannot be used"
         case .guessing: "too many wrong passwords came before"
         }

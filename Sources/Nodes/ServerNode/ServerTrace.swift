@@ -68,6 +68,13 @@ public enum ServerTrace: Sendable {
 
     /// Credentials were judged.
     public struct Authentication: Hashable, Sendable {
+        /// Why credentials are a wrong password beyond doubt.
+        public enum Failure: Hashable, Sendable {
+            /// The account is there.
+            case wrongPassword
+            case unknownUser
+        }
+
         public var flow: FlowID
         /// As sent; empty where it cannot be read.
         public var username: SIPText
@@ -79,6 +86,9 @@ public enum ServerTrace: Sendable {
         /// Which of the challenges outstanding on its Call-ID was answered, and of how many; nil where it is none that is remembered.
         public var challenge: ChallengePlace?
         public var verdict: DigestVerdict
+        /// A wrong digest over a good nonce that was issued to where it came from: neither a challenge nor staleness nor a forged source, so that
+        /// whoever is there may be locked out for it. nil: it is none of that.
+        public var failure: Failure?
         /// Whether the server follows chan_sip's rules, and speaks in its words.
         public var isChanSIP: Bool
     }
@@ -144,6 +154,8 @@ public enum ServerTrace: Sendable {
         case outsideCalls
         case badReferTo
         case badReplaces
+        /// The server is about to stop.
+        case draining
         case credentials
         /// Too many wrong passwords came before: these were not looked at.
         case guessing

@@ -119,6 +119,40 @@ struct AuthenticationTests {
         #expect(answer.reason?.string == "Bad Request (credentials: malformedResponse at byte 82)")
     }
 
+    @Test("A wrong digest over a good nonce that was issued to its sender is a failure beyond doubt; what else is refused is not")
+    func failures() throws {
+        func failures(_ profile: ServerSettings, _ act: (Harness) throws -> Void) throws -> [ServerTrace.Authentication.Failure?]
+        {
+            let h = Harness(profile)
+            try act(h)
+            return h.traces.compactMap {
+                if case .authentication(let a) = $0 { a.failure.map { .some($0) } ?? .some(nil) } else { nil }
+            }
+        }
+        func wrong(_ user: String, issuedTo: String? = nil, later: Duration = .zero, _ transport: SIPTransport = .udp)
+            -> (Harness) throws -> Void
+        {
+            { h in
+                let here = Harness.flow(Endpoint("203.0.113.7:40000")!, transport)
+                let there = issuedTo.map { Harness.flow(Endpoint($0)!, transport) } ?? here
+                let challenge = try h.ask(Register(user: user).text, on: there)
+                h.now += later
+                _ = try h.ask(Register(user: user).answering(challenge, password: "guess").text, on: here)
+            }
+        }
+        let settings = ServerSettings()
+        #expect(try failures(settings, wrong("alice")) == [.wrongPassword])
+        #expect(try failures(settings, wrong("mabel")) == [.unknownUser])
+        // Whoever forges a source has no nonce that was issued to it.
+        #expect(try failures(settings, wrong("alice", issuedTo: "192.0.2.66:5060")) == [nil])
+        #expect(try failures(settings, wrong("alice", later: .seconds(400))) == [nil])
+        #expect(try failures(settings) { h in _ = try h.register(Register()) } == [nil])
+        // chan_sip's nonces are not tied to anybody, but nobody forges a connection.
+        let old = ServerSettings.chanSIP(natHandling: true)
+        #expect(try failures(old, wrong("alice")) == [nil])
+        #expect(try failures(old, wrong("alice", .tcp)) == [.wrongPassword])
+    }
+
     @Test("Unknown user and wrong password: the same bytes, the same work")
     func alike() throws {
         func answers(_ user: String) throws -> (String, UInt64) {

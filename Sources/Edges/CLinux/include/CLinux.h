@@ -51,6 +51,10 @@ int pl_eventfd_create(void);
 void pl_eventfd_signal(int fd);
 void pl_eventfd_drain(int fd);
 void pl_close(int fd);
+/// accept4(2), close-on-exec: a descriptor or -errno.
+int pl_accept(int fd);
+/// Whose process is at the other end of a Unix socket (SO_PEERCRED): a user id or -errno.
+int64_t pl_peer_user(int fd);
 
 /// Nanoseconds of CLOCK_REALTIME and CLOCK_MONOTONIC.
 int64_t pl_wall_clock(void);

@@ -17,7 +17,8 @@ struct SourceGuard: Sendable {
     /// Flows that came while their source was over its budget.
     private var newcomers: TwoGenerations<FlowID, Gauges>
     private var unprovedRepliesInAll = Gauge()
-    private let limits: ServerLimits
+    /// May be exchanged; the sizes of the tables stay.
+    var limits: ServerLimits
 
     init(limits: ServerLimits) {
         self.limits = limits

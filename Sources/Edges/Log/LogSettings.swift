@@ -1,0 +1,54 @@
+import Logging
+
+/// What a line of the log is about; each can have a level of its own.
+public enum LogCategory: String, CaseIterable, Sendable {
+    /// Start, stop, configuration.
+    case server
+    /// Bindings, keepalives, paths.
+    case registrar
+    case calls
+    case media
+    /// Credentials, refusals, guards.
+    case security
+    /// Listening, connections, what cannot be sent.
+    case transport
+    /// The database.
+    case storage
+    /// Everything libraries say.
+    case libraries
+
+    /// The label of its `Logger`.
+    public var label: String { "pinhole.\(rawValue)" }
+
+    init(label: String) {
+        let name = label.hasPrefix("pinhole.") ? String(label.dropFirst(8)) : ""
+        self = LogCategory(rawValue: name) ?? .libraries
+    }
+}
+
+/// How lines of the log are written.
+public enum LogFormat: String, CaseIterable, Sendable {
+    /// Time, and a sentence for a person.
+    case text
+    /// One JSON object a line.
+    case json
+    /// `<6>` and a sentence: journald and syslog read the priority (sd-daemon(3)) and note the time themselves.
+    case journal
+}
+
+/// What is logged, how, and where to.
+public struct LogSettings: Sendable {
+    public var format = LogFormat.text
+    /// Appended to, and opened anew when the log is rotated; nil: standard output, errors on standard error.
+    public var file: String?
+    /// Of categories that have none of their own.
+    public var level = Logger.Level.info
+    public var levels: [LogCategory: Logger.Level] = [:]
+
+    public init() {}
+
+    public func level(of category: LogCategory) -> Logger.Level {
+        // Libraries tell their users what concerns their makers.
+        levels[category] ?? (category == .libraries ? max(level, .warning) : level)
+    }
+}
