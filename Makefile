@@ -5,7 +5,7 @@ export SWIFT_BACKTRACE ?= enable=no
 .PHONY: help demo build test house lint interop bench load explain fuzz fuzz-replay install clean
 
 help:
-	@echo 'make demo      build the light lab and play the story of the phone that would not register'
+	@echo 'make demo      build and play the story of the phone that would not register (FULL=1 for every message)'
 	@echo 'make test      build and run all tests'
 	@echo 'make build     build bin pinhole (release)'
 	@echo 'make explain   build pinhole-explain alone (release)'
@@ -19,9 +19,9 @@ help:
 
 demo:
 	@scripts/require swift
-	$(SWIFT) build -c release --product pinhole-lab
+	$(SWIFT) build -c release --product pinhole-demo
 	@echo
-	@$$($(SWIFT) build -c release --show-bin-path)/pinhole-lab demo
+	@$$($(SWIFT) build -c release --show-bin-path)/pinhole-demo $(if $(FULL),--full)
 
 # The analyser alone: no server, no database.
 explain:

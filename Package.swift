@@ -25,7 +25,9 @@ let package = Package(
     name: "pinhole",
     products: [
         .executable(name: "pinhole", targets: ["pinhole"]),
-        // The lab alone: no NIO, no database, nothing to install. What `make demo` builds.
+        // What `make demo` builds: no dependency, no analyser, nothing to install.
+        .executable(name: "pinhole-demo", targets: ["pinhole-demo"]),
+        // The lab alone: no NIO, no database, nothing to install.
         .executable(name: "pinhole-lab", targets: ["pinhole-lab"]),
         .executable(name: "pinhole-explain", targets: ["pinhole-explain"]),
         // The protocol machines for other programs, for the benchmarks and the fuzzers. They do not see the outside world either.
@@ -55,6 +57,9 @@ let package = Package(
     ],
     targets: [
         room("Base", "Base"),
+        // The system's libcrypto, opened at run time: nothing to compile, nothing to install.
+        .target(name: "CHashes", path: "Sources/CHashes", linkerSettings: [.linkedLibrary("dl")]),
+        room("Hashes", "Hashes", ["CHashes"]),
 
         room("SIP", "Formats/SIP", ["Base"]),
         room("STUN", "Formats/STUN", ["Base"]),
@@ -63,10 +68,11 @@ let package = Package(
         room("DNS", "Formats/DNS", ["Base"]),
         room("Packet", "Formats/Packet", ["Base"]),
         room("TLS", "Formats/TLS"),
-        room("Capture", "Formats/Capture", ["Base", "Packet", "TLS"]),
+        room("Pcap", "Formats/Pcap", ["Base"]),
+        room("Capture", "Formats/Capture", ["Base", "Packet", "Pcap", "TLS"]),
 
-        room("SIPStack", "Machines/SIPStack", ["Base", "SIP", crypto]),
-        room("STUNStack", "Machines/STUNStack", ["Base", "STUN", crypto]),
+        room("SIPStack", "Machines/SIPStack", ["Base", "Hashes", "SIP"]),
+        room("STUNStack", "Machines/STUNStack", ["Base", "Hashes", "STUN"]),
         room("DNSClient", "Machines/DNSClient", ["Base", "DNS"]),
         room(
             "RegistrationClient", "Machines/RegistrationClient",
@@ -85,7 +91,7 @@ let package = Package(
         room("CallServer", "Machines/CallServer", ["Base", "SIP", "SIPStack", "RTP", "SDP", "MediaControl"]),
         room("Subscriptions", "Machines/Subscriptions", ["Base", "SIP", "SIPStack"]),
 
-        room("VirtualNetwork", "VirtualNetwork", ["Base", "Packet", "Capture", "TCP"]),
+        room("VirtualNetwork", "VirtualNetwork", ["Base", "Packet", "Pcap", "TCP"]),
 
         room(
             "ServerNode", "Nodes/ServerNode",
@@ -103,7 +109,7 @@ let package = Package(
         room(
             "Lab", "Lab",
             [
-                "Base", "SIP", "SIPStack", "STUN", "STUNStack", "DNS", "DNSClient", "Packet", "Capture", "NAT", "ALG", "TCP",
+                "Base", "SIP", "SIPStack", "STUN", "STUNStack", "DNS", "DNSClient", "Packet", "NAT", "ALG", "TCP",
                 "Codecs", "MediaControl", "Relay", "MediaPlane", "VirtualNetwork", "RegistrationClient", "ServerNode",
                 "PhoneNode", "RouterNode",
             ]),
@@ -116,17 +122,20 @@ let package = Package(
         room(
             "ShowLab", "Show/Lab",
             [
-                "Base", "SIP", "Capture", "NAT", "ALG", "MediaControl", "VirtualNetwork", "RegistrationClient", "ServerNode",
-                "PhoneNode", "RouterNode", "Lab", "Analysis", "Redaction", "ShowText",
+                "Base", "SIP", "NAT", "ALG", "MediaControl", "VirtualNetwork", "RegistrationClient", "ServerNode", "PhoneNode",
+                "RouterNode", "Lab", "ShowText",
             ]),
+        room("LabAnalysis", "Show/LabAnalysis", ["Base", "Capture", "ServerNode", "Lab", "Analysis"]),
 
         room("Configuration", "Edges/Configuration", ["Base", .product(name: "Yams", package: "Yams")]),
         room("TerminalEdge", "Edges/Terminal", ["ShowText"]),
         room("LogEdge", "Edges/Log", ["Base", "ShowText", "TerminalEdge", logging]),
+        room("Demo", "Edges/Demo", ["Hashes", "Lab", "ShowText", "ShowLab", "TerminalEdge"]),
         room(
             "LabCommand", "Edges/LabCommand",
             [
-                "Base", "Lab", "Analysis", "ShowText", "ShowLab", "ShowExplain", "Configuration", "TerminalEdge", arguments,
+                "Base", "Lab", "Analysis", "ShowText", "ShowLab", "LabAnalysis", "ShowExplain", "Configuration", "TerminalEdge",
+                "Demo", arguments,
             ]),
         .target(name: "CAudioCodecs", path: "Sources/Edges/CAudioCodecs", linkerSettings: [.linkedLibrary("dl")]),
         room("AudioCodecs", "Edges/AudioCodecs", ["RTP", "Codecs", "CAudioCodecs"]),
@@ -183,8 +192,8 @@ let package = Package(
         room(
             "ServeDaemon", "Edges/ServeDaemon",
             [
-                "Base", "ServerNode", "LinuxEdge", "Serve", "LogEdge", "Analysis", "ShowText", "ShowLab", "ShowExplain",
-                "TerminalEdge", logging, .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                "Base", "ServerNode", "LinuxEdge", "Serve", "LogEdge", "Analysis", "ShowText", "ShowLab", "LabAnalysis",
+                "ShowExplain", "TerminalEdge", logging, .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]),
 
@@ -193,13 +202,15 @@ let package = Package(
             dependencies: [
                 "Base", "SIP", "SIPStack", "DNSClient", "ServerNode", "PhoneNode", "Configuration", "LinuxEdge",
                 "Storage", "Serve", "PhoneEdge", "SoundEdge", "Streams", "SRTP", "AudioCodecs", "Codecs", "MediaControl",
-                "Analysis", "ShowText", "ShowLab", "ShowExplain", "TerminalEdge", "LabCommand", "ExplainCommand", "LogEdge",
-                "ServeDaemon", logging, arguments,
+                "Analysis", "ShowText", "ShowLab", "LabAnalysis", "ShowExplain", "TerminalEdge", "LabCommand", "ExplainCommand",
+                "LogEdge", "ServeDaemon", logging, arguments,
             ],
             path: "Sources/pinhole", swiftSettings: settings),
         // Captures and logs alone: no server, no database.
         .executableTarget(
             name: "pinhole-explain", dependencies: ["ExplainCommand"], path: "Sources/pinhole-explain", swiftSettings: settings),
+        .executableTarget(
+            name: "pinhole-demo", dependencies: ["Demo"], path: "Sources/pinhole-demo", swiftSettings: settings),
         .executableTarget(
             name: "pinhole-lab", dependencies: ["LabCommand"], path: "Sources/pinhole-lab", swiftSettings: settings),
 
@@ -231,6 +242,7 @@ let package = Package(
         .target(name: "Waiting", dependencies: ["Base", "LinuxEdge"], path: "Tests/Waiting", swiftSettings: settings),
 
         tests("Base", "Base", ["Base"]),
+        tests("Hashes", "Hashes", ["Hashes"]),
         tests("SIP", "Formats/SIP", ["Base", "SIP", "Fixtures"]),
         tests("STUN", "Formats/STUN", ["Base", "STUN"]),
         tests("RTP", "Formats/RTP", ["Base", "RTP"]),
@@ -249,7 +261,7 @@ let package = Package(
         tests(
             "ExplainCommand", "Edges/ExplainCommand",
             ["Base", "Packet", "Capture", "TLS", "Analysis", "ExplainCommand", "Fixtures"]),
-        tests("SIPStack", "Machines/SIPStack", ["Base", "SIP", "SIPStack", crypto]),
+        tests("SIPStack", "Machines/SIPStack", ["Base", "SIP", "SIPStack"]),
         tests("Registrar", "Machines/Registrar", ["Base", "SIP", "SIPStack", "Registrar"]),
         tests("CallServer", "Machines/CallServer", ["Base", "SIP", "SIPStack", "MediaControl", "CallServer"]),
         tests("Subscriptions", "Machines/Subscriptions", ["Base", "SIP", "SIPStack", "Subscriptions"]),
@@ -291,8 +303,8 @@ let package = Package(
             "ShowLab", "Show/Lab",
             [
                 "Base", "SIP", "Packet", "Capture", "SIPStack", "NAT", "ALG", "VirtualNetwork", "ServerNode", "PhoneNode",
-                "RouterNode", "Lab", "Analysis", "ShowText", "ShowLab", "Fixtures",
-            ]),
+                "RouterNode", "Lab", "Analysis", "ShowText", "ShowLab", "LabAnalysis", "Fixtures",
+            ], exclude: ["Demo"]),
         tests(
             "AudioCodecs", "Edges/AudioCodecs",
             ["Base", "RTP", "Codecs", "MediaControl", "Conference", "AudioCodecs"]),

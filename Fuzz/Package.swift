@@ -2,8 +2,8 @@
 import PackageDescription
 
 // The parsers and nodes are compiled here a second time, from the same files through the link `Pinhole`: the fuzzer needs them instrumented,
-// and replaying the parsers' corpora must not wait for dependencies that no parser has. The small world of whole nodes, which needs hashes, is
-// there for the fuzzer alone; the root package's tests replay it.
+// and replaying the parsers' corpora must not wait for what no parser has. The small world of whole nodes is there for the fuzzer alone; the root
+// package's tests replay it.
 //
 // PINHOLE_SANITIZE: what to build the fuzzer with, "fuzzer" or "fuzzer,address"; without it there is only the replay. Set by scripts/fuzz.
 let sanitizers = Context.environment["PINHOLE_SANITIZE"]
@@ -28,7 +28,8 @@ var targets = [
     room("Conference", "Pinhole/Machines/Conference", ["Base", "RTP", "Codecs", "MediaControl"]),
     room("SDP", "Pinhole/Formats/SDP", ["Base", "RTP"]),
     room("TLS", "Pinhole/Formats/TLS"),
-    room("Capture", "Pinhole/Formats/Capture", ["Base", "Packet", "TLS"]),
+    room("Pcap", "Pinhole/Formats/Pcap", ["Base"]),
+    room("Capture", "Pinhole/Formats/Capture", ["Base", "Packet", "Pcap", "TLS"]),
     room("Analysis", "Pinhole/Analysis", ["Base", "SIP", "DNS", "Packet", "TLS", "Capture", "RTP"]),
     room("Redaction", "Pinhole/Redaction", ["Base", "Capture"]),
     room("ShowText", "Pinhole/Show/Text", ["Base"]),
@@ -41,13 +42,12 @@ var targets = [
         ]),
     room("Targets", "Sources/Targets", ["Exercises"]),
 ]
-var dependencies: [Package.Dependency] = []
 if let sanitizers {
-    let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
-    dependencies.append(.package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"))
     targets += [
-        room("SIPStack", "Pinhole/Machines/SIPStack", ["Base", "SIP", crypto]),
-        room("STUNStack", "Pinhole/Machines/STUNStack", ["Base", "STUN", crypto]),
+        .target(name: "CHashes", path: "Pinhole/CHashes", linkerSettings: [.linkedLibrary("dl")]),
+        room("Hashes", "Pinhole/Hashes", ["CHashes"]),
+        room("SIPStack", "Pinhole/Machines/SIPStack", ["Base", "Hashes", "SIP"]),
+        room("STUNStack", "Pinhole/Machines/STUNStack", ["Base", "Hashes", "STUN"]),
         room("DNSClient", "Pinhole/Machines/DNSClient", ["Base", "DNS"]),
         room(
             "RegistrationClient", "Pinhole/Machines/RegistrationClient",
@@ -59,7 +59,7 @@ if let sanitizers {
         room("Relay", "Pinhole/Machines/Relay", ["Base", "RTP", "STUN", "STUNStack", "MediaControl"]),
         room(
             "MediaPlane", "Pinhole/Machines/MediaPlane", ["Base", "RTP", "MediaControl", "Codecs", "Conference", "Relay"]),
-        room("VirtualNetwork", "Pinhole/VirtualNetwork", ["Base", "Packet", "Capture", "TCP"]),
+        room("VirtualNetwork", "Pinhole/VirtualNetwork", ["Base", "Packet", "Pcap", "TCP"]),
         room("Registrar", "Pinhole/Machines/Registrar", ["Base", "SIP", "SIPStack"]),
         room("CallServer", "Pinhole/Machines/CallServer", ["Base", "SIP", "SIPStack", "RTP", "SDP", "MediaControl"]),
         room("Subscriptions", "Pinhole/Machines/Subscriptions", ["Base", "SIP", "SIPStack"]),
@@ -78,7 +78,7 @@ if let sanitizers {
         room(
             "Lab", "Pinhole/Lab",
             [
-                "Base", "SIP", "SIPStack", "STUN", "STUNStack", "DNS", "DNSClient", "Packet", "Capture", "NAT", "ALG", "TCP",
+                "Base", "SIP", "SIPStack", "STUN", "STUNStack", "DNS", "DNSClient", "Packet", "NAT", "ALG", "TCP",
                 "Codecs", "MediaControl", "Relay", "MediaPlane", "VirtualNetwork", "RegistrationClient", "ServerNode",
                 "PhoneNode",
                 "RouterNode",
@@ -100,4 +100,4 @@ if let sanitizers {
         .executableTarget(name: "pinhole-replay", dependencies: ["Targets"], path: "Sources/Replay", swiftSettings: settings))
 }
 
-let package = Package(name: "Fuzz", dependencies: dependencies, targets: targets)
+let package = Package(name: "Fuzz", targets: targets)

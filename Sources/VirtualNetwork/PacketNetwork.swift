@@ -1,6 +1,6 @@
 import Base
-import Capture
 import Packet
+import Pcap
 
 /// Links, and the interfaces attached to them: IP packets go in at one interface and come out at another, later, changed in
 /// number or not at all. It knows no node, and stands still in no time: between packets nothing costs anything.

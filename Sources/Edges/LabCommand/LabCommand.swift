@@ -3,7 +3,9 @@ import ArgumentParser
 import Base
 import Configuration
 import Foundation
+import Demo
 import Lab
+import LabAnalysis
 import ShowExplain
 import ShowLab
 import ShowText
@@ -164,20 +166,8 @@ struct DemoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo", abstract: "The story, the matrix, and a conference of three.")
 
+    @Flag(help: "Tell all: every event, every message, every REGISTER.") var full = false
     @Flag(help: "Plain text, whatever the terminal can show.") var noColor = false
 
-    func run() throws {
-        let style = Terminal.style(noColor: noColor)
-        var shown = StoryReport.Options()
-        shown.showsMessages = true
-        print(StoryReport(Story().play(), shown).text(style))
-        var results: [MatrixResult] = []
-        let matrix = Matrix()
-        for (index, cell) in MatrixCell.all.enumerated() {
-            results.append(matrix.run(cell))
-            Terminal.progress("matrix", index + 1, of: MatrixCell.all.count)
-        }
-        print(MatrixReport(matrix, results).text(style))
-        print(ConferenceReport(Conference().hold()).text(style), terminator: "")
-    }
+    func run() { DemoProgram.play(isFull: full, noColor: noColor) }
 }

@@ -1,6 +1,7 @@
 import Analysis
 import Base
 import Dispatch
+import LabAnalysis
 import LinuxEdge
 import LogEdge
 import Logging

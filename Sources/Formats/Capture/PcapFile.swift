@@ -1,4 +1,5 @@
 import Base
+@_exported import Pcap
 
 /// A classic pcap file read into memory: records as ranges over its bytes. Any byte order, micro- or nanoseconds.
 ///
@@ -21,7 +22,7 @@ public struct PcapFile: Sendable {
     public let isTruncated: Bool
 
     /// Longest record believed.
-    public static let mostRecordOctets: UInt32 = 262_144
+    public static let mostRecordOctets = PcapWriter.mostRecordOctets
 
     public init(_ bytes: [UInt8]) throws(CaptureError) {
         guard bytes.count >= 24 else { throw CaptureError(.truncatedHeader, at: bytes.count) }

@@ -1,5 +1,5 @@
 import Base
-import Crypto
+import Hashes
 import STUN
 
 /// What a message integrity code is keyed with (RFC 8489 9.1.1, 9.2.2).
@@ -19,28 +19,23 @@ public struct STUNKey: Hashable, Sendable {
     public static func longTerm(
         username: String, realm: String, password: String, algorithm: STUNPasswordAlgorithm = .md5
     ) -> STUNKey {
-        let text = Array("\(username):\(realm):\(password)".utf8)
-        return algorithm == .sha256
-            ? STUNKey(bytes: Array(SHA256.hash(data: text))) : STUNKey(bytes: Array(Insecure.MD5.hash(data: text)))
+        let hash: HashFunction = algorithm == .sha256 ? .sha256 : .md5
+        return STUNKey(bytes: hash.hash(Array("\(username):\(realm):\(password)".utf8)))
     }
 
     /// USERHASH (RFC 8489 14.4).
     public static func userhash(username: String, realm: String) -> [UInt8] {
-        Array(SHA256.hash(data: Array("\(username):\(realm)".utf8)))
+        HashFunction.sha256.hash(Array("\(username):\(realm)".utf8))
     }
 
     /// HMAC-SHA1 over a message cut before MESSAGE-INTEGRITY, with the length field as if that attribute were the last.
     package func sha1(_ prefix: ArraySlice<UInt8>) -> [UInt8] {
-        var hmac = HMAC<Insecure.SHA1>(key: SymmetricKey(data: bytes))
-        hmac.update(data: withLength(prefix, adding: 24))
-        return Array(hmac.finalize())
+        HashFunction.sha1.code(key: bytes, withLength(prefix, adding: 24))
     }
 
     /// HMAC-SHA256 likewise; `length`: of the attribute's value, which may be a truncated code.
     package func sha256(_ prefix: ArraySlice<UInt8>, length: Int = 32) -> [UInt8] {
-        var hmac = HMAC<SHA256>(key: SymmetricKey(data: bytes))
-        hmac.update(data: withLength(prefix, adding: 4 + length))
-        return Array(Array(hmac.finalize()).prefix(length))
+        Array(HashFunction.sha256.code(key: bytes, withLength(prefix, adding: 4 + length)).prefix(length))
     }
 
     private func withLength(_ prefix: ArraySlice<UInt8>, adding attribute: Int) -> [UInt8] {

@@ -17,6 +17,8 @@ public struct LabLadder: Sendable {
         public var showsKeepalives = false
         /// STUN questions whose answer is what it was before.
         public var showsSteadySTUN = false
+        /// Only how the first attempt went, each message as one arrow from box to box (`brief`).
+        public var isBrief = false
         /// Events beyond which the rest is only counted.
         public var mostEvents = 400
 
@@ -24,7 +26,7 @@ public struct LabLadder: Sendable {
     }
 
     public private(set) var ladder: Ladder
-    /// Events left out at the end.
+    /// Events left out at the end; messages, where it is brief.
     public private(set) var omitted = 0
 
     private let world: LabWorld
@@ -50,18 +52,21 @@ public struct LabLadder: Sendable {
         let boxes = order.flatMap { kind in world.boxes.filter { world.kind(of: $0) == kind } }
         for (index, box) in boxes.enumerated() { columns[box] = index }
         for case .phone(.sent(let message)) in records.map(\.trace) { sipSockets.insert(message.local) }
-        for record in records {
+        let brief = options.isBrief ? Self.brief(records) : nil
+        for record in brief?.kept ?? records {
             add(record)
             if let first = notices.first, record.at > first.0 { tellNotices() }
         }
         tellNotices()
         let sorted = events.sorted { ($0.event.at, $0.order) < ($1.event.at, $1.order) }.map(\.event)
-        omitted = max(0, sorted.count - options.mostEvents)
+        omitted = brief?.omitted ?? max(0, sorted.count - options.mostEvents)
         ladder = Self.withoutIdle(boxes.map { world.name(of: $0) }, Array(sorted.prefix(options.mostEvents)))
     }
 
     public func text(_ style: ReportStyle = .plain) -> String {
-        ladder.text(style) + (omitted > 0 ? style.paint("\(omitted) more events follow.", .dim) + "\n" : "")
+        let what = options.isBrief ? "message" : "event"
+        let more = "\(omitted) more \(what)s follow."
+        return ladder.text(style) + (omitted > 0 ? style.paint(more, .dim) + "\n" : "")
     }
 
     /// Columns in which nothing happens are left out.
@@ -198,13 +203,19 @@ public struct LabLadder: Sendable {
 
     /// The box at the near end of a phone's way to `remote`: the router before it, or the peer itself.
     private func nextHop(_ phone: BoxID, _ remote: Endpoint) -> Int? {
-        if let router = world.gateway(of: phone) { return columns[router] }
+        if !options.isBrief, let router = world.gateway(of: phone) { return columns[router] }
         return owner(remote.address).flatMap { columns[$0] }
+    }
+
+    /// The one phone behind a router, or the box itself.
+    private func sender(behind box: BoxID) -> BoxID {
+        let phones = world.boxes.filter { world.kind(of: $0) == .phone && world.gateway(of: $0) == box }
+        return phones.count == 1 ? phones[0] : box
     }
 
     private func owner(_ address: IPAddress) -> BoxID? { world.boxes.first { world.addresses(of: $0).contains(address) } }
 
-    private static func isKeepalive(_ meaning: SIPMeaning) -> Bool {
+    static func isKeepalive(_ meaning: SIPMeaning) -> Bool {
         switch meaning {
         case .keepaliveOptions, .keepaliveAnswered: true
         case .request(let method), .repeatedRequest(let method), .answers(_, let method): method == "OPTIONS"
@@ -227,7 +238,7 @@ public struct LabLadder: Sendable {
         switch trace {
         case .received(let flow, let message, let meaning):
             guard options.showsKeepalives || meaning != .keepaliveAnswer,
-                let from = owner(flow.remote.address).flatMap({ columns[$0] })
+                let from = owner(flow.remote.address).flatMap({ columns[options.isBrief ? sender(behind: $0) : $0] })
             else { return }
             note(
                 at, .arrow(from: from, to: column, label: "\(Self.label(message)) :\(flow.remote.port)"), meaning.text,

@@ -1,6 +1,5 @@
 import Base
 import PhoneNode
-import Redaction
 import RegistrationClient
 import SIP
 import ServerNode

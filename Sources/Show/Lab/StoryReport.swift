@@ -8,6 +8,10 @@ import ShowText
 public struct StoryReport: Sendable {
     public struct Options: Hashable, Sendable {
         public var showsLadder = true
+        /// The ladder tells the first attempt alone (`LabLadder.Options.isBrief`).
+        public var isBrief = false
+        /// Every REGISTER that the server saw, as a table.
+        public var showsRegisters = true
         /// The server's SIP debug view.
         public var showsMessages = false
         /// Events drawn an act.
@@ -39,10 +43,11 @@ public struct StoryReport: Sendable {
         if options.showsLadder {
             var ladder = LabLadder.Options()
             ladder.mostEvents = options.mostEvents
+            ladder.isBrief = options.isBrief
             text += LabLadder(chapter.records, of: chapter.world, from: chapter.start, ladder).text(style) + "\n"
         }
         if options.showsMessages { text += messages(chapter, style) }
-        text += registers(chapter, style) + "\n"
+        if options.showsRegisters { text += registers(chapter, style) + "\n" }
         if let status = chapter.world.status(of: chapter.stage.phone) {
             text += PhonePanel(name: "phone, at the act's end", status).text(style, at: chapter.world.now)
         }

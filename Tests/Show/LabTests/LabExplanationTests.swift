@@ -3,6 +3,7 @@ import Analysis
 import Base
 import Capture
 import Lab
+import LabAnalysis
 import NAT
 import Packet
 import PhoneNode

@@ -1,5 +1,5 @@
 import Base
-import Crypto
+import Hashes
 
 /// A hash that SIP digest may name (RFC 8760 2.1), weakest first, so that comparison ranks them.
 public enum DigestHash: UInt8, Hashable, Comparable, CaseIterable, Sendable {
@@ -16,6 +16,14 @@ public enum DigestHash: UInt8, Hashable, Comparable, CaseIterable, Sendable {
 
     /// Octets of the output.
     public var length: Int { self == .md5 ? 16 : 32 }
+
+    var function: HashFunction {
+        switch self {
+        case .md5: .md5
+        case .sha256: .sha256
+        case .sha512256: .sha512256
+        }
+    }
 
     public static func < (a: DigestHash, b: DigestHash) -> Bool { a.rawValue < b.rawValue }
 

@@ -1,5 +1,5 @@
 import Base
-import Crypto
+import Hashes
 
 // The unsafe code of this target: what is hashed is put together on the stack, so that a digest costs no allocation.
 
@@ -75,62 +75,37 @@ extension DigestHash {
     }
 
     func hash(buffer: UnsafeRawBufferPointer) -> HashValue {
-        switch self {
-        case .md5:
-            var md5 = Insecure.MD5()
-            md5.update(bufferPointer: buffer)
-            return md5.finalize().withUnsafeBytes { octets in
-                HashValue(words: (word(octets, 0), word(octets, 1), 0, 0), count: 16)
-            }
-        case .sha256:
-            var sha256 = SHA256()
-            sha256.update(bufferPointer: buffer)
-            return sha256.finalize().withUnsafeBytes(longValue)
-        case .sha512256: return SHA512256.hash(buffer)
-        }
+        value(count: length) { function.hash(buffer, into: $0) }
     }
 }
 
-/// A key for HMAC with SHA-256 (RFC 2104), padded to the hash's block and held inline: a code costs two hashes and no other work.
+/// A key for HMAC with SHA-256 (RFC 2104).
 struct MessageKey: Sendable {
-    private var words = InlineArray<8, UInt64>(repeating: 0)
+    private let secret: [UInt8]
 
-    init(_ secret: [UInt8]) {
-        if secret.count > 64 {
-            let hash = DigestHash.sha256.hash(secret[...])
-            words[0] = hash.words.0
-            words[1] = hash.words.1
-            words[2] = hash.words.2
-            words[3] = hash.words.3
-        } else {
-            for (place, octet) in secret.enumerated() { words[place >> 3] |= UInt64(octet) << UInt64(56 - (place & 7) * 8) }
-        }
-    }
+    init(_ secret: [UInt8]) { self.secret = secret }
 
     /// The authentication code of what `fill` appends; `capacity` is an upper bound of its size.
     func code(capacity: Int, _ fill: (inout HashInput) -> Void) -> HashValue {
-        let inner = DigestHash.sha256.hash(capacity: 64 + capacity) { input in
-            append(0x3636_3636_3636_3636, to: &input)
+        withUnsafeTemporaryAllocation(byteCount: capacity, alignment: 8) { buffer in
+            var input = HashInput(buffer)
             fill(&input)
+            let text = UnsafeRawBufferPointer(rebasing: buffer[..<input.count])
+            return secret.withUnsafeBytes { secret in
+                value(count: 32) { HashFunction.sha256.code(key: secret, text, into: $0) }
+            }
         }
-        return DigestHash.sha256.hash(capacity: 96) { input in
-            append(0x5c5c_5c5c_5c5c_5c5c, to: &input)
-            input.append(bigEndian: inner.words.0)
-            input.append(bigEndian: inner.words.1)
-            input.append(bigEndian: inner.words.2)
-            input.append(bigEndian: inner.words.3)
-        }
-    }
-
-    private func append(_ pad: UInt64, to input: inout HashInput) {
-        for place in 0..<8 { input.append(bigEndian: words[place] ^ pad) }
     }
 }
 
-private func longValue(_ octets: UnsafeRawBufferPointer) -> HashValue {
-    HashValue(words: (word(octets, 0), word(octets, 1), word(octets, 2), word(octets, 3)), count: 32)
-}
-
-private func word(_ octets: UnsafeRawBufferPointer, _ index: Int) -> UInt64 {
-    UInt64(bigEndian: octets.loadUnaligned(fromByteOffset: index * 8, as: UInt64.self))
+/// The value whose 16 or 32 octets `write` puts where it is told to.
+private func value(count: Int, _ write: (UnsafeMutableRawPointer) -> Void) -> HashValue {
+    var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+    withUnsafeMutableBytes(of: &words) { octets in
+        if let place = octets.baseAddress { write(place) }
+    }
+    return HashValue(
+        words: (
+            UInt64(bigEndian: words.0), UInt64(bigEndian: words.1), UInt64(bigEndian: words.2), UInt64(bigEndian: words.3)
+        ), count: count)
 }

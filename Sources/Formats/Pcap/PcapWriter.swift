@@ -9,6 +9,8 @@ public struct PcapWriter: Sendable {
     public private(set) var count = 0
     /// Octets the file may grow to.
     public let cap: Int
+    /// Longest record that is believed when read, and said to come when written.
+    public static let mostRecordOctets: UInt32 = 262_144
 
     public init(cap: Int = 256 << 20, link: UInt32 = LinkType.raw.rawValue) {
         self.cap = cap
@@ -16,7 +18,7 @@ public struct PcapWriter: Sendable {
         bytes.append(bigEndian: UInt32(0xa1b2_3c4d))
         bytes.append(bigEndian: UInt32(2 << 16 | 4))
         bytes.append(bigEndian: UInt64(0))
-        bytes.append(bigEndian: PcapFile.mostRecordOctets)
+        bytes.append(bigEndian: Self.mostRecordOctets)
         bytes.append(bigEndian: link)
     }
 
@@ -30,6 +32,7 @@ public struct PcapWriter: Sendable {
         bytes.append(contentsOf: packet)
         count += 1
     }
+
     /// A record's head; its octets follow.
     package static func record(captured: Int, wire: Int, at now: Instant) -> [UInt8] {
         let seconds = now.unixSeconds

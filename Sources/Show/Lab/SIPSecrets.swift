@@ -1,10 +1,10 @@
 /// What a debug view leaves out unless asked: what lets its reader guess a password, hear a call or read along (RFC 7616, RFC 4568, RFC 8839 5.4,
 /// RFC 3261 19.1.1), and what people write to each other (RFC 3428) or dial (RFC 6086). Everything else stays.
-package enum SIPSecrets {
+enum SIPSecrets {
     private static let mark = Array("(hidden)".utf8)
 
     /// The lines of one message without them; a header that goes on in further lines is one.
-    package static func hidden(_ lines: [String]) -> [String] {
+    static func hidden(_ lines: [String]) -> [String] {
         var result: [String] = []
         var isBody = false
         var hasBegun = false

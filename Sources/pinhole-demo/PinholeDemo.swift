@@ -1,0 +1,7 @@
+import Demo
+
+/// The demo alone: what a newcomer builds first.
+@main
+enum PinholeDemo {
+    static func main() { DemoProgram.main(Array(CommandLine.arguments.dropFirst())) }
+}
