@@ -17,11 +17,12 @@ help:
 	@echo 'make fuzz      five minutes of libFuzzer for each parser (FUZZ_SECONDS=n), twice that for whole nodes'
 	@echo 'make install   put pinhole into PREFIX/bin (default /usr/local)'
 
+# Not optimised: that is built in half the time, and `make test` goes on from it (docs/decisions/0017-first-build.md).
 demo:
 	@scripts/require swift
-	$(SWIFT) build -c release --product pinhole-demo
+	$(SWIFT) build --product pinhole-demo
 	@echo
-	@$$($(SWIFT) build -c release --show-bin-path)/pinhole-demo $(if $(FULL),--full)
+	@$$($(SWIFT) build --show-bin-path)/pinhole-demo $(if $(FULL),--full)
 
 # The analyser alone: no server, no database.
 explain:

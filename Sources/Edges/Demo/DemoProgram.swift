@@ -7,7 +7,7 @@ import TerminalEdge
 
 /// `pinhole-demo`, and what `pinhole lab demo` does: the story, the matrix and the conference, each shown when it is played.
 ///
-/// Its few options are read here, as swift-argument-parser would take as long to compile as a fifth of the lab (docs/decisions/0017-first-build.md).
+/// Its few options are read here, as swift-argument-parser is 52 files to compile (docs/decisions/0017-first-build.md).
 public enum DemoProgram {
     static let usage = """
         USAGE: pinhole-demo [--full] [--no-color]
@@ -20,7 +20,7 @@ public enum DemoProgram {
         """
 
     /// Ends with 64 where an argument is not known, as the other programs do, and with 1 where the demo cannot be played.
-    public static func main(_ arguments: [String]) {
+    public static func main(_ arguments: [String]) async {
         var isFull = false
         var noColor = false
         for argument in arguments {
@@ -42,22 +42,30 @@ public enum DemoProgram {
             OutputPort.error.write("Error: \(problem).\n")
             exit(1)
         }
-        play(isFull: isFull, noColor: noColor)
+        await play(isFull: isFull, noColor: noColor)
     }
 
-    /// Plays all, on standard output.
-    public static func play(isFull: Bool, noColor: Bool) {
+    /// Plays all, on standard output, each part told as soon as the ones before it are.
+    public static func play(isFull: Bool, noColor: Bool) async {
         let style = Terminal.style(noColor: noColor)
         let demo = DemoReport(isFull: isFull)
-        // Written at once, not when a buffer is full: what was told is read while the next is played.
+        async let conference = Conference().hold()
         OutputPort.standard.write(demo.story(Story().play(), style))
-        var results: [MatrixResult] = []
         let matrix = Matrix()
-        for (index, cell) in MatrixCell.all.enumerated() {
-            results.append(matrix.run(cell))
-            Terminal.progress("matrix", index + 1, of: MatrixCell.all.count)
+        OutputPort.standard.write(demo.matrix(MatrixReport(matrix, await results(matrix)), style))
+        OutputPort.standard.write(demo.conference(ConferenceReport(await conference), style))
+    }
+
+    /// All cells, in their order; each is a world of its own, so they are played on as many cores as there are.
+    private static func results(_ matrix: Matrix) async -> [MatrixResult] {
+        await withTaskGroup(of: (place: Int, result: MatrixResult).self) { group in
+            for (place, cell) in MatrixCell.all.enumerated() { group.addTask { (place, matrix.run(cell)) } }
+            var results: [(place: Int, result: MatrixResult)] = []
+            for await played in group {
+                results.append(played)
+                Terminal.progress("matrix", results.count, of: MatrixCell.all.count)
+            }
+            return results.sorted { $0.place < $1.place }.map(\.result)
         }
-        OutputPort.standard.write(demo.matrix(MatrixReport(matrix, results), style))
-        OutputPort.standard.write(demo.conference(ConferenceReport(Conference().hold()), style))
     }
 }

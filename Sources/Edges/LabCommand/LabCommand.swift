@@ -162,12 +162,12 @@ struct RunCommand: ParsableCommand {
     }
 }
 
-struct DemoCommand: ParsableCommand {
+struct DemoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo", abstract: "The story, the matrix, and a conference of three.")
 
     @Flag(help: "Tell all: every event, every message, every REGISTER.") var full = false
     @Flag(help: "Plain text, whatever the terminal can show.") var noColor = false
 
-    func run() { DemoProgram.play(isFull: full, noColor: noColor) }
+    func run() async { await DemoProgram.play(isFull: full, noColor: noColor) }
 }

@@ -93,7 +93,8 @@ extension CallServer {
             let asked = message.first(.retryAfter).flatMap { SIPText($0.value.bytes.prefix { $0 &- 0x30 <= 9 }).decimal } ?? 5
             return .seconds(Int64(min(max(asked, 1), 600)))
         }
-        return .milliseconds(10 * Int64(leg.isCaller ? entropy.next() % 201 : 210 + entropy.next() % 191))
+        let tens: UInt64 = leg.isCaller ? entropy.next() % 201 : 210 + entropy.next() % 191
+        return .milliseconds(10 * Int64(tens))
     }
 
     /// Who was transferred to a service is offered what it can do.

@@ -33,7 +33,10 @@ public struct WAVFile: Hashable, Sendable {
     public func mono(at rate: Int) -> [Int16] {
         var mono = samples
         if channels == 2 {
-            mono = stride(from: 0, to: samples.count - 1, by: 2).map { Int16((Int(samples[$0]) + Int(samples[$0 + 1])) / 2) }
+            mono = stride(from: 0, to: samples.count - 1, by: 2).map { left -> Int16 in
+                let sum = Int(samples[left]) + Int(samples[left + 1])
+                return Int16(sum / 2)
+            }
         }
         guard rate != sampleRate else { return mono }
         var resampler = Resampler(from: sampleRate, to: rate)

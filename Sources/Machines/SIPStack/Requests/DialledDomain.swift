@@ -27,7 +27,10 @@ package struct DialledDomain: Hashable, Sendable {
             case _ where "-_.!~*'()&=+$,;?/".utf8.contains(byte): bytes.append(byte)
             default:
                 bytes.append(0x25)
-                bytes.append(contentsOf: [byte >> 4, byte & 15].map { $0 < 10 ? 0x30 + $0 : 0x37 + $0 })
+                for nibble in [byte >> 4, byte & 15] {
+                    let digit: UInt8 = nibble < 10 ? 0x30 : 0x37
+                    bytes.append(digit + nibble)
+                }
             }
         }
         bytes.append(0x40)
