@@ -58,7 +58,9 @@ public final class PinholeDatabase: Sendable {
             configuration.readonly = true
             let queue = try DatabaseQueue(path: path, configuration: configuration)
             guard try queue.read({ try Self.migrator.hasCompletedMigrations($0) }) else {
-                throw StorageError("\(path) holds no tables of this version: start the server once, which brings them up to date")
+                throw StorageError(
+                    "\(path) holds no tables of this version: start the server once, which brings them up to date",
+                    cause: .outdated)
             }
             file = Mutex(OpenFile(queue: queue))
         } catch {
@@ -80,12 +82,21 @@ public final class PinholeDatabase: Sendable {
         }
         let folder = (path as NSString).deletingLastPathComponent
         if !folder.isEmpty { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) }
-        let isNew = !FileManager.default.fileExists(atPath: path)
+        makeFile(path, in: folder)
         let queue = try DatabaseQueue(path: path, configuration: configuration)
-        // Digest hashes are as good as passwords to whoever wants to register: nobody else may read them.
-        if isNew { try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path) }
         try migrator.migrate(queue)
         return OpenFile(queue: queue, identity: FileIdentity(path), log: FileIdentity(path + "-wal"))
+    }
+
+    /// An empty file where there is none. Digest hashes are as good as passwords to whoever wants to register: nobody else may read them. One that
+    /// root makes belongs to whom the folder belongs to, so that `pinhole account add` does not lock the server's user out.
+    private static func makeFile(_ path: String, in folder: String) {
+        let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { return }
+        defer { close(descriptor) }
+        fchmod(descriptor, 0o600)
+        var status = stat()
+        if geteuid() == 0, stat(folder.isEmpty ? "." : folder, &status) == 0 { fchown(descriptor, status.st_uid, status.st_gid) }
     }
 
     func doing<T>(_ what: String, _ body: () throws -> T) throws(StorageError) -> T {

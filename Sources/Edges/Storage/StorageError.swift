@@ -12,6 +12,8 @@ public struct StorageError: Error, Hashable, Sendable, CustomStringConvertible {
         case busy
         /// There is no such file.
         case missing
+        /// It has not the tables of this version; opening it to write brings them up to date.
+        case outdated
         case other
     }
 

@@ -37,6 +37,19 @@ struct PinholeDatabaseTests {
         #expect(mode == 0o600)
     }
 
+    @Test("A database that root makes belongs to whom its folder belongs to", .enabled(if: geteuid() == 0))
+    func owner() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        #expect(chown(folder.path, 12_345, 23_456) == 0)
+        let database = try PinholeDatabase(path: folder.path + "/x.db")
+        try database.add(Account(username: "100", realm: "lab.test", password: "secret100"))
+        for suffix in ["", "-wal", "-shm"] {
+            var status = stat()
+            #expect(stat(folder.path + "/x.db" + suffix, &status) == 0 && status.st_uid == 12_345 && status.st_gid == 23_456)
+        }
+    }
+
     @Test("Adding twice, changing or removing a stranger is refused in words that name the cure")
     func accountMistakes() throws {
         defer { try? FileManager.default.removeItem(at: folder) }
