@@ -10,17 +10,23 @@ public struct TLSIdentity: Sendable {
     /// What is wrong with the files, in words for whoever named them.
     public struct Failure: Error, Sendable, Hashable, CustomStringConvertible {
         public var description: String
+        /// The key's file is meant, not the certificate's.
+        public var isAboutKey = false
     }
 
     let chain: [NIOSSLCertificate]
     let key: NIOSSLPrivateKey
     /// The SHA-256 fingerprint of the first certificate, as RFC 8122 writes it: what a person compares.
     public let fingerprint: String
+    /// From when to when the first certificate is valid, in seconds since the Unix epoch.
+    public let validFrom: Int64
+    public let validUntil: Int64
 
     /// PEM files: the server's certificate first, then the chain; and its private key, unencrypted.
     public init(certificateFile: String, keyFile: String) throws(Failure) {
-        for file in [certificateFile, keyFile] where !FileManager.default.fileExists(atPath: file) {
-            throw Failure(description: "\(file): there is no such file")
+        for (file, isKey) in [(certificateFile, false), (keyFile, true)] where access(file, R_OK) != 0 {
+            let words = errno == EACCES ? "this user may not read it" : "there is no such file"
+            throw Failure(description: "\(file): \(words)", isAboutKey: isKey)
         }
         let chain: [NIOSSLCertificate]
         do {
@@ -32,15 +38,20 @@ public struct TLSIdentity: Sendable {
         do {
             key = try NIOSSLPrivateKey(file: keyFile, format: .pem)
         } catch {
-            throw Failure(description: "\(keyFile): not a readable, unencrypted PEM private key (\(error))")
+            throw Failure(description: "\(keyFile): not a readable, unencrypted PEM private key (\(error))", isAboutKey: true)
         }
         guard let first = chain.first else { throw Failure(description: "\(certificateFile): holds no certificate") }
         self.init(chain, first, key)
+        guard (try? NIOSSLContext(configuration: serverConfiguration)) != nil else {
+            throw Failure(description: "\(keyFile): not the key of the first certificate in \(certificateFile)", isAboutKey: true)
+        }
     }
 
     private init(_ chain: [NIOSSLCertificate], _ first: NIOSSLCertificate, _ key: NIOSSLPrivateKey) {
         self.chain = chain
         self.key = key
+        validFrom = Int64(first.notValidBefore)
+        validUntil = Int64(first.notValidAfter)
         let bytes = (try? first.toDERBytes()) ?? []
         let digits = Array("0123456789ABCDEF")
         fingerprint = SHA256.hash(data: bytes).map { "\(digits[Int($0 >> 4)])\(digits[Int($0 & 15)])" }.joined(separator: ":")
