@@ -43,7 +43,8 @@ struct ConfigurationOptions: ParsableArguments {
         return root
     }
 
-    private func chosenFile() throws -> String? {
+    /// As named, or the first of the usual ones; nil: there is none.
+    func chosenFile() throws -> String? {
         if let file { return file }
         if let file = ProcessInfo.processInfo.environment["PINHOLE_CONFIG"] { return file }
         return ["pinhole.yaml", "/etc/pinhole/pinhole.yaml"].first { FileManager.default.fileExists(atPath: $0) }

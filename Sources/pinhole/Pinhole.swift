@@ -11,8 +11,7 @@ struct Pinhole: AsyncParsableCommand {
         discussion: "Exit status: 0, or 1 where it failed, or 64 for wrong usage; phone and explain have more, see their --help.",
         version: "pinhole \(programVersion)",
         subcommands: [
-            ServeCommand.self, StatusCommand.self, ReloadCommand.self, AccountCommand.self, BindingsCommand.self,
-            CallsCommand.self, PhoneCommand.self, LabCommand.self,
-            ExplainCommand.self,
+            ServeCommand.self, StatusCommand.self, ReloadCommand.self, CheckConfigCommand.self, AccountCommand.self,
+            BindingsCommand.self, CallsCommand.self, PhoneCommand.self, LabCommand.self, ExplainCommand.self,
         ])
 }
