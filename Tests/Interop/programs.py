@@ -51,8 +51,8 @@ def free_pair():
 class Server:
     """`pinhole serve` with a database and accounts of its own."""
 
-    def __init__(self, shop, address="127.0.0.1", port=None, ns=None, users=("100",), settings=(), extra=("--no-stun",), trusted=True, quiet=False):
-        self.quiet = quiet
+    def __init__(self, shop, address="127.0.0.1", port=None, ns=None, users=("100",), settings=(), extra=("--no-stun",), trusted=True, quiet=False, program=PINHOLE):
+        self.quiet, self.program = quiet, program
         self.shop, self.ns, self.address = shop, ns, address
         self.port = port or free_port(address)
         self.database = shop.path("pinhole.db")
@@ -77,7 +77,7 @@ class Server:
     def start(self):
         settings = [word for setting in self.settings for word in ("--set", setting)]
         self.process = self.shop.start(
-            "serve", [PINHOLE, "serve", "--listen", self.place, *self.common, *([] if self.quiet else ["--sip-debug"]), *settings, *self.extra], self.ns)
+            "serve", [self.program, "serve", "--listen", self.place, *self.common, *([] if self.quiet else ["--sip-debug"]), *settings, *self.extra], self.ns)
         if "--quiet" in self.extra:
             until("the quiet server to listen", lambda: taken(self.address, self.port), every=0.1)
             return self
