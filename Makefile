@@ -2,7 +2,7 @@
 SWIFT ?= swift
 export SWIFT_BACKTRACE ?= enable=no
 
-.PHONY: help demo build test house lint interop bench load explain fuzz fuzz-replay install clean
+.PHONY: help demo build test house lint interop bench load explain fuzz fuzz-replay install deb deb-check clean
 
 help:
 	@echo 'make demo      build and play the story of the phone that would not register (FULL=1 for every message)'
@@ -15,7 +15,9 @@ help:
 	@echo 'make bench     side-by-side measurements'
 	@echo 'make load      500 relayed calls for ten minutes (LOAD="--calls 100 --minutes 1")'
 	@echo 'make fuzz      five minutes of libFuzzer for each parser (FUZZ_SECONDS=n), twice that for whole nodes'
-	@echo 'make install   put pinhole into PREFIX/bin (default /usr/local)'
+	@echo 'make install   put pinhole, man page and completions below PREFIX (default /usr/local)'
+	@echo 'make deb       Debian packages that need no Swift, into out/'
+	@echo 'make deb-check prove them: symbols, lintian, install, upgrade and purge in a fresh Debian folder (root)'
 
 # Not optimised: that is built in half the time, and `make test` goes on from it (docs/decisions/0017-first-build.md).
 demo:
@@ -50,7 +52,7 @@ lint:
 	@scripts/lint
 
 interop: build
-	@scripts/require sip-tester sipsak baresip linphone-cli kamailio tshark nftables coturn twinkle-console janus gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good iproute2 python3 python3-venv chromium espeak-ng libopus0 libspandsp2 fail2ban openssl pip:pyVoIP
+	@scripts/require sip-tester sipsak baresip linphone-cli kamailio tshark nftables coturn twinkle-console janus gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good iproute2 python3 python3-venv chromium espeak-ng libopus0 libspandsp2 fail2ban openssl strace systemd pip:pyVoIP
 	@scripts/interop $(INTEROP)
 
 bench: build
@@ -68,7 +70,16 @@ fuzz-replay:
 
 PREFIX ?= /usr/local
 install: build
-	install -D -m 0755 $$($(SWIFT) build -c release --show-bin-path)/pinhole $(DESTDIR)$(PREFIX)/bin/pinhole
+	@scripts/require python3
+	scripts/install-files $$($(SWIFT) build -c release --show-bin-path)/pinhole $(DESTDIR)$(PREFIX)
+
+deb:
+	@scripts/require swift $(LIBRARIES) python3 binutils chrpath dpkg-dev
+	@scripts/deb
+
+deb-check:
+	@scripts/require swift $(LIBRARIES) python3 binutils chrpath dpkg-dev gdb iproute2 lintian debootstrap mandoc groff-base zsh fish
+	@scripts/deb-check
 
 clean:
 	$(SWIFT) package clean
