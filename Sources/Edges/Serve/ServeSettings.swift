@@ -88,7 +88,7 @@ public struct ServeSettings: Sendable {
         let names = Dictionary(
             uniqueKeysWithValues: keys.filter { !listsOfMaps.contains($0) }.map { (environmentName(of: $0), $0) })
         for (name, value) in environment.sorted(by: { $0.key < $1.key })
-        where name.hasPrefix("PINHOLE_") && name != "PINHOLE_CONFIG" && name != "PINHOLE_SHARED" {
+        where name.hasPrefix("PINHOLE_") && !otherVariables.contains(name) {
             guard let key = names[name] else {
                 throw ConfigError(
                     at: .environment(variable: name), key: "",
@@ -97,6 +97,11 @@ public struct ServeSettings: Sendable {
             root.override(key, with: node(value, key: key, at: .environment(variable: name)))
         }
     }
+
+    /// The file's name, what `pinhole phone` reads, and what the project's scripts do.
+    private static let otherVariables: Set<String> = [
+        "PINHOLE_CONFIG", "PINHOLE_PASSWORD", "PINHOLE_SHARED", "PINHOLE_PATIENCE",
+    ]
 
     /// What no single word can say.
     private static let listsOfMaps: Set<String> = ["advertise", "rooms", "pickup-groups", "intercom-groups"]

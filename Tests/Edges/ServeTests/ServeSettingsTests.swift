@@ -23,6 +23,12 @@ struct ServeSettingsTests {
         #expect(!settings.server.isPersistent)
     }
 
+    @Test("What the environment holds for the phone keeps no server from starting")
+    func phonesEnvironment() throws {
+        let environment = ["PINHOLE_PASSWORD": "secret", "PINHOLE_CONFIG": "/etc/pinhole.yaml", "PINHOLE_PORT": "5070"]
+        #expect(try read("", environment: environment).listen == ServeSettings.everywhere(port: 5070))
+    }
+
     @Test("A whole file is understood")
     func whole() throws {
         let settings = try read(
