@@ -6,8 +6,8 @@ import ServerNode
 
 extension LabLadder {
     /// Of `records` those that tell how one attempt to register went: each message where it arrives, once; of what routers and servers notice
-    /// the first of its kind; commands that changed something; up to where a panel first says how the attempt ended. And how many messages
-    /// arrive after that.
+    /// the first of its kind, but no rewriting, which has little to do with it; commands that changed something; up to where a panel first says
+    /// how the attempt ended. And how many messages arrive after that.
     static func brief(_ records: [LabRecord]) -> (kept: [LabRecord], omitted: Int) {
         var kept: [LabRecord] = []
         var noticed: Set<Remark> = []
@@ -18,10 +18,11 @@ extension LabLadder {
             case .did, .router(.algSwitched): kept.append(record)
             case .router(.alg(let trace)): if let remark = Remark(trace), noticed.insert(remark).inserted { kept.append(record) }
             case .server(.notice(.portJumps)): if noticed.insert(.portJumps).inserted { kept.append(record) }
-            case .status(let status):
+            case .status(let status) where status.isDecided:
                 kept.append(record)
-                if status.isDecided { return (kept, records[(place + 1)...].count(where: isArrival)) }
-            case .phone, .server, .router, .host, .network, .text, .probed, .stunAnswered, .nameAnswered, .call, .recorded,
+                return (kept, records[(place + 1)...].count(where: isArrival))
+            case .phone, .server, .router, .status, .host, .network, .text, .probed, .stunAnswered, .nameAnswered, .call,
+                .recorded,
                 .media,
                 .mediaDropped:
                 break
@@ -41,7 +42,6 @@ extension LabLadder {
 
     /// What is said once.
     private enum Remark: Hashable {
-        case rewrites(ALGField)
         case freshMapping, holds, drops, redirects, portJumps
 
         init?(_ trace: ALGTrace) {
@@ -49,7 +49,6 @@ extension LabLadder {
             case .tookMapping(_, let isFresh, _):
                 guard isFresh else { return nil }
                 self = .freshMapping
-            case .rewrote(let rewrite, _, _): self = .rewrites(rewrite.field)
             case .held: self = .holds
             case .dropped: self = .drops
             case .redirected: self = .redirects

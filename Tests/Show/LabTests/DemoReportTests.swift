@@ -46,7 +46,7 @@ import Testing
         #expect(text.count(where: { $0 == "\n" }) == 1_043)
     }
 
-    @Test("each act's ladder has fewer than 40 lines and is followed by the panel", arguments: [100, 120])
+    @Test("each act's ladder has fewer than 40 lines and is followed by the panel", arguments: [80, 100, 120])
     func patience(width: Int) throws {
         let style = ReportStyle(isUnicode: true, width: width)
         var options = StoryReport.Options()
