@@ -51,6 +51,7 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-metrics.git", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-certificates.git", from: "1.21.1"),
         .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
         .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
@@ -118,12 +119,13 @@ let package = Package(
         room("Redaction", "Redaction", ["Base", "Capture"]),
 
         room("ShowText", "Show/Text", ["Base"]),
+        room("Secrets", "Show/Secrets"),
         room("ShowExplain", "Show/Explain", ["Base", "Capture", "Analysis", "Redaction", "ShowText"]),
         room(
             "ShowLab", "Show/Lab",
             [
                 "Base", "SIP", "NAT", "ALG", "MediaControl", "VirtualNetwork", "RegistrationClient", "ServerNode", "PhoneNode",
-                "RouterNode", "Lab", "ShowText",
+                "RouterNode", "Lab", "ShowText", "Secrets",
             ]),
         room("LabAnalysis", "Show/LabAnalysis", ["Base", "Capture", "ServerNode", "Lab", "Analysis"]),
 
@@ -183,11 +185,20 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"), .product(name: "X509", package: "swift-certificates"),
             ]),
         room(
+            "MetricsEdge", "Edges/Metrics",
+            [
+                "Base", .product(name: "CoreMetrics", package: "swift-metrics"), .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+            ]),
+        room(
+            "HEPEdge", "Edges/HEP",
+            ["Base", "SIP", "RTP", "Capture", "MediaControl", "CallServer", "Secrets", "ShowText", "LinuxEdge"]),
+        room(
             "Serve", "Edges/Serve",
             [
                 "Base", "SIPStack", "STUNStack", "ServerNode", "LinuxEdge", "Storage", "Streams", "Codecs", "MediaControl",
-                "MediaPlane", "Relay", "Media", "SRTP", "RTP", "AudioCodecs", "Recording", "Speech", "LogEdge",
-                "CLinux", logging,
+                "MediaPlane", "Relay", "Media", "SRTP", "RTP", "AudioCodecs", "Recording", "Speech", "MetricsEdge",
+                "HEPEdge", "LogEdge", "CLinux", logging, .product(name: "CoreMetrics", package: "swift-metrics"),
             ]),
         room(
             "ServeDaemon", "Edges/ServeDaemon",
@@ -253,6 +264,7 @@ let package = Package(
         tests("Capture", "Formats/Capture", ["Base", "Packet", "TLS", "Capture", "CaptureCrypto", "Fixtures"]),
         tests("Exercises", "Exercises", ["Base", "SIP", "DNS", "Packet", "Exercises", "Fixtures"]),
         tests("Redaction", "Redaction", ["Base", "Redaction"]),
+        tests("Secrets", "Show/Secrets", ["Secrets"]),
         tests("ShowText", "Show/Text", ["Base", "ShowText", "Fixtures"]),
         tests(
             "ShowExplain", "Show/Explain",
@@ -322,10 +334,14 @@ let package = Package(
         tests("Storage", "Edges/Storage", ["Base", "SIPStack", "ServerNode", "Storage"]),
         tests("Streams", "Edges/Streams", ["Base", "SIP", "Streams"]),
         tests(
+            "Metrics", "Edges/Metrics",
+            ["Base", "MetricsEdge", "Waiting", .product(name: "CoreMetrics", package: "swift-metrics")]),
+        tests("HEP", "Edges/HEP", ["Base", "SIP", "RTP", "Capture", "MediaControl", "CallServer", "HEPEdge", "Waiting"]),
+        tests(
             "Serve", "Edges/Serve",
             [
                 "Base", "SIPStack", "ServerNode", "MediaControl", "PhoneNode", "LinuxEdge", "Storage", "Serve", "PhoneEdge",
-                "Configuration", "Waiting",
+                "MetricsEdge", "HEPEdge", "Configuration", "Waiting",
             ]),
         tests(
             "ServeDaemon", "Edges/ServeDaemon",

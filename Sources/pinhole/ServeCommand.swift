@@ -70,7 +70,8 @@ struct ServeCommand: AsyncParsableCommand {
         defer { thread.flush() }
         LoggingSystem.bootstrap { PinholeLogHandler(label: $0, thread, clock: wallClock) }
         let log = ServeLog(settings, on: thread, clock: clock, style: Terminal.style(), explains: explain)
-        let server = try PinholeServer(settings, clock: clock, wantsTraces: log.wantsTraces) { now, event in
+        let lost = { @Sendable in thread.counts.dropped &+ thread.counts.unwritable }
+        let server = try PinholeServer(settings, clock: clock, wantsTraces: log.wantsTraces, lostOutput: lost) { now, event in
             log.take(event, at: now)
         }
         try await Daemon(server, log, thread, root: root, read: read).run()

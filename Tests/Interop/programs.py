@@ -59,7 +59,7 @@ class Server:
         self.common = ["--database", self.database, "--realm", REALM]
         # Away from those that the kernel gives to clients; what others hold of them, the server leaves out.
         first = random.randrange(20_000, 31_000) & ~1
-        self.settings = [*(["limits.trusted=yes"] if trusted else []), f"media.ports={first}-{first + 127}", "drain-for=0s", *settings]
+        self.settings = [*(["limits.trusted=yes"] if trusted else []), f"media.ports={first}-{first + 127}", "drain-for=0s", "metrics=off", *settings]
         self.extra = list(extra)
         for user in users:
             self.add_account(user)

@@ -37,6 +37,6 @@ final class LogOutput: Sendable {
 
     func write(_ text: String) { port.write(text) }
 
-    /// Texts that could not be written since the last that could.
-    var lost: Int { port.textsLost }
+    /// Texts that could not be written so far.
+    var lost: UInt64 { port.textsLostInAll }
 }

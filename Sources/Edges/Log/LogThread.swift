@@ -144,7 +144,7 @@ public final class LogThread: Sendable {
         return writing.withLock { writing in
             Counts(
                 waiting: waiting, written: writing.written, dropped: dropped,
-                unwritable: writing.lost &+ UInt64(writing.standard.lost))
+                unwritable: writing.lost &+ writing.standard.lost)
         }
     }
 
@@ -216,7 +216,7 @@ public final class LogThread: Sendable {
             }
             // It could be opened a moment ago; where it cannot any more, the old one stays.
             guard let output = try? LogOutput(file: path) else { return }
-            writing.lost &+= UInt64(writing.standard.lost)
+            writing.lost &+= writing.standard.lost
             (writing.standard, writing.errors, writing.file) = (output, output, path)
         }
     }

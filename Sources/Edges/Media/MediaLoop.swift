@@ -5,6 +5,7 @@ import Foundation
 import LinuxEdge
 import MediaControl
 import MediaPlane
+import Relay
 import Synchronization
 
 /// One thread that owns media ports and the plane behind them: commands in by a mailbox, events out by another, one wake a batch.
@@ -50,9 +51,11 @@ public final class MediaLoop: Sendable {
     public var counters: MediaCounters { published.withLock { $0 } }
 
     /// Starts the thread, once. `events` go to whoever shares that mailbox's wake signal; one that does not fit is kept until it does.
-    /// `recordings`: where recorded rooms go, if anywhere. `failed` hears why the loop ended by itself.
+    /// `recordings`: where recorded rooms go, if anywhere. `reports`: hears on the loop's thread what RTCP said in passing, where the plane tells
+    /// it. `failed` hears why the loop ended by itself.
     public func start(
         _ plane: MediaPlane, clock: RealTime, events: Mailbox<MediaEvent>, recordings: Mailbox<RecordingEvent>? = nil,
+        reports: (@Sendable (RelayTable.PassingReport, Instant) -> Void)? = nil,
         failed: @escaping @Sendable (SystemError) -> Void = { _ in }
     ) {
         let isFirst = !isStarted.exchange(true, ordering: .acquiringAndReleasing)
@@ -62,7 +65,8 @@ public final class MediaLoop: Sendable {
             defer { ended.signal() }
             do throws(SystemError) {
                 let runner = try MediaRunner(
-                    plane, sockets: sockets, wake: wake, clock: clock, events: events, recordings: recordings)
+                    plane, sockets: sockets, wake: wake, clock: clock, events: events, recordings: recordings,
+                    reports: reports)
                 try runner.run(
                     until: { self.stopping.load(ordering: .acquiring) }, commands: { self.takeCommands() },
                     publish: { counters in self.published.withLock { $0 = counters } })

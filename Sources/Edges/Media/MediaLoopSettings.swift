@@ -31,9 +31,15 @@ public struct MediaCounters: Sendable, Equatable {
     /// Datagrams of our own: sound, reports, answers to connectivity checks.
     public var sent: UInt64 = 0
     public var dropped: UInt64 = 0
+    /// The same by reason: indexed by `MediaDrop.rawValue`.
+    public var drops: [UInt64] = []
     /// The kernel did not take them: no route, a full buffer, a firewall.
     public var sendFailures: UInt64 = 0
     public var legs = 0
+    /// Rooms with somebody in them.
+    public var rooms = 0
+    /// How long each round took from its wake to its last datagram; sound is made in them, every 20 ms.
+    public var rounds = DurationHistogram.rounds
     /// CPU time of the loop's thread.
     public var cpu = Duration.zero
 

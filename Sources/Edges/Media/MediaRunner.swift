@@ -4,6 +4,7 @@ import Conference
 import LinuxEdge
 import MediaControl
 import MediaPlane
+import Relay
 
 /// What the media loop's thread does: receive what waits at each port, judge it in place, send it on from the same buffer.
 final class MediaRunner {
@@ -33,6 +34,7 @@ final class MediaRunner {
     private let clock: RealTime
     private let events: Mailbox<MediaEvent>
     private let recordings: Mailbox<RecordingEvent>?
+    private let reports: (@Sendable (RelayTable.PassingReport, Instant) -> Void)?
     private let epoll: Int32
     private let timer: Int32
     /// What the timer is set to.
@@ -50,7 +52,7 @@ final class MediaRunner {
 
     init(
         _ plane: MediaPlane, sockets: MediaSockets, wake: WakeSignal, clock: RealTime, events: Mailbox<MediaEvent>,
-        recordings: Mailbox<RecordingEvent>?
+        recordings: Mailbox<RecordingEvent>?, reports: (@Sendable (RelayTable.PassingReport, Instant) -> Void)?
     ) throws(SystemError) {
         self.plane = plane
         self.sockets = sockets
@@ -59,6 +61,7 @@ final class MediaRunner {
         self.clock = clock
         self.events = events
         self.recordings = recordings
+        self.reports = reports
         let epoll = pl_epoll_create()
         guard epoll >= 0 else { throw SystemError(code: -epoll, doing: "creating an epoll") }
         self.epoll = epoll
@@ -110,7 +113,8 @@ final class MediaRunner {
             }
             if let deadline = plane.nextDeadline, deadline <= now { plane.advance(to: now) }
             while let datagram = plane.nextDatagram() { send(datagram, at: now) }
-            tell()
+            tell(at: now)
+            counters.rounds.add(clock.now - now)
             publishIfDue(now, publish)
         }
     }
@@ -120,7 +124,8 @@ final class MediaRunner {
         var deadline = plane.nextDeadline
         if !heldEvents.isEmpty { deadline = min(deadline ?? .distantFuture, clock.now + Self.retry) }
         // While packets come the figures are worth a look a second; an idle loop sleeps.
-        if counters.received != receivedAtPublication { deadline = min(deadline ?? .distantFuture, nextPublication) }
+        let hasNews = counters.received != receivedAtPublication || counters.legs != plane.legCount
+        if hasNews { deadline = min(deadline ?? .distantFuture, nextPublication) }
         guard deadline != armed else { return }
         armed = deadline
         // What is due already goes off at once; 0 would mean never.
@@ -209,7 +214,8 @@ final class MediaRunner {
     // MARK: - What is told
 
     /// No event is lost: signalling frees ports by them.
-    private func tell() {
+    private func tell(at now: Instant) {
+        while let report = plane.nextReport() { reports?(report, now) }
         // A recorder that is behind has gaps in its file; nobody's sound waits for a disk.
         while let recording = plane.nextRecording() { recordings?.post(recording) }
         while let event = plane.nextEvent() { heldEvents.append(event) }
@@ -223,6 +229,8 @@ final class MediaRunner {
         nextPublication = now + .seconds(1)
         receivedAtPublication = counters.received
         counters.legs = plane.legCount
+        counters.rooms = plane.roomCount
+        counters.drops = plane.drops
         counters.cpu = .nanoseconds(pl_thread_clock())
         publish(counters)
     }

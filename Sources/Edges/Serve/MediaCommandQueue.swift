@@ -13,6 +13,8 @@ package struct MediaCommandQueue: Sendable {
 
     package init() {}
 
+    package var count: Int { waiting.count }
+
     package mutating func append(_ command: MediaCommand) { waiting.append(command) }
 
     /// `post` hands commands over; false: there is no room.

@@ -2,6 +2,7 @@ import AudioCodecs
 import Base
 import Codecs
 import Foundation
+import HEPEdge
 import LinuxEdge
 import Media
 import MediaControl
@@ -80,20 +81,32 @@ struct MediaService {
     var speaks: Bool { voice != nil }
 
     func start(
-        _ settings: ServeSettings, entropy: inout Entropy, events: Mailbox<MediaEvent>, clock: RealTime,
+        _ settings: ServeSettings, entropy: inout Entropy, events: Mailbox<MediaEvent>, clock: RealTime, hep: HEPSender?,
         log: @escaping @Sendable (ServeEvent) -> Void
     ) {
         recorder?.start()
         var relay = RelaySettings()
         relay.believesAnyone = settings.media.believesAnyone
+        relay.tellsReports = hep != nil
+        let reports = hep.map { Self.reports(to: $0, clock) }
         for loop in loops {
             let plane = MediaPlane(
                 settings: relay, codecs: codecs, speech: voice?.provider,
                 srtp: settings.media.isSecurable ? LibSRTP.provider : nil, entropy: entropy.fork())
-            loop.start(plane, clock: clock, events: events, recordings: recorder?.mailbox) { error in
+            loop.start(
+                plane, clock: clock, events: events, recordings: recorder?.mailbox,
+                reports: reports
+            ) { error in
                 log(.trouble("a media loop ended: \(error)"))
             }
         }
+    }
+
+    /// What RTCP says in passing, for the collector.
+    private static func reports(
+        to hep: HEPSender, _ clock: RealTime
+    ) -> @Sendable (RelayTable.PassingReport, Instant) -> Void {
+        { report, now in hep.post(HEPItem(report, at: clock.shown(now))) }
     }
 
     /// Only after `start`. Recordings are whole when it returns.

@@ -37,11 +37,14 @@ public final class PinholeServer: Sendable {
         var streams: StreamService
         var storage: StorageThread?
     }
+    /// nil: no metrics are wanted.
+    let metrics: MetricsFeed?
 
     /// Opens the database. `log` is called on the server's threads, with instants of `clock`, which are shown as that says; without `wantsTraces` it hears of troubles only.
+    /// `lostOutput`: how many lines could not be written so far.
     public init(
         _ settings: ServeSettings, clock: RealTime = RealTime(), wantsTraces: Bool = true,
-        log: @escaping @Sendable (Instant, ServeEvent) -> Void
+        lostOutput: @escaping @Sendable () -> UInt64 = { 0 }, log: @escaping @Sendable (Instant, ServeEvent) -> Void
     ) throws {
         self.settings = settings
         current = Mutex(settings)
@@ -54,11 +57,13 @@ public final class PinholeServer: Sendable {
         signallingWake = try WakeSignal()
         stunWake = try WakeSignal()
         requests = Mailbox(waking: signallingWake)
+        metrics = settings.metrics == nil ? nil : MetricsFeed(waking: signallingWake, lostOutput: lostOutput)
     }
 
     /// Takes no new calls from now on, and ends `run` when those that run are over, or had `drain-for`. Safe from any thread.
     public func drain() {
         manager?.isStopping("calls that run get \(current.withLock { $0.drainFor.wholeSeconds }) s")
+        metrics?.beginDraining()
         requests.post(.drain(for: current.withLock { $0.drainFor }))
     }
 
@@ -127,7 +132,7 @@ public final class PinholeServer: Sendable {
         let reports = Mailbox<StorageThread.Report>(waking: signallingWake)
         let storage = database.map {
             StorageThread(
-                $0, since: mark, records: settings.records, clock: clock, reportingTo: reports)
+                $0, since: mark, records: settings.records, clock: clock, commits: metrics?.commits, reportingTo: reports)
         }
         storage?.start()
         // A semaphore must not die below the value it was made with, so "nothing to wait for" is a signal, not a value.
@@ -135,18 +140,23 @@ public final class PinholeServer: Sendable {
         if stunSockets.isEmpty { stunEnded.signal() } else { startSTUN(stunSockets, clock, ended: stunEnded) }
         // As many as a loop's legs can say at once without waiting.
         let heard = Mailbox<MediaEvent>(waking: signallingWake, capacity: 1 << 18)
-        media.start(settings, entropy: &entropy, events: heard, clock: clock) { [log, clock] in log(clock.now, $0) }
+        let hep = startHEP(clock)
+        media.start(settings, entropy: &entropy, events: heard, clock: clock, hep: hep) { [log, clock] in log(clock.now, $0) }
+        let page = openMetrics(streams, media, hep, clock)
         let driver = SignallingDriver(
             node, storage: storage, reports: reports, streams: streams, inbox: inbox, media: media.loops, heard: heard,
-            clock: clock, requests: requests, manager: manager, ended: { [self] in stop() }, accountsChanged: tell, log: log)
+            clock: clock, watch: ServerWatch(metrics, hep, clock), requests: requests, manager: manager,
+            ended: { [self] in stop() }, accountsChanged: tell, log: log)
         let loop = try DatagramLoop(sockets: sockets, wake: signallingWake, clock: clock)
         running.withLock { $0 = Running(streams: streams, storage: storage) }
         manager?.isReady()
         defer {
             stop()
             running.withLock { $0 = nil }
+            page?.stop()
             streams.stop()
             media.stop()
+            hep?.stop()
             storage?.stop()
             for case .trouble(let text) in reports.takeAll() { log(clock.now, .trouble(text)) }
             stunEnded.wait()

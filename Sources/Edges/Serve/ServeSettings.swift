@@ -1,4 +1,5 @@
 import Base
+import HEPEdge
 import LogEdge
 import STUNStack
 import SIPStack
@@ -51,6 +52,10 @@ public struct ServeSettings: Sendable {
     /// How long calls that run may go on after the server was told to stop.
     public var drainFor = Duration.seconds(10)
     public var control = Control.usual
+    /// Where metrics are told over HTTP; nil: nowhere.
+    public var metrics: Endpoint? = ServeSettings.usualMetrics
+    /// Who is told of every SIP message; nil: nobody.
+    public var hep: HEPSettings?
     public var showsSIP = false
     /// Digests, keys and people's texts in it as well.
     public var showsSecrets = false
@@ -75,7 +80,7 @@ public struct ServeSettings: Sendable {
             "limits.connections", "limits.connections-per-address", "limits.calls", "limits.calls-per-account",
             "limits.records", "limits.records-per-account", "limits.record-megabytes",
             "advertise", "rooms", "pickup-groups", "intercom-groups",
-        ] + callKeys + processKeys
+        ] + callKeys + processKeys + watchingKeys
 
     /// `stun.on-sip-port` -> `PINHOLE_STUN_ON_SIP_PORT`.
     public static func environmentName(of key: String) -> String {
@@ -138,6 +143,7 @@ public struct ServeSettings: Sendable {
         try readCalls(&reader)
         try readProcess(&reader)
         try readServer(&reader)
+        try readWatching(&reader)
         if let text = try reader.string("database") { database = ["no", "none", "off"].contains(text) ? nil : text }
         let durabilities: KeyValuePairs<String, PinholeDatabase.Durability?> = [
             "process": .process, "power": .power, "none": nil,

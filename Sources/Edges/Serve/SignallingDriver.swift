@@ -16,6 +16,7 @@ final class SignallingDriver: DatagramDriver {
     private let media: [MediaLoop]
     private let heard: Mailbox<MediaEvent>
     private let clock: RealTime
+    private let watch: ServerWatch
     private let requests: Mailbox<SignallingRequest>
     private let ended: () -> Void
     private let accountsChanged: ([Account], Instant) -> Void
@@ -36,7 +37,7 @@ final class SignallingDriver: DatagramDriver {
     init(
         _ node: ServerNode, storage: StorageThread?, reports: Mailbox<StorageThread.Report>,
         streams: StreamService, inbox: StreamInbox, media: [MediaLoop], heard: Mailbox<MediaEvent>, clock: RealTime,
-        requests: Mailbox<SignallingRequest>, manager: ServiceManager?, ended: @escaping () -> Void,
+        watch: ServerWatch, requests: Mailbox<SignallingRequest>, manager: ServiceManager?, ended: @escaping () -> Void,
         accountsChanged: @escaping ([Account], Instant) -> Void,
         log: @escaping @Sendable (Instant, ServeEvent) -> Void
     ) {
@@ -48,6 +49,7 @@ final class SignallingDriver: DatagramDriver {
         self.media = media
         self.heard = heard
         self.clock = clock
+        self.watch = watch
         commands = media.map { _ in MediaCommandQueue() }
         self.requests = requests
         self.ended = ended
@@ -71,7 +73,9 @@ final class SignallingDriver: DatagramDriver {
 
     func received(_ payload: UnsafeRawBufferPointer, from source: Endpoint, to local: Endpoint, at now: Instant) {
         followWallClock(at: now)
-        node.receive(.received(on: FlowID(.udp, local: local, remote: source), [UInt8](payload)), at: now)
+        let (flow, bytes) = (FlowID(.udp, local: local, remote: source), [UInt8](payload))
+        watch.heard(bytes, on: flow, at: now)
+        node.receive(.received(on: flow, bytes), at: now)
     }
 
     func woken(at now: Instant) {
@@ -79,12 +83,15 @@ final class SignallingDriver: DatagramDriver {
         for request in requests.takeAll() { take(request, at: now) }
         for report in reports.takeAll() {
             switch report {
-            case .persisted(let sequence): node.receive(.persisted(through: sequence), at: now)
+            case .persisted(let sequence):
+                watch.storageWorks = true
+                node.receive(.persisted(through: sequence), at: now)
             case .failed(let reason):
                 let promise = "registrations are kept in memory, for \(node.settings.expiry.unstored) s at most"
                 log(
                     now, .trouble("nothing can be stored: \(promise), and call records are lost, until it works again. \(reason)")
                 )
+                watch.storageWorks = false
                 node.receive(.persistFailed(reason: reason), at: now)
             case .accounts(let accounts):
                 accountsChanged(accounts, now)
@@ -97,7 +104,9 @@ final class SignallingDriver: DatagramDriver {
         for event in inbox.takeAll() {
             switch event {
             case .opened(let flow, _): log(now, .connected(flow))
-            case .received(let flow, let bytes): node.receive(.received(on: flow, bytes), at: now)
+            case .received(let flow, let bytes):
+                watch.heard(bytes, on: flow, at: now)
+                node.receive(.received(on: flow, bytes), at: now)
             case .closed(let flow, let reason):
                 log(now, .disconnected(flow, reason))
                 node.receive(.closed(flow), at: now)
@@ -160,6 +169,7 @@ final class SignallingDriver: DatagramDriver {
         while let output = node.nextOutput() {
             switch output {
             case .send(let flow, let bytes):
+                watch.said(bytes, on: flow, at: clock)
                 guard flow.transport.isReliable else { return Datagram(from: flow.local, to: flow.remote, bytes) }
                 // Where the connection is gone, its `.closed` is on its way here.
                 streams.send(bytes, on: flow)
@@ -167,7 +177,9 @@ final class SignallingDriver: DatagramDriver {
             case .proved(let flow, let proof): streams.prove(flow, isAccount: proof == .account)
             case .persist(let sequence, let change): changes.append((sequence, change.moved(by: wallClockAhead)))
             case .media(let loop, let command): commands[loop].append(command)
-            case .record(let record): records.append(record.moved(by: wallClockAhead))
+            case .record(let record):
+                records.append(record.moved(by: wallClockAhead))
+                watch.ended(records[records.count - 1])
             case .guessed(let username, let flow): guessed.append((username, flow))
             case .probed: break
             }
@@ -196,5 +208,6 @@ final class SignallingDriver: DatagramDriver {
         guessed.removeAll(keepingCapacity: true)
         if draining != nil { drain(at: now) }
         while let trace = node.nextTrace() { log(now, .server(trace)) }
+        watch.roundEnded(node, commandsWaiting: commands.reduce(0) { $0 + $1.count }, at: now)
     }
 }

@@ -1,4 +1,5 @@
 import Base
+import CoreMetrics
 import LinuxEdge
 import ServerNode
 import Storage
@@ -6,10 +7,10 @@ import Synchronization
 
 extension StorageThread {
     /// Reports go to `reports`. `mark`: the file's state when the accounts were read; what came later is news. `clock` says how old call
-    /// records are.
+    /// records are. `commits`: hears how long each commit of bindings took.
     package convenience init(
         _ database: PinholeDatabase, since mark: Int, records: CallRecordQuota, clock: RealTime,
-        reportingTo reports: Mailbox<Report>
+        commits: CoreMetrics.Timer? = nil, reportingTo reports: Mailbox<Report>
     ) {
         // nil: whatever the file holds is news.
         let last = Mutex<Int?>(mark)
@@ -22,7 +23,9 @@ extension StorageThread {
             Disk(
                 apply: { changes in
                     try follow()
+                    let begin = clock.now
                     try database.apply(changes)
+                    commits?.recordNanoseconds((clock.now - begin).wholeNanoseconds)
                 },
                 keepCalls: { calls in
                     let lost = try database.keep(calls, within: records, at: clock.shown(clock.now))

@@ -9,6 +9,7 @@ public final class OutputPort: Sendable {
 
     private let descriptor: Int32
     private let lost = Mutex(Loss())
+    private let inAll = Atomic<UInt64>(0)
 
     private struct Loss {
         var texts = 0
@@ -24,6 +25,9 @@ public final class OutputPort: Sendable {
 
     /// How many texts could not be written, or not whole, since the last that could.
     public var textsLost: Int { lost.withLock { $0.texts } }
+
+    /// How many texts ever were.
+    public var textsLostInAll: UInt64 { inAll.load(ordering: .relaxed) }
 
     /// Writes all of it, or counts it as lost. Texts of several threads do not mix.
     public func write(_ text: String) {
@@ -46,6 +50,7 @@ public final class OutputPort: Sendable {
 
     private func count(_ text: String, _ written: Int, _ loss: inout Loss) {
         loss.texts += 1
+        inAll.wrappingAdd(1, ordering: .relaxed)
         loss.octets += text.utf8.count - written
         loss.isTorn = loss.isTorn || written > 0
     }

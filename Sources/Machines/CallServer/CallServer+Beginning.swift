@@ -44,7 +44,7 @@ extension CallServer {
 
     /// The caller's SDP cannot be met: 488 with a Warning (or 415, 503), and the call is over.
     mutating func refuseCall(_ call: inout Call, _ refusal: SessionRefusal, at now: Instant) {
-        note(.refused(call.legs[0].flow, status: refusal.status, .session(refusal)))
+        noteRefusal(call.legs[0].flow, status: refusal.status, .session(refusal))
         endInvite(&call, status: refusal.status, warning: settings.addresses.warning(refusal, call.legs[0].flow))
         finish(&call, "the caller's SDP: \(refusal.text)", at: now)
     }

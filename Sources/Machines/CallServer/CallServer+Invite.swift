@@ -48,7 +48,7 @@ extension CallServer {
         guard var call = begin(request, party, calledName: aor.description, at: now) else { return }
         call.isSecret = isSecret
         if lookUp(.user(aor), .ring(call: call.key), for: call.legs[0], at: now) { return calls.put(call) }
-        note(.refused(request.flow, status: 503, .tablesFull))
+        noteRefusal(request.flow, status: 503, .tablesFull)
         endInvite(&call, status: 503)
         finish(&call, "a table was full", at: now)
         settle(call, at: now)
@@ -66,14 +66,14 @@ extension CallServer {
         guard case .finding(let isTold) = call.phase, let request = call.legs[0].invite else { return }
         let party = call.legs[0].party
         guard case .user(let aor, _, let srtp) = found.owner else {
-            note(.refused(request.flow, status: 404, .unknownAOR))
+            noteRefusal(request.flow, status: 404, .unknownAOR)
             endInvite(&call, status: 404)
             return finish(&call, "\(call.calledName) is no user any more", at: now)
         }
         let instances = CallTarget.byInstance(found.targets, isSecret: call.isSecret)
         guard !instances.isEmpty else {
             let isInClear = !found.targets.isEmpty
-            note(.refused(request.flow, status: 480, isInClear ? .onlyInClear : .nobodyRegistered))
+            noteRefusal(request.flow, status: 480, isInClear ? .onlyInClear : .nobodyRegistered)
             // RFC 5630 8.4: a warning of its own.
             let refusal = SessionRefusal(380, "nobody is registered there over TLS")
             endInvite(&call, status: 480, warning: isInClear ? settings.addresses.warning(refusal, request.flow) : nil)

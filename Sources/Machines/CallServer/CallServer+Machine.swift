@@ -90,7 +90,7 @@ extension CallServer {
         switch purpose {
         case .ring:
             if case .finding = call.phase {
-                note(.refused(call.legs[0].flow, status: 504, .noAnswer))
+                noteRefusal(call.legs[0].flow, status: 504, .noAnswer)
                 endInvite(&call, status: 504)
                 finish(&call, "nobody told in time where \(call.calledName) can be reached", at: now)
             }

@@ -135,7 +135,7 @@ extension CallServer {
     private mutating func refuseReinvite(
         _ request: ServerRequest, _ leg: Int, _ call: inout Call, _ refusal: SessionRefusal
     ) {
-        note(.refused(call.legs[leg].flow, status: refusal.status, .session(refusal)))
+        noteRefusal(call.legs[leg].flow, status: refusal.status, .session(refusal))
         var reply = ReplyWriter.Reply(refusal.status)
         reply.add("Warning", settings.addresses.warning(refusal, call.legs[leg].flow).bytes)
         if refusal.status == 415 { reply.addAcceptedBodies() }

@@ -30,7 +30,8 @@ extension CallServer {
         call.openMedia += 1
         calls.own(id, MediaOwner(call: call.key, leg: leg, stream: index, port: port, account: account))
         let local = call.legs[leg].flow.local.address
-        outbox.append(.media(loop: call.loop, .open(id, MediaLegSetup(port: port.number, local: local, ice: stream.ice))))
+        let setup = MediaLegSetup(port: port.number, local: local, ice: stream.ice, callID: call.legs[leg].callID.string)
+        outbox.append(.media(loop: call.loop, .open(id, setup)))
     }
 
     mutating func closeStream(_ index: Int, _ leg: Int, _ call: inout Call) {

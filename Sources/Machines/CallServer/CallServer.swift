@@ -41,7 +41,7 @@ public struct CallServer: Sendable {
         case called(over: FlowID)
         /// Something about the user's dialogs is another than before.
         case dialogsChanged(AddressOfRecord)
-        /// What was noticed, where `isTracing`.
+        /// What was noticed, where `isTracing`; of refusals always.
         case trace(Trace)
     }
 
@@ -131,6 +131,11 @@ public struct CallServer: Sendable {
 
     mutating func note(_ trace: @autoclosure () -> Trace) {
         if isTracing { outbox.append(.trace(trace())) }
+    }
+
+    /// Whoever owns this counts refusals, whether or not anybody traces.
+    mutating func noteRefusal(_ flow: FlowID, status: Int, _ refusal: Refusal) {
+        outbox.append(.trace(.refused(flow, status: status, refusal)))
     }
 
     mutating func send(_ bytes: [UInt8], on flow: FlowID, _ meaning: SentMeaning) {

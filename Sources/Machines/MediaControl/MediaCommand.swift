@@ -40,11 +40,14 @@ public struct MediaLegSetup: Hashable, Sendable {
     public var local: IPAddress
     /// What we offered or answered for ICE-lite (RFC 8445); nil: no ICE.
     public var ice: ICECredentials?
+    /// Of the dialog the stream belongs to: by it reports of the stream are told to belong to the call. Empty: not known.
+    public var callID: String
 
-    public init(port: UInt16, local: IPAddress, ice: ICECredentials? = nil) {
+    public init(port: UInt16, local: IPAddress, ice: ICECredentials? = nil, callID: String = "") {
         self.port = port
         self.local = local
         self.ice = ice
+        self.callID = callID
     }
 }
 

@@ -49,6 +49,9 @@ public struct MediaPlane: Sendable {
     /// What rooms that are recorded sound like; to be fetched whenever events are.
     public mutating func nextRecording() -> RecordingEvent? { sound.nextRecording() }
 
+    /// What RTCP said in passing, where `RelaySettings.tellsReports`; to be fetched after each packet.
+    public mutating func nextReport() -> RelayTable.PassingReport? { table.nextPassingReport() }
+
     // MARK: - Signalling
 
     public mutating func command(_ command: MediaCommand, at now: Instant) {
@@ -202,4 +205,8 @@ public struct MediaPlane: Sendable {
     public func members(of room: String) -> [MediaLegID] { sound.members(of: room) }
     /// How many packets went nowhere, by reason.
     public var dropCounts: [MediaDrop: UInt64] { table.dropCounts }
+    /// The same, indexed by `MediaDrop.rawValue`.
+    public var drops: [UInt64] { table.drops }
+    /// Rooms with somebody in them.
+    public var roomCount: Int { sound.roomCount }
 }

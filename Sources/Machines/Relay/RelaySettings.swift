@@ -12,6 +12,8 @@ public struct RelaySettings: Hashable, Sendable {
     public var believesAnyone = false
     /// `.silent` is said after this many seconds without a packet.
     public var silence = 10
+    /// Whether what RTCP says in passing is told, by `nextPassingReport`.
+    public var tellsReports = false
     /// The most legs at a time.
     public var legs = 20_000
 

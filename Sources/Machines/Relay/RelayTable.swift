@@ -27,6 +27,17 @@ public struct RelayTable: Sendable {
         public var timestamp: UInt32
     }
 
+    /// RTCP as a party sent it, decrypted, whatever becomes of it then.
+    public struct PassingReport: Sendable {
+        /// Of the party's dialog; empty where its leg was opened without.
+        public var callID: String
+        public var source: Endpoint
+        /// Our port that it came to.
+        public var local: Endpoint
+        /// A compound packet (RFC 3550 6.1).
+        public var bytes: [UInt8]
+    }
+
     public let settings: RelaySettings
     private let provider: SRTPProvider?
     /// By slot; those of free slots are closed.
@@ -38,7 +49,9 @@ public struct RelayTable: Sendable {
     private var datagrams = Outbox<Datagram>()
     private var events = Outbox<MediaEvent>()
     private var passing = Outbox<PassingDigit>()
-    private var drops = [UInt64](repeating: 0, count: MediaDrop.allCases.count)
+    private var reports = Outbox<PassingReport>()
+    /// How many packets went nowhere: indexed by `MediaDrop.rawValue`.
+    public private(set) var drops = [UInt64](repeating: 0, count: MediaDrop.allCases.count)
 
     public init(settings: RelaySettings = RelaySettings(), srtp provider: SRTPProvider? = nil) {
         self.settings = settings
@@ -48,6 +61,8 @@ public struct RelayTable: Sendable {
     public mutating func nextDatagram() -> Datagram? { datagrams.next() }
     public mutating func nextEvent() -> MediaEvent? { events.next() }
     public mutating func nextPassingDigit() -> PassingDigit? { passing.next() }
+    /// Where `RelaySettings.tellsReports`: to be fetched after each packet, apart from `hasNews`.
+    public mutating func nextPassingReport() -> PassingReport? { reports.next() }
     /// Whether anything waits to be fetched.
     @inline(__always)
     public var hasNews: Bool { !passing.isEmpty || !events.isEmpty || !datagrams.isEmpty }
@@ -153,6 +168,12 @@ public struct RelayTable: Sendable {
         let onRTCPPort = port != legs[slot].setup.port
         guard isRTCP || !onRTCPPort else { return refused(slot, .notMedia) }
         let admission = legs[slot].admit(packet, length, isRTCP, onRTCPPort: onRTCPPort, from: source, settings, at: now)
+        if settings.tellsReports, case .rtcp(let length) = admission {
+            let setup = legs[slot].setup
+            reports.append(
+                PassingReport(
+                    callID: setup.callID, source: source, local: Endpoint(setup.local, port), bytes: Array(packet[0..<length])))
+        }
         return pass(admission, packet, slot)
     }
 

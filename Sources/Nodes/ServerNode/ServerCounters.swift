@@ -1,3 +1,5 @@
+import Base
+
 /// How often each thing happened since the server started. Read by the edges for metrics.
 public struct ServerCounters: Hashable, Sendable {
     public var received: UInt64 = 0
@@ -79,7 +81,17 @@ public struct ServerCounters: Hashable, Sendable {
     /// Indexed by `DropReason.rawValue`.
     private var drops: [UInt64] = Array(repeating: 0, count: DropReason.allCases.count)
 
+    /// Indexed by `RefusalReason.rawValue`.
+    private var refusals: [UInt64] = Array(repeating: 0, count: RefusalReason.allCases.count)
+    /// From a REGISTER's arrival to its 200, the commit it waited for among it.
+    public internal(set) var registrationTimes = DurationHistogram.waits
+
     public init() {}
+
+    /// How many requests were refused for `reason`, challenges not among them.
+    public subscript(refused reason: RefusalReason) -> UInt64 { refusals[Int(reason.rawValue)] }
+
+    mutating func refused(_ reason: RefusalReason) { refusals[Int(reason.rawValue)] &+= 1 }
 
     /// How many messages were dropped for `reason`.
     public subscript(dropped reason: DropReason) -> UInt64 { drops[Int(reason.rawValue)] }

@@ -69,6 +69,7 @@ extension ServerNode {
         case .connect(let flow): outbox.append(.connect(flow))
         case .registered(let registered):
             var request = registered.request
+            tally.registrationTimes.add(now - request.arrival)
             answer(&request, success(registered, at: now), .registered(bindings: registered.locations.count), at: now)
         case .persist(let sequence, let change): outbox.append(.persist(sequence: sequence, change))
         case .moved(let aor, let former, let flow): if !calls.isEmpty { calls.moved(aor, from: former, to: flow) }
@@ -142,7 +143,9 @@ extension ServerNode {
         case .called(let flow): outbox.append(.proved(on: flow, by: .call))
         case .dialogsChanged(let aor):
             if !subscriptions.isEmpty, !changedDialogs.contains(aor) { changedDialogs.append(aor) }
-        case .trace(let trace): traces.note(ServerTrace(trace))
+        case .trace(let trace):
+            if case .refused(_, _, let refusal) = trace { tally.refused(ServerTrace.Refusal(refusal).reason) }
+            traces.note(ServerTrace(trace))
         }
     }
 

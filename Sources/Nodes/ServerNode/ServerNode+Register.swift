@@ -10,6 +10,7 @@ extension ServerNode {
         defer { incoming = request }
         let (place, jumps) = attempts.arrive(keys.text(request.callID.bytes), from: request.flow.remote, at: now)
         request.attempt = place
+        request.arrival = now
         if !jumps.isEmpty { traces.note(.notice(.portJumps(callID: request.callID, attempts.seen(place)))) }
         // Step 1.
         guard domains.domain(target.host, local: request.flow.local) != nil else {

@@ -25,6 +25,7 @@ extension ServerNode {
     ) {
         note(&request, .request(request.method))
         let status = reply.status
+        tally.refused(refusal.reason)
         traces.note(.refused(request.flow, status: status, refusal))
         answer(&request, reply, .refusal(status: status), at: now)
     }
@@ -43,6 +44,7 @@ extension ServerNode {
         let refusal: ServerTrace.Refusal = isForeign ? .version : .malformed(error)
         var reply = ReplyWriter.Reply(isForeign ? 505 : 400)
         if !isForeign { reply.reason = "Bad Request (\(error))" }
+        tally.refused(refusal.reason)
         traces.note(.refused(flow, status: reply.status, refusal))
         let tag = keys.text(message.first(.callID)?.value.bytes ?? [])
         let bytes = writer.bytes(reply, to: echo, source: flow.remote, toTag: tag)

@@ -2,6 +2,7 @@ import Base
 import PhoneNode
 import RegistrationClient
 import SIP
+import Secrets
 import ServerNode
 import ShowText
 

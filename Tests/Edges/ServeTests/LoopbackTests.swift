@@ -24,7 +24,7 @@ struct LoopbackTests {
 
         let events = Mutex<[ServeEvent]>([])
 
-        init(address: String, clock: RealTime = RealTime()) throws {
+        init(address: String, clock: RealTime = RealTime(), _ change: (inout ServeSettings) -> Void = { _ in }) throws {
             let path = folder.appendingPathComponent("p.db").path
             database = try PinholeDatabase(path: path)
             try database.add(Account(username: "100", realm: "pinhole", password: "secret"))
@@ -34,6 +34,8 @@ struct LoopbackTests {
             settings.stun.isOn = false
             settings.database = path
             settings.server.isPersistent = true
+            settings.metrics = nil
+            change(&settings)
             let relay = Relay()
             server = try PinholeServer(settings, clock: clock) { _, event in
                 relay.hear(event)
@@ -171,7 +173,7 @@ struct ClosedPortTests {
 
 /// Runs a phone on a port that is free, until `show` stops it; where that never happens, it is stopped. The port it had.
 @discardableResult
-private func runPhone(
+func runPhone(
     _ settings: PhoneSettings, at address: String, _ show: (PinholePhone, PhoneStatus) -> Void
 ) throws -> Endpoint {
     let address = try #require(Endpoint("\(address):0")).address

@@ -29,6 +29,35 @@ struct ServeSettingsTests {
         #expect(try read("", environment: environment).listen == ServeSettings.everywhere(port: 5070))
     }
 
+    @Test("Metrics are told to this machine alone unless a place is named; off is nowhere")
+    func metrics() throws {
+        #expect(try read("").metrics == Endpoint("127.0.0.1:9460"))
+        #expect(try read("metrics: '[::1]:9999'").metrics == Endpoint("[::1]:9999"))
+        #expect(try read("metrics: off").metrics == nil)
+        #expect(try read("", environment: ["PINHOLE_METRICS": "10.0.0.1:80"]).metrics == Endpoint("10.0.0.1:80"))
+    }
+
+    @Test(
+        "A HEP collector is a name or an address, and a port or 9060",
+        arguments: [
+            ("homer.example.net", "homer.example.net", 9060), ("homer:9061", "homer", 9061), ("192.0.2.9", "192.0.2.9", 9060),
+            ("192.0.2.9:1", "192.0.2.9", 1), ("2001:db8::9", "2001:db8::9", 9060), ("[2001:db8::9]:9062", "2001:db8::9", 9062),
+        ])
+    func collector(text: String, host: String, port: UInt16) throws {
+        let hep = try #require(try read("hep: {collector: '\(text)'}").hep)
+        #expect(hep.host == host && hep.port == port && hep.captureID == 2001 && hep.password == nil && !hep.showsSecrets)
+        #expect(try read("hep: {collector: off}").hep == nil && read("").hep == nil)
+    }
+
+    @Test("A HEP collector is told what it wants to know of who asks")
+    func collectorSettings() throws {
+        let hep = try read("hep: {collector: homer, capture-id: 4294967295, password: sesame, secrets: yes}").hep
+        #expect(hep?.captureID == .max && hep?.password == "sesame" && hep?.showsSecrets == true)
+        let environment = ["PINHOLE_HEP_COLLECTOR": "homer:1", "PINHOLE_HEP_CAPTURE_ID": "7"]
+        let other = try read("", environment: environment).hep
+        #expect(other?.host == "homer" && other?.captureID == 7)
+    }
+
     @Test("A whole file is understood")
     func whole() throws {
         let settings = try read(
@@ -128,6 +157,16 @@ struct ServeSettingsTests {
                 "websocket: {origins: [phone.example.net]}\n",
                 "pinhole.yaml:1:23: websocket.origins[0]: expected an origin such as https://phone.example.net"
             ),
+            (
+                "metrics: 9460\n",
+                "pinhole.yaml:1:10: metrics: expected off, or an address and port such as 127.0.0.1:9460, found \"9460\""
+            ),
+            (
+                "hep: {capture-id: 3}\n",
+                "pinhole.yaml:1:6: hep.collector: is missing: who is told, such as homer.example.net:9060"
+            ),
+            ("hep: {collector: 'a:b:c'}\n", "pinhole.yaml:1:18: hep.collector: expected off, or a name or address, with a port"),
+            ("hep: {collector: a, password: []}\n", "pinhole.yaml:1:31: hep.password: expected a single value"),
             ("realm: 'a\"b'\n", "pinhole.yaml:1:8: realm: expected a realm without quotes"),
         ])
     func mistakes(text: String, beginning: String) {

@@ -31,6 +31,36 @@ struct HEPTests {
         #expect(HEPPacket.bytes([], from: from, to: to, at: time, correlation: String(repeating: "a", count: 65_530)) == nil)
     }
 
+    @Test("the octets of a packet, written down by hand from the specification (revision 12), in both families")
+    func octets() throws {
+        let hi = Array("hi".utf8)
+        let four = HEPPacket.bytes(
+            hi, from: Endpoint("192.168.10.1:5060")!, to: Endpoint("10.0.0.2:5062")!, at: time, agent: 2001, password: "sesame",
+            correlation: "call-1")
+        #expect(
+            four == [
+                0x48, 0x45, 0x50, 0x33, 0x00, 0x7d,  // HEP3, 125 octets
+                0, 0, 0, 1, 0, 7, 2,  // IPv4
+                0, 0, 0, 2, 0, 7, 17,  // UDP
+                0, 0, 0, 3, 0, 10, 192, 168, 10, 1, 0, 0, 0, 4, 0, 10, 10, 0, 0, 2,  // from, to
+                0, 0, 0, 7, 0, 8, 0x13, 0xc4, 0, 0, 0, 8, 0, 8, 0x13, 0xc6,  // their ports
+                0, 0, 0, 9, 0, 10, 0x65, 0x53, 0xf1, 0x00, 0, 0, 0, 10, 0, 10, 0x00, 0x01, 0xe2, 0x40,  // seconds, microseconds
+                0, 0, 0, 11, 0, 7, 1,  // SIP
+                0, 0, 0, 12, 0, 10, 0, 0, 0x07, 0xd1,  // capture agent 2001
+                0, 0, 0, 14, 0, 12, 0x73, 0x65, 0x73, 0x61, 0x6d, 0x65,  // its password
+                0, 0, 0, 17, 0, 12, 0x63, 0x61, 0x6c, 0x6c, 0x2d, 0x31,  // correlation
+                0, 0, 0, 15, 0, 8, 0x68, 0x69,
+            ])
+        let six = try #require(
+            HEPPacket.bytes(
+                hi, from: Endpoint("[2001:db8::1]:5060")!, to: Endpoint("[2001:db8::2]:5061")!, ipProtocol: 6, at: time, kind: 34)
+        )
+        #expect(six[6...19] == [0, 0, 0, 1, 0, 7, 10, 0, 0, 0, 2, 0, 7, 6])
+        #expect(six[20..<42] == [0, 0, 0, 5, 0, 22, 0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1])
+        #expect(six[42..<64] == [0, 0, 0, 6, 0, 22, 0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2])
+        #expect(try HEPPacket(six).kind == .other(34))
+    }
+
     func read(_ pieces: [[UInt8]]) -> Decoded {
         var decoder = HEPDecoder(file: 3)
         var batch = PayloadBatch()

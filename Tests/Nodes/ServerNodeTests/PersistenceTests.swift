@@ -36,6 +36,23 @@ struct PersistenceTests {
         #expect(h.server.pendingCommits == 0)
     }
 
+    @Test("How long each REGISTER waited for its 200 is counted, challenges are not; refusals are counted by reason")
+    func counted() throws {
+        let h = Harness(Self.settings)
+        _ = try answer(h)
+        _ = h.advance(.milliseconds(30))
+        _ = h.input(.persisted(through: 1))
+        _ = try answer(h, Register(cseq: 5, expires: "600"))
+        _ = h.input(.persisted(through: 2))
+        var expected = DurationHistogram.waits
+        expected.add(.milliseconds(30))
+        expected.add(.zero)
+        #expect(h.server.counters.registrationTimes == expected)
+        _ = h.receive(Register(callID: "other", extra: "Require: teleport\r\n").text)
+        #expect(h.server.counters[refused: .extensions] == 1)
+        #expect(RefusalReason.allCases.map { h.server.counters[refused: $0] }.reduce(0, +) == 1)
+    }
+
     @Test("A retransmission while the commit is awaited is absorbed; afterwards it draws the same 200")
     func retransmission() throws {
         let h = Harness(Self.settings)

@@ -27,7 +27,7 @@ struct DebugSecretsTests {
             ),
             (
                 "Authorization: Digest username=\"a, response=b\", RESPONSE=\"c",
-                "Authorization: Digest username=\"a, response=b\", RESPONSE=\"(hidden)\""
+                "Authorization: Digest username=\"a, response=b\", RESPONSE=\"(hidden)"
             ),
             (
                 "Authorization: Digest username=\"a\\\", response=b\", response=c",
@@ -35,7 +35,7 @@ struct DebugSecretsTests {
             ),
             ("Authorization: Basic dXNlcjpwYXNz", "Authorization: Basic (hidden)"),
             ("Authorization: Bearer a.b.c", "Authorization: Bearer (hidden)"),
-            ("Authorization:", "Authorization: (hidden)"),
+            ("Authorization:", "Authorization:(hidden)"),
             (
                 "Authentication-Info: rspauth=\"aa\", nextnonce=\"n2\"",
                 "Authentication-Info: rspauth=\"(hidden)\", nextnonce=\"n2\""

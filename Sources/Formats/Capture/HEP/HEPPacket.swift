@@ -114,10 +114,11 @@ public struct HEPPacket: Hashable, Sendable {
     public static func bytes(
         _ payload: [UInt8], from source: Endpoint, to destination: Endpoint, ipProtocol: UInt8 = 17, at time: Instant,
         kind: UInt8 = 1,
-        agent: UInt32 = 0, correlation: String? = nil
+        agent: UInt32 = 0, password: String? = nil, correlation: String? = nil
     ) -> [UInt8]? {
         var chunks: [UInt8] = []
-        guard payload.count <= Int(UInt16.max), correlation?.utf8.count ?? 0 <= Int(UInt16.max) else { return nil }
+        let texts = (correlation?.utf8.count ?? 0, password?.utf8.count ?? 0)
+        guard payload.count <= Int(UInt16.max), max(texts.0, texts.1) <= Int(UInt16.max) else { return nil }
         func chunk(_ type: UInt16, _ data: [UInt8]) {
             chunks.append(bigEndian: UInt16(0))
             chunks.append(bigEndian: type)
@@ -144,6 +145,7 @@ public struct HEPPacket: Hashable, Sendable {
         chunk(10, number(UInt32(clamping: (time.nanoseconds - seconds * 1_000_000_000) / 1_000)))
         chunk(11, [kind])
         chunk(12, number(agent))
+        if let password { chunk(14, Array(password.utf8)) }
         if let correlation { chunk(17, Array(correlation.utf8)) }
         chunk(15, payload)
         // No chunk is longer than the whole.

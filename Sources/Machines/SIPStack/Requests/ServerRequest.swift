@@ -54,6 +54,8 @@ package struct ServerRequest: Sendable {
     package var isSignedElsewhere = false
     /// Its place in the attempt book, for REGISTERs.
     package var attempt: Int?
+    /// When it came, for REGISTERs.
+    package var arrival = Instant.epoch
 
     package init(_ parts: Parts) { self.parts = parts }
 

@@ -1,10 +1,10 @@
 /// What a debug view leaves out unless asked: what lets its reader guess a password, hear a call or read along (RFC 7616, RFC 4568, RFC 8839 5.4,
 /// RFC 3261 19.1.1), and what people write to each other (RFC 3428) or dial (RFC 6086). Everything else stays.
-enum SIPSecrets {
+package enum SIPSecrets {
     private static let mark = Array("(hidden)".utf8)
 
     /// The lines of one message without them; a header that goes on in further lines is one.
-    static func hidden(_ lines: [String]) -> [String] {
+    package static func hidden(_ lines: [String]) -> [String] {
         var result: [String] = []
         var isBody = false
         var hasBegun = false
@@ -26,7 +26,62 @@ enum SIPSecrets {
                 result.append(line)
             }
         }
-        return result.flatMap { hidden(in: $0).split(separator: "\n", omittingEmptySubsequences: false).map(String.init) }
+        return result.flatMap { Self.hidden($0).split(separator: "\n", omittingEmptySubsequences: false).map(String.init) }
+    }
+
+    /// A message of the same length without them: each of their octets is an `x`, so that it can be read as before. Line ends and blanks stay.
+    package static func masked(_ message: [UInt8]) -> [UInt8] {
+        var message = message
+        var head: [String] = []
+        var at = 0
+        while at < message.count {
+            let line = at..<endOfLine(message, at, isHeader: true)
+            at = line.upperBound + 1
+            let text = message[line.last.map { message[$0] == cr } ?? false ? line.dropLast() : line]
+            if text.isEmpty, head.contains(where: { !$0.isEmpty }) { break }
+            head.append(String(decoding: text, as: UTF8.self))
+            mask(secrets(in: Array(text)), of: line.lowerBound, &message)
+        }
+        if kind(head).isPrivate {
+            mask([0..<max(0, message.count - at)], of: at, &message)
+            return message
+        }
+        while at < message.count {
+            let line = at..<endOfLine(message, at, isHeader: false)
+            mask(secrets(in: Array(message[line])), of: line.lowerBound, &message)
+            at = line.upperBound + 1
+        }
+        return message
+    }
+
+    private static let cr = UInt8(ascii: "\r")
+
+    /// Where its line feed is, or the message's end; a header that goes on in further lines is one.
+    private static func endOfLine(_ message: [UInt8], _ start: Int, isHeader: Bool) -> Int {
+        var end = message[start...].firstIndex(of: 0x0a) ?? message.count
+        while isHeader, end > start, end + 1 < message.count, message[end + 1] == 0x20 || message[end + 1] == 0x09 {
+            end = message[(end + 1)...].firstIndex(of: 0x0a) ?? message.count
+        }
+        return end
+    }
+
+    private static func mask(_ ranges: [Range<Int>], of start: Int, _ message: inout [UInt8]) {
+        for range in ranges {
+            for index in range where !" \t\r\n".utf8.contains(message[start + index]) {
+                message[start + index] = UInt8(ascii: "x")
+            }
+        }
+    }
+
+    private static func hidden(_ line: String) -> String {
+        let bytes = Array(line.utf8)
+        var out: [UInt8] = []
+        var at = 0
+        for secret in secrets(in: bytes) {
+            out += bytes[at..<secret.lowerBound] + mark
+            at = secret.upperBound
+        }
+        return String(decoding: out + bytes[at...], as: UTF8.self)
     }
 
     /// Whether the body is somebody's own words or digits, and what it is by its Content-Type.
@@ -58,48 +113,51 @@ enum SIPSecrets {
         }
     }
 
-    private static func hidden(in line: String) -> String {
-        guard let field = Field(line) else { return line }
-        func cut(_ text: some StringProtocol) -> String {
-            String(line[..<field.value.startIndex]) + text + String(decoding: mark, as: UTF8.self)
+    /// Where they lie in one line, or one header: in order, apart from each other. Empty ones are places where one should be.
+    private static func secrets(in line: [UInt8]) -> [Range<Int>] {
+        guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { return [] }
+        var name = String(decoding: line[..<colon], as: UTF8.self).lowercased()
+        while name.last == " " || name.last == "\t" { name.removeLast() }
+        let value = line[(colon + 1)...].firstIndex { $0 != 0x20 && $0 != 0x09 } ?? line.count
+        func after(_ end: (UInt8) -> Bool) -> [Range<Int>] {
+            let word = line[value...].firstIndex(where: end) ?? line.count
+            return [min(word + 1, line.count)..<line.count]
         }
-        switch field.name {
+        switch name {
         case "authorization", "proxy-authorization":
-            let scheme = field.value.prefix { $0 != " " && $0 != "\t" && $0 != "\n" }
-            guard scheme.lowercased() == "digest" else { return cut(scheme + " ") }
-            return parameters(["response", "cnonce"], hiddenIn: line)
-        case "authentication-info", "proxy-authentication-info": return parameters(["rspauth", "cnonce"], hiddenIn: line)
-        case "a=crypto": return keys(hiddenIn: line)
-        case "a=key-mgmt": return cut(field.value.prefix { $0 != " " } + " ")
-        case "a=ice-pwd", "k=clear", "k=base64", "k=uri": return cut("")
-        default: return passwords(hiddenIn: line)
+            let scheme = line[value...].prefix { !" \t\n".utf8.contains($0) }
+            guard String(decoding: scheme, as: UTF8.self).lowercased() == "digest" else {
+                return after { " \t\n".utf8.contains($0) }
+            }
+            return parameters(["response", "cnonce"], in: line)
+        case "authentication-info", "proxy-authentication-info": return parameters(["rspauth", "cnonce"], in: line)
+        case "a=crypto": return keys(in: line)
+        case "a=key-mgmt": return after { $0 == 0x20 }
+        case "a=ice-pwd", "k=clear", "k=base64", "k=uri": return [value..<line.count]
+        default: return passwords(in: line)
         }
     }
 
     /// `name="..."` or `name=token`, outside of quoted strings.
-    private static func parameters(_ names: [String], hiddenIn text: String) -> String {
-        let bytes = Array(text.utf8)
-        var out: [UInt8] = []
+    private static func parameters(_ names: [String], in bytes: [UInt8]) -> [Range<Int>] {
+        var found: [Range<Int>] = []
         var at = 0
         while at < bytes.count {
             if bytes[at] == UInt8(ascii: "\"") {
-                let end = endOfQuote(bytes, at)
-                out += bytes[at..<end]
-                at = end
+                at = endOfQuote(bytes, at)
                 continue
             }
             let isStart = at == 0 || " \t\n,".utf8.contains(bytes[at - 1])
             guard isStart, let value = value(of: names, in: bytes, at) else {
-                out.append(bytes[at])
                 at += 1
                 continue
             }
-            out += bytes[at..<value.lowerBound]
             let isQuoted = value.lowerBound < bytes.count && bytes[value.lowerBound] == UInt8(ascii: "\"")
-            out += isQuoted ? [UInt8(ascii: "\"")] + mark + [UInt8(ascii: "\"")] : mark
+            let isEnded = value.count > 1 && bytes[value.upperBound - 1] == UInt8(ascii: "\"")
+            found.append((value.lowerBound + (isQuoted ? 1 : 0))..<(value.upperBound - (isQuoted && isEnded ? 1 : 0)))
             at = value.upperBound
         }
-        return String(decoding: out, as: UTF8.self)
+        return found
     }
 
     /// Where the value lies of one of these parameters that begins at `at`.
@@ -123,27 +181,25 @@ enum SIPSecrets {
     }
 
     /// `inline:` and the key and salt behind it, as often as they come.
-    private static func keys(hiddenIn text: String) -> String {
-        let bytes = Array(text.utf8)
-        var out: [UInt8] = []
+    private static func keys(in bytes: [UInt8]) -> [Range<Int>] {
+        var found: [Range<Int>] = []
         var at = 0
         while at < bytes.count {
             guard begins("inline:", bytes, at) else {
-                out.append(bytes[at])
                 at += 1
                 continue
             }
-            out += bytes[at..<(at + 7)] + mark
-            at = bytes[(at + 7)...].firstIndex { "|; \t".utf8.contains($0) } ?? bytes.count
+            let end = bytes[(at + 7)...].firstIndex { "|; \t".utf8.contains($0) } ?? bytes.count
+            found.append((at + 7)..<end)
+            at = end
         }
-        return String(decoding: out, as: UTF8.self)
+        return found
     }
 
     /// The password in `sip:user:password@host`.
-    private static func passwords(hiddenIn text: String) -> String {
-        guard text.utf8.contains(UInt8(ascii: "@")) else { return text }
-        let bytes = Array(text.utf8)
-        var out: [UInt8] = []
+    private static func passwords(in bytes: [UInt8]) -> [Range<Int>] {
+        guard bytes.contains(UInt8(ascii: "@")) else { return [] }
+        var found: [Range<Int>] = []
         var at = 0
         while at < bytes.count {
             let scheme = begins("sip:", bytes, at) ? 4 : begins("sips:", bytes, at) ? 5 : 0
@@ -152,14 +208,13 @@ enum SIPSecrets {
             guard scheme > 0, let host = bytes[user..<end].firstIndex(of: UInt8(ascii: "@")),
                 let colon = bytes[user..<host].firstIndex(of: UInt8(ascii: ":"))
             else {
-                out.append(bytes[at])
                 at += 1
                 continue
             }
-            out += bytes[at...colon] + mark
+            found.append((colon + 1)..<host)
             at = host
         }
-        return String(decoding: out, as: UTF8.self)
+        return found
     }
 
     private static func begins(_ word: String, _ bytes: [UInt8], _ at: Int) -> Bool {
