@@ -1,3 +1,4 @@
+import Foundation
 import Logging
 
 /// What a line of the log is about; each can have a level of its own.
@@ -38,7 +39,8 @@ public enum LogFormat: String, CaseIterable, Sendable {
 
 /// What is logged, how, and where to.
 public struct LogSettings: Sendable {
-    public var format = LogFormat.text
+    /// nil: `journal` where lines go to systemd's journal, otherwise `text`.
+    public var format: LogFormat?
     /// Appended to, and opened anew when the log is rotated; nil: standard output, errors on standard error.
     public var file: String?
     /// Of categories that have none of their own.
@@ -46,6 +48,15 @@ public struct LogSettings: Sendable {
     public var levels: [LogCategory: Logger.Level] = [:]
 
     public init() {}
+
+    /// `journal`: the journal's device and inode as systemd tells them (`JOURNAL_STREAM`), to be compared with what is behind `descriptor`.
+    func format(journal: String?, descriptor: Int32) -> LogFormat {
+        if let format { return format }
+        guard file == nil, let journal else { return .text }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { return .text }
+        return journal == "\(status.st_dev):\(status.st_ino)" ? .journal : .text
+    }
 
     public func level(of category: LogCategory) -> Logger.Level {
         // Libraries tell their users what concerns their makers.

@@ -84,11 +84,15 @@ public final class LogThread: Sendable {
         let ports = (LogOutput(standard), LogOutput(errors))
         let file = try settings.file.map { path throws(LogError) in try LogOutput(file: path) }
         writing = Mutex(
-            Writing(format: settings.format, standard: file ?? ports.0, errors: file ?? ports.1, file: settings.file))
+            Writing(format: Self.format(settings), standard: file ?? ports.0, errors: file ?? ports.1, file: settings.file))
         usual = ports
     }
 
     private let usual: (standard: LogOutput, errors: LogOutput)
+
+    private static func format(_ settings: LogSettings) -> LogFormat {
+        settings.format(journal: ProcessInfo.processInfo.environment["JOURNAL_STREAM"], descriptor: STDOUT_FILENO)
+    }
 
     public func start() {
         Thread.detachNewThread { [self] in
@@ -209,7 +213,7 @@ public final class LogThread: Sendable {
 
     private func takeOver(_ settings: LogSettings) {
         writing.withLock { writing in
-            writing.format = settings.format
+            writing.format = Self.format(settings)
             guard let path = settings.file else {
                 (writing.standard, writing.errors, writing.file) = (usual.standard, usual.errors, nil)
                 return

@@ -4,7 +4,7 @@ public enum RefusalReason: UInt8, Hashable, Sendable, CaseIterable {
     case unknownAOR, nobodyRegistered, onlyInClear, askedInClear, noCallsYet, wildcard, badContact, outOfOrder, tooBrief
     case tooManyContacts, tablesFull, manyFlows, firstHopLacksOutbound, noTransaction, noDialog, notOfItsDialog, notInPickupGroup
     case tooManyCalls, session, sessionTooSmall, glare, declinedThere, noAnswer, event, outsideCalls, badReferTo, badReplaces
-    case credentials, guessing
+    case draining, credentials, guessing
 }
 
 extension ServerTrace.Refusal {
@@ -49,6 +49,7 @@ extension ServerTrace.Refusal {
         case .outsideCalls: .outsideCalls
         case .badReferTo: .badReferTo
         case .badReplaces: .badReplaces
+        case .draining: .draining
         case .credentials: .credentials
         case .guessing: .guessing
         }

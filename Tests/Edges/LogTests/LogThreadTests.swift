@@ -1,9 +1,10 @@
 import Base
 import Foundation
-import LogEdge
 import Logging
 import TerminalEdge
 import Testing
+
+@testable import LogEdge
 
 /// A log that writes into files of a folder of its own.
 private final class Bench {
@@ -197,6 +198,21 @@ struct LogThreadTests {
         bench.logger().info("still here")
         #expect(bench.thread.flush(within: 60))
         #expect(bench.text() == "2007-07-11 08:01:48.000 still here\n")
+    }
+
+    @Test("Where nobody chose a format, the journal gets priorities and everybody else times")
+    func usualFormat() {
+        var status = stat()
+        fstat(STDIN_FILENO, &status)
+        let journal = "\(status.st_dev):\(status.st_ino)"
+        var settings = LogSettings()
+        #expect(settings.format(journal: journal, descriptor: STDIN_FILENO) == .journal)
+        #expect(settings.format(journal: "1:1", descriptor: STDIN_FILENO) == .text)
+        #expect(settings.format(journal: nil, descriptor: STDIN_FILENO) == .text)
+        settings.file = "/var/log/pinhole.log"
+        #expect(settings.format(journal: journal, descriptor: STDIN_FILENO) == .text)
+        settings.format = .json
+        #expect(settings.format(journal: journal, descriptor: STDIN_FILENO) == .json)
     }
 
     @Test("Work of the log's thread tells under the time at which it happened")
