@@ -2,7 +2,7 @@
 SWIFT ?= swift
 export SWIFT_BACKTRACE ?= enable=no
 
-.PHONY: help demo build test house lint interop bench load explain fuzz fuzz-replay install deb deb-check clean
+.PHONY: help demo build test house lint interop bench load soak explain fuzz fuzz-replay install deb deb-check clean
 
 help:
 	@echo 'make demo      build and play the story of the phone that would not register (FULL=1 for every message)'
@@ -14,6 +14,7 @@ help:
 	@echo 'make interop   real programs against pinhole, in network namespaces (root; INTEROP="NAME..." for some)'
 	@echo 'make bench     side-by-side measurements'
 	@echo 'make load      500 relayed calls for ten minutes (LOAD="--calls 100 --minutes 1")'
+	@echo 'make soak      ten minutes of calls and registrations while everything is reloaded (root; SOAK="--minutes 5")'
 	@echo 'make fuzz      five minutes of libFuzzer for each parser (FUZZ_SECONDS=n), twice that for whole nodes'
 	@echo 'make install   put pinhole, man page and completions below PREFIX (default /usr/local)'
 	@echo 'make deb       Debian packages that need no Swift, into out/'
@@ -61,6 +62,10 @@ bench: build
 load: build
 	@scripts/require sip-tester python3
 	@scripts/load-calls $(LOAD)
+
+soak: build
+	@scripts/require sip-tester python3 openssl
+	@scripts/soak $(SOAK)
 
 fuzz:
 	@scripts/fuzz run

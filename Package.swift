@@ -345,6 +345,6 @@ let package = Package(
             ]),
         tests(
             "ServeDaemon", "Edges/ServeDaemon",
-            ["Base", "SIP", "SIPStack", "ServerNode", "LinuxEdge", "Serve", "LogEdge", "TerminalEdge", "ServeDaemon"]),
+            ["Base", "SIP", "SIPStack", "ServerNode", "LinuxEdge", "Serve", "LogEdge", "ShowText", "TerminalEdge", "ServeDaemon"]),
     ]
 )

@@ -71,7 +71,12 @@ struct ConfigurationOptions: ParsableArguments {
         do {
             settings = try self.settings()
         } catch let mistake as ConfigError {
-            throw CommandFailure("\(mistake). The server was not asked, and goes on as it is.")
+            // The server tells the mistake itself, and opens its log anew all the same.
+            let places = ["/run/pinhole/control.sock", (database ?? Self.usualDatabase) + ".control"]
+            for place in places {
+                if let answer = ControlSocket.ask(request, at: place) { return answer }
+            }
+            throw CommandFailure("\(mistake). No server was found to be asked at \(places.joined(separator: " or ")).")
         }
         guard let path = settings.controlPath(ProcessInfo.processInfo.environment) else {
             throw CommandFailure(

@@ -64,11 +64,12 @@ public final class HEPSender: Sendable {
 
     public func start() { Thread.detachNewThread { [self] in run() } }
 
-    /// Sends what waits, as far as it can be sent at once, then ends. Blocks until it has; only after `start`.
+    /// Sends what waits, as far as it can be sent at once, then ends. Blocks until it has, two seconds at most, as a search for the collector's name may
+    /// hang; only after `start`.
     public func stop() {
         queue.withLock { $0.isStopping = true }
         signal.signal()
-        ended.wait()
+        _ = ended.wait(timeout: .now() + 2)
     }
 
     public func post(_ item: HEPItem) {

@@ -214,13 +214,13 @@ public final class LogThread: Sendable {
     private func takeOver(_ settings: LogSettings) {
         writing.withLock { writing in
             writing.format = Self.format(settings)
+            writing.lost &+= writing.file == nil ? 0 : writing.standard.lost
             guard let path = settings.file else {
                 (writing.standard, writing.errors, writing.file) = (usual.standard, usual.errors, nil)
                 return
             }
             // It could be opened a moment ago; where it cannot any more, the old one stays.
             guard let output = try? LogOutput(file: path) else { return }
-            writing.lost &+= writing.standard.lost
             (writing.standard, writing.errors, writing.file) = (output, output, path)
         }
     }

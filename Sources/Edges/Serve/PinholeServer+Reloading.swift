@@ -6,16 +6,23 @@ extension PinholeServer {
     /// Settings with what had to be read for them.
     public struct Prepared: Sendable {
         let settings: ServeSettings
-        let identity: TLSIdentity?
+        /// Its file is nil where it lies nowhere.
+        let certificate: (file: String?, identity: TLSIdentity)?
     }
 
     /// Reads the certificate that the settings name, if one is used. Throws what is wrong with it; nothing has changed.
     public func prepare(_ new: ServeSettings) throws(ServeError) -> Prepared {
         guard let running = running.withLock({ $0 }) else { throw ServeError(description: "the server is not running yet") }
-        guard running.streams.isSecure else { return Prepared(settings: new, identity: nil) }
-        let identity = try identity(new, clock)
-        do throws(StreamError) { try identity.check() } catch { throw ServeError(description: "TLS: \(error)") }
-        return Prepared(settings: new, identity: identity)
+        // One that was made for this run stays for this run.
+        let isKept = new.streams.certificate == nil && new.database == nil
+        guard running.streams.isSecure, !isKept else { return Prepared(settings: new, certificate: nil) }
+        do {
+            let certificate = try Self.identity(new)
+            try certificate.identity.check()
+            return Prepared(settings: new, certificate: certificate)
+        } catch {
+            throw ServeError(description: "TLS: \(error)")
+        }
     }
 
     /// Takes over what can change while the server runs (`ServeSettings.changeable`), and looks at the accounts at once. No connection and no call is
@@ -23,7 +30,10 @@ extension PinholeServer {
     public func take(_ prepared: Prepared, wantsTraces: Bool) {
         guard let running = running.withLock({ $0 }) else { return }
         manager?.isReloading()
-        if let identity = prepared.identity { try? running.streams.renew(identity) }
+        if let (file, identity) = prepared.certificate {
+            try? running.streams.renew(identity)
+            tell(file, identity)
+        }
         running.streams.allow(origins: prepared.settings.streams.limits.origins)
         current.withLock { $0 = prepared.settings }
         requests.post(.settings(prepared.settings.server, wantsTraces: wantsTraces))

@@ -59,18 +59,23 @@ extension PinholeServer {
     func identity(_ settings: ServeSettings, _ clock: RealTime) throws(ServeError) -> TLSIdentity {
         do {
             let (file, identity) = try Self.identity(settings)
-            let isNews = certificate.withLock { known in
-                defer { known = identity.fingerprint }
-                return known != identity.fingerprint
-            }
-            if isNews { log(clock.now, .certificate(file: file, fingerprint: identity.fingerprint)) }
+            tell(file, identity)
             return identity
         } catch {
             throw ServeError(description: "TLS: \(error)")
         }
     }
 
-    private static func identity(_ settings: ServeSettings) throws -> (file: String?, TLSIdentity) {
+    /// Which certificate counts from now on, if it is another one.
+    func tell(_ file: String?, _ identity: TLSIdentity) {
+        let isNews = certificate.withLock { known in
+            defer { known = identity.fingerprint }
+            return known != identity.fingerprint
+        }
+        if isNews { log(clock.now, .certificate(file: file, fingerprint: identity.fingerprint)) }
+    }
+
+    static func identity(_ settings: ServeSettings) throws -> (file: String?, identity: TLSIdentity) {
         if let files = settings.streams.certificate {
             return (files.chain, try TLSIdentity(certificateFile: files.chain, keyFile: files.key))
         }

@@ -156,8 +156,9 @@ public final class PinholeServer: Sendable {
             page?.stop()
             streams.stop()
             media.stop()
-            hep?.stop()
+            // Before what may wait for a name server.
             storage?.stop()
+            hep?.stop()
             for case .trouble(let text) in reports.takeAll() { log(clock.now, .trouble(text)) }
             stunEnded.wait()
             log(clock.now, .stopped(driver.counters, streams.counters, media.counters))

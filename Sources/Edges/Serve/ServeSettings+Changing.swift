@@ -6,7 +6,7 @@ extension ServeSettings {
     static let changeable: Set<String> = Set(
         keys.filter { key in
             ["registrar.", "keepalive.", "calls.", "log."].contains(where: key.hasPrefix)
-                || ["tls.certificate", "tls.key", "tls.names", "websocket.origins", "digest.uri", "drain-for"].contains(key)
+                || ["tls.certificate", "tls.key", "websocket.origins", "digest.uri", "drain-for"].contains(key)
                 || ["rooms", "pickup-groups", "intercom-groups"].contains(key)
                 || ["limits.calls", "limits.calls-per-account", "limits.bindings", "limits.messages-per-second"].contains(key)
         }
@@ -26,7 +26,10 @@ extension ServeSettings {
     public static func change(from running: ConfigNode, to new: ConfigNode) throws(ConfigError) -> Change {
         var change = Change(root: running)
         let before = try ServeSettings(running)
-        for key in keys {
+        // `tls: off`, and the end of it: there is no listener to change anything of.
+        let isSwitched = isScalar(running.node(at: "tls")) != isScalar(new.node(at: "tls"))
+        if isSwitched { change.refused.append(("tls", "is switched on or off at the start only; restart the server for it")) }
+        for key in keys where !(isSwitched && key.hasPrefix("tls.")) {
             let (old, next) = (running.node(at: key), new.node(at: key))
             if let old, let next, old.says(theSameAs: next) { continue }
             guard old != nil || next != nil else { continue }
@@ -44,6 +47,10 @@ extension ServeSettings {
             change.changed.append(key)
         }
         return change
+    }
+
+    private static func isScalar(_ node: ConfigNode?) -> Bool {
+        if case .scalar? = node?.content { true } else { false }
     }
 
     private var recordsRooms: Bool { server.calls.rooms.contains(where: \.records) }

@@ -29,6 +29,7 @@ public struct SettingsCheck: Sendable {
         checkCertificate(now)
         checkDatabase()
         checkRecordings()
+        checkLog()
     }
 
     private mutating func add(_ key: String, _ problem: String) {
@@ -149,6 +150,19 @@ public struct SettingsCheck: Sendable {
             // The server brings it up to date.
         } catch {
             add("database", error.description)
+        }
+    }
+
+    private mutating func checkLog() {
+        guard let file = settings.log.file else { return }
+        let isThere = access(file, F_OK) == 0
+        let folder = Self.folder(of: file)
+        if isThere, access(file, W_OK) != 0 {
+            add("log.file", "\(file): this user may not write it")
+        } else if !isThere, access(folder, W_OK | X_OK) != 0 {
+            add(
+                "log.file",
+                "\(file): \(access(folder, F_OK) == 0 ? "this user may not make files in" : "there is no folder") \(folder)")
         }
     }
 

@@ -146,7 +146,10 @@ final class SignallingDriver: DatagramDriver {
     }
 
     private func drain(at now: Instant) {
-        switch draining?.step(node.callUsage, at: now) {
+        var usage = node.callUsage
+        // Registrations that wait for their commit get their 200 as well.
+        usage.clientTransactions += node.pendingCommits
+        switch draining?.step(usage, at: now) {
         case .hangUp: node.receive(.hangUp, at: now)
         case .end: ended()
         case .wait, nil: break

@@ -28,6 +28,7 @@ public final class ServeLog: Sendable {
     /// Where what the analysis forgets is judged, so that lines need not wait for it.
     private let judge = DispatchQueue(label: "explain")
     private let waiting = Atomic(0)
+    private static let failureMark = "auth-failure"
     /// What waits to be judged: more of accounts than of strangers, who may send faster than anybody judges.
     private static let most = (ofAccounts: 4, ofStrangers: 1)
 
@@ -59,6 +60,9 @@ public final class ServeLog: Sendable {
         if case .server(let trace) = event {
             octets = trace.octets
             isWanted = isWanted || showsSIP || explains
+            if case .authentication(let authentication) = trace, authentication.failure != nil {
+                isWanted = isWanted || thread.wants(.notice, .security)
+            }
         }
         if case .stopped = event { isWanted = isWanted || explains }
         guard isWanted else { return }
@@ -71,7 +75,10 @@ public final class ServeLog: Sendable {
         switch event {
         case .server(let trace):
             if explains { observe(trace, at: now) }
-            if showsSIP, let text = debug.text(trace, at: clock.shown(now)) { thread.show(text) }
+            if showsSIP, let text = debug.text(trace, at: clock.shown(now)) {
+                // What a stranger writes into a message must not look like what we say of him.
+                thread.show(text.contains(Self.failureMark) ? text.replacing(Self.failureMark, with: "(auth-failure)") : text)
+            }
             if !showsSIP { log(category, level, trace.text, [:]) }
             guard case .authentication(let authentication) = trace, let line = authentication.failureLine,
                 let failure = authentication.failure

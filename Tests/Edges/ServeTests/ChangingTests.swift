@@ -44,6 +44,20 @@ struct ChangingTests {
         #expect(again.changed.isEmpty && again.refused.map(\.key) == ["port", "limits.trusted"])
     }
 
+    @Test("TLS is not switched on or off by a reload, and the running certificate is left alone then")
+    func tls() throws {
+        let on = try tree("tls: {certificate: a.pem, key: b.pem}\n")
+        let off = try tree("tls: off\n")
+        for (from, to) in [(on, off), (off, on), (try tree("{}"), off)] {
+            let change = try ServeSettings.change(from: from, to: to)
+            #expect(change.changed.isEmpty && change.refused.map(\.key) == ["tls"])
+        }
+        #expect(
+            try ServeSettings.change(from: on, to: try tree("tls: {certificate: c.pem, key: b.pem}\n")).changed == [
+                "tls.certificate"
+            ])
+    }
+
     @Test("A key that is gone counts as its default again")
     func removed() throws {
         let change = try ServeSettings.change(from: try tree("calls: {ring-for: 20s}\n"), to: try tree("{}"))
