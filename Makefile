@@ -2,7 +2,7 @@
 SWIFT ?= swift
 export SWIFT_BACKTRACE ?= enable=no
 
-.PHONY: help demo build test house lint interop bench load soak explain fuzz fuzz-replay install deb deb-check clean
+.PHONY: help demo build test house lint interop bench load soak readme explain fuzz fuzz-replay install deb deb-check clean
 
 help:
 	@echo 'make demo      build and play the story of the phone that would not register (FULL=1 for every message)'
@@ -15,6 +15,7 @@ help:
 	@echo 'make bench     side-by-side measurements'
 	@echo 'make load      500 relayed calls for ten minutes (LOAD="--calls 100 --minutes 1")'
 	@echo 'make soak      ten minutes of calls and registrations while everything is reloaded (root; SOAK="--minutes 5")'
+	@echo 'make readme    every command of README.md, as a newcomer types them (README="--but COMMAND..." for fewer)'
 	@echo 'make fuzz      five minutes of libFuzzer for each parser (FUZZ_SECONDS=n), twice that for whole nodes'
 	@echo 'make install   put pinhole, man page and completions below PREFIX (default /usr/local)'
 	@echo 'make deb       Debian packages that need no Swift, into out/'
@@ -66,6 +67,10 @@ load: build
 soak: build
 	@scripts/require sip-tester python3 openssl
 	@scripts/soak $(SOAK)
+
+readme:
+	@scripts/require swift python3 iproute2
+	@scripts/readme $(README)
 
 fuzz:
 	@scripts/fuzz run

@@ -1,5 +1,6 @@
 """`pinhole serve` as a daemon: the service manager, reloading, draining, the log, and what locks out who guesses passwords."""
 
+import contextlib
 import json
 import os
 import re
@@ -59,6 +60,16 @@ class Daemon(Server):
         return self.shop.run(command, [PINHOLE, command, "--json", "--config", self.file, *self.common])
 
 
+@contextlib.contextmanager
+def in_a_call(server):
+    """Two users of the server, registered, in a call with each other."""
+    with Talker("127.0.0.1", server.port, "100") as caller, Talker("127.0.0.1", server.port, "200") as callee:
+        caller.sign_on()
+        callee.sign_on()
+        near, _, _, _ = talk(caller, callee, OFFER, OFFER)
+        yield caller, callee, near
+
+
 @check("daemon-service-manager")
 def service_manager(shop):
     """systemd's words: READY when phones can register, WATCHDOG all the time, RELOADING and READY around a reload, STOPPING at the end."""
@@ -102,10 +113,7 @@ def reload(shop):
         return connection.recv(4096).decode()
 
     old = connect()
-    with Talker("127.0.0.1", server.port, "100") as caller, Talker("127.0.0.1", server.port, "200") as callee:
-        caller.sign_on()
-        callee.sign_on()
-        near, _, _, _ = talk(caller, callee, OFFER, OFFER)
+    with in_a_call(server) as (caller, _, near):
         certificate("second.example")
         server.write(tls + "rooms: [{name: board}]\nport: 5999\n")
         status, text = server.ask("reload")
@@ -133,12 +141,9 @@ def reload(shop):
 def drain(shop):
     """SIGTERM: no new calls, registrations are answered, the call that runs gets its time, then BYE; the server ends with 0."""
     server = Daemon(shop, "drain-for: 2s\n", users=("100", "200"))
-    with Talker("127.0.0.1", server.port, "100") as caller, Talker("127.0.0.1", server.port, "200") as callee:
-        caller.sign_on()
-        callee.sign_on()
-        talk(caller, callee, OFFER, OFFER)
+    with in_a_call(server) as (caller, callee, _):
         server.process.signal(signal.SIGTERM)
-        server.process.wait_for("stopping: no new calls; 1 that runs get 2 s")
+        server.process.wait_for("stopping: no new calls; 1 that runs gets 2 s")
         callee.sign_on()
         caller.call("200", OFFER)
         refused = caller.final("INVITE", 5 * PATIENCE)
@@ -154,10 +159,7 @@ def drain(shop):
 def second_signal(shop):
     """A second SIGTERM ends the server at once, whatever runs."""
     server = Daemon(shop, "drain-for: 1h\n", users=("100", "200"))
-    with Talker("127.0.0.1", server.port, "100") as caller, Talker("127.0.0.1", server.port, "200") as callee:
-        caller.sign_on()
-        callee.sign_on()
-        talk(caller, callee, OFFER, OFFER)
+    with in_a_call(server):
         server.process.signal(signal.SIGTERM)
         server.process.wait_for("stopping: no new calls; 1 that runs")
         server.process.signal(signal.SIGTERM)

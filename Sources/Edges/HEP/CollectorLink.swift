@@ -13,7 +13,8 @@ package struct CollectorLink: ~Copyable {
     private let report: @Sendable (HEPSender.Report) -> Void
     private var socket: CollectorSocket?
     private var nextSearch = Instant.epoch
-    /// Which of the name's addresses is used, and how many of them were found silent in a row.
+    /// What the last search found, which of them is used, and how many of them were found silent in a row.
+    private var addresses: [CollectorAddress] = []
     private var address = 0
     private var silent = 0
     /// When it was refused last; nil: never, or it was found again.
@@ -71,7 +72,8 @@ package struct CollectorLink: ~Copyable {
         guard now >= nextSearch, isMissing || lastRefusal != nil else { return }
         nextSearch = now + retry
         do throws(CollectorError) {
-            socket = try CollectorSocket(settings.host, settings.port, from: address)
+            addresses = try CollectorAddress.all(of: settings.host, settings.port)
+            socket = try CollectorSocket(addresses, from: address)
             if isMissing, isTroubled, lastRefusal == nil { works() }
         } catch {
             tell(error.description)
@@ -81,20 +83,13 @@ package struct CollectorLink: ~Copyable {
     /// Nobody listens at this one. False: nor at the others, as far as was tried.
     private mutating func takeNextAddress() -> Bool {
         silent += 1
-        guard silent < known(), let next = try? CollectorSocket(settings.host, settings.port, from: address + 1) else {
+        guard silent < addresses.count, let next = try? CollectorSocket(addresses, from: address + 1) else {
             silent = 0
             return false
         }
         address += 1
         socket = consume next
         return true
-    }
-
-    private borrowing func known() -> Int {
-        switch socket {
-        case .some(let socket): socket.addresses
-        case .none: 0
-        }
     }
 
     private mutating func tell(_ why: String) {

@@ -10,50 +10,27 @@ struct CollectorSocket: ~Copyable {
         case refused(Int32)
     }
 
-    /// How many addresses its name has; only where nobody answers at one can others be of use.
-    let addresses: Int
     private let descriptor: Int32
 
-    /// Asks for the addresses of a name; takes as long as name servers take. `index`: which of them comes first. Throws in words what is wrong.
-    init(_ host: String, _ port: UInt16, from index: Int) throws(CollectorError) {
-        var hints = addrinfo()
-        hints.ai_socktype = Int32(SOCK_DGRAM.rawValue)
-        hints.ai_flags = AI_ADDRCONFIG
-        var list: UnsafeMutablePointer<addrinfo>?
-        var status = getaddrinfo(host, "\(port)", &hints, &list)
-        if status != 0, list == nil {
-            // Without a route, loopback's addresses are no reason to be left out.
-            hints.ai_flags = 0
-            status = getaddrinfo(host, "\(port)", &hints, &list)
-        }
-        guard status == 0, let first = list else {
-            throw CollectorError(description: "\(host) has no address: \(String(cString: gai_strerror(status)))")
-        }
-        defer { freeaddrinfo(first) }
-        var infos: [UnsafeMutablePointer<addrinfo>] = []
-        var next: UnsafeMutablePointer<addrinfo>? = first
-        while let info = next {
-            infos.append(info)
-            next = info.pointee.ai_next
-        }
+    /// Connects to the first of the addresses that it can, beginning at `index`, round the list. Throws in words what is wrong.
+    init(_ addresses: [CollectorAddress], from index: Int) throws(CollectorError) {
         var reason: Int32 = 0
-        for turn in infos.indices {
-            let info = infos[(index + turn) % infos.count].pointee
-            let descriptor = socket(info.ai_family, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        for turn in addresses.indices {
+            let address = addresses[(index + turn) % addresses.count]
+            let descriptor = socket(address.family, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
             guard descriptor >= 0 else {
                 reason = errno
                 continue
             }
-            guard connect(descriptor, info.ai_addr, info.ai_addrlen) == 0 else {
+            guard address.withSocketAddress({ connect(descriptor, $0, $1) }) == 0 else {
                 reason = errno
                 close(descriptor)
                 continue
             }
             self.descriptor = descriptor
-            addresses = infos.count
             return
         }
-        throw CollectorError(description: "\(host) cannot be reached: \(String(cString: strerror(reason)))")
+        throw CollectorError(description: "it cannot be reached: \(String(cString: strerror(reason)))")
     }
 
     deinit { close(descriptor) }
@@ -68,6 +45,46 @@ struct CollectorSocket: ~Copyable {
             case EAGAIN, ENOBUFS: return .full
             default: return .refused(errno)
             }
+        }
+    }
+}
+
+/// One address of the collector's name.
+struct CollectorAddress {
+    let family: Int32
+    private let octets: [UInt8]
+
+    /// Asks for the addresses of a name, at least one; takes as long as name servers take. Throws in words what is wrong.
+    static func all(of host: String, _ port: UInt16) throws(CollectorError) -> [CollectorAddress] {
+        var hints = addrinfo()
+        hints.ai_socktype = Int32(SOCK_DGRAM.rawValue)
+        hints.ai_flags = AI_ADDRCONFIG
+        var list: UnsafeMutablePointer<addrinfo>?
+        var status = getaddrinfo(host, "\(port)", &hints, &list)
+        if status != 0, list == nil {
+            // Without a route, loopback's addresses are no reason to be left out.
+            hints.ai_flags = 0
+            status = getaddrinfo(host, "\(port)", &hints, &list)
+        }
+        guard status == 0, let first = list else {
+            throw CollectorError(description: "\(host) has no address: \(String(cString: gai_strerror(status)))")
+        }
+        defer { freeaddrinfo(first) }
+        var found: [CollectorAddress] = []
+        var next: UnsafeMutablePointer<addrinfo>? = first
+        while let info = next?.pointee {
+            let octets = UnsafeRawBufferPointer(start: info.ai_addr, count: Int(info.ai_addrlen))
+            found.append(CollectorAddress(family: info.ai_family, octets: Array(octets)))
+            next = info.ai_next
+        }
+        return found
+    }
+
+    func withSocketAddress<T>(_ use: (UnsafePointer<sockaddr>, socklen_t) -> T) -> T {
+        var storage = sockaddr_storage()
+        withUnsafeMutableBytes(of: &storage) { $0.copyBytes(from: octets) }
+        return withUnsafePointer(to: &storage) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { use($0, socklen_t(octets.count)) }
         }
     }
 }

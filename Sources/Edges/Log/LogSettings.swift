@@ -21,6 +21,22 @@ public enum LogCategory: String, CaseIterable, Sendable {
     /// The label of its `Logger`.
     public var label: String { "pinhole.\(rawValue)" }
 
+    /// Its level among those of all.
+    func level(in packed: UInt64) -> Logger.Level { Logger.Level.allCases[Int(packed >> (4 * place) & 15)] }
+
+    fileprivate var place: UInt64 {
+        switch self {
+        case .server: 0
+        case .registrar: 1
+        case .calls: 2
+        case .media: 3
+        case .security: 4
+        case .transport: 5
+        case .storage: 6
+        case .libraries: 7
+        }
+    }
+
     init(label: String) {
         let name = label.hasPrefix("pinhole.") ? String(label.dropFirst(8)) : ""
         self = LogCategory(rawValue: name) ?? .libraries
@@ -62,4 +78,14 @@ public struct LogSettings: Sendable {
         // Libraries tell their users what concerns their makers.
         levels[category] ?? (category == .libraries ? max(level, .warning) : level)
     }
+
+    /// The levels of all categories, four bits each.
+    var packedLevels: UInt64 {
+        LogCategory.allCases.reduce(0) { $0 | UInt64(level(of: $1).place) << (4 * $1.place) }
+    }
+}
+
+extension Logger.Level {
+    /// In `allCases`, which is in order of severity.
+    fileprivate var place: Int { Self.allCases.firstIndex(of: self) ?? 0 }
 }

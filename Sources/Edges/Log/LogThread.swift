@@ -70,7 +70,8 @@ public final class LogThread: Sendable {
     private let queue = Mutex(Queue())
     private let signal = DispatchSemaphore(value: 0)
     private let writing: Mutex<Writing>
-    private let levels: Mutex<LogSettings>
+    /// Of each category, four bits: asked for with every fact, on whatever thread.
+    private let levels: Atomic<UInt64>
     private let thread = Mutex<UInt>(0)
 
     /// `clock`: the wall clock. `standard` and `errors`: where lines go without a file. Throws where the file cannot be opened.
@@ -80,7 +81,7 @@ public final class LogThread: Sendable {
     ) throws(LogError) {
         self.room = room
         self.clock = clock
-        levels = Mutex(settings)
+        levels = Atomic(settings.packedLevels)
         let ports = (LogOutput(standard), LogOutput(errors))
         let file = try settings.file.map { path throws(LogError) in try LogOutput(file: path) }
         writing = Mutex(
@@ -104,11 +105,9 @@ public final class LogThread: Sendable {
     // MARK: Saying something, from any thread
 
     /// Whether lines of that kind are written.
-    public func wants(_ level: Logger.Level, _ category: LogCategory) -> Bool {
-        level >= levels.withLock { $0.level(of: category) }
-    }
+    public func wants(_ level: Logger.Level, _ category: LogCategory) -> Bool { level >= self.level(of: category) }
 
-    public func level(of category: LogCategory) -> Logger.Level { levels.withLock { $0.level(of: category) } }
+    public func level(of category: LogCategory) -> Logger.Level { category.level(in: levels.load(ordering: .relaxed)) }
 
     /// Writes it as soon as its turn comes. On the log's own thread, that is at once.
     public func write(_ record: LogRecord) {
@@ -138,7 +137,7 @@ public final class LogThread: Sendable {
     /// opened; then everything stays as it was.
     public func adopt(_ settings: LogSettings) throws(LogError) {
         if let path = settings.file { try LogOutput.check(path) }
-        levels.withLock { $0 = settings }
+        levels.store(settings.packedLevels, ordering: .relaxed)
         queue.withLock { $0.jobs.append((.adopt(settings), 0)) }
         signal.signal()
     }

@@ -24,27 +24,30 @@ extension PinholeServer {
     func openMetrics(_ streams: StreamService, _ media: MediaService, _ hep: HEPSender?, _ clock: RealTime) -> MetricsServer? {
         guard let feed = metrics, let endpoint = settings.metrics else { return nil }
         let software = settings.server.software
-        let server = MetricsServer(registry: feed.registry) { page, answer in
-            let isTaken = feed.ask { snapshot in
+        let server = MetricsServer(registry: feed.registry) { [requests] page, answer in
+            let report: @Sendable (ServerSnapshot) -> Void = { snapshot in
                 answer {
                     switch page {
                     case .metrics:
                         let families = ServerMetrics(
                             snapshot: snapshot, streams: streams.counters, connections: streams.connectionCount,
                             media: media.counters, hep: hep.map { ($0.counters, $0.waiting) }, linesLost: feed.lostOutput(),
-                            isDraining: feed.isDraining, software: software
+                            software: software
                         ).families
                         var text = PrometheusText()
                         for family in families + feed.registry.families() + ProcessMetrics.families() { text.append(family) }
                         return .init(isGood: true, contentType: PrometheusText.contentType, text.bytes)
                     case .health: return .init(isGood: true, Array("ok\n".utf8))
                     case .readiness:
-                        let why = feed.isDraining ? "it is about to end" : snapshot.storageWorks ? nil : "nothing can be stored"
+                        let why =
+                            snapshot.isDraining ? "it is about to end" : snapshot.storageWorks ? nil : "nothing can be stored"
                         return .init(isGood: why == nil, Array("\(why.map { "not ready: \($0)" } ?? "ready")\n".utf8))
                     }
                 }
             }
-            if !isTaken { answer { .init(isGood: false, Array("the signalling thread answers nobody\n".utf8)) } }
+            if !requests.post(.status(report)) {
+                answer { .init(isGood: false, Array("the signalling thread answers nobody\n".utf8)) }
+            }
         }
         do throws(MetricsServerError) {
             log(clock.now, .listening("metrics over HTTP", try server.listen(at: endpoint)))

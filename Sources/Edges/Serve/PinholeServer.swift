@@ -57,19 +57,18 @@ public final class PinholeServer: Sendable {
         signallingWake = try WakeSignal()
         stunWake = try WakeSignal()
         requests = Mailbox(waking: signallingWake)
-        metrics = settings.metrics == nil ? nil : MetricsFeed(waking: signallingWake, lostOutput: lostOutput)
+        metrics = settings.metrics == nil ? nil : MetricsFeed(lostOutput: lostOutput)
     }
 
     /// Takes no new calls from now on, and ends `run` when those that run are over, or had `drain-for`. Safe from any thread.
     public func drain() {
         manager?.isStopping("calls that run get \(current.withLock { $0.drainFor.wholeSeconds }) s")
-        metrics?.beginDraining()
         requests.post(.drain(for: current.withLock { $0.drainFor }))
     }
 
     /// What the server is doing; nil where its signalling thread does not answer within `seconds`. Blocks until then.
-    package func status(within seconds: Double = 2) -> SignallingStatus? {
-        let answer = Mutex<SignallingStatus?>(nil)
+    package func status(within seconds: Double = 2) -> ServerSnapshot? {
+        let answer = Mutex<ServerSnapshot?>(nil)
         let answered = DispatchSemaphore(value: 0)
         requests.post(
             .status { status in

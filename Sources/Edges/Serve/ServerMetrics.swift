@@ -18,14 +18,13 @@ package struct ServerMetrics {
     /// nil: no collector is named.
     package var hep: (counters: HEPCounters, waiting: Int)?
     package var linesLost: UInt64 = 0
-    package var isDraining = false
     package var software = ""
 
     package init() {}
 
     init(
         snapshot: ServerSnapshot, streams: StreamCounters, connections: Int, media: [MediaCounters],
-        hep: (counters: HEPCounters, waiting: Int)?, linesLost: UInt64, isDraining: Bool, software: String
+        hep: (counters: HEPCounters, waiting: Int)?, linesLost: UInt64, software: String
     ) {
         self.snapshot = snapshot
         self.streams = streams
@@ -33,7 +32,6 @@ package struct ServerMetrics {
         self.media = media
         self.hep = hep
         self.linesLost = linesLost
-        self.isDraining = isDraining
         self.software = software
     }
 
@@ -213,7 +211,7 @@ package struct ServerMetrics {
                 ]),
             gauge("pinhole_hep_waiting", "What waits to be told to the HEP collector.", hep?.waiting ?? 0),
             count("pinhole_output_lines_lost_total", "Lines of output that could not be written.", linesLost),
-            gauge("pinhole_draining", "1 where the server is about to end.", isDraining ? 1 : 0),
+            gauge("pinhole_draining", "1 where the server is about to end.", snapshot.isDraining ? 1 : 0),
             Family(
                 "pinhole_info", .gauge, "1; what the server calls itself.",
                 [.init([.init("software", software)], .count(1))]),

@@ -4,13 +4,12 @@ import HEPEdge
 import LinuxEdge
 import ServerNode
 
-/// What the signalling thread tells of itself: to the metrics port, where it asks, and to a HEP collector. For that thread only.
+/// What the signalling thread tells of itself while it works: how long its rounds take, and to a HEP collector what it hears and says. For that
+/// thread only.
 final class ServerWatch {
     private let metrics: MetricsFeed?
     private let hep: HEPSender?
     private let clock: RealTime
-    /// What storage said last.
-    var storageWorks = true
 
     init(_ metrics: MetricsFeed?, _ hep: HEPSender?, _ clock: RealTime) {
         self.metrics = metrics
@@ -25,7 +24,7 @@ final class ServerWatch {
                 .sip(bytes), from: flow.remote, to: flow.local, isStream: flow.transport.isReliable, at: clock.shown(now)))
     }
 
-    func said(_ bytes: [UInt8], on flow: FlowID, at clock: RealTime) {
+    func said(_ bytes: [UInt8], on flow: FlowID) {
         guard let hep else { return }
         hep.post(
             HEPItem(
@@ -38,18 +37,8 @@ final class ServerWatch {
         for item in HEPItem.verdicts(of: record) { hep.post(item) }
     }
 
-    /// `now`: when the round began. Whoever asked since the last one is answered.
-    func roundEnded(_ node: ServerNode, commandsWaiting: Int, at now: Instant) {
-        guard let metrics else { return }
-        let replies = metrics.takeAll()
-        if !replies.isEmpty {
-            let snapshot = ServerSnapshot(
-                counters: node.counters, bindings: node.bindingCount, usage: node.callUsage, pendingCommits: node.pendingCommits,
-                commandsWaiting: commandsWaiting, storageWorks: storageWorks)
-            for reply in replies { reply(snapshot) }
-        }
-        metrics.rounds.recordNanoseconds((clock.now - now).wholeNanoseconds)
-    }
+    /// `now`: when the round began.
+    func roundEnded(at now: Instant) { metrics?.rounds.recordNanoseconds((clock.now - now).wholeNanoseconds) }
 }
 
 /// How the signalling thread's part of the server is, at one instant.
@@ -61,17 +50,8 @@ package struct ServerSnapshot: Sendable {
     /// What media loops are to be told and had no room for.
     package var commandsWaiting = 0
     package var storageWorks = true
+    /// The server was told to stop: no call begins any more.
+    package var isDraining = false
 
     package init() {}
-
-    init(
-        counters: ServerCounters, bindings: Int, usage: CallUsage, pendingCommits: Int, commandsWaiting: Int, storageWorks: Bool
-    ) {
-        self.counters = counters
-        self.bindings = bindings
-        self.usage = usage
-        self.pendingCommits = pendingCommits
-        self.commandsWaiting = commandsWaiting
-        self.storageWorks = storageWorks
-    }
 }

@@ -29,6 +29,8 @@ final class SignallingDriver: DatagramDriver {
     private var records: [CallRecord] = []
     private var guessed: [(username: String, flow: FlowID)] = []
     private var changes: [(sequence: UInt64, change: RegistrarChange)] = []
+    /// What storage said last.
+    private var storageWorks = true
     /// nil: nobody asked the server to stop.
     private var draining: Draining?
     private var watchdog: Watchdog?
@@ -84,14 +86,14 @@ final class SignallingDriver: DatagramDriver {
         for report in reports.takeAll() {
             switch report {
             case .persisted(let sequence):
-                watch.storageWorks = true
+                storageWorks = true
                 node.receive(.persisted(through: sequence), at: now)
             case .failed(let reason):
                 let promise = "registrations are kept in memory, for \(node.settings.expiry.unstored) s at most"
                 log(
                     now, .trouble("nothing can be stored: \(promise), and call records are lost, until it works again. \(reason)")
                 )
-                watch.storageWorks = false
+                storageWorks = false
                 node.receive(.persistFailed(reason: reason), at: now)
             case .accounts(let accounts):
                 accountsChanged(accounts, now)
@@ -138,10 +140,15 @@ final class SignallingDriver: DatagramDriver {
             node.receive(.drain, at: now)
             log(now, .draining(calls: node.callUsage.calls, for: time))
         case .status(let answer):
-            answer(
-                SignallingStatus(
-                    bindings: node.bindingCount, calls: node.callUsage, counters: node.counters,
-                    isDraining: draining != nil))
+            var snapshot = ServerSnapshot()
+            snapshot.counters = node.counters
+            snapshot.bindings = node.bindingCount
+            snapshot.usage = node.callUsage
+            snapshot.pendingCommits = node.pendingCommits
+            snapshot.commandsWaiting = commands.reduce(0) { $0 + $1.count }
+            snapshot.storageWorks = storageWorks
+            snapshot.isDraining = draining != nil
+            answer(snapshot)
         }
     }
 
@@ -172,7 +179,7 @@ final class SignallingDriver: DatagramDriver {
         while let output = node.nextOutput() {
             switch output {
             case .send(let flow, let bytes):
-                watch.said(bytes, on: flow, at: clock)
+                watch.said(bytes, on: flow)
                 guard flow.transport.isReliable else { return Datagram(from: flow.local, to: flow.remote, bytes) }
                 // Where the connection is gone, its `.closed` is on its way here.
                 streams.send(bytes, on: flow)
@@ -211,6 +218,6 @@ final class SignallingDriver: DatagramDriver {
         guessed.removeAll(keepingCapacity: true)
         if draining != nil { drain(at: now) }
         while let trace = node.nextTrace() { log(now, .server(trace)) }
-        watch.roundEnded(node, commandsWaiting: commands.reduce(0) { $0 + $1.count }, at: now)
+        watch.roundEnded(at: now)
     }
 }

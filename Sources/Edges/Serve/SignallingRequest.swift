@@ -7,15 +7,8 @@ enum SignallingRequest: Sendable {
     case settings(ServerSettings, wantsTraces: Bool)
     /// Take no new calls, and end when those that run are over, or after that time.
     case drain(for: Duration)
-    case status(@Sendable (SignallingStatus) -> Void)
-}
-
-/// What the signalling thread knows.
-package struct SignallingStatus: Sendable {
-    package var bindings: Int
-    package var calls: CallUsage
-    package var counters: ServerCounters
-    package var isDraining: Bool
+    /// Answered at once, on that thread.
+    case status(@Sendable (ServerSnapshot) -> Void)
 }
 
 /// Says at least twice within the time that the service manager gives that the signalling thread lives: nobody else may.

@@ -160,8 +160,8 @@ public final class Daemon: Sendable {
         if let status = server.status() {
             members += [
                 ("state", .string(status.isDraining ? "draining" : "serving")), ("bindings", .integer(status.bindings)),
-                ("calls", .integer(status.calls.calls)), ("media-streams", .integer(status.calls.mediaLegs)),
-                ("subscriptions", .integer(status.calls.subscriptions)),
+                ("calls", .integer(status.usage.calls)), ("media-streams", .integer(status.usage.mediaLegs)),
+                ("subscriptions", .integer(status.usage.subscriptions)),
                 ("messages-received", .integer(Int(clamping: status.counters.received))),
                 ("messages-sent", .integer(Int(clamping: status.counters.sent))),
                 ("authenticated", .integer(Int(clamping: status.counters.accepted))),

@@ -36,7 +36,8 @@ extension ServeEvent {
         case .sendFailed(let destination, let error): return "could not send to \(destination): \(error)"
         case .draining(calls: 0, _): return "stopping"
         case .draining(let calls, let time):
-            return "stopping: no new calls; \(calls) that run\(calls == 1 ? "s" : "") get \(time.wholeSeconds) s. "
+            return
+                "stopping: no new calls; \(calls) that run\(calls == 1 ? "s" : "") get\(calls == 1 ? "s" : "") \(time.wholeSeconds) s. "
                 + "A second signal ends them at once"
         case .reloaded(let changes):
             return "configuration read again: " + (changes.isEmpty ? "nothing changed" : changes.joined(separator: ", "))

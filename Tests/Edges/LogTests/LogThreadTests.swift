@@ -119,6 +119,22 @@ struct LogThreadTests {
             ])
     }
 
+    @Test("Every category has its own level, whatever the others' are", arguments: LogCategory.allCases)
+    func ownLevel(_ category: LogCategory) throws {
+        for level in Logger.Level.allCases {
+            let bench = try Bench { settings in
+                settings.level = level == .critical ? .trace : .critical
+                settings.levels = [category: level]
+            }
+            #expect(bench.thread.level(of: category) == level)
+            for other in LogCategory.allCases where other != category {
+                #expect(
+                    bench.thread.level(of: other)
+                        == bench.settings { $0.level = level == .critical ? .trace : .critical }.level(of: other))
+            }
+        }
+    }
+
     @Test("What there is no room for is dropped and counted, the log says how much, and goes on")
     func dropping() throws {
         let bench = try Bench(room: .init(entries: 4, octets: 1 << 20))

@@ -4,6 +4,21 @@ import Testing
 
 @testable import Serve
 
+/// A descriptor that is bound to a name in the file system.
+private func unixSocket(_ type: __socket_type, at path: String) throws -> Int32 {
+    let descriptor = socket(AF_UNIX, Int32(type.rawValue), 0)
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+    let bound = withUnsafePointer(to: &address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+            bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+        }
+    }
+    try #require(bound == 0)
+    return descriptor
+}
+
 @Suite("A running server is asked over a socket in the file system")
 struct ControlSocketTests {
     private let path = FileManager.default.temporaryDirectory.appendingPathComponent(
@@ -34,17 +49,7 @@ struct ControlSocketTests {
 
     @Test("What a dead server left is taken over; a place where one answers is not, and the error says what to do")
     func taken() throws {
-        let dead = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-        let bound = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(dead, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
-        try #require(bound == 0)
-        close(dead)
+        close(try unixSocket(SOCK_STREAM, at: path))
         let first = try ControlSocket(path) { _ in "first" }
         first.start()
         defer { first.stop() }
@@ -68,19 +73,9 @@ struct ServiceManagerTests {
     /// A datagram socket that listens as systemd does.
     private final class Listener {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("notify-\(UUID().uuidString.prefix(8))").path
-        private let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
+        private let descriptor: Int32
 
-        init() throws {
-            var address = sockaddr_un()
-            address.sun_family = sa_family_t(AF_UNIX)
-            withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-            let bound = withUnsafePointer(to: &address) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-                }
-            }
-            try #require(bound == 0)
-        }
+        init() throws { descriptor = try unixSocket(SOCK_DGRAM, at: path) }
 
         deinit {
             close(descriptor)
