@@ -70,8 +70,11 @@ struct ServeCommand: AsyncParsableCommand {
         defer { thread.flush() }
         LoggingSystem.bootstrap { PinholeLogHandler(label: $0, thread, clock: wallClock) }
         let log = ServeLog(settings, on: thread, clock: clock, style: Terminal.style(), explains: explain)
-        let lost = { @Sendable in thread.counts.dropped &+ thread.counts.unwritable }
-        let server = try PinholeServer(settings, clock: clock, wantsTraces: log.wantsTraces, lostOutput: lost) { now, event in
+        let output = { @Sendable in
+            let counts = thread.counts
+            return OutputState(lost: counts.dropped &+ counts.unwritable, waiting: counts.waiting)
+        }
+        let server = try PinholeServer(settings, clock: clock, wantsTraces: log.wantsTraces, output: output) { now, event in
             log.take(event, at: now)
         }
         try await Daemon(server, log, thread, root: root, read: read).run()

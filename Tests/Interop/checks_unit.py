@@ -5,12 +5,14 @@ import pwd
 import re
 import shutil
 import signal
+import socket
 import subprocess
+import urllib.request
 
 import audio
 from checks_rooms import pinhole_phone
 from harness import PINHOLE, ROOT, check, expect, expect_equal, find, until
-from programs import REALM, Server, free_port, sipp
+from programs import REALM, Server, free_port, free_tcp_port, sipp
 
 UNIT = os.path.join(ROOT, "packaging", "pinhole.service")
 USER = "nobody"
@@ -74,14 +76,26 @@ class TracedServer(Server):
 
 
 def load(shop, *strace):
-    """A server with everything on it: hundreds of registrations, TLS with SRTP, a recorded room, a spoken address, an account added meanwhile, and an
-    explanation at the end. Returns what strace wrote."""
-    config = shop.path("rooms.yaml")
-    with open(config, "w") as file:
-        file.write('rooms:\n  - {name: board, record: yes}\n')
-    tls = f"127.0.0.1:{free_port()}"
+    """A server with everything on it: hundreds of registrations, TLS with SRTP, a recorded room, a spoken address, a log file, metrics, a HEP collector,
+    reloads by signal and by command, an account added meanwhile, and an explanation at the end. Returns what strace wrote."""
+    config, log = shop.path("rooms.yaml"), shop.path("log")
+
+    def configure(more=""):
+        with open(config, "w") as file:
+            file.write("rooms:\n  - {name: board, record: yes}\n" + more)
+
+    def ask(word):
+        status, text = shop.run(word, [PINHOLE, word, "--config", config, *server.common])
+        expect(status == 0, f"pinhole {word} to succeed", text)
+
+    configure()
+    collector = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    collector.bind(("127.0.0.1", 0))
+    tls, metrics = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_tcp_port()}"
     server = TracedServer(
-        shop, *strace, users=("100", "200", "300"), settings=[f"media.recordings={shop.path('recordings')}", f"tls.listen={tls}", "tls.names=127.0.0.1"],
+        shop, *strace, users=("100", "200", "300"),
+        settings=[f"media.recordings={shop.path('recordings')}", f"tls.listen={tls}", "tls.names=127.0.0.1", f"metrics={metrics}",
+                  f"hep.collector=127.0.0.1:{collector.getsockname()[1]}"],
         extra=("--config", config, "--explain", "--stun-port", str(free_port())))
     process = sipp(shop, "sipp/register.xml", server.place, local="127.0.0.1", port=free_port(), user="300", calls=300, rate=100, trace=False, timeout=40)
     trust = ("--transport", "tls", "--proxy", f"sip:{tls};transport=tls", "--tls-trust", shop.path("tls-certificate.pem"))
@@ -90,6 +104,17 @@ def load(shop, *strace):
         pinhole_phone(shop, server, "200", 880, "--hang-up-after", "6s"),
     ]
     server.add_account("400")
+    for page in ("metrics", "healthz", "readyz"):
+        with urllib.request.urlopen(f"http://{metrics}/{page}", timeout=30) as answer:
+            expect_equal(answer.status, 200, page)
+    configure(f"log: {{file: {log}}}\n")
+    ask("reload")
+    os.rename(log, log + ".1")
+    server.process.signal(signal.SIGHUP)
+    until("the log to be opened anew", lambda: os.path.exists(log), every=0.2)
+    configure()
+    ask("reload")
+    ask("status")
     for phone, _ in phones:
         expect_equal(phone.wait(40), 0, "exit status of a phone in the room")
     expect_equal(process.wait(40), 0, "exit status of SIPp")
@@ -97,6 +122,8 @@ def load(shop, *strace):
     spoken.wait(40)
     until("the recording to be finished", lambda: "recorded " in server.text, every=0.2)
     text = server.end()
+    collector.setblocking(False)
+    expect(collector.recv(65_536).startswith(b"HEP3"), "what the collector is told", "something else")
     expect(audio.heard(phones[1][1], 440) >= 1, "the tone of the TLS phone in the room", audio.heard(phones[1][1], 440))
     expect("dialogs seen" in server.text, "the explanation at the end", server.text[-1500:])
     return text

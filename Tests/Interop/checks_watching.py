@@ -11,15 +11,9 @@ import urllib.parse
 import urllib.request
 
 from harness import ROOT, check, expect, expect_equal, template, until
-from programs import Server, phone, sipp
+from programs import Server, free_tcp_port, phone, sipp
 
 EXAMPLES = os.path.join(ROOT, "Examples")
-
-
-def free_tcp_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def get(url):

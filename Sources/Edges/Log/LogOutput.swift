@@ -16,7 +16,7 @@ final class LogOutput: Sendable {
         descriptor = nil
     }
 
-    /// Appends to `path`; it is made where it is missing, for its owner and group to read.
+    /// Appends to `path`; it is made where it is missing, for its owner and group to read as far as the process's umask lets them.
     init(file path: String) throws(LogError) {
         let opened = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o640)
         guard opened >= 0 else { throw LogError(description: Self.text(path, errno)) }

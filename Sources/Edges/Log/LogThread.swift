@@ -60,6 +60,7 @@ public final class LogThread: Sendable {
         var errors: LogOutput
         var file: String?
         var written: UInt64 = 0
+        /// In files that were closed since.
         var lost: UInt64 = 0
         /// When what is told happened, while work of a thread that said it is done.
         var time: Instant?
@@ -145,9 +146,9 @@ public final class LogThread: Sendable {
     public var counts: Counts {
         let (waiting, dropped) = queue.withLock { ($0.jobs.count, $0.droppedInAll) }
         return writing.withLock { writing in
-            Counts(
-                waiting: waiting, written: writing.written, dropped: dropped,
-                unwritable: writing.lost &+ writing.standard.lost)
+            var unwritable = writing.lost &+ usual.standard.lost &+ usual.errors.lost
+            if writing.file != nil { unwritable &+= writing.standard.lost }
+            return Counts(waiting: waiting, written: writing.written, dropped: dropped, unwritable: unwritable)
         }
     }
 

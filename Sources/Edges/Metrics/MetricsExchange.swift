@@ -60,6 +60,7 @@ final class MetricsExchange: ChannelInboundHandler {
 
     private func ask(_ page: MetricsServer.Page, _ context: ChannelHandlerContext) {
         state = .asking
+        server.headIsThere(context.channel)
         limit(server.settings.answerWithin, .slowReader, context)
         let me = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         let loop = context.eventLoop
@@ -92,6 +93,7 @@ final class MetricsExchange: ChannelInboundHandler {
         _ refusal: MetricsServer.Refusal, _ status: HTTPResponseStatus, _ text: String, _ context: ChannelHandlerContext
     ) {
         server.count(refusal)
+        server.headIsThere(context.channel)
         limit(server.settings.answerWithin, .slowReader, context)
         write(status, "text/plain; charset=utf-8", Array("\(text)\n".utf8), context)
     }

@@ -15,6 +15,7 @@ public struct MetricsServerSettings: Sendable {
     public var answerWithin = Duration.seconds(5)
     /// How long the server itself may take to say how it is.
     public var askedWithin = Duration.seconds(2)
+    /// Beyond them the oldest one that has not said what it wants gives way.
     public var connections = 16
 
     public init() {}
@@ -58,6 +59,7 @@ public final class MetricsServer: Sendable {
         case headTooLarge = "head-too-large"
         case slowHead = "slow-head"
         case slowReader = "slow-reader"
+        case gaveWay = "gave-way"
         case tooManyConnections = "too-many-connections"
         case noAnswer = "no-answer"
     }
@@ -65,7 +67,13 @@ public final class MetricsServer: Sendable {
     let settings: MetricsServerSettings
     let ask: Ask
     private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-    private let open = Mutex(0)
+    private struct Open: Sendable {
+        var count = 0
+        /// Those whose head is awaited, the oldest first.
+        var silent: [any Channel] = []
+    }
+
+    private let open = Mutex(Open())
     private let served: [Page: Counter]
     private let refused: [Refusal: Counter]
 
@@ -95,8 +103,11 @@ public final class MetricsServer: Sendable {
             }
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelInitializer { [self] channel in
-                guard enter() else { return channel.eventLoop.makeFailedFuture(ChannelError.alreadyClosed) }
-                channel.closeFuture.whenComplete { [self] _ in open.withLock { $0 -= 1 } }
+                guard enter(channel) else { return channel.eventLoop.makeFailedFuture(ChannelError.alreadyClosed) }
+                channel.closeFuture.whenComplete { [self] _ in
+                    headIsThere(channel)
+                    open.withLock { $0.count -= 1 }
+                }
                 return channel.eventLoop.makeCompletedFuture { [self] in
                     let exchange = MetricsExchange(self)
                     let pipeline = channel.pipeline.syncOperations
@@ -118,15 +129,26 @@ public final class MetricsServer: Sendable {
     /// Closes everything; nothing works afterwards. Blocks until it has.
     public func stop() { try? group.syncShutdownGracefully() }
 
-    private func enter() -> Bool {
-        let isTaken = open.withLock { open in
-            guard open < settings.connections else { return false }
-            open += 1
-            return true
+    /// False: there is no room, as everybody waits for an answer.
+    private func enter(_ channel: any Channel) -> Bool {
+        let (isTaken, silent) = open.withLock { open -> (Bool, (any Channel)?) in
+            let isFull = open.count >= settings.connections
+            if isFull, open.silent.isEmpty { return (false, nil) }
+            let silent = isFull ? open.silent.removeFirst() : nil
+            open.count += 1
+            open.silent.append(channel)
+            return (true, silent)
+        }
+        if let silent {
+            count(.gaveWay)
+            silent.close(promise: nil)
         }
         if !isTaken { count(.tooManyConnections) }
         return isTaken
     }
+
+    /// It gives way to nobody any more.
+    func headIsThere(_ channel: any Channel) { open.withLock { $0.silent.removeAll { $0 === channel } } }
 
     func count(_ refusal: Refusal) { refused[refusal]?.increment() }
     func count(_ page: Page) { served[page]?.increment() }

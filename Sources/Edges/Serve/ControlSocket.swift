@@ -65,7 +65,11 @@ package final class ControlSocket: Sendable {
             if waited[1].revents != 0 { return }
             guard waited[0].revents != 0 else { continue }
             let asker = pl_accept(listener)
-            guard asker >= 0 else { continue }
+            guard asker >= 0 else {
+                // No descriptor is left, most likely: whoever asks waits, and nothing spins.
+                if errno != EINTR, errno != ECONNABORTED { _ = poll(&waited[1], 1, 1_000) }
+                continue
+            }
             serve(asker)
             close(asker)
         }

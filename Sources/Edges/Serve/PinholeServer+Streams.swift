@@ -82,6 +82,7 @@ extension PinholeServer {
         let names = settings.certificateNames
         guard let database = settings.database else { return (nil, try TLSIdentity.passing(names: names)) }
         let folder = URL(fileURLWithPath: database).deletingLastPathComponent().path
-        return (folder + "/tls-certificate.pem", try TLSIdentity.selfSigned(in: folder, names: names))
+        let identity = try TLSIdentity.selfSigned(in: folder, names: names, required: settings.streams.names)
+        return (folder + "/tls-certificate.pem", identity)
     }
 }

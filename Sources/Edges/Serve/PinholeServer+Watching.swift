@@ -31,7 +31,7 @@ extension PinholeServer {
                     case .metrics:
                         let families = ServerMetrics(
                             snapshot: snapshot, streams: streams.counters, connections: streams.connectionCount,
-                            media: media.counters, hep: hep.map { ($0.counters, $0.waiting) }, linesLost: feed.lostOutput(),
+                            media: media.counters, hep: hep.map { ($0.counters, $0.waiting) }, output: feed.output(),
                             software: software
                         ).families
                         var text = PrometheusText()

@@ -41,10 +41,10 @@ public final class PinholeServer: Sendable {
     let metrics: MetricsFeed?
 
     /// Opens the database. `log` is called on the server's threads, with instants of `clock`, which are shown as that says; without `wantsTraces` it hears of troubles only.
-    /// `lostOutput`: how many lines could not be written so far.
+    /// `output`: what became of what it logs.
     public init(
         _ settings: ServeSettings, clock: RealTime = RealTime(), wantsTraces: Bool = true,
-        lostOutput: @escaping @Sendable () -> UInt64 = { 0 }, log: @escaping @Sendable (Instant, ServeEvent) -> Void
+        output: @escaping @Sendable () -> OutputState = { OutputState() }, log: @escaping @Sendable (Instant, ServeEvent) -> Void
     ) throws {
         self.settings = settings
         current = Mutex(settings)
@@ -57,7 +57,7 @@ public final class PinholeServer: Sendable {
         signallingWake = try WakeSignal()
         stunWake = try WakeSignal()
         requests = Mailbox(waking: signallingWake)
-        metrics = settings.metrics == nil ? nil : MetricsFeed(lostOutput: lostOutput)
+        metrics = settings.metrics == nil ? nil : MetricsFeed(output: output)
     }
 
     /// Takes no new calls from now on, and ends `run` when those that run are over, or had `drain-for`. Safe from any thread.

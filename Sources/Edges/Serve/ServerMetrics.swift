@@ -17,21 +17,21 @@ package struct ServerMetrics {
     package var media: [MediaCounters] = []
     /// nil: no collector is named.
     package var hep: (counters: HEPCounters, waiting: Int)?
-    package var linesLost: UInt64 = 0
+    package var output = OutputState()
     package var software = ""
 
     package init() {}
 
     init(
         snapshot: ServerSnapshot, streams: StreamCounters, connections: Int, media: [MediaCounters],
-        hep: (counters: HEPCounters, waiting: Int)?, linesLost: UInt64, software: String
+        hep: (counters: HEPCounters, waiting: Int)?, output: OutputState, software: String
     ) {
         self.snapshot = snapshot
         self.streams = streams
         self.connections = connections
         self.media = media
         self.hep = hep
-        self.linesLost = linesLost
+        self.output = output
         self.software = software
     }
 
@@ -210,7 +210,8 @@ package struct ServerMetrics {
                     ("refused", counters.refused), ("too-large", counters.tooLarge),
                 ]),
             gauge("pinhole_hep_waiting", "What waits to be told to the HEP collector.", hep?.waiting ?? 0),
-            count("pinhole_output_lines_lost_total", "Lines of output that could not be written.", linesLost),
+            count("pinhole_output_lines_lost_total", "Lines of output that could not be written.", output.lost),
+            gauge("pinhole_output_lines_waiting", "What is to be written to the log yet.", output.waiting),
             gauge("pinhole_draining", "1 where the server is about to end.", snapshot.isDraining ? 1 : 0),
             Family(
                 "pinhole_info", .gauge, "1; what the server calls itself.",

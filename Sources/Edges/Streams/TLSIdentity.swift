@@ -58,14 +58,16 @@ public struct TLSIdentity: Sendable {
     }
 
     /// The self-signed identity that lives in `folder` (`tls-certificate.pem`, `tls-key.pem`), made now where it is missing, broken
-    /// or about to expire. `names`: host names and addresses it is to be valid for.
-    public static func selfSigned(in folder: String, names: [String], now: Date = Date()) throws -> TLSIdentity {
+    /// or about to expire, or not valid for one of `required`. `names`: host names and addresses it is to be valid for.
+    public static func selfSigned(
+        in folder: String, names: [String], required: [String] = [], now: Date = Date()
+    ) throws -> TLSIdentity {
         let place = URL(fileURLWithPath: folder, isDirectory: true)
         let certificateFile = place.appendingPathComponent("tls-certificate.pem")
         let keyFile = place.appendingPathComponent("tls-key.pem")
         if let text = try? String(contentsOf: certificateFile, encoding: .utf8),
             let certificate = try? Certificate(pemEncoded: text),
-            certificate.notValidAfter > now.addingTimeInterval(30 * 86_400),
+            certificate.notValidAfter > now.addingTimeInterval(30 * 86_400), isValid(certificate, for: required),
             let identity = try? TLSIdentity(certificateFile: certificateFile.path, keyFile: keyFile.path)
         {
             return identity
@@ -98,20 +100,26 @@ public struct TLSIdentity: Sendable {
         return name.isEmpty ? "localhost" : name
     }
 
+    private static func isValid(_ certificate: Certificate, for names: [String]) -> Bool {
+        guard !names.isEmpty else { return true }
+        guard let known = try? certificate.extensions.subjectAlternativeNames else { return false }
+        return names.allSatisfy { known.contains(alternative($0)) }
+    }
+
+    private static func alternative(_ name: String) -> GeneralName {
+        switch IPAddress(name) {
+        case .v4(let v4)?:
+            let o = v4.octets
+            return .ipAddress(.init(contentBytes: [o.0, o.1, o.2, o.3]))
+        case .v6(let v6)?:
+            let octets = [v6.high, v6.low].flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (56 - 8 * $0)) } }
+            return .ipAddress(.init(contentBytes: octets[...]))
+        case nil: return .dnsName(name)
+        }
+    }
+
     private static func makeCertificate(_ key: P256.Signing.PrivateKey, names: [String], now: Date) throws -> Certificate {
         let subject = try DistinguishedName { CommonName(names.first ?? "pinhole") }
-        let alternatives = names.map { name -> GeneralName in
-            switch IPAddress(name) {
-            case .v4(let v4)?:
-                let o = v4.octets
-                return .ipAddress(.init(contentBytes: [o.0, o.1, o.2, o.3]))
-            case .v6(let v6)?:
-                let octets = [v6.high, v6.low].flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (56 - 8 * $0)) }
-                }
-                return .ipAddress(.init(contentBytes: octets[...]))
-            case nil: return .dnsName(name)
-            }
-        }
         return try Certificate(
             version: .v3, serialNumber: Certificate.SerialNumber(), publicKey: .init(key.publicKey),
             // A phone's clock may be behind; one that starts in 1970 accepts nothing anyway.
@@ -121,7 +129,7 @@ public struct TLSIdentity: Sendable {
                 Critical(BasicConstraints.isCertificateAuthority(maxPathLength: 0))
                 Critical(KeyUsage(digitalSignature: true, keyCertSign: true))
                 try ExtendedKeyUsage([.serverAuth, .clientAuth])
-                SubjectAlternativeNames(alternatives)
+                SubjectAlternativeNames(names.map(alternative))
             }, issuerPrivateKey: .init(key))
     }
 

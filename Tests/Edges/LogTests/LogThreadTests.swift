@@ -182,6 +182,27 @@ struct LogThreadTests {
         close(pipe[1])
     }
 
+    @Test("What standard error does not take is counted too, and stays counted when a file takes over")
+    func unwritableErrors() throws {
+        signal(SIGPIPE, SIG_IGN)
+        var pipes: [[Int32]] = [[0, 0], [0, 0]]
+        for index in pipes.indices { try #require(Glibc.pipe(&pipes[index]) == 0) }
+        let bench = try Bench()
+        let thread = try LogThread(
+            LogSettings(), clock: { Instant(seconds: 0) }, standard: OutputPort(pipes[0][1]), errors: OutputPort(pipes[1][1]))
+        thread.start()
+        for pipe in pipes { close(pipe[0]) }
+        for level in [Logger.Level.info, .error] {
+            thread.write(LogRecord(time: Instant(seconds: 0), level: level, category: .server, text: "x"))
+        }
+        #expect(thread.flush(within: 60))
+        #expect(thread.counts.unwritable == 2)
+        try thread.adopt(bench.settings())
+        #expect(thread.flush(within: 60))
+        #expect(thread.counts.unwritable == 2)
+        for pipe in pipes { close(pipe[1]) }
+    }
+
     @Test("The file is opened anew: what was moved away keeps its lines, new ones go to the new file")
     func rotation() throws {
         let bench = try Bench()

@@ -141,19 +141,39 @@ struct MetricsServerTests {
     func connections() throws {
         var settings = MetricsServerSettings()
         settings.connections = 2
-        settings.headWithin = .seconds(600)
-        let fixture = try Fixture(settings)
-        var held = [try TCPClient(fixture.endpoint), try TCPClient(fixture.endpoint)]
-        held.forEach { $0.send("GET ") }
+        settings.askedWithin = .seconds(600)
+        settings.answerWithin = .seconds(600)
+        let held = Mutex<[@Sendable (@escaping @Sendable () -> MetricsServer.Answer) -> Void]>([])
+        let fixture = try Fixture(settings) { page, answer in
+            if page == .metrics { held.withLock { $0.append(answer) } } else { answer { .init(isGood: true, []) } }
+        }
+        var clients = [try TCPClient(fixture.endpoint), try TCPClient(fixture.endpoint)]
+        clients.forEach { $0.send("GET /metrics HTTP/1.1\r\n\r\n") }
+        _ = try awaited("both to be asked for") { held.withLock { $0.count } == 2 ? true : nil }
         #expect(try TCPClient(fixture.endpoint).rest() == "")
         #expect(fixture.refused("too-many-connections") == 1)
-        held[0].send("/healthz HTTP/1.1\r\n\r\n")
-        #expect(status(held[0].rest()) == "HTTP/1.1 200 OK")
-        held.removeFirst()
+        for answer in held.withLock({ $0 }) { answer { .init(isGood: true, []) } }
+        for client in clients { #expect(status(client.rest()) == "HTTP/1.1 200 OK") }
+        clients.removeAll()
         _ = try awaited("room for one more") {
             let answer = try fixture.ask("GET /healthz HTTP/1.1\r\n\r\n")
             return answer.isEmpty ? nil : answer
         }
+    }
+
+    @Test("connections that say nothing keep nobody out: the oldest gives way")
+    func silentConnections() throws {
+        var settings = MetricsServerSettings()
+        settings.connections = 2
+        settings.headWithin = .seconds(600)
+        let fixture = try Fixture(settings)
+        let held = [try TCPClient(fixture.endpoint), try TCPClient(fixture.endpoint)]
+        held[0].send("GET /heal")
+        #expect(status(try fixture.ask("GET /healthz HTTP/1.1\r\n\r\n")) == "HTTP/1.1 200 OK")
+        #expect(held[0].rest() == "")
+        #expect(fixture.refused("gave-way") == 1 && fixture.refused("too-many-connections") == 0)
+        held[1].send("GET /healthz HTTP/1.1\r\n\r\n")
+        #expect(status(held[1].rest()) == "HTTP/1.1 200 OK")
     }
 
     @Test("a port that is taken is no crash, but EADDRINUSE")

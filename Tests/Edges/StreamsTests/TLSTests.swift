@@ -36,6 +36,20 @@ struct TLSTests {
         #expect(later.fingerprint != first.fingerprint)
     }
 
+    @Test("It is made anew where it is not valid for a name that is asked for, and for no other reason")
+    func renamed() throws {
+        let first = try identity(["pbx.lab", "10.0.0.1", "2001:db8::1"])
+        func with(_ required: [String]) throws -> String {
+            try TLSIdentity.selfSigned(in: folder.path, names: required, required: required).fingerprint
+        }
+        #expect(try with([]) == first.fingerprint)
+        #expect(try with(["2001:db8::1", "10.0.0.1"]) == first.fingerprint)
+        let second = try with(["10.0.0.2", "pbx.lab"])
+        #expect(second != first.fingerprint)
+        #expect(try with(["pbx.lab"]) == second)
+        #expect(try with(["sip.lab"]) != second)
+    }
+
     enum Outcome: Sendable { case opens, fails }
 
     @Test(
