@@ -50,11 +50,11 @@ enum FragmentState: Sendable {
 
 /// Fragments, in whatever order they come (RFC 4787 REQ-14): only the first holds the ports.
 extension AddressTranslator {
-    mutating func laterFragment(_ work: PacketWork, _ now: Instant) -> NATVerdict {
+    mutating func laterFragment(_ work: inout PacketWork, _ now: Instant) -> NATVerdict {
         guard let fragment = work.parsed.fragment else { return drop(.malformed(offset: 6), work) }
         let key = FragmentKey(work, fragment)
         switch fragments[key] {
-        case .known(let route): return apply(route, to: work)
+        case .known(let route): return apply(route, to: &work)
         case .refused: return drop(.firstFragmentDropped, work)
         case .waiting(var waiting):
             guard waiting.count < settings.limits.fragmentsPerDatagram, hasRoom(for: work) else {
@@ -83,17 +83,11 @@ extension AddressTranslator {
             to: work.destination.endpoint)
     }
 
-    private func rewritten(_ work: PacketWork, _ route: FragmentRoute) -> [UInt8] {
-        var work = work
+    private func apply(_ route: FragmentRoute, to work: inout PacketWork) -> NATVerdict {
         work.parsed.rewrite(.source, address: route.source, in: &work.bytes)
         work.parsed.rewrite(.destination, address: route.destination, in: &work.bytes)
-        return work.bytes
-    }
-
-    private func apply(_ route: FragmentRoute, to work: PacketWork) -> NATVerdict {
-        let bytes = rewritten(work, route)
-        if let to = route.to { return .hairpin(bytes, from: route.from, to: to) }
-        return .forward(bytes, via: route.from)
+        if let to = route.to { return .hairpin(from: route.from, to: to) }
+        return .forward(via: route.from)
     }
 
     /// A packet was translated; if it is a first fragment, those that follow go the same way, those that waited at once.
@@ -102,12 +96,12 @@ extension AddressTranslator {
         let route = route()
         let key = FragmentKey(work, fragment)
         guard case .waiting(let waiting) = settle(key, to: .known(route), now) else { return }
-        for other in waiting {
+        for var other in waiting {
             fragmentOctets -= other.bytes.count
-            let bytes = rewritten(other, route)
+            _ = apply(route, to: &other)
             switch route.way {
-            case .toExternal: outputs.append(.toExternal(bytes))
-            case .toInternal: outputs.append(.toInternal(bytes))
+            case .toExternal: outputs.append(.toExternal(other.bytes))
+            case .toInternal: outputs.append(.toInternal(other.bytes))
             }
         }
     }

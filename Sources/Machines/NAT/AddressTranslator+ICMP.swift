@@ -53,7 +53,7 @@ extension AddressTranslator {
         quote.rewrite(.source, to: table[index].inside, in: &work.bytes)
         work.parsed.rewrite(.destination, address: .v4(table[index].inside.address), in: &work.bytes)
         work.parsed.refreshTransportChecksum(in: &work.bytes)
-        return .forward(work.bytes, via: table.id(of: index))
+        return .forward(via: table.id(of: index))
     }
 
     /// The mapping from whose external side the quoted packet was sent, if that remote is one it deals with.
@@ -74,7 +74,7 @@ extension AddressTranslator {
             quote.rewrite(.destination, to: outside, in: &work.bytes)
             work.parsed.rewrite(.source, address: .v4(outside.address), in: &work.bytes)
             work.parsed.refreshTransportChecksum(in: &work.bytes)
-            return .forward(work.bytes, via: table.id(of: index))
+            return .forward(via: table.id(of: index))
         }
         guard settings.hairpinning != .off else { throw Refusal(.hairpinningOff) }
         guard let sender = mapping(at: quote.source, quote.proto, remote: outside) else { throw Refusal(.noMapping) }
@@ -84,7 +84,7 @@ extension AddressTranslator {
         work.parsed.rewrite(.destination, address: .v4(table[sender].inside.address), in: &work.bytes)
         work.parsed.refreshTransportChecksum(in: &work.bytes)
         counters.hairpinned &+= 1
-        return .hairpin(work.bytes, from: table.id(of: index), to: table.id(of: sender))
+        return .hairpin(from: table.id(of: index), to: table.id(of: sender))
     }
 
     /// The mapping through which the quoted packet came in.

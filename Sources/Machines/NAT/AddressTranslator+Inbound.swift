@@ -6,7 +6,7 @@ extension AddressTranslator {
     mutating func translateInbound(_ work: inout PacketWork, _ now: Instant) throws(Refusal) -> NATVerdict {
         guard policy.isExternal(work.destination.address) else { throw Refusal(.notOurAddress) }
         switch work.subject {
-        case .laterFragment: return laterFragment(work, now)
+        case .laterFragment: return laterFragment(&work, now)
         case .icmpError(let icmp): return try inboundError(&work, icmp, now)
         case .flow(let proto, let flags):
             let index: Int
@@ -21,7 +21,7 @@ extension AddressTranslator {
             let id = table.id(of: index)
             work.rewrite(.destination, to: table[index].inside)
             noteFirstFragment(work, FragmentRoute(work, .toInternal, from: id, to: nil), now)
-            return .forward(work.bytes, via: id)
+            return .forward(via: id)
         }
     }
 

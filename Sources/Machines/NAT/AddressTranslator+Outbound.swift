@@ -6,7 +6,7 @@ extension AddressTranslator {
     mutating func translateOutbound(_ work: inout PacketWork, _ via: MappingID?, _ now: Instant) throws(Refusal) -> NATVerdict {
         guard !policy.isExternal(work.source.address) else { throw Refusal(.spoofedSource) }
         switch work.subject {
-        case .laterFragment: return laterFragment(work, now)
+        case .laterFragment: return laterFragment(&work, now)
         case .icmpError(let icmp): return try outboundError(&work, icmp)
         case .flow(let proto, let flags):
             let isHairpin = policy.isExternal(work.destination.address)
@@ -16,20 +16,20 @@ extension AddressTranslator {
                 guard proto != .icmp else { throw Refusal(.noMapping) }
             }
             let index = try outboundMapping(proto, flags, from: work.source, to: work.destination, via, now)
-            let record = table[index]
+            let outside = table[index].outside
             let id = table.id(of: index)
             guard isHairpin else {
-                work.rewrite(.source, to: record.outside)
+                work.rewrite(.source, to: outside)
                 noteFirstFragment(work, FragmentRoute(work, .toExternal, from: id, to: nil), now)
-                return .forward(work.bytes, via: id)
+                return .forward(via: id)
             }
-            let target = try inboundMapping(proto, flags, from: record.outside, to: work.destination, now)
+            let target = try inboundMapping(proto, flags, from: outside, to: work.destination, now)
             let targetID = table.id(of: target)
             work.rewrite(.destination, to: table[target].inside)
-            if settings.hairpinning == .externalSource { work.rewrite(.source, to: record.outside) }
+            if settings.hairpinning == .externalSource { work.rewrite(.source, to: outside) }
             counters.hairpinned &+= 1
             noteFirstFragment(work, FragmentRoute(work, .toInternal, from: id, to: targetID), now)
-            return .hairpin(work.bytes, from: id, to: targetID)
+            return .hairpin(from: id, to: targetID)
         }
     }
 

@@ -1,11 +1,11 @@
 public import Base
-import Packet
+public import Packet
 
 /// A NAT44 as a value: it maps internal to external endpoints, filters what comes in, and rewrites headers (RFC 4787 for UDP,
 /// RFC 5382 for TCP, RFC 5508 for ICMP). Payloads are not its business.
 ///
-/// Give it each whole IPv4 packet with `outbound` or `inbound`; the verdict says what becomes of that packet. Then fetch
-/// `nextOutput` until nil, and call `advance` at `nextDeadline`. Time to Live and routing are the router's.
+/// Give it each whole IPv4 packet with `outbound` or `inbound`; it edits the packet in place, and the verdict says what becomes of
+/// it. Then fetch `nextOutput` until nil, and call `advance` at `nextDeadline`. Time to Live and routing are the router's.
 public struct AddressTranslator: Sendable {
     enum Timer: Hashable, Sendable {
         case mapping(Int)
@@ -48,32 +48,66 @@ public struct AddressTranslator: Sendable {
 
     // MARK: Packets
 
-    /// A packet from inside. `via`: the mapping to send it through, which must belong to its source; nil: the one that
-    /// the NAT's mapping behaviour calls for, made if there is none.
-    public mutating func outbound(_ packet: [UInt8], via: MappingID? = nil, at now: Instant) -> NATVerdict {
+    /// A packet from inside, parsed, at the start of `bytes`; what follows it there (link padding) is cut off. `via`: the mapping to
+    /// send it through, which must belong to its source; nil: the one that the NAT's mapping behaviour calls for, made if there is none.
+    public mutating func outbound(
+        _ bytes: inout [UInt8], _ packet: inout IPPacket, via: MappingID? = nil, at now: Instant
+    ) -> NATVerdict {
         counters.outbound &+= 1
         advance(to: now)
-        return translate(packet, .outbound, via, now)
+        return translate(&bytes, &packet, .outbound, via, now)
     }
 
-    /// A packet from outside.
-    public mutating func inbound(_ packet: [UInt8], at now: Instant) -> NATVerdict {
+    /// A packet from outside, parsed, at the start of `bytes`.
+    public mutating func inbound(_ bytes: inout [UInt8], _ packet: inout IPPacket, at now: Instant) -> NATVerdict {
         counters.inbound &+= 1
         advance(to: now)
-        return translate(packet, .inbound, nil, now)
+        return translate(&bytes, &packet, .inbound, nil, now)
+    }
+
+    /// A packet from inside that nobody has parsed yet; dropped with the reason if it is none.
+    public mutating func outbound(_ bytes: inout [UInt8], via: MappingID? = nil, at now: Instant) -> NATVerdict {
+        do {
+            var packet = try IPPacket(bytes)
+            return outbound(&bytes, &packet, via: via, at: now)
+        } catch {
+            counters.outbound &+= 1
+            return drop(PacketWork.reason(error, bytes), .outbound)
+        }
+    }
+
+    /// A packet from outside that nobody has parsed yet.
+    public mutating func inbound(_ bytes: inout [UInt8], at now: Instant) -> NATVerdict {
+        do {
+            var packet = try IPPacket(bytes)
+            return inbound(&bytes, &packet, at: now)
+        } catch {
+            counters.inbound &+= 1
+            return drop(PacketWork.reason(error, bytes), .inbound)
+        }
     }
 
     private mutating func translate(
-        _ packet: [UInt8], _ direction: NATDirection, _ via: MappingID?, _ now: Instant
+        _ bytes: inout [UInt8], _ packet: inout IPPacket, _ direction: NATDirection, _ via: MappingID?, _ now: Instant
     ) -> NATVerdict {
+        precondition(packet.range.lowerBound == 0, "a packet that is not at the start of its buffer")
         var work: PacketWork
         do {
             work = try PacketWork(packet, direction)
         } catch {
-            return drop(error.reason, direction, proto: error.proto, from: error.source, to: error.destination)
+            return drop(error, direction)
         }
+        if bytes.count > packet.range.upperBound { bytes.removeLast(bytes.count - packet.range.upperBound) }
+        swap(&work.bytes, &bytes)
+        let verdict = translate(&work, via, now)
+        swap(&work.bytes, &bytes)
+        packet = work.parsed
+        return verdict
+    }
+
+    private mutating func translate(_ work: inout PacketWork, _ via: MappingID?, _ now: Instant) -> NATVerdict {
         do throws(Refusal) {
-            switch direction {
+            switch work.direction {
             case .outbound: return try translateOutbound(&work, via, now)
             case .inbound: return try translateInbound(&work, now)
             }
@@ -112,6 +146,10 @@ public struct AddressTranslator: Sendable {
         guard let answer else { return dropped }
         counters.icmpSent &+= 1
         return .icmp(answer, refusal.reason)
+    }
+
+    private mutating func drop(_ unfit: PacketWork.Unfit, _ direction: NATDirection) -> NATVerdict {
+        drop(unfit.reason, direction, proto: unfit.proto, from: unfit.source, to: unfit.destination)
     }
 
     mutating func drop(

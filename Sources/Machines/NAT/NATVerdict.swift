@@ -1,9 +1,9 @@
-/// What became of one packet.
+/// What became of one packet. Only one that goes on was edited.
 public enum NATVerdict: Hashable, Sendable {
     /// Translated; goes on to the other side. The mapping is the one whose external endpoint it leaves from or came to.
-    case forward([UInt8], via: MappingID)
+    case forward(via: MappingID)
     /// Translated twice; goes back inside (RFC 4787 6).
-    case hairpin([UInt8], from: MappingID, to: MappingID)
+    case hairpin(from: MappingID, to: MappingID)
     case dropped(NATDropReason)
     /// Refused, and this answer goes back to where the packet came from.
     case icmp([UInt8], NATDropReason)

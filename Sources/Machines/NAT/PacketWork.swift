@@ -22,6 +22,8 @@ struct Refusal: Error {
 }
 
 /// One packet under translation: its bytes, what its headers say, and which kind of thing it is to a NAT.
+///
+/// The caller's buffer moves in and, edited in place, out again: it is never copied.
 struct PacketWork {
     /// A packet that is not even worth looking at.
     struct Unfit: Error {
@@ -38,7 +40,8 @@ struct PacketWork {
         case laterFragment
     }
 
-    var bytes: [UInt8]
+    /// Empty until the buffer has moved in.
+    var bytes: [UInt8] = []
     var parsed: IPPacket
     let direction: NATDirection
     let subject: Subject
@@ -46,24 +49,13 @@ struct PacketWork {
     let source: PackedEndpoint
     let destination: PackedEndpoint
 
-    init(_ packet: [UInt8], _ direction: NATDirection) throws(Unfit) {
-        bytes = packet
+    init(_ packet: IPPacket, _ direction: NATDirection) throws(Unfit) {
+        parsed = packet
         self.direction = direction
-        do {
-            parsed = try IPPacket(packet)
-        } catch {
-            // A first fragment without its whole transport header is an attack rather than an accident.
-            let isFragment = packet.count >= 20 && packet[0] >> 4 == 4 && packet.uint16(at: 6) & 0x3fff == 0x2000
-            if isFragment, case .truncated(let part) = error.reason, part == .udp || part == .tcp || part == .icmp {
-                throw Unfit(reason: .tinyFragment, proto: packet[9])
-            }
-            throw Unfit(reason: .malformed(offset: error.offset))
-        }
         let proto = parsed.protocolNumber.rawValue
         guard case .v4(let from) = parsed.source, case .v4(let to) = parsed.destination else {
             throw Unfit(reason: .unsupportedProtocol(proto), proto: proto)
         }
-        if bytes.count > parsed.range.upperBound { bytes.removeLast(bytes.count - parsed.range.upperBound) }
         var fromPort: UInt16 = 0
         var toPort: UInt16 = 0
         var reason: NATDropReason?
@@ -102,6 +94,16 @@ struct PacketWork {
         if let reason {
             throw Unfit(reason: reason, proto: proto, source: source.endpoint, destination: destination.endpoint)
         }
+    }
+
+    /// Why bytes that are no packet are dropped.
+    static func reason(_ error: PacketError, _ bytes: [UInt8]) -> Unfit {
+        // A first fragment without its whole transport header is an attack rather than an accident.
+        let isFragment = bytes.count >= 20 && bytes[0] >> 4 == 4 && bytes.uint16(at: 6) & 0x3fff == 0x2000
+        if isFragment, case .truncated(let part) = error.reason, part == .udp || part == .tcp || part == .icmp {
+            return Unfit(reason: .tinyFragment, proto: bytes[9])
+        }
+        return Unfit(reason: .malformed(offset: error.offset))
     }
 
     /// Puts another endpoint on one side; for an ICMP query the port is the identifier.

@@ -5,8 +5,9 @@ import Packet
 
 /// What comes in on an interface and where it goes on.
 extension RouterNode {
-    mutating func receive(_ bytes: [UInt8], on interface: RouterInterface, _ now: Instant) {
-        let packet: IPPacket
+    /// Parses a packet, once: what follows edits the bytes and the parsed value together.
+    mutating func receive(_ bytes: inout [UInt8], on interface: RouterInterface, _ now: Instant) {
+        var packet: IPPacket
         do {
             packet = try IPPacket(bytes)
         } catch {
@@ -14,15 +15,15 @@ extension RouterNode {
             return
         }
         // Without what the link may have padded it with.
-        let bytes = packet.range.count == bytes.count ? bytes : Array(bytes[packet.range])
+        if bytes.count > packet.range.count { bytes.removeLast(bytes.count - packet.range.count) }
         switch packet.header {
-        case .v4(let header): receiveV4(bytes, packet, header, interface, now)
-        case .v6: receiveV6(bytes, packet, interface)
+        case .v4(let header): receiveV4(&bytes, &packet, header, interface, now)
+        case .v6: receiveV6(&bytes, &packet, interface)
         }
     }
 
     private mutating func receiveV4(
-        _ bytes: [UInt8], _ packet: IPPacket, _ header: IPv4Header, _ interface: RouterInterface, _ now: Instant
+        _ bytes: inout [UInt8], _ packet: inout IPPacket, _ header: IPv4Header, _ interface: RouterInterface, _ now: Instant
     ) {
         guard header.hasRightChecksum(bytes), isRoutable(header.source), isRoutable(header.destination) else {
             traces.note(.dropped(.unroutable, interface))
@@ -32,9 +33,9 @@ extension RouterNode {
             answer(bytes, packet, interface)
             return
         }
-        guard let whole = reassembled(bytes, packet, now) else { return }
+        guard isWhole(&bytes, &packet, interface, now) else { return }
         if let translator, interface == .wan, translator.isExternal(header.destination) {
-            receiveTranslated(whole, now)
+            receiveTranslated(&bytes, &packet, now)
             return
         }
         guard let out = route(packet.destination) else {
@@ -51,13 +52,13 @@ extension RouterNode {
             return
         }
         if interface == .lan, out == .wan, settings.nat != nil {
-            sendTranslated(whole, now)
+            sendTranslated(&bytes, &packet, now)
         } else {
-            forward(whole, on: out, quoting: whole)
+            forward(&bytes, &packet, on: out, quoting: original(bytes, packet))
         }
     }
 
-    private mutating func receiveV6(_ bytes: [UInt8], _ packet: IPPacket, _ interface: RouterInterface) {
+    private mutating func receiveV6(_ bytes: inout [UInt8], _ packet: inout IPPacket, _ interface: RouterInterface) {
         guard settings.lanIPv6 != nil || settings.wanIPv6 != nil else {
             traces.note(.dropped(.noRoute, interface))
             return
@@ -80,7 +81,7 @@ extension RouterNode {
             refuse(.timeToLive, .timeExceeded(quoting: bytes), bytes, packet, interface)
             return
         }
-        forward(bytes, on: out, quoting: bytes)
+        forward(&bytes, &packet, on: out, quoting: original(bytes, packet))
     }
 
     // MARK: Routes
@@ -159,10 +160,16 @@ extension RouterNode {
     // MARK: Out
 
     /// Takes one hop off and transmits. The Time to Live has been looked at.
-    mutating func forward(_ bytes: [UInt8], on interface: RouterInterface, quoting original: [UInt8]?) {
-        var bytes = bytes
-        guard var packet = try? IPPacket(bytes), packet.decrementTimeToLive(in: &bytes) else { return }
+    mutating func forward(
+        _ bytes: inout [UInt8], _ packet: inout IPPacket, on interface: RouterInterface, quoting original: [UInt8]?
+    ) {
+        guard packet.decrementTimeToLive(in: &bytes) else { return }
         transmit(bytes, on: interface, quoting: original)
+    }
+
+    /// The packet as its sender knows it, where an error may yet have to quote it: any other needs no copy.
+    func original(_ bytes: [UInt8], _ packet: IPPacket) -> [UInt8]? {
+        packet.timeToLive <= 1 || bytes.count > min(settings.lanMTU, settings.wanMTU) ? bytes : nil
     }
 
     /// Cuts a packet to the way's size, if it may be cut. `original`: as its sender knows it, to quote if not; nil: its own packet.
@@ -185,13 +192,24 @@ extension RouterNode {
         refuse(.tooBig(mtu: mtu), .packetTooBig(mtu: mtu, quoting: original), original, packet, from)
     }
 
-    /// The whole datagram, where the helper needs to read it: it reads no fragments. nil: it is not complete yet.
-    private mutating func reassembled(_ bytes: [UInt8], _ packet: IPPacket, _ now: Instant) -> [UInt8]? {
-        guard packet.fragment != nil, isALGOn, translator != nil, packet.protocolNumber == .udp else { return bytes }
+    /// Makes a fragment the whole datagram, where the helper needs to read it: it reads no fragments. False: it is not complete yet.
+    private mutating func isWhole(
+        _ bytes: inout [UInt8], _ packet: inout IPPacket, _ interface: RouterInterface, _ now: Instant
+    ) -> Bool {
+        guard packet.fragment != nil, isALGOn, translator != nil, packet.protocolNumber == .udp else { return true }
         switch reassembler.receive(bytes, packet, at: now) {
-        case .whole(let whole): return whole
-        case .waiting, .dropped: return nil
+        case .whole(let whole):
+            bytes = whole
+            do {
+                packet = try IPPacket(whole)
+                return true
+            } catch {
+                traces.note(.dropped(.malformed(offset: error.offset), interface))
+            }
+        case .waiting: break
+        case .dropped: traces.note(.dropped(.fragment, interface))
         }
+        return false
     }
 }
 

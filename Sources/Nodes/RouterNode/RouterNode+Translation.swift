@@ -7,16 +7,17 @@ import Packet
 extension RouterNode {
     // MARK: Outbound
 
-    mutating func sendTranslated(_ bytes: [UInt8], _ now: Instant) {
-        guard let packet = try? IPPacket(bytes) else { return }
+    mutating func sendTranslated(_ bytes: inout [UInt8], _ packet: inout IPPacket, _ now: Instant) {
         let via = chooseMapping(bytes, packet, now)
-        guard let verdict = translator?.outbound(bytes, via: via, at: now) else { return }
+        let original = original(bytes, packet)
+        let before = Ends(packet, bytes)
+        guard let verdict = translator?.outbound(&bytes, &packet, via: via, at: now) else { return }
         collectTraces()
         switch verdict {
-        case .forward(let translated, let id):
-            pass(translated, original: bytes, packet, .outbound, id, now)
-        case .hairpin(let translated, _, _):
-            forward(translated, on: .lan, quoting: bytes)
+        case .forward(let id):
+            pass(&bytes, &packet, before, original, .outbound, id, now)
+        case .hairpin:
+            forward(&bytes, &packet, on: .lan, quoting: original)
         case .dropped(let reason):
             traces.note(.dropped(.nat(reason), .lan))
         case .icmp(let answer, let reason):
@@ -79,16 +80,18 @@ extension RouterNode {
 
     // MARK: Inbound
 
-    mutating func receiveTranslated(_ bytes: [UInt8], _ now: Instant) {
-        guard let packet = try? IPPacket(bytes), let verdict = translator?.inbound(bytes, at: now) else { return }
+    mutating func receiveTranslated(_ bytes: inout [UInt8], _ packet: inout IPPacket, _ now: Instant) {
+        let original = original(bytes, packet)
+        let before = Ends(packet, bytes)
+        guard let verdict = translator?.inbound(&bytes, &packet, at: now) else { return }
         collectTraces()
         switch verdict {
-        case .forward(let translated, let id):
-            guard packet.timeToLive > 1 else {
-                refuse(.timeToLive, .timeExceeded(quoting: bytes), bytes, packet, .wan)
+        case .forward(let id):
+            if packet.timeToLive <= 1, let original {
+                refuse(.timeToLive, .timeExceeded(quoting: original), original, packet, .wan)
                 return
             }
-            pass(translated, original: bytes, packet, .inbound, id, now)
+            pass(&bytes, &packet, before, original, .inbound, id, now)
         case .hairpin:
             break
         case .dropped(let reason):
@@ -105,47 +108,51 @@ extension RouterNode {
 
     /// A translated packet: through the helper, if it is SIP, and on.
     private mutating func pass(
-        _ translated: [UInt8], original: [UInt8], _ before: IPPacket, _ direction: ALGDirection, _ id: MappingID, _ now: Instant
+        _ bytes: inout [UInt8], _ packet: inout IPPacket, _ before: Ends?, _ original: [UInt8]?, _ direction: ALGDirection,
+        _ id: MappingID, _ now: Instant
     ) {
         let out: RouterInterface = direction == .outbound ? .wan : .lan
-        guard isALGOn, before.fragment == nil, let flow = flow(before, original, translated, direction) else {
-            forward(translated, on: out, quoting: original)
+        guard isALGOn, packet.fragment == nil, let flow = flow(before, Ends(packet, bytes), direction) else {
+            forward(&bytes, &packet, on: out, quoting: original)
             return
         }
         noteExpected(flow, id, now)
         guard running.isSIP(flow.remote.port) || gateway.isFollowing(flow) else {
-            forward(translated, on: out, quoting: original)
+            forward(&bytes, &packet, on: out, quoting: original)
             return
         }
         if let idle = running.sipTimeout ?? settings.alg.signallingIdle, translator?.mapping(id)?.idle != idle {
             _ = translator?.setIdle(of: id, to: idle, at: now)
         }
-        guard let after = try? IPPacket(translated) else { return }
-        switch after.transport {
-        case .udp(let udp): passDatagram(translated, udp, original, flow, direction, now)
-        case .tcp(let tcp): passSegment(translated, tcp, original, flow, direction, now)
-        case .icmp, .other, .laterFragment: forward(translated, on: out, quoting: original)
+        switch packet.transport {
+        case .udp(let udp): passDatagram(&bytes, &packet, udp, original, flow, direction, now)
+        case .tcp(let tcp): passSegment(&bytes, &packet, tcp, original, flow, direction, now)
+        case .icmp, .other, .laterFragment: forward(&bytes, &packet, on: out, quoting: original)
         }
         collectTraces()
     }
 
-    private func flow(
-        _ before: IPPacket, _ original: [UInt8], _ translated: [UInt8], _ direction: ALGDirection
-    ) -> ALGFlow? {
-        guard let ports = before.ports(original), let after = try? IPPacket(translated), let newPorts = after.ports(translated)
-        else {
-            return nil
+    /// Both ends of a packet with ports.
+    private struct Ends {
+        var source: Endpoint
+        var destination: Endpoint
+        var transport: SIPTransport
+
+        init?(_ packet: IPPacket, _ bytes: [UInt8]) {
+            guard let ports = packet.ports(bytes) else { return nil }
+            source = Endpoint(packet.source, ports.source)
+            destination = Endpoint(packet.destination, ports.destination)
+            transport = packet.protocolNumber == .tcp ? .tcp : .udp
         }
-        let transport: SIPTransport = before.protocolNumber == .tcp ? .tcp : .udp
+    }
+
+    private func flow(_ before: Ends?, _ after: Ends?, _ direction: ALGDirection) -> ALGFlow? {
+        guard let before, let after else { return nil }
         switch direction {
         case .outbound:
-            return ALGFlow(
-                transport, inside: Endpoint(before.source, ports.source), mapped: Endpoint(after.source, newPorts.source),
-                remote: Endpoint(before.destination, ports.destination))
+            return ALGFlow(before.transport, inside: before.source, mapped: after.source, remote: before.destination)
         case .inbound:
-            return ALGFlow(
-                transport, inside: Endpoint(after.destination, newPorts.destination),
-                mapped: Endpoint(before.destination, ports.destination), remote: Endpoint(before.source, ports.source))
+            return ALGFlow(before.transport, inside: after.destination, mapped: before.destination, remote: before.source)
         }
     }
 
@@ -163,23 +170,25 @@ extension RouterNode {
     }
 
     private mutating func passDatagram(
-        _ bytes: [UInt8], _ udp: UDPHeader, _ original: [UInt8], _ flow: ALGFlow, _ direction: ALGDirection, _ now: Instant
+        _ bytes: inout [UInt8], _ packet: inout IPPacket, _ udp: UDPHeader, _ original: [UInt8]?, _ flow: ALGFlow,
+        _ direction: ALGDirection, _ now: Instant
     ) {
         let out: RouterInterface = direction == .outbound ? .wan : .lan
         switch readPayload(Array(bytes[udp.payload]), direction, flow, now) {
         case .drop(let reason):
             traces.note(.dropped(.alg(reason), out.other))
         case .pass(let passage):
-            forward(rebuilt(bytes, udp, passage, direction), on: out, quoting: original)
+            let quoted = rebuild(&bytes, &packet, udp.payload, passage, original, flow, direction)
+            forward(&bytes, &packet, on: out, quoting: quoted)
         case .hold(let passage, let until):
-            var packet = rebuilt(bytes, udp, passage, direction)
+            let quoted = rebuild(&bytes, &packet, udp.payload, passage, original, flow, direction)
             guard held.count < settings.limits.heldPackets else {
                 traces.note(.dropped(.holdLimit, out.other))
-                forward(packet, on: out, quoting: original)
+                forward(&bytes, &packet, on: out, quoting: quoted)
                 return
             }
-            guard var parsed = try? IPPacket(packet), parsed.decrementTimeToLive(in: &packet) else { return }
-            held.add(HeldPackets.Packet(interface: out, bytes: packet, since: now), until: until)
+            guard packet.decrementTimeToLive(in: &bytes) else { return }
+            held.add(HeldPackets.Packet(interface: out, bytes: bytes, since: now), until: until)
         }
     }
 
@@ -195,20 +204,37 @@ extension RouterNode {
         }
     }
 
-    private func rebuilt(_ bytes: [UInt8], _ udp: UDPHeader, _ passage: ALGPassage, _ direction: ALGDirection) -> [UInt8] {
-        var bytes = bytes
-        if !passage.rewrites.isEmpty { replacePayload(udp.payload, with: passage.bytes, in: &bytes) }
-        if let destination = passage.destination, var packet = try? IPPacket(bytes) {
-            packet.rewrite(.destination, to: destination, in: &bytes)
+    /// Puts in what the helper made of a datagram; returns what an error about it would quote, if one may be due.
+    private func rebuild(
+        _ bytes: inout [UInt8], _ packet: inout IPPacket, _ payload: Range<Int>, _ passage: ALGPassage, _ original: [UInt8]?,
+        _ flow: ALGFlow, _ direction: ALGDirection
+    ) -> [UInt8]? {
+        let translated = bytes
+        if !passage.rewrites.isEmpty { packet.replacePayload(payload, with: passage.bytes, in: &bytes) }
+        let quoted = original ?? quotation(of: translated, madeInto: bytes, flow, direction)
+        if let destination = passage.destination { packet.rewrite(.destination, to: destination, in: &bytes) }
+        return quoted
+    }
+
+    /// What its sender knows a packet as that only the helper made too long: the translation undone.
+    private func quotation(
+        of translated: [UInt8], madeInto bytes: [UInt8], _ flow: ALGFlow, _ direction: ALGDirection
+    ) -> [UInt8]? {
+        guard bytes.count > min(settings.lanMTU, settings.wanMTU), var packet = try? IPPacket(translated) else { return nil }
+        var original = translated
+        switch direction {
+        case .outbound: packet.rewrite(.source, to: flow.inside, in: &original)
+        case .inbound: packet.rewrite(.destination, to: flow.mapped, in: &original)
         }
-        return bytes
+        return original
     }
 
     private mutating func passSegment(
-        _ bytes: [UInt8], _ tcp: TCPHeader, _ original: [UInt8], _ flow: ALGFlow, _ direction: ALGDirection, _ now: Instant
+        _ bytes: inout [UInt8], _ packet: inout IPPacket, _ tcp: TCPHeader, _ original: [UInt8]?, _ flow: ALGFlow,
+        _ direction: ALGDirection, _ now: Instant
     ) {
         let out: RouterInterface = direction == .outbound ? .wan : .lan
-        var bytes = bytes
+        let translated = bytes
         if tcp.flags.contains(.syn), !tcp.flags.contains(.ack) { shifts.forget(flow) }
         var isChanged = shifts.apply(flow, direction, tcp, to: &bytes, now: now)
         if !tcp.payload.isEmpty, !tcp.flags.contains(.syn) {
@@ -220,15 +246,16 @@ extension RouterNode {
                 // Streams are never held: what follows would overtake.
                 if !passage.rewrites.isEmpty {
                     let difference = passage.bytes.count - tcp.payload.count
-                    replacePayload(tcp.payload, with: passage.bytes, in: &bytes)
+                    packet.replacePayload(tcp.payload, with: passage.bytes, in: &bytes)
                     if difference != 0 { shifts.grow(flow, direction, by: difference, at: tcp.sequence, now: now) }
                     isChanged = true
                 }
             }
         }
-        if isChanged, var packet = try? IPPacket(bytes) { packet.refreshTransportChecksum(in: &bytes) }
+        if isChanged { packet.refreshTransportChecksum(in: &bytes) }
         if tcp.flags.contains(.rst) { shifts.forget(flow) }
-        forward(bytes, on: out, quoting: original)
+        let quoted = original ?? quotation(of: translated, madeInto: bytes, flow, direction)
+        forward(&bytes, &packet, on: out, quoting: quoted)
     }
 
     // MARK: The helper's wishes
@@ -251,22 +278,4 @@ extension RouterNode {
             if let id = expected.remove(pinhole.id) { _ = translator?.cancel(id) }
         }
     }
-}
-
-/// Puts another payload into a whole UDP or TCP packet over IPv4; lengths and checksums follow.
-func replacePayload(_ range: Range<Int>, with payload: [UInt8], in bytes: inout [UInt8]) {
-    guard let packet = try? IPPacket(bytes), case .v4(let header) = packet.header else { return }
-    let length = bytes.count - range.count + payload.count
-    guard let total = UInt16(exactly: length) else { return }
-    bytes.replaceSubrange(range, with: payload)
-    let sumAt = header.range.lowerBound + IPv4Header.Offset.checksum
-    let lengthAt = header.range.lowerBound + IPv4Header.Offset.totalLength
-    let sum = InternetChecksum.update(bytes.uint16(at: sumAt), from: bytes.uint16(at: lengthAt), to: total)
-    bytes.replace(at: sumAt, bigEndian: sum)
-    bytes.replace(at: lengthAt, bigEndian: total)
-    if case .udp(let udp) = packet.transport {
-        bytes.replace(
-            at: udp.range.lowerBound + UDPHeader.Offset.length, bigEndian: UInt16(truncatingIfNeeded: payload.count + 8))
-    }
-    if var packet = try? IPPacket(bytes) { packet.refreshTransportChecksum(in: &bytes) }
 }

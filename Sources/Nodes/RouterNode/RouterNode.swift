@@ -79,13 +79,14 @@ public struct RouterNode: Machine {
 
     // MARK: Machine
 
-    public mutating func receive(_ input: RouterInput, at now: Instant) {
+    /// A packet given away (not used by the caller afterwards) is edited where it lies, and goes on in the same buffer.
+    public mutating func receive(_ input: consuming RouterInput, at now: Instant) {
         advance(to: now)
-        switch input {
-        case .packet(let interface, let bytes):
+        switch consume input {
+        case .packet(let interface, var bytes):
             switch state {
             case .down: traces.note(.dropped(.down, interface))
-            case .up: receive(bytes, on: interface, now)
+            case .up: receive(&bytes, on: interface, now)
             }
         case .command(let line):
             switch state {

@@ -20,7 +20,7 @@ struct FragmentTests {
         var reassembler = Reassembler()
         var whole: [UInt8]?
         for packet in packets {
-            let verdict = direction == .outbound ? rig.nat.outbound(packet, at: rig.now) : rig.nat.inbound(packet, at: rig.now)
+            let verdict = direction == .outbound ? rig.outbound(packet) : rig.inbound(packet)
             var passed = verdict.packet.map { [$0] } ?? []
             for output in rig.outputs() {
                 switch output {

@@ -28,7 +28,7 @@ struct HookTests {
         // Without a choice: the one that was there first.
         #expect(rig.out(Self.phone, Self.server) == .through("192.0.2.1:52899", Self.server))
         for (port, id) in [(52_899, first.id), (52_898, second.id)] {
-            let verdict = rig.nat.inbound(udp(Self.server, "192.0.2.1:\(port)"), at: rig.now)
+            let verdict = rig.inbound(udp(Self.server, "192.0.2.1:\(port)"))
             #expect(verdict.mapping == id)
             #expect(try ends(#require(verdict.packet)) == (Self.server, Self.phone))
         }

@@ -99,10 +99,10 @@ struct ICMPTests {
         let packet = udp("\(Self.a):5060", "192.0.2.1:4000")
         let received = try #require(rig.sent(packet))
         let error = try ICMPMessage.portUnreachable(quoting: received).packet(from: at(b).address, to: .v4(external))
-        let verdict = rig.nat.outbound(error, at: rig.now)
-        guard case .hairpin(let bytes, _, _) = verdict else { return #expect(Bool(false), "\(verdict)") }
+        let verdict = rig.outbound(error)
+        guard case .hairpin = verdict.verdict else { return #expect(Bool(false), "\(verdict)") }
         let plain = try ICMPMessage.portUnreachable(quoting: packet).packet(from: .v4(external), to: IPAddress(Self.a)!)
-        #expect(bytes == plain)
+        #expect(verdict.bytes == plain)
     }
 
     @Test("REQ-3: errors with a wrong checksum, or quoting a packet with one, are dropped")

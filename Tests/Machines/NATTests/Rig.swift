@@ -61,9 +61,21 @@ final class Rig {
 
     func tcpBack(_ from: String, _ to: String, _ flags: TCPHeader.Flags) -> Seen { receive(tcp(from, to, flags)) }
 
-    func send(_ packet: [UInt8], via: MappingID? = nil) -> Seen { see(nat.outbound(packet, via: via, at: now)) }
+    func send(_ packet: [UInt8], via: MappingID? = nil) -> Seen { see(outbound(packet, via: via)) }
 
-    func receive(_ packet: [UInt8]) -> Seen { see(nat.inbound(packet, at: now)) }
+    func receive(_ packet: [UInt8]) -> Seen { see(inbound(packet)) }
+
+    func outbound(_ packet: [UInt8], via: MappingID? = nil) -> Outcome {
+        var bytes = packet
+        let verdict = nat.outbound(&bytes, via: via, at: now)
+        return Outcome(verdict: verdict, bytes: bytes)
+    }
+
+    func inbound(_ packet: [UInt8]) -> Outcome {
+        var bytes = packet
+        let verdict = nat.inbound(&bytes, at: now)
+        return Outcome(verdict: verdict, bytes: bytes)
+    }
 
     /// The external endpoint a UDP packet leaves from; nil if it does not.
     func outside(_ from: String, _ to: String) -> Endpoint? {
@@ -71,9 +83,9 @@ final class Rig {
     }
 
     /// The packet as it goes on; nil if it does not.
-    func sent(_ packet: [UInt8], via: MappingID? = nil) -> [UInt8]? { nat.outbound(packet, via: via, at: now).packet }
+    func sent(_ packet: [UInt8], via: MappingID? = nil) -> [UInt8]? { outbound(packet, via: via).packet }
 
-    func received(_ packet: [UInt8]) -> [UInt8]? { nat.inbound(packet, at: now).packet }
+    func received(_ packet: [UInt8]) -> [UInt8]? { inbound(packet).packet }
 
     func reserve(exactly external: String) -> Bool { nat.reservePort(.udp, exactly: at(external)) }
 
@@ -99,13 +111,13 @@ final class Rig {
         return all
     }
 
-    private func see(_ verdict: NATVerdict) -> Seen {
-        switch verdict {
-        case .forward(let bytes, _):
-            let (from, to) = ends(bytes)
+    private func see(_ outcome: Outcome) -> Seen {
+        switch outcome.verdict {
+        case .forward:
+            let (from, to) = ends(outcome.bytes)
             return .through(from, to)
-        case .hairpin(let bytes, _, _):
-            let (from, to) = ends(bytes)
+        case .hairpin:
+            let (from, to) = ends(outcome.bytes)
             return .hairpin(from, to)
         case .dropped(let reason): return .dropped(reason)
         case .icmp(let bytes, _):
@@ -155,18 +167,22 @@ func pong(_ from: String, _ to: String, _ identifier: UInt16) -> [UInt8] {
         .packet(from: IPAddress(from)!, to: IPAddress(to)!)
 }
 
-extension NATVerdict {
+/// A verdict, and the buffer as the NAT left it.
+struct Outcome {
+    var verdict: NATVerdict
+    var bytes: [UInt8]
+
     /// The packet that goes on, if one does.
     var packet: [UInt8]? {
-        switch self {
-        case .forward(let bytes, _), .hairpin(let bytes, _, _): bytes
+        switch verdict {
+        case .forward, .hairpin: bytes
         case .dropped, .icmp, .held: nil
         }
     }
 
     var mapping: MappingID? {
-        switch self {
-        case .forward(_, let id), .hairpin(_, let id, _): id
+        switch verdict {
+        case .forward(let id), .hairpin(let id, _): id
         case .dropped, .icmp, .held: nil
         }
     }
