@@ -8,6 +8,7 @@ import Foundation
 ///     pinhole-bench calls COUNT
 ///     pinhole-bench room PARTIES SPEAKERS TICKS
 ///     pinhole-bench codec NAME FRAMES
+///     pinhole-bench nat PATH MAPPINGS PACKETS
 @main
 struct PinholeBench {
     static func main() throws {
@@ -33,6 +34,8 @@ struct PinholeBench {
         case "codec" where words.count == 3:
             let cost = try measureCodec(words[1], frames: number(2))
             print(cost.map { "\($0.encode) \($0.decode)" } ?? "missing")
+        case "nat" where words.count == 4:
+            try print(measureTranslations(words[1], size: number(2), count: number(3)))
         default: throw usage
         }
     }
@@ -40,7 +43,7 @@ struct PinholeBench {
     private static var usage: BenchError {
         BenchError(
             "usage: pinhole-bench parse FILE COUNT | register PORT REALM PASSWORD USERS COUNT WINDOW | bindings SIZE... | calls COUNT "
-                + "| room PARTIES SPEAKERS TICKS | codec NAME FRAMES")
+                + "| room PARTIES SPEAKERS TICKS | codec NAME FRAMES | nat PATH MAPPINGS PACKETS")
     }
 }
 

@@ -79,9 +79,9 @@ extension IPPacket {
         // Hop-by-hop options and everything up to a routing header travel in each fragment; the rest is cut (RFC 8200 4.5).
         var cut = header.range.lowerBound + 40
         var nextAt = header.range.lowerBound + IPv6Header.Offset.nextHeader
-        if let last = header.extensions.lastIndex(where: { $0.kind == .hopByHop || $0.kind == .routing }) {
-            cut = header.extensions[last].range.upperBound
-            nextAt = header.extensions[last].range.lowerBound
+        if let last = header.extensions(packet).last(where: { $0.kind == .hopByHop || $0.kind == .routing }) {
+            cut = last.range.upperBound
+            nextAt = last.range.lowerBound
         }
         guard header.fragment == nil else { throw .dontFragment }
         let room = (mtu - (cut - header.range.lowerBound) - 8) / 8 * 8

@@ -26,7 +26,6 @@ public struct IPv6Header: Hashable, Sendable {
     public var hopLimit: UInt8
     public var source: IPv6Address
     public var destination: IPv6Address
-    public var extensions: [Extension]
     public var fragment: Fragment?
     /// What follows the chain; in a later fragment, what the fragment header names.
     public var upperProtocol: IPProtocol
@@ -53,7 +52,7 @@ public struct IPv6Header: Hashable, Sendable {
         hopLimit = bytes[at + Offset.hopLimit]
         source = Self.address(bytes, at + Offset.source)
         destination = Self.address(bytes, at + Offset.destination)
-        extensions = []
+        var count = 0
         fragment = nil
         var next = IPProtocol(rawValue: bytes[at + Offset.nextHeader])
         var nextAt = at + Offset.nextHeader
@@ -77,8 +76,8 @@ public struct IPv6Header: Hashable, Sendable {
                 )
             default: break chain
             }
-            guard extensions.count < Self.mostExtensions else { throw PacketError(.tooManyExtensions, at: end) }
-            extensions.append(Extension(kind: next, range: end..<(end + length)))
+            guard count < Self.mostExtensions else { throw PacketError(.tooManyExtensions, at: end) }
+            count += 1
             nextAt = end
             let kind = next
             next = IPProtocol(rawValue: bytes[end])
@@ -94,6 +93,20 @@ public struct IPv6Header: Hashable, Sendable {
                 throw PacketError(.fragment, at: fragment.range.lowerBound)
             }
         }
+    }
+
+    /// The extension headers, first to last, of the bytes this was parsed from. They are not kept: the value holds no memory of its own.
+    public func extensions(_ bytes: [UInt8]) -> [Extension] {
+        var found: [Extension] = []
+        var at = range.lowerBound + 40
+        var kind = IPProtocol(rawValue: bytes[range.lowerBound + Offset.nextHeader])
+        while at < range.upperBound {
+            let length = kind == .fragment ? 8 : Int(bytes[at + 1]) * 8 + 8
+            found.append(Extension(kind: kind, range: at..<(at + length)))
+            kind = IPProtocol(rawValue: bytes[at])
+            at += length
+        }
+        return found
     }
 
     private static func address(_ bytes: [UInt8], _ at: Int) -> IPv6Address {

@@ -229,8 +229,9 @@ public struct Reassembler: Sendable {
         guard let fragment = header.fragment else { return Array(packet[header.range]) }
         let start = header.range.lowerBound
         var bytes = Array(packet[start..<fragment.range.lowerBound])
-        let place = header.extensions.firstIndex { $0.kind == .fragment } ?? 0
-        let nextAt = place == 0 ? IPv6Header.Offset.nextHeader : header.extensions[place - 1].range.lowerBound - start
+        let extensions = header.extensions(packet)
+        let place = extensions.firstIndex { $0.kind == .fragment } ?? 0
+        let nextAt = place == 0 ? IPv6Header.Offset.nextHeader : extensions[place - 1].range.lowerBound - start
         bytes[nextAt] = packet[fragment.range.lowerBound]
         return bytes
     }

@@ -9,11 +9,11 @@ struct FragmentKey: Hashable, Sendable {
     var proto: UInt8
     var direction: NATDirection
 
-    init(_ work: PacketWork, _ fragment: IPPacket.Fragment) {
+    init(_ packet: IPPacket, _ work: PacketWork, _ fragment: IPPacket.Fragment) {
         source = work.source.address
         destination = work.destination.address
         identification = UInt16(truncatingIfNeeded: fragment.identification)
-        proto = work.parsed.protocolNumber.rawValue
+        proto = packet.protocolNumber.rawValue
         direction = work.direction
     }
 }
@@ -32,73 +32,83 @@ struct FragmentRoute: Sendable {
     var to: MappingID?
 
     /// After translation: the addresses are those the first fragment left with.
-    init(_ work: PacketWork, _ way: Way, from: MappingID, to: MappingID?) {
-        source = work.parsed.source
-        destination = work.parsed.destination
+    init(_ packet: IPPacket, _ way: Way, from: MappingID, to: MappingID?) {
+        source = packet.source
+        destination = packet.destination
         self.way = way
         self.from = from
         self.to = to
     }
 }
 
+struct WaitingFragment: Sendable {
+    var bytes: [UInt8]
+    var packet: IPPacket
+    var work: PacketWork
+}
+
 enum FragmentState: Sendable {
     /// The first one has not come yet.
-    case waiting([PacketWork])
+    case waiting([WaitingFragment])
     case known(FragmentRoute)
     case refused
 }
 
 /// Fragments, in whatever order they come (RFC 4787 REQ-14): only the first holds the ports.
 extension AddressTranslator {
-    mutating func laterFragment(_ work: inout PacketWork, _ now: Instant) -> NATVerdict {
-        guard let fragment = work.parsed.fragment else { return drop(.malformed(offset: 6), work) }
-        let key = FragmentKey(work, fragment)
+    mutating func laterFragment(_ bytes: inout [UInt8], _ packet: inout IPPacket, _ work: PacketWork, _ now: Instant)
+        -> NATVerdict
+    {
+        guard let fragment = packet.fragment else { return drop(.malformed(offset: 6), work) }
+        let key = FragmentKey(packet, work, fragment)
         switch fragments[key] {
-        case .known(let route): return apply(route, to: &work)
+        case .known(let route): return apply(route, to: &bytes, &packet)
         case .refused: return drop(.firstFragmentDropped, work)
         case .waiting(var waiting):
-            guard waiting.count < settings.limits.fragmentsPerDatagram, hasRoom(for: work) else {
+            guard waiting.count < settings.limits.fragmentsPerDatagram, hasRoom(for: bytes.count) else {
                 return drop(.fragmentLimit, work)
             }
-            waiting.append(work)
+            waiting.append(WaitingFragment(bytes: bytes, packet: packet, work: work))
             fragments.update(key, to: .waiting(waiting))
         case nil:
-            guard settings.limits.fragmentsPerDatagram > 0, hasRoom(for: work) else { return drop(.fragmentLimit, work) }
-            insert(.waiting([work]), key, now)
+            guard settings.limits.fragmentsPerDatagram > 0, hasRoom(for: bytes.count) else { return drop(.fragmentLimit, work) }
+            insert(.waiting([WaitingFragment(bytes: bytes, packet: packet, work: work)]), key, now)
         }
-        fragmentOctets += work.bytes.count
+        fragmentOctets += bytes.count
         traces.note(
             .held(
                 .fragment, work.direction, proto: key.proto, from: work.source.endpoint, to: work.destination.endpoint))
         return .held(.fragment)
     }
 
-    private func hasRoom(for work: PacketWork) -> Bool {
-        fragmentOctets + work.bytes.count <= settings.limits.fragmentOctets
+    private func hasRoom(for octets: Int) -> Bool {
+        fragmentOctets + octets <= settings.limits.fragmentOctets
     }
 
     private mutating func drop(_ reason: NATDropReason, _ work: PacketWork) -> NATVerdict {
         drop(
-            reason, work.direction, proto: work.parsed.protocolNumber.rawValue, from: work.source.endpoint,
+            reason, work.direction, proto: work.proto, from: work.source.endpoint,
             to: work.destination.endpoint)
     }
 
-    private func apply(_ route: FragmentRoute, to work: inout PacketWork) -> NATVerdict {
-        work.parsed.rewrite(.source, address: route.source, in: &work.bytes)
-        work.parsed.rewrite(.destination, address: route.destination, in: &work.bytes)
+    private func apply(_ route: FragmentRoute, to bytes: inout [UInt8], _ packet: inout IPPacket) -> NATVerdict {
+        packet.rewrite(.source, address: route.source, in: &bytes)
+        packet.rewrite(.destination, address: route.destination, in: &bytes)
         if let to = route.to { return .hairpin(from: route.from, to: to) }
         return .forward(via: route.from)
     }
 
     /// A packet was translated; if it is a first fragment, those that follow go the same way, those that waited at once.
-    mutating func noteFirstFragment(_ work: PacketWork, _ route: @autoclosure () -> FragmentRoute, _ now: Instant) {
-        guard let fragment = work.parsed.fragment else { return }
+    mutating func noteFirstFragment(
+        _ packet: IPPacket, _ work: PacketWork, _ route: @autoclosure () -> FragmentRoute, _ now: Instant
+    ) {
+        guard let fragment = packet.fragment else { return }
         let route = route()
-        let key = FragmentKey(work, fragment)
+        let key = FragmentKey(packet, work, fragment)
         guard case .waiting(let waiting) = settle(key, to: .known(route), now) else { return }
         for var other in waiting {
             fragmentOctets -= other.bytes.count
-            _ = apply(route, to: &other)
+            _ = apply(route, to: &other.bytes, &other.packet)
             switch route.way {
             case .toExternal: outputs.append(.toExternal(other.bytes))
             case .toInternal: outputs.append(.toInternal(other.bytes))
@@ -107,9 +117,9 @@ extension AddressTranslator {
     }
 
     /// The same for one that was refused.
-    mutating func noteRefusedFragment(_ work: PacketWork, _ reason: NATDropReason, _ now: Instant) {
-        guard let fragment = work.parsed.fragment, fragment.offset == 0 else { return }
-        let key = FragmentKey(work, fragment)
+    mutating func noteRefusedFragment(_ packet: IPPacket, _ work: PacketWork, _ now: Instant) {
+        guard let fragment = packet.fragment, fragment.offset == 0 else { return }
+        let key = FragmentKey(packet, work, fragment)
         if let before = settle(key, to: .refused, now) { fragmentsGone(key, before, .firstFragmentDropped) }
     }
 
@@ -132,9 +142,9 @@ extension AddressTranslator {
     /// Accounts for fragments that waited in vain.
     mutating func fragmentsGone(_ key: FragmentKey, _ state: FragmentState, _ reason: NATDropReason) {
         guard case .waiting(let waiting) = state else { return }
-        for work in waiting {
-            fragmentOctets -= work.bytes.count
-            _ = drop(reason, work)
+        for fragment in waiting {
+            fragmentOctets -= fragment.bytes.count
+            _ = drop(reason, fragment.work)
         }
     }
 }

@@ -14,7 +14,7 @@ extension AddressTranslator {
 
     /// All mappings, oldest first.
     public var mappings: [NATMapping] {
-        table.records.indices.filter { table.records[$0] != nil }
+        table.records.indices.filter { table.isLive($0) }
             .sorted { table[$0].serial < table[$1].serial }
             .map { snapshot($0) }
     }

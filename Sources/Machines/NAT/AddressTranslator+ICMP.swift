@@ -12,18 +12,18 @@ extension AddressTranslator {
         var destination: PackedEndpoint
 
         /// `fromInternal`: the quoted packet came from the internal side, so that a query's identifier stands for its source.
-        init(_ work: PacketWork, _ icmp: ICMPHeader, fromInternal: Bool) throws(Refusal) {
-            let message = icmp.range.lowerBound..<work.parsed.range.upperBound
-            guard InternetChecksum.of(work.bytes, in: message) == 0 else { throw Refusal(.badChecksum) }
+        init(_ bytes: [UInt8], _ icmp: ICMPHeader, fromInternal: Bool) throws(Refusal) {
+            let message = icmp.range.lowerBound..<bytes.count
+            guard InternetChecksum.of(bytes, in: message) == 0 else { throw Refusal(.badChecksum) }
             do {
-                packet = try IPPacket(quotedIn: work.bytes, icmp.payload)
+                packet = try IPPacket(quotedIn: bytes, icmp.payload)
             } catch {
                 throw Refusal(.malformed(offset: error.offset))
             }
             guard case .v4(let header) = packet.header, let proto = NATProtocol(rawValue: packet.protocolNumber.rawValue) else {
                 throw Refusal(.unsupportedProtocol(packet.protocolNumber.rawValue))
             }
-            guard header.hasRightChecksum(work.bytes) else { throw Refusal(.badChecksum) }
+            guard header.hasRightChecksum(bytes) else { throw Refusal(.badChecksum) }
             self.proto = proto
             if proto == .icmp {
                 guard case .icmp(let query) = packet.transport, !query.meaning.isError else {
@@ -32,7 +32,7 @@ extension AddressTranslator {
                 source = PackedEndpoint(header.source, fromInternal ? query.identifier : 0)
                 destination = PackedEndpoint(header.destination, fromInternal ? 0 : query.identifier)
             } else {
-                guard let (from, to) = packet.ports(work.bytes) else {
+                guard let (from, to) = packet.ports(bytes) else {
                     throw Refusal(.malformed(offset: icmp.payload.upperBound))
                 }
                 source = PackedEndpoint(header.source, from)
@@ -41,18 +41,19 @@ extension AddressTranslator {
         }
 
         mutating func rewrite(_ side: IPPacket.Side, to endpoint: PackedEndpoint, in bytes: inout [UInt8]) {
-            packet.rewrite(side, to: endpoint.endpoint, in: &bytes)
-            rewriteQueryIdentifier(of: packet, to: endpoint.port, in: &bytes)
+            packet.put(side, to: endpoint, in: &bytes)
         }
     }
 
     /// About a packet that went out through a mapping.
-    mutating func inboundError(_ work: inout PacketWork, _ icmp: ICMPHeader, _ now: Instant) throws(Refusal) -> NATVerdict {
-        var quote = try Quotation(work, icmp, fromInternal: true)
+    mutating func inboundError(
+        _ bytes: inout [UInt8], _ packet: inout IPPacket, _ work: PacketWork, _ icmp: ICMPHeader, _ now: Instant
+    ) throws(Refusal) -> NATVerdict {
+        var quote = try Quotation(bytes, icmp, fromInternal: true)
         let index = try quotedSender(quote, now)
-        quote.rewrite(.source, to: table[index].inside, in: &work.bytes)
-        work.parsed.rewrite(.destination, address: .v4(table[index].inside.address), in: &work.bytes)
-        work.parsed.refreshTransportChecksum(in: &work.bytes)
+        quote.rewrite(.source, to: table[index].inside, in: &bytes)
+        packet.rewrite(.destination, address: .v4(table[index].inside.address), in: &bytes)
+        packet.refreshTransportChecksum(in: &bytes)
         return .forward(via: table.id(of: index))
     }
 
@@ -65,24 +66,26 @@ extension AddressTranslator {
     }
 
     /// About a packet that came in, from its receiver or from a router on the way to it; both answer in the NAT's name.
-    mutating func outboundError(_ work: inout PacketWork, _ icmp: ICMPHeader) throws(Refusal) -> NATVerdict {
-        var quote = try Quotation(work, icmp, fromInternal: false)
+    mutating func outboundError(_ bytes: inout [UInt8], _ packet: inout IPPacket, _ work: PacketWork, _ icmp: ICMPHeader)
+        throws(Refusal) -> NATVerdict
+    {
+        var quote = try Quotation(bytes, icmp, fromInternal: false)
         guard let index = quotedReceiver(quote) else { throw Refusal(.noMapping) }
         let outside = table[index].outside
         let isHairpin = policy.isExternal(work.destination.address)
         guard isHairpin else {
-            quote.rewrite(.destination, to: outside, in: &work.bytes)
-            work.parsed.rewrite(.source, address: .v4(outside.address), in: &work.bytes)
-            work.parsed.refreshTransportChecksum(in: &work.bytes)
+            quote.rewrite(.destination, to: outside, in: &bytes)
+            packet.rewrite(.source, address: .v4(outside.address), in: &bytes)
+            packet.refreshTransportChecksum(in: &bytes)
             return .forward(via: table.id(of: index))
         }
         guard settings.hairpinning != .off else { throw Refusal(.hairpinningOff) }
         guard let sender = mapping(at: quote.source, quote.proto, remote: outside) else { throw Refusal(.noMapping) }
-        quote.rewrite(.destination, to: outside, in: &work.bytes)
-        quote.rewrite(.source, to: table[sender].inside, in: &work.bytes)
-        work.parsed.rewrite(.source, address: .v4(outside.address), in: &work.bytes)
-        work.parsed.rewrite(.destination, address: .v4(table[sender].inside.address), in: &work.bytes)
-        work.parsed.refreshTransportChecksum(in: &work.bytes)
+        quote.rewrite(.destination, to: outside, in: &bytes)
+        quote.rewrite(.source, to: table[sender].inside, in: &bytes)
+        packet.rewrite(.source, address: .v4(outside.address), in: &bytes)
+        packet.rewrite(.destination, address: .v4(table[sender].inside.address), in: &bytes)
+        packet.refreshTransportChecksum(in: &bytes)
         counters.hairpinned &+= 1
         return .hairpin(from: table.id(of: index), to: table.id(of: sender))
     }

@@ -3,11 +3,13 @@ import Packet
 
 /// From outside in.
 extension AddressTranslator {
-    mutating func translateInbound(_ work: inout PacketWork, _ now: Instant) throws(Refusal) -> NATVerdict {
+    mutating func translateInbound(_ bytes: inout [UInt8], _ packet: inout IPPacket, _ work: PacketWork, _ now: Instant)
+        throws(Refusal) -> NATVerdict
+    {
         guard policy.isExternal(work.destination.address) else { throw Refusal(.notOurAddress) }
         switch work.subject {
-        case .laterFragment: return laterFragment(&work, now)
-        case .icmpError(let icmp): return try inboundError(&work, icmp, now)
+        case .laterFragment: return laterFragment(&bytes, &packet, work, now)
+        case .icmpError(let icmp): return try inboundError(&bytes, &packet, work, icmp, now)
         case .flow(let proto, let flags):
             let index: Int
             do throws(Refusal) {
@@ -19,8 +21,8 @@ extension AddressTranslator {
                     .holdSYN(SessionKey(external: SideKey(work.destination, proto), remote: work.source)))
             }
             let id = table.id(of: index)
-            work.rewrite(.destination, to: table[index].inside)
-            noteFirstFragment(work, FragmentRoute(work, .toInternal, from: id, to: nil), now)
+            packet.put(.destination, to: table[index].inside, in: &bytes)
+            noteFirstFragment(packet, work, FragmentRoute(packet, .toInternal, from: id, to: nil), now)
             return .forward(via: id)
         }
     }

@@ -9,8 +9,19 @@ extension AddressTranslator {
         _ now: Instant
     ) throws(Refusal) -> Int {
         try makeRoom(for: inside.address, now)
-        let host = table.hostIndexMaking(inside.address)
-        guard let (address, port) = chooseOutside(proto, inside, remote, host, outside) else {
+        var host = table.hostIndexMaking(inside.address)
+        var chosen = chooseOutside(proto, inside, remote, host, outside)
+        // A flood may use the ports up before it fills the table: the host's own flows make room first, nobody else's for its blocks.
+        var tries = 0
+        while chosen == nil, outside == nil, tries < 8, settings.limits.whenFull == .evictUnanswered,
+            let victim = table.host(host)?.unanswered.oldest ?? (settings.ports.blocks == nil ? table.oldestUnanswered : nil)
+        {
+            tries += 1
+            endMapping(victim, .evicted)
+            host = table.hostIndexMaking(inside.address)
+            chosen = chooseOutside(proto, inside, remote, host, nil)
+        }
+        guard let (address, port) = chosen else {
             releaseHostIfIdle(host)
             counters.refused &+= 1
             throw Refusal(.noFreePort, .prohibited)
@@ -47,20 +58,24 @@ extension AddressTranslator {
 
     private mutating func makeRoom(for host: IPv4Address, _ now: Instant) throws(Refusal) {
         let limits = settings.limits
-        if let index = table.hostIndex(host), let mappings = table.host(index)?.mappings,
-            mappings.count >= limits.mappingsPerHost
-        {
-            try evict(mappings.oldest, orRefuse: .hostLimit, now)
+        if let index = table.hostIndex(host), let record = table.host(index), record.mappings.count >= limits.mappingsPerHost {
+            try evict(record.mappings.oldest, record.unanswered.oldest, orRefuse: .hostLimit)
         }
-        if table.count >= limits.mappings { try evict(table.oldestIdle, orRefuse: .mappingLimit, now) }
+        if table.count >= limits.mappings { try evict(table.oldestIdle, table.oldestUnanswered, orRefuse: .mappingLimit) }
     }
 
-    private mutating func evict(_ index: Int?, orRefuse reason: NATDropReason, _ now: Instant) throws(Refusal) {
-        guard settings.limits.whenFull == .evictOldestIdle, let index else {
+    private mutating func evict(_ idle: Int?, _ unanswered: Int?, orRefuse reason: NATDropReason) throws(Refusal) {
+        let victim: Int?
+        switch settings.limits.whenFull {
+        case .refuseNew: victim = nil
+        case .evictUnanswered: victim = unanswered
+        case .evictOldestIdle: victim = idle
+        }
+        guard let victim else {
             counters.refused &+= 1
             throw Refusal(reason, .prohibited)
         }
-        endMapping(index, .evicted)
+        endMapping(victim, .evicted)
     }
 
     /// The external address (by index) and port for a new mapping.
@@ -166,11 +181,7 @@ extension AddressTranslator {
     // MARK: Use and idle times
 
     mutating func noteUse(_ index: Int, _ direction: NATDirection, _ now: Instant) {
-        table.noteUse(index, at: now)
-        switch direction {
-        case .outbound: table[index].lastOutbound = now
-        case .inbound: table[index].lastInbound = now
-        }
+        table.noteUse(index, direction, at: now)
     }
 
     /// A UDP packet or ICMP query went by (RFC 4787 4.3).

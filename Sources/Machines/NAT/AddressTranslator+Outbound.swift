@@ -3,11 +3,13 @@ import Packet
 
 /// From inside out, and round the hairpin.
 extension AddressTranslator {
-    mutating func translateOutbound(_ work: inout PacketWork, _ via: MappingID?, _ now: Instant) throws(Refusal) -> NATVerdict {
+    mutating func translateOutbound(
+        _ bytes: inout [UInt8], _ packet: inout IPPacket, _ work: PacketWork, _ via: MappingID?, _ now: Instant
+    ) throws(Refusal) -> NATVerdict {
         guard !policy.isExternal(work.source.address) else { throw Refusal(.spoofedSource) }
         switch work.subject {
-        case .laterFragment: return laterFragment(&work, now)
-        case .icmpError(let icmp): return try outboundError(&work, icmp)
+        case .laterFragment: return laterFragment(&bytes, &packet, work, now)
+        case .icmpError(let icmp): return try outboundError(&bytes, &packet, work, icmp)
         case .flow(let proto, let flags):
             let isHairpin = policy.isExternal(work.destination.address)
             if isHairpin {
@@ -19,16 +21,16 @@ extension AddressTranslator {
             let outside = table[index].outside
             let id = table.id(of: index)
             guard isHairpin else {
-                work.rewrite(.source, to: outside)
-                noteFirstFragment(work, FragmentRoute(work, .toExternal, from: id, to: nil), now)
+                packet.put(.source, to: outside, in: &bytes)
+                noteFirstFragment(packet, work, FragmentRoute(packet, .toExternal, from: id, to: nil), now)
                 return .forward(via: id)
             }
             let target = try inboundMapping(proto, flags, from: outside, to: work.destination, now)
             let targetID = table.id(of: target)
-            work.rewrite(.destination, to: table[target].inside)
-            if settings.hairpinning == .externalSource { work.rewrite(.source, to: outside) }
+            packet.put(.destination, to: table[target].inside, in: &bytes)
+            if settings.hairpinning == .externalSource { packet.put(.source, to: outside, in: &bytes) }
             counters.hairpinned &+= 1
-            noteFirstFragment(work, FragmentRoute(work, .toInternal, from: id, to: targetID), now)
+            noteFirstFragment(packet, work, FragmentRoute(packet, .toInternal, from: id, to: targetID), now)
             return .hairpin(from: id, to: targetID)
         }
     }

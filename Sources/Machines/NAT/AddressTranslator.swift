@@ -91,54 +91,48 @@ public struct AddressTranslator: Sendable {
         _ bytes: inout [UInt8], _ packet: inout IPPacket, _ direction: NATDirection, _ via: MappingID?, _ now: Instant
     ) -> NATVerdict {
         precondition(packet.range.lowerBound == 0, "a packet that is not at the start of its buffer")
-        var work: PacketWork
+        let work: PacketWork
         do {
             work = try PacketWork(packet, direction)
         } catch {
             return drop(error, direction)
         }
         if bytes.count > packet.range.upperBound { bytes.removeLast(bytes.count - packet.range.upperBound) }
-        swap(&work.bytes, &bytes)
-        let verdict = translate(&work, via, now)
-        swap(&work.bytes, &bytes)
-        packet = work.parsed
-        return verdict
-    }
-
-    private mutating func translate(_ work: inout PacketWork, _ via: MappingID?, _ now: Instant) -> NATVerdict {
         do throws(Refusal) {
-            switch work.direction {
-            case .outbound: return try translateOutbound(&work, via, now)
-            case .inbound: return try translateInbound(&work, now)
+            switch direction {
+            case .outbound: return try translateOutbound(&bytes, &packet, work, via, now)
+            case .inbound: return try translateInbound(&bytes, &packet, work, now)
             }
         } catch {
-            noteRefusedFragment(work, error.reason, now)
-            return refuse(error, work, now)
+            noteRefusedFragment(packet, work, now)
+            return refuse(error, bytes, packet, work, now)
         }
     }
 
     /// What a refused packet's sender hears.
-    private mutating func refuse(_ refusal: Refusal, _ work: PacketWork, _ now: Instant) -> NATVerdict {
+    private mutating func refuse(
+        _ refusal: Refusal, _ bytes: [UInt8], _ packet: IPPacket, _ work: PacketWork, _ now: Instant
+    ) -> NATVerdict {
         let from = work.source.endpoint
         let to = work.destination.endpoint
-        let proto = work.parsed.protocolNumber.rawValue
+        let proto = work.proto
         var answer: [UInt8]?
         switch refusal.answer {
         case .none: break
         case .prohibited:
-            if settings.reportsRefusals, let inside = settings.insideAddress, ICMPMessage.mayAnswer(work.parsed) {
-                answer = try? ICMPMessage.prohibited(quoting: work.bytes).packet(from: .v4(inside), to: work.parsed.source)
+            if settings.reportsRefusals, let inside = settings.insideAddress, ICMPMessage.mayAnswer(packet) {
+                answer = try? ICMPMessage.prohibited(quoting: bytes).packet(from: .v4(inside), to: packet.source)
             }
         case .unsolicited:
-            if settings.unsolicited == .portUnreachable, ICMPMessage.mayAnswer(work.parsed) {
-                answer = try? ICMPMessage.portUnreachable(quoting: work.bytes)
-                    .packet(from: work.parsed.destination, to: work.parsed.source)
+            if settings.unsolicited == .portUnreachable, ICMPMessage.mayAnswer(packet) {
+                answer = try? ICMPMessage.portUnreachable(quoting: bytes)
+                    .packet(from: packet.destination, to: packet.source)
             }
         case .holdSYN(let key):
             guard !heldSYNs.isFull || heldSYNs[key] != nil else {
                 return drop(.heldSYNLimit, work.direction, proto: proto, from: from, to: to)
             }
-            if heldSYNs[key] == nil { heldSYNs.insert(work.bytes, for: key, until: now.later(by: policy.heldSYN)) }
+            if heldSYNs[key] == nil { heldSYNs.insert(bytes, for: key, until: now.later(by: policy.heldSYN)) }
             traces.note(.held(.unsolicitedSYN, work.direction, proto: proto, from: from, to: to))
             return .held(.unsolicitedSYN)
         }
@@ -156,6 +150,7 @@ public struct AddressTranslator: Sendable {
         _ reason: NATDropReason, _ direction: NATDirection, proto: UInt8, from: Endpoint, to: Endpoint
     ) -> NATVerdict {
         counters.dropped &+= 1
+        counters.drops[reason.kind, default: 0] &+= 1
         traces.note(.dropped(reason, direction, proto: proto, from: from, to: to))
         return .dropped(reason)
     }
@@ -175,8 +170,10 @@ public struct AddressTranslator: Sendable {
             case .expectation(let number): endExpectation(ExpectationID(number), .expired)
             }
         }
-        while let (key, state) = fragments.popDue(at: now) { fragmentsGone(key, state, .fragmentTimeout) }
-        while let (_, packet) = heldSYNs.popDue(at: now) { answerHeldSYN(packet) }
+        while fragments.isDue(at: now), let (key, state) = fragments.popDue(at: now) {
+            fragmentsGone(key, state, .fragmentTimeout)
+        }
+        while heldSYNs.isDue(at: now), let (_, packet) = heldSYNs.popDue(at: now) { answerHeldSYN(packet) }
     }
 
     private mutating func answerHeldSYN(_ packet: [UInt8]) {

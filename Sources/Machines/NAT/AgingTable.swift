@@ -26,6 +26,8 @@ struct AgingTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     /// May be the turn of an entry that was taken out meanwhile: too early is harmless.
     var nextDeadline: Instant? { head < turns.count ? turns[head].expires : nil }
 
+    func isDue(at now: Instant) -> Bool { head < turns.count && turns[head].expires <= now }
+
     subscript(key: Key) -> Value? { entries[key]?.value }
 
     /// `key` must be new, and the table not full.

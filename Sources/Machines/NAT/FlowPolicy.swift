@@ -66,7 +66,7 @@ struct FlowPolicy: Sendable {
 
     /// ICMP queries have no ports: their remote is an address.
     func treatment(_ proto: NATProtocol, remotePort: UInt16?) -> Treatment {
-        if let remotePort {
+        if !rules.isEmpty, let remotePort {
             for rule in rules where rule.proto == proto && rule.low <= remotePort && remotePort <= rule.high {
                 return Treatment(mapping: rule.mapping, filtering: rule.filtering, space: rule.space, idle: rule.idle)
             }

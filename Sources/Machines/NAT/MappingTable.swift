@@ -2,6 +2,7 @@ import Base
 
 /// One mapping as the NAT keeps it.
 struct MappingRecord: Sendable {
+    /// 0: a vacant place.
     var serial: UInt32
     var proto: NATProtocol
     /// 0: shared by all flows; otherwise the number of the rule whose own mapping it is, plus one.
@@ -45,12 +46,15 @@ struct HostRecord: Sendable {
     var address: IPv4Address
     /// Its mappings, the one idle longest first.
     var mappings = Chain()
+    /// Those of them that nobody has answered yet, likewise.
+    var unanswered = Chain()
     var blocks: [Block] = []
 }
 
 /// All mappings with their indices: by key, by external side, by internal side, by host, by time of last use.
 struct MappingTable: Sendable {
-    private(set) var records: [MappingRecord?] = []
+    /// By index, vacant places among them: not optional, so that a record is looked at and changed where it lies.
+    private(set) var records: [MappingRecord] = []
     private var vacant: [Int] = []
     private(set) var hosts: [HostRecord?] = []
     private var vacantHosts: [Int] = []
@@ -64,6 +68,9 @@ struct MappingTable: Sendable {
     private var hostChains = Chains()
     private var useChains = Chains()
     private var uses = Chain()
+    private var hostUnansweredChains = Chains()
+    private var unansweredChains = Chains()
+    private var unanswered = Chain()
     /// The serial number of the newest mapping.
     private(set) var lastSerial: UInt32
     /// How many pins there are: while there are none, nobody need look.
@@ -78,15 +85,17 @@ struct MappingTable: Sendable {
 
     /// Precondition: `index` is live.
     subscript(index: Int) -> MappingRecord {
-        _read { yield records[index]! }
-        _modify { yield &records[index]! }
+        _read { yield records[index] }
+        _modify { yield &records[index] }
     }
 
     func id(of index: Int) -> MappingID { MappingID(index: index, generation: self[index].serial) }
 
+    func isLive(_ index: Int) -> Bool { records[index].serial != 0 }
+
     func index(of id: MappingID) -> Int? {
         let index = Int(id.index)
-        guard index < records.count, let record = records[index], record.serial == id.generation else { return nil }
+        guard index < records.count, id.generation != 0, records[index].serial == id.generation else { return nil }
         return index
     }
 
@@ -117,6 +126,9 @@ struct MappingTable: Sendable {
     }
 
     var oldestIdle: Int? { uses.oldest }
+
+    /// Of the mappings through which nothing has come in, the one idle longest.
+    var oldestUnanswered: Int? { unanswered.oldest }
 
     func hostIndex(_ address: IPv4Address) -> Int? { hostIndices[address] }
 
@@ -152,7 +164,7 @@ struct MappingTable: Sendable {
     /// Puts a new mapping in; its serial number is set here.
     mutating func insert(_ record: MappingRecord) -> Int {
         var record = record
-        lastSerial &+= 1
+        lastSerial = lastSerial == .max ? 1 : lastSerial + 1
         record.serial = lastSerial
         let index: Int
         if let place = vacant.popLast() {
@@ -167,6 +179,8 @@ struct MappingTable: Sendable {
         insideChains.append(index, to: &byInside[SideKey(record.inside, record.proto), default: Chain()])
         hostChains.append(index, to: &hosts[record.host]!.mappings)
         useChains.append(index, to: &uses)
+        unansweredChains.append(index, to: &unanswered)
+        hostUnansweredChains.append(index, to: &hosts[record.host]!.unanswered)
         return index
     }
 
@@ -185,21 +199,40 @@ struct MappingTable: Sendable {
         if byInside[inside]!.count == 0 { byInside[inside] = nil }
         hostChains.remove(index, from: &hosts[record.host]!.mappings)
         useChains.remove(index, from: &uses)
-        records[index] = nil
+        if record.lastInbound == nil { leaveUnanswered(index, record.host) }
+        records[index].serial = 0
+        records[index].pins = []
         vacant.append(index)
     }
 
-    mutating func noteUse(_ index: Int, at now: Instant) {
-        records[index]!.lastUsed = now
+    mutating func noteUse(_ index: Int, _ direction: NATDirection, at now: Instant) {
+        let host = records[index].host
+        let isUnanswered = records[index].lastInbound == nil
+        records[index].lastUsed = now
         useChains.touch(index, in: &uses)
-        hostChains.touch(index, in: &hosts[records[index]!.host]!.mappings)
+        hostChains.touch(index, in: &hosts[host]!.mappings)
+        switch direction {
+        case .outbound:
+            records[index].lastOutbound = now
+            guard isUnanswered else { return }
+            unansweredChains.touch(index, in: &unanswered)
+            hostUnansweredChains.touch(index, in: &hosts[host]!.unanswered)
+        case .inbound:
+            if isUnanswered { leaveUnanswered(index, host) }
+            records[index].lastInbound = now
+        }
+    }
+
+    private mutating func leaveUnanswered(_ index: Int, _ host: Int) {
+        unansweredChains.remove(index, from: &unanswered)
+        hostUnansweredChains.remove(index, from: &hosts[host]!.unanswered)
     }
 
     /// Ties packets from its internal side to `key`'s remote to this mapping.
     mutating func pin(_ key: MappingKey, to index: Int) {
         guard byKey[key] != index else { return }
         byKey[key] = index
-        records[index]!.pins.append(key)
+        records[index].pins.append(key)
         pinCount += 1
     }
 }

@@ -166,7 +166,7 @@ public struct NATLimits: Hashable, Sendable {
     public var mappings = 65_536
     /// For each internal host.
     public var mappingsPerHost = 4096
-    public var whenFull: WhenFull = .refuseNew
+    public var whenFull: WhenFull = .evictUnanswered
     /// Remembered remotes (or connections) for each mapping; the one idle longest makes room.
     public var sessionsPerMapping = 512
     public var expectations = 4096
@@ -184,6 +184,10 @@ public struct NATLimits: Hashable, Sendable {
 /// What a full mapping table does with a new flow.
 public enum WhenFull: UInt8, Hashable, Sendable {
     case refuseNew
+    /// Of the mappings through which nothing ever came in, the one not used for longest goes: the host's own at the host's limit, else
+    /// anyone's, also where only the ports are used up. With none of these left the new flow is refused: a flood displaces itself,
+    /// never a registration or a call. (So does Linux: only unassured connections are dropped early.)
+    case evictUnanswered
     /// The mapping not used for longest goes: the host's own one at the host's limit, else anyone's.
     case evictOldestIdle
 }

@@ -25,6 +25,8 @@ public struct NATCounters: Hashable, Sendable {
     public var inbound: UInt64 = 0
     public var hairpinned: UInt64 = 0
     public var dropped: UInt64 = 0
+    /// `dropped` by reason; what a reason says beyond its kind is left out.
+    public internal(set) var drops: [NATDropKind: UInt64] = [:]
     public var created: UInt64 = 0
     public var expired: UInt64 = 0
     public var evicted: UInt64 = 0

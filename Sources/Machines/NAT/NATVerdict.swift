@@ -28,6 +28,8 @@ public enum NATDirection: UInt8, Hashable, Sendable {
 }
 
 /// Why a packet was not translated.
+///
+/// docs/nat.md lists them, each with its test.
 public enum NATDropReason: Hashable, Sendable {
     /// No IPv4 packet, lengths that contradict each other, or a transport header that is not all there. Byte offset of the trouble.
     case malformed(offset: Int)

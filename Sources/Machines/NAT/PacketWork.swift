@@ -21,9 +21,7 @@ struct Refusal: Error {
     }
 }
 
-/// One packet under translation: its bytes, what its headers say, and which kind of thing it is to a NAT.
-///
-/// The caller's buffer moves in and, edited in place, out again: it is never copied.
+/// What a packet under translation is to a NAT. The packet itself stays where the caller has it.
 struct PacketWork {
     /// A packet that is not even worth looking at.
     struct Unfit: Error {
@@ -40,26 +38,24 @@ struct PacketWork {
         case laterFragment
     }
 
-    /// Empty until the buffer has moved in.
-    var bytes: [UInt8] = []
-    var parsed: IPPacket
     let direction: NATDirection
     let subject: Subject
+    /// IP protocol number.
+    let proto: UInt8
     /// As it came. For an ICMP query the identifier stands as the internal side's port, and the remote's is 0.
     let source: PackedEndpoint
     let destination: PackedEndpoint
 
     init(_ packet: IPPacket, _ direction: NATDirection) throws(Unfit) {
-        parsed = packet
         self.direction = direction
-        let proto = parsed.protocolNumber.rawValue
-        guard case .v4(let from) = parsed.source, case .v4(let to) = parsed.destination else {
+        proto = packet.protocolNumber.rawValue
+        guard case .v4(let from) = packet.source, case .v4(let to) = packet.destination else {
             throw Unfit(reason: .unsupportedProtocol(proto), proto: proto)
         }
         var fromPort: UInt16 = 0
         var toPort: UInt16 = 0
         var reason: NATDropReason?
-        switch parsed.transport {
+        switch packet.transport {
         case .udp(let udp):
             (fromPort, toPort) = (udp.source, udp.destination)
             subject = .flow(.udp, [])
@@ -68,7 +64,7 @@ struct PacketWork {
             subject = .flow(.tcp, tcp.flags)
         case .icmp(let icmp) where icmp.meaning.isError:
             subject = .icmpError(icmp)
-            if parsed.fragment != nil { reason = .unsupportedICMP(type: icmp.type) }
+            if packet.fragment != nil { reason = .unsupportedICMP(type: icmp.type) }
         case .icmp(let icmp):
             subject = .flow(.icmp, [])
             // Echo, timestamp, information, address mask: request and reply.
@@ -82,7 +78,7 @@ struct PacketWork {
             subject = .laterFragment
             switch NATProtocol(rawValue: proto) {
             case nil: reason = .unsupportedProtocol(proto)
-            case .tcp where parsed.fragment?.offset == 8: reason = .tinyFragment
+            case .tcp where packet.fragment?.offset == 8: reason = .tinyFragment
             case .tcp, .udp, .icmp: break
             }
         case .other:
@@ -105,20 +101,17 @@ struct PacketWork {
         }
         return Unfit(reason: .malformed(offset: error.offset))
     }
-
-    /// Puts another endpoint on one side; for an ICMP query the port is the identifier.
-    mutating func rewrite(_ side: IPPacket.Side, to endpoint: PackedEndpoint) {
-        parsed.rewrite(side, to: endpoint.endpoint, in: &bytes)
-        rewriteQueryIdentifier(of: parsed, to: endpoint.port, in: &bytes)
-    }
 }
 
-/// Puts another identifier into an ICMP query (or a quotation of one) and updates its checksum; for other packets, nothing.
-func rewriteQueryIdentifier(of packet: IPPacket, to identifier: UInt16, in bytes: inout [UInt8]) {
-    guard case .icmp(let icmp) = packet.transport, !icmp.meaning.isError else { return }
-    let at = icmp.range.lowerBound + ICMPHeader.Offset.identifier
-    let sumAt = icmp.range.lowerBound + ICMPHeader.Offset.checksum
-    let sum = InternetChecksum.update(bytes.uint16(at: sumAt), from: bytes.uint16(at: at), to: identifier)
-    bytes.replace(at: at, bigEndian: identifier)
-    bytes.replace(at: sumAt, bigEndian: sum)
+extension IPPacket {
+    /// Puts another endpoint on one side; for an ICMP query (or a quotation of one) the port is the identifier.
+    mutating func put(_ side: Side, to endpoint: PackedEndpoint, in bytes: inout [UInt8]) {
+        rewrite(side, to: endpoint.endpoint, in: &bytes)
+        guard protocolNumber == .icmpv4, case .icmp(let icmp) = transport, !icmp.meaning.isError else { return }
+        let at = icmp.range.lowerBound + ICMPHeader.Offset.identifier
+        let sumAt = icmp.range.lowerBound + ICMPHeader.Offset.checksum
+        let sum = InternetChecksum.update(bytes.uint16(at: sumAt), from: bytes.uint16(at: at), to: endpoint.port)
+        bytes.replace(at: at, bigEndian: endpoint.port)
+        bytes.replace(at: sumAt, bigEndian: sum)
+    }
 }

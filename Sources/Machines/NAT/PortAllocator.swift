@@ -29,6 +29,9 @@ struct PortAllocator: Sendable {
         spaces[Self.row(proto)][address].isTaken(port)
     }
 
+    /// Ports taken, of all addresses and protocols.
+    var takenCount: Int { spaces.reduce(0) { $0 + $1.reduce(0) { $0 + $1.takenCount } } }
+
     mutating func take(_ proto: NATProtocol, _ address: Int, _ port: UInt16) { spaces[Self.row(proto)][address].take(port) }
 
     mutating func release(_ proto: NATProtocol, _ address: Int, _ port: UInt16) {

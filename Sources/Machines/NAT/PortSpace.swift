@@ -21,6 +21,8 @@ struct PortSpace: Sendable {
 
     func isTaken(_ port: UInt16) -> Bool { !taken.isEmpty && taken[Int(port >> 6)] & 1 << UInt64(port & 63) != 0 }
 
+    var takenCount: Int { taken.reduce(0) { $0 + $1.nonzeroBitCount } }
+
     mutating func take(_ port: UInt16) {
         if taken.isEmpty { taken = Array(repeating: 0, count: 1024) }
         taken[Int(port >> 6)] |= 1 << UInt64(port & 63)

@@ -137,7 +137,7 @@ struct PacketParsingTests {
             Issue.record("not UDP over IPv6")
             return
         }
-        #expect(header.extensions.map(\.kind) == [.hopByHop, .routing, .destinationOptions, .fragment])
+        #expect(header.extensions(bytes).map(\.kind) == [.hopByHop, .routing, .destinationOptions, .fragment])
         #expect(header.upperProtocolOffset == 64 && udp.range == 72..<80)
         #expect(packet.fragment == IPPacket.Fragment(identification: 77, offset: 0, more: false))
     }

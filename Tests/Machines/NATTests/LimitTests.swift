@@ -9,7 +9,10 @@ struct LimitTests {
 
     @Test("a full table refuses new flows, with ICMP prohibited, and keeps old ones")
     func refuses() {
-        let rig = Rig { $0.limits.mappings = 2 }
+        let rig = Rig {
+            $0.limits.mappings = 2
+            $0.limits.whenFull = .refuseNew
+        }
         _ = rig.out("192.168.1.2:1001", Self.server)
         _ = rig.out("192.168.1.3:1002", Self.server)
         #expect(rig.out("192.168.1.4:1003", Self.server) == .icmp(3, 13))
@@ -47,7 +50,7 @@ struct LimitTests {
 
     @Test(
         "a host at its own limit is refused, or evicts its own, never another's",
-        arguments: [WhenFull.refuseNew, .evictOldestIdle])
+        arguments: [WhenFull.refuseNew, .evictUnanswered, .evictOldestIdle])
     func hostLimit(_ policy: WhenFull) {
         let rig = Rig {
             $0.limits.mappingsPerHost = 2
@@ -59,7 +62,7 @@ struct LimitTests {
         case .refuseNew:
             #expect(seen.last == .icmp(3, 13))
             #expect(rig.nat.mappings.map(\.internal.port) == [999, 1001, 1002])
-        case .evictOldestIdle:
+        case .evictUnanswered, .evictOldestIdle:
             #expect(seen.last == .through("192.0.2.1:1003", Self.server))
             #expect(rig.nat.mappings.map(\.internal.port) == [999, 1002, 1003])
         }

@@ -10,6 +10,7 @@ struct PortAssignmentTests {
         Rig {
             $0.ports.preservesPort = false
             $0.ports.preservesParity = false
+            $0.limits.whenFull = .refuseNew
             change(&$0.ports)
         }
     }
@@ -136,6 +137,7 @@ struct PortAssignmentTests {
         let rig = Rig {
             $0.limits.mappings = 100_000
             $0.limits.mappingsPerHost = 100_000
+            $0.limits.whenFull = .refuseNew
             $0.ports.preservesPort = false
             $0.ports.range = 1024...3071
         }
