@@ -39,6 +39,8 @@ private struct TranslationLoad {
     var router: RouterNode
     var flows: [Flow] = []
     var buffer: [UInt8] = []
+    /// A packet of each flow but for addresses, ports and checksums.
+    var template: [UInt8] = []
     var now = Instant(seconds: 1_800_000_000)
     let payload: [UInt8]
 
@@ -84,7 +86,8 @@ private struct TranslationLoad {
             flow.back = (back.uint16(at: 10), back.uint16(at: 26))
             flows.append(flow)
         }
-        buffer = try IPPacket.bytes(of: Datagram(from: remote, to: remote, payload), IPOptions())
+        template = try IPPacket.bytes(of: Datagram(from: remote, to: remote, payload), IPOptions())
+        buffer = template
     }
 
     /// Through the NAT or the router; the buffer comes back with what went on.
@@ -126,15 +129,14 @@ private struct TranslationLoad {
     /// Sends `count` packets; nanoseconds of CPU for each.
     mutating func run(_ count: Int) throws -> Double {
         var state: UInt64 = 88_172_645_463_325_252
-        let plain = buffer
         let start = bench_thread_cpu()
         for number in 0..<count {
             state ^= state << 13
             state ^= state >> 7
             state ^= state << 17
-            let flow = flows[Int(truncatingIfNeeded: (state >> 32) &* UInt64(flows.count) >> 32)]
+            let flow = flows[Int(truncatingIfNeeded: ((state >> 32) &* UInt64(flows.count)) >> 32)]
             if path == .sip {
-                buffer = plain
+                buffer = template
                 try send(flow, .lan)
             } else {
                 try send(flow, number & 1 == 0 ? .lan : .wan)

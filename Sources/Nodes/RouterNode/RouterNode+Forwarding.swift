@@ -34,7 +34,7 @@ extension RouterNode {
             return
         }
         guard isWhole(&bytes, &packet, interface, now) else { return }
-        if let translator, interface == .wan, translator.isExternal(header.destination) {
+        if interface == .wan, externalAddresses.contains(header.destination) {
             receiveTranslated(&bytes, &packet, now)
             return
         }
@@ -99,12 +99,12 @@ extension RouterNode {
     }
 
     func isOwn(_ address: IPv4Address) -> Bool {
-        address == settings.lanAddress || address == settings.wanAddress || translator?.isExternal(address) == true
+        address == settings.lanAddress || address == settings.wanAddress || externalAddresses.contains(address)
     }
 
     /// Whether the router itself is meant, and not a host behind it or another mapping of its own NAT.
     private func isForRouter(_ packet: IPPacket, _ destination: IPv4Address, _ interface: RouterInterface) -> Bool {
-        guard translator != nil, translator?.isExternal(destination) == true else { return true }
+        guard externalAddresses.contains(destination) else { return true }
         if case .icmp(let icmp) = packet.transport, icmp.meaning == .echoRequest { return true }
         return false
     }
@@ -211,8 +211,4 @@ extension RouterNode {
         }
         return false
     }
-}
-
-extension AddressTranslator {
-    func isExternal(_ address: IPv4Address) -> Bool { settings.externalAddresses.contains(address) }
 }

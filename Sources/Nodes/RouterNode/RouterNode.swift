@@ -23,6 +23,8 @@ public struct RouterNode: Machine {
     var running: RouterConfiguration
     var saved: RouterConfiguration
     var translator: AddressTranslator?
+    /// The translator's, to look at for each packet without it; empty without a NAT.
+    let externalAddresses: [IPv4Address]
     var gateway: ApplicationGateway
     var commandLine = RouterCommandLine()
     var reassembler = Reassembler()
@@ -38,6 +40,7 @@ public struct RouterNode: Machine {
         running = RouterConfiguration(settings)
         saved = running
         translator = settings.nat.map { AddressTranslator(settings: $0, entropy: entropy) }
+        externalAddresses = settings.nat?.externalAddresses ?? []
         gateway = ApplicationGateway(profile: settings.alg)
         shifts = StreamShifts(cap: settings.limits.shiftedStreams)
         errorBudget = ICMPErrorBudget(settings.limits)
