@@ -49,7 +49,7 @@ extension RouterNode {
                 gateway.lost(external)
             case .fresh(let slot, let idle):
                 let mapping = try? translator?.open(.udp, for: inside, remote: remote, at: now)
-                if let mapping { _ = translator?.setIdle(of: mapping.id, to: running.sipTimeout ?? idle, at: now) }
+                if let mapping { setIdle(of: mapping.id, to: running.sipTimeout ?? idle, by: .alg, now) }
                 gateway.assigned(slot, to: mapping?.external, at: now)
                 return mapping?.id
             }
@@ -118,7 +118,7 @@ extension RouterNode {
             return
         }
         if let idle = running.sipTimeout ?? settings.alg.signallingIdle, translator?.mapping(id)?.idle != idle {
-            _ = translator?.setIdle(of: id, to: idle, at: now)
+            setIdle(of: id, to: idle, by: .alg, now)
         }
         guard let after = try? IPPacket(translated) else { return }
         switch after.transport {

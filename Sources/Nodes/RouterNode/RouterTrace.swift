@@ -31,6 +31,8 @@ public enum RouterDropReason: Hashable, Sendable {
     case notSpoken
     /// An address that may not cross a router: link-local, multicast, broadcast, loopback.
     case unroutable
+    /// A rule of the firewall's.
+    case firewall
     /// The held packets' table is full: it went on at once.
     case holdLimit
     /// The SIP helper.
