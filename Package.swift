@@ -127,6 +127,7 @@ let package = Package(
                 "Base", "SIP", "NAT", "ALG", "MediaControl", "VirtualNetwork", "RegistrationClient", "ServerNode", "PhoneNode",
                 "RouterNode", "Lab", "ShowText", "Secrets",
             ]),
+        room("ShowRouter", "Show/Router", ["Base", "NAT", "ALG", "RouterNode", "ShowText"]),
         room("LabAnalysis", "Show/LabAnalysis", ["Base", "Capture", "ServerNode", "Lab", "Analysis"]),
 
         room("Configuration", "Edges/Configuration", ["Base", .product(name: "Yams", package: "Yams")]),
@@ -320,6 +321,7 @@ let package = Package(
         tests(
             "AudioCodecs", "Edges/AudioCodecs",
             ["Base", "RTP", "Codecs", "MediaControl", "Conference", "AudioCodecs"]),
+        tests("ShowRouter", "Show/Router", ["Base", "Packet", "NAT", "ALG", "RouterNode", "ShowText", "ShowRouter"]),
         tests("Configuration", "Edges/Configuration", ["Base", "Configuration"]),
         tests("Terminal", "Edges/Terminal", ["TerminalEdge"]),
         tests("Log", "Edges/Log", ["Base", "TerminalEdge", "LogEdge", logging]),

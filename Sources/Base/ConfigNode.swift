@@ -277,7 +277,7 @@ extension Duration {
 }
 
 /// How many letters must change to turn one word into the other.
-private func editDistance(_ a: String, _ b: String) -> Int {
+package func editDistance(_ a: String, _ b: String) -> Int {
     let target = Array(b.prefix(64))
     var row = Array(0...target.count)
     for (i, x) in a.prefix(64).enumerated() {

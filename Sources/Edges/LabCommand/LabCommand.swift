@@ -1,9 +1,8 @@
 import Analysis
 import ArgumentParser
 import Base
-import Configuration
-import Foundation
 import Demo
+import Foundation
 import Lab
 import LabAnalysis
 import ShowExplain
@@ -39,19 +38,24 @@ struct LabOptions: ParsableArguments {
         return heading + ExplainText(LabExplanation.ofCaptures(captures), shown).text(style)
     }
 
-    /// Writes captures as `DIR/PREFIX-LINK.pcap`; says how many.
-    func write(_ captures: [(link: String, pcap: [UInt8])], prefix: String) throws {
-        guard let pcap else { return }
+    /// Writes captures as `DIR/PREFIX-LINK.pcap`; their paths.
+    @discardableResult
+    func write(_ captures: [(link: String, pcap: [UInt8])], prefix: String) throws -> [String] {
+        guard let pcap else { return [] }
+        var paths: [String] = []
         let folder = URL(fileURLWithPath: pcap, isDirectory: true)
         do {
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
             for capture in captures {
                 let name = "\(prefix)-\(capture.link).pcap".map { $0 == "/" || $0 == " " ? "_" : $0 }
-                try Data(capture.pcap).write(to: folder.appendingPathComponent(String(name)))
+                let file = folder.appendingPathComponent(String(name))
+                try Data(capture.pcap).write(to: file)
+                paths.append(file.relativePath)
             }
         } catch {
             throw LabFailure("The captures could not be written to \(pcap): \(error.localizedDescription)")
         }
+        return paths
     }
 }
 
@@ -133,32 +137,6 @@ struct ConferenceCommand: ParsableCommand {
         print(options.json ? report.json.prettyText : report.text(options.style), terminator: options.json ? "\n" : "")
         if explain, !options.json { print(options.explanation(outcome.world.captures), terminator: "") }
         if !outcome.isComplete { throw ExitCode(1) }
-    }
-}
-
-struct RunCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "run", abstract: "A scenario of your own; the exit status says whether its expectations were met.")
-
-    @Argument(help: "YAML file; see docs/scenarios.md.") var file: String
-    @OptionGroup var options: LabOptions
-    @Option(help: "Instead of the scenario's own seed.") var seed: UInt64?
-    @Flag(help: "Show the ladder.") var ladder = false
-    @Flag(help: "Explain what the links recorded, by the rules of pinhole explain.") var explain = false
-
-    func run() throws {
-        guard let text = FileManager.default.contents(atPath: file) else {
-            throw LabFailure("\(file) cannot be read; check the name and its permissions.")
-        }
-        let scenario = try Scenario(try YAMLFile.parse(String(decoding: text, as: UTF8.self), name: file))
-        let result = scenario.run(seed: seed, isRecorded: options.pcap != nil || explain)
-        try options.write(result.world.captures, prefix: result.name)
-        let report = ScenarioReport(result)
-        print(
-            options.json ? report.json.prettyText : report.text(options.style, showsLadder: ladder),
-            terminator: options.json ? "\n" : "")
-        if explain, !options.json { print(options.explanation(result.world.captures), terminator: "") }
-        if !result.isSuccess { throw ExitCode(1) }
     }
 }
 

@@ -107,6 +107,12 @@ public struct Scenario: Sendable {
         public var claim: Claim
         /// Where it is written.
         public var place: ConfigPlace
+
+        package init(at: Duration, claim: Claim, place: ConfigPlace) {
+            self.at = at
+            self.claim = claim
+            self.place = place
+        }
     }
 
     public var name: String

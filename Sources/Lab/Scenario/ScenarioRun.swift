@@ -12,6 +12,12 @@ public struct ScenarioResult: Sendable {
         public var isMet: Bool
         /// What was seen, in one line.
         public var seen: String
+
+        package init(expectation: Scenario.Expectation, isMet: Bool, seen: String) {
+            self.expectation = expectation
+            self.isMet = isMet
+            self.seen = seen
+        }
     }
 
     public var name: String

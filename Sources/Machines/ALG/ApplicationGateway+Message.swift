@@ -25,6 +25,7 @@ extension ApplicationGateway {
     mutating func process(
         _ message: inout ALGMessage, at now: Instant, _ isTaken: (SIPTransport, Endpoint, Endpoint) -> Bool
     ) -> ALGDropReason? {
+        traces.statistics.noteMessage(message.direction)
         noteTransaction(message, at: now)
         let reason = message.isResponse ? followResponse(&message, now, isTaken) : followRequest(&message, now, isTaken)
         if let reason { return reason }

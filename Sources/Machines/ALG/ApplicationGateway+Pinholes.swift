@@ -32,6 +32,7 @@ extension ApplicationGateway {
             guard external.port <= .max - step else { return nil }
             external.port += step
         }
+        if external != wanted { traces.statistics.notePortMoved() }
         add(purpose, flow, peer, external, inside, until, isActive, cap, asks)
         if pairs { add(purpose, flow, peer, external.next, inside.next, until, isActive, cap, asks) }
         return external

@@ -17,18 +17,21 @@ public struct ApplicationGateway: Sendable {
     var inboundTransactions: [ALGTransaction: Endpoint] = [:]
     var transactionDeadlines = DeadlineQueue<ALGTransaction>()
     var requests = Outbox<ALGRequest>()
-    var traces: TraceBox<ALGTrace>
+    var traces: ALGNotes
 
     public init(profile: ALGProfile, limits: ALGLimits = ALGLimits(), isTracing: Bool = true) {
         self.profile = profile
         self.limits = limits
-        traces = TraceBox(isOn: isTracing)
+        traces = ALGNotes(isOn: isTracing)
     }
 
     public var isTracing: Bool {
         get { traces.isOn }
         set { traces.isOn = newValue }
     }
+
+    /// What it did so far.
+    public var statistics: ALGStatistics { traces.statistics }
 
     /// Shorter payloads are no message.
     static let shortest = 11
@@ -43,6 +46,7 @@ public struct ApplicationGateway: Sendable {
         isTaken: (SIPTransport, _ external: Endpoint, _ inside: Endpoint) -> Bool = { _, _, _ in false }
     ) -> ALGVerdict {
         guard !profile.isIdle else { return .pass(ALGPassage(bytes: payload)) }
+        traces.now = now
         switch flow.transport {
         case .udp:
             noteUse(of: flow, at: now)
@@ -147,6 +151,15 @@ public struct ApplicationGateway: Sendable {
     public mutating func expected(_ flow: ALGFlow, at now: Instant) {
         noteUse(of: flow, at: now)
         flows[flow]?.isExpected = true
+        traces.statistics.noteSignallingPinholeUsed()
+    }
+
+    /// Flows for which `isOut` is true are no longer followed, and their pinholes close.
+    public mutating func stopFollowing(where isOut: (ALGFlow) -> Bool) {
+        for flow in flows.keys.filter(isOut) {
+            endFlow(flow)
+            flowDeadlines.set(flow, to: nil)
+        }
     }
 
     // MARK: Time and queues
@@ -157,6 +170,7 @@ public struct ApplicationGateway: Sendable {
     }
 
     public mutating func advance(to now: Instant) {
+        traces.now = now
         while let id = pinholes.deadlines.popDue(at: now) { closePinhole(id, .expired) }
         while let flow = flowDeadlines.popDue(at: now) { endFlow(flow) }
         while let id = slotDeadlines.popDue(at: now) { remove(id) }
@@ -167,9 +181,11 @@ public struct ApplicationGateway: Sendable {
 
     public mutating func nextTrace() -> ALGTrace? { traces.next() }
 
-    /// Forgets everything, as after a power cut.
+    /// Forgets everything but what it counted, as after a power cut.
     public mutating func reset() {
+        let notes = traces
         self = ApplicationGateway(profile: profile, limits: limits, isTracing: isTracing)
+        traces = notes
     }
 }
 

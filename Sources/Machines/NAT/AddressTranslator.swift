@@ -13,7 +13,7 @@ public struct AddressTranslator: Sendable {
         case expectation(UInt64)
     }
 
-    public let settings: NATSettings
+    public internal(set) var settings: NATSettings
     public internal(set) var counters = NATCounters()
     /// Whether each refresh is traced as well; off, as they are as many as packets.
     public var tracesRefreshes = false
@@ -23,7 +23,7 @@ public struct AddressTranslator: Sendable {
         set { traces.isOn = newValue }
     }
 
-    let policy: FlowPolicy
+    var policy: FlowPolicy
     var ports: PortAllocator
     var table = MappingTable()
     var sessions = SessionTable()

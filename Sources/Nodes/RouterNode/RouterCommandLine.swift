@@ -1,7 +1,3 @@
-import ALG
-public import Base
-public import NAT
-
 /// The router's command line in the manner of a SpeedTouch: a line in, text and wishes out.
 ///
 /// Groups, commands and their arguments are named as in published manuals and saved configurations of that family. What
@@ -18,6 +14,8 @@ public struct RouterCommandLine: Sendable {
         case save
         case reboot
         case flushMappings
+        /// Everything as configured at first, and saved so.
+        case reset
     }
 
     public struct Reply: Hashable, Sendable {
@@ -28,21 +26,18 @@ public struct RouterCommandLine: Sendable {
 
     /// The router as it stands when the line is entered.
     public struct View: Sendable {
-        public var name: String
-        public var profile: String
+        public var settings: RouterSettings
         public var configuration: RouterConfiguration
-        public var mappings: [NATMapping]
-        public var pinholes: [ALGPinhole]
-        public var timers: NATTimers?
-        public var addresses: [(RouterInterface, IPAddress)]
-        public var now: Instant
+        public var snapshot: RouterSnapshot
     }
 
     public private(set) var group: Group?
 
     public init() {}
 
-    public var prompt: String { group.map { "{Administrator}[\($0.rawValue)]=>" } ?? "{Administrator}=>" }
+    public var prompt: String { Self.prompt(group) }
+
+    static func prompt(_ group: Group?) -> String { group.map { "{Administrator}[\($0.rawValue)]=>" } ?? "{Administrator}=>" }
 
     public mutating func enter(_ line: String, _ view: View) -> Reply {
         var words = RouterCommandWords(line)
@@ -77,69 +72,73 @@ public struct RouterCommandLine: Sendable {
         rooted words: inout RouterCommandWords, _ view: View, _ actions: inout [Action]
     ) throws(RouterCommandError) -> String {
         guard let first = words.next() else { return "" }
-        switch first {
-        case "..":
+        if first == ".." {
             group = nil
             return ""
-        case "exit":
-            return "closing the command line is left to whoever opened it\n"
-        case "help", "?", "menu":
-            return help(words.next())
-        case "saveall", "save":
-            actions.append(.save)
-            return "saved: it stays over a reboot\n"
-        default: break
         }
+        if let text = Self.everywhere(first, group, &words, &actions) { return text }
         if let entered = Group(rawValue: first), group == nil {
             guard words.first != nil else {
                 group = entered
                 return ""
             }
-            return try perform(entered, &words, view, &actions)
+            return try Self.perform(entered, &words, view, &actions)
         }
         guard let group else {
-            throw RouterCommandError(unknown: first, "a group or command", Group.allCases.map(\.rawValue) + Self.everywhere)
+            throw RouterCommandError(
+                unknown: first, "a group or command", Group.allCases.map(\.rawValue) + Self.everywhere, Self.nearest(first))
         }
         words.back()
-        return try perform(group, &words, view, &actions)
+        return try Self.perform(group, &words, view, &actions)
     }
 
-    private func perform(
+    private static func perform(
         _ group: Group, _ words: inout RouterCommandWords, _ view: View, _ actions: inout [Action]
     ) throws(RouterCommandError) -> String {
-        let commands = Self.commands(of: group)
         guard let command = words.next() else { return "" }
-        if ["help", "?"].contains(command) { return help(group.rawValue) }
-        guard commands.contains(command) else {
-            throw RouterCommandError(unknown: command, "a command of \(group.rawValue)", commands + Self.everywhere)
+        if let text = everywhere(command, group, &words, &actions) { return text }
+        guard let form = RouterCommandForm.named(command, of: group) else {
+            let known = RouterCommandForm.of(group)
+            let name = RouterCommandError.nearest(command, known.map(\.name))
+            throw RouterCommandError(
+                unknown: command, "a command of \(group.rawValue)", known.map(\.name) + Self.everywhere,
+                known.first { $0.name == name }?.usage)
         }
-        var run = RouterCommand(view: view, arguments: try words.arguments())
+        if words.asksForHelp { return RouterCommandHelp.of(form) }
+        var run = RouterCommand(view: view, arguments: try words.arguments(of: form))
         let text = try run.perform(group, command)
         actions += run.actions
         return text
     }
 
-    static let everywhere = ["exit", "..", "help", "?", "menu", "saveall"]
-
-    /// What a group understands here; an empty list: the group is there, and none of its commands.
-    static func commands(of group: Group) -> [String] {
-        switch group {
-        case .connection:
-            ["appconfig", "appinfo", "applist", "bind", "bindlist", "clean", "info", "list", "timerconfig", "unbind"]
-        case .nat: ["bind", "bindlist", "maplist", "unbind"]
-        case .ip: ["iplist"]
-        case .system: ["reboot"]
-        case .dhcp, .dns, .firewall, .interface, .language, .service, .sntp, .software, .syslog, .upnp, .user, .wireless: []
+    /// The nearest of all groups and commands, as it is typed from the root.
+    private static func nearest(_ word: String) -> String? {
+        let forms = Group.allCases.flatMap { group in RouterCommandForm.of(group).map { (group, $0) } }
+        let name = RouterCommandError.nearest(word, Group.allCases.map(\.rawValue) + everywhere + forms.map(\.1.name))
+        guard let name, let (group, form) = forms.first(where: { $0.1.name == name }), Group(rawValue: name) == nil else {
+            return name
         }
+        return "\(group.rawValue) \(form.usage)"
     }
 
-    private func help(_ topic: String?) -> String {
-        if let group = topic.flatMap(Group.init) ?? (topic == nil ? self.group : nil) {
-            let commands = Self.commands(of: group)
-            let list = commands.isEmpty ? "  (no command of this group is built)\n" : commands.map { "  \($0)\n" }.joined()
-            return "Commands of \(group.rawValue):\n\(list)"
+    // MARK: Understood everywhere
+
+    static let everywhere = ["exit", "..", "help", "?", "menu", "saveall", "ping", "traceroute"]
+
+    private static func everywhere(
+        _ word: String, _ group: Group?, _ words: inout RouterCommandWords, _ actions: inout [Action]
+    ) -> String? {
+        switch word {
+        case "..": return ""
+        case "exit": return "closing the command line is left to whoever opened it\n"
+        case "help", "?": return RouterCommandHelp.text(words.next(), words.next(), in: group)
+        case "menu": return "there are no menus here; help lists the groups and their commands\n"
+        case "saveall", "save":
+            actions.append(.save)
+            return "saved: it stays over a reboot\n"
+        case "ping", "traceroute":
+            return "\(word): this router sends no requests of its own; run \(word) on a host behind it: it answers there\n"
+        default: return nil
         }
-        let groups = Group.allCases.map { "  \($0.rawValue)\n" }.joined()
-        return "Everywhere: \(Self.everywhere.joined(separator: ", "))\nGroups:\n\(groups)"
     }
 }

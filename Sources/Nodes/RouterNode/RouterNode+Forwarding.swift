@@ -14,6 +14,10 @@ extension RouterNode {
             traces.note(.dropped(.malformed(offset: error.offset), interface))
             return
         }
+        guard running.firewall.admits(packet, bytes, on: interface) else {
+            traces.note(.dropped(.firewall, interface))
+            return
+        }
         // Without what the link may have padded it with.
         if bytes.count > packet.range.count { bytes.removeLast(bytes.count - packet.range.count) }
         switch packet.header {
@@ -122,7 +126,7 @@ extension RouterNode {
 
     private mutating func answer(_ bytes: [UInt8], _ packet: IPPacket, _ interface: RouterInterface) {
         guard case .icmp(let icmp) = packet.transport, icmp.meaning == .echoRequest, packet.fragment == nil,
-            interface == .lan || settings.answersWANPing
+            interface == .lan || running.answersWANPing
         else {
             guard interface == .lan, ICMPMessage.mayAnswer(packet), case .udp = packet.transport else {
                 traces.note(.dropped(.notSpoken, interface))

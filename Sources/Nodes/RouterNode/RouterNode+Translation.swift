@@ -50,7 +50,7 @@ extension RouterNode {
                 gateway.lost(external)
             case .fresh(let slot, let idle):
                 let mapping = try? translator?.open(.udp, for: inside, remote: remote, at: now)
-                if let mapping { _ = translator?.setIdle(of: mapping.id, to: running.sipTimeout ?? idle, at: now) }
+                if let mapping { setIdle(of: mapping.id, to: running.sipTimeout ?? idle, by: .alg, now) }
                 gateway.assigned(slot, to: mapping?.external, at: now)
                 return mapping?.id
             }
@@ -122,7 +122,7 @@ extension RouterNode {
             return
         }
         if let idle = running.sipTimeout ?? settings.alg.signallingIdle, translator?.mapping(id)?.idle != idle {
-            _ = translator?.setIdle(of: id, to: idle, at: now)
+            setIdle(of: id, to: idle, by: .alg, now)
         }
         switch packet.transport {
         case .udp(let udp): passDatagram(&bytes, &packet, udp, original, flow, direction, now)

@@ -33,7 +33,8 @@ public struct RouterNode: Machine {
     var expected = PinholeExpectations()
     var errorBudget: ICMPErrorBudget
     var outputs = Outbox<RouterOutput>()
-    var traces = TraceBox<RouterTrace>()
+    var traces = RouterNotes()
+    var keepers = MappingKeepers()
 
     public init(settings: RouterSettings, entropy: Entropy) {
         self.settings = settings
@@ -78,6 +79,12 @@ public struct RouterNode: Machine {
     /// ICMP errors that were not sent, as too many had been.
     public var icmpErrorsWithheld: UInt64 { errorBudget.withheld }
 
+    /// What crossed it and what did not.
+    public var statistics: RouterStatistics { traces.statistics }
+
+    /// What its SIP helper did.
+    public var algStatistics: ALGStatistics { gateway.statistics }
+
     public var prompt: String { commandLine.prompt }
 
     // MARK: Machine
@@ -87,6 +94,8 @@ public struct RouterNode: Machine {
         advance(to: now)
         switch consume input {
         case .packet(let interface, var bytes):
+            traces.statistics[interface].packetsIn &+= 1
+            traces.statistics[interface].octetsIn &+= UInt64(bytes.count)
             switch state {
             case .down: traces.note(.dropped(.down, interface))
             case .up: receive(&bytes, on: interface, now)
@@ -112,6 +121,7 @@ public struct RouterNode: Machine {
     }
 
     public mutating func advance(to now: Instant) {
+        traces.now = now
         errorBudget.advance(to: now)
         switch state {
         case .down(let until):
@@ -131,7 +141,14 @@ public struct RouterNode: Machine {
         }
     }
 
-    public mutating func nextOutput() -> RouterOutput? { outputs.next() }
+    public mutating func nextOutput() -> RouterOutput? {
+        let output = outputs.next()
+        if case .packet(let interface, let bytes)? = output {
+            traces.statistics[interface].packetsOut &+= 1
+            traces.statistics[interface].octetsOut &+= UInt64(bytes.count)
+        }
+        return output
+    }
 
     public mutating func nextTrace() -> RouterTrace? { traces.next() }
 
@@ -145,7 +162,10 @@ public struct RouterNode: Machine {
         held = HeldPackets()
         shifts = StreamShifts(cap: settings.limits.shiftedStreams)
         reassembler = Reassembler()
+        keepers.removeAll()
         running = saved
+        if let timers = running.timers { translator?.setTimers(timers, at: now) }
+        openStaticMappings(now)
         commandLine = RouterCommandLine()
         state = .down(until: until)
     }

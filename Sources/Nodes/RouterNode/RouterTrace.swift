@@ -33,6 +33,8 @@ public enum RouterDropReason: Hashable, Sendable {
     case unroutable
     /// It contradicts or overlaps others of its datagram, or there are too many of them.
     case fragment
+    /// A rule of the firewall's.
+    case firewall
     /// The held packets' table is full: it went on at once.
     case holdLimit
     /// The SIP helper.

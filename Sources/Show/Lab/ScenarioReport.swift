@@ -33,22 +33,4 @@ public struct ScenarioReport: Sendable {
             all == 0 ? "Nothing was expected; it ran to its end." : "\(met) of \(all) expectation\(all == 1 ? "" : "s") met."
         return text + "\n" + style.paint(summary, result.isSuccess ? .good : .bad) + "\n"
     }
-
-    /// An object with an array `expectations`.
-    public var json: JSONValue {
-        .object([
-            ("scenario", .string(result.name)), ("success", .bool(result.isSuccess)),
-            ("calls", CallReviewReport(result.calls, from: result.start).json),
-            (
-                "expectations",
-                .array(
-                    result.outcomes.map { outcome in
-                        .object([
-                            ("expected", .string("\(outcome.expectation)")), ("met", .bool(outcome.isMet)),
-                            ("seen", .string(outcome.seen)),
-                        ])
-                    })
-            ),
-        ])
-    }
 }

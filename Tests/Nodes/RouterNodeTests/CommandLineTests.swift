@@ -13,7 +13,7 @@ struct CommandLineTests {
 
     /// A mistake from the root leaves one in the group one was in.
     static let unknown =
-        "frob is not a group or command; there are: connection, dhcp, dns, firewall, interface, ip, language, nat, service, sntp, software, syslog, system, upnp, user, wireless, exit, .., help, ?, menu, saveall\n"
+        "frob is not a group or command; there are: connection, dhcp, dns, firewall, interface, ip, language, nat, service, sntp, software, syslog, system, upnp, user, wireless, exit, .., help, ?, menu, saveall, ping, traceroute\nNearest: dhcp\n"
 
     @Test(
         "lines and the prompt after them",
@@ -47,10 +47,16 @@ struct CommandLineTests {
         arguments: [
             ("frobnicate", "frobnicate is not a group or command; there are: connection, dhcp,"),
             ("connection frobnicate", "frobnicate is not a command of connection; there are: appconfig, appinfo,"),
-            ("connection appconfig SIP_ALG=disabled", "application is missing: appconfig application=VALUE"),
+            (
+                "connection appconfig SIP_ALG=disabled",
+                "application is missing: appconfig application=APPLICATION [SIP_ALG=enabled|disabled]"
+            ),
             ("connection appconfig application=WHAT SIP_ALG=disabled", "what is not an application; there are: IP6TO4,"),
             ("connection appconfig application=SIP SIP_ALG=off", "sip_alg=off: enabled or disabled is wanted"),
-            ("connection appconfig application=SIP SIP_ALG", "sip_alg: a value is missing after it, as in sip_alg=VALUE"),
+            (
+                "connection appconfig application=SIP SIP_ALG",
+                "sip_alg: a value is missing after it, as in appconfig application=APPLICATION"
+            ),
             (
                 "connection appconfig application=SIP colour=red",
                 "colour is not an argument of appconfig; there are: application, SIP_ALG,"
@@ -66,7 +72,7 @@ struct CommandLineTests {
             ("connection unbind application=SIP port=5061", "port=5061: not bound; bound are: 5060"),
             ("connection list all=yes", "all: list takes no arguments"),
             ("connection timerconfig timer=tea", "tea is not a timer; there are: udpidle,"),
-            ("connection appconfig \u{1F600}", "\u{1F600}: a value is missing after it"),
+            ("connection appconfig \u{1F600} SIP_ALG=disabled", "\u{1F600} is not an application; there are: IP6TO4,"),
         ])
     func errors(line: String, start: String) {
         var bench = bench()
@@ -122,8 +128,11 @@ struct CommandLineTests {
         try bench.send(.lan, RouterBench.phone, RouterBench.stun, [1])
         bench.run(to: 10_000)
         let rows = bench.command("connection list").split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
-        #expect(rows[1] == ["udp", "192.168.1.2:5060", "198.51.100.7:52899", "203.0.113.20:5060", "590", "s"])
-        #expect(rows[2] == ["udp", "192.168.1.2:5060", "198.51.100.7:52898", "203.0.113.30:3478", "50", "s"])
+        #expect(rows[1] == ["udp", "192.168.1.2:5060", "198.51.100.7:52899", "203.0.113.20:5060", "590", "s", "10", "s", "ALG"])
+        #expect(
+            rows[2] == [
+                "udp", "192.168.1.2:5060", "198.51.100.7:52898", "203.0.113.30:3478", "50", "s", "10", "s", "inside", "packet",
+            ])
     }
 
     @Test("timers are shown, all or one")
