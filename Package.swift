@@ -81,6 +81,7 @@ let package = Package(
         room("ICE", "Machines/ICE", ["Base", "RTP", "SDP", "STUN", "STUNStack", "MediaControl"]),
         room("NAT", "Machines/NAT", ["Base", "Packet"]),
         room("TCP", "Machines/TCP", ["Base", "Packet"]),
+        room("Ethernet", "Machines/Ethernet", ["Base", "Packet"]),
         room("ALG", "Machines/ALG", ["Base"]),
         room("Codecs", "Machines/Codecs", ["Base", "RTP"]),
         room("MediaControl", "Machines/MediaControl", ["Base", "RTP"]),
@@ -283,6 +284,7 @@ let package = Package(
         tests("ICE", "Machines/ICE", ["Base", "RTP", "SDP", "STUN", "STUNStack", "ICE"]),
         tests("NAT", "Machines/NAT", ["Base", "Packet", "NAT"]),
         tests("TCP", "Machines/TCP", ["Base", "Packet", "TCP"]),
+        tests("Ethernet", "Machines/Ethernet", ["Base", "Packet", "Ethernet"]),
         tests("Relay", "Machines/Relay", ["Base", "RTP", "STUN", "STUNStack", "MediaControl", "Relay"]),
         tests(
             "MediaPlane", "Machines/MediaPlane", ["Base", "RTP", "MediaControl", "Codecs", "Conference", "Relay", "MediaPlane"]),
