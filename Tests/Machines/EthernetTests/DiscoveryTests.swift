@@ -18,7 +18,7 @@ struct DiscoveryTests {
                     135, ours, from: phone, to: IPv6Address("ff02::1:ff00:1")!, option: Bench.phoneMAC,
                     at: MACAddress("33:33:ff:00:00:01")!)))
         let answer = Bench.discovery(136, ours, from: ours, to: phone, flags: 7 << 29, option: Bench.mac)
-        #expect(bench.frames == [Bench.frame(to: Bench.phoneMAC, from: Bench.mac, 0x86dd, Array(answer.dropFirst(14)))])
+        #expect(bench.frames == [Bench.frame(to: Bench.phoneMAC, from: Bench.mac, kind: 0x86dd, Array(answer.dropFirst(14)))])
         #expect(bench.port.neighbours.map(\.mac) == [Bench.phoneMAC])
     }
 
@@ -45,7 +45,7 @@ struct DiscoveryTests {
         let question = Bench.discovery(135, host, from: own, to: IPv6Address("ff02::1:ff00:20")!, option: Bench.mac)
         #expect(
             bench.frames == [
-                Bench.frame(to: MACAddress("33:33:ff:00:00:20")!, from: Bench.mac, 0x86dd, Array(question.dropFirst(14)))
+                Bench.frame(to: MACAddress("33:33:ff:00:00:20")!, from: Bench.mac, kind: 0x86dd, Array(question.dropFirst(14)))
             ])
         bench.frames = []
         // Not asked for, and to everybody.
@@ -57,7 +57,7 @@ struct DiscoveryTests {
         #expect(bench.frames.isEmpty)
         #expect(bench.dropped(.unasked) == 1)
         bench.receive(.frame(Bench.discovery(136, host, from: host, to: own, flags: 3 << 29, option: Bench.phoneMAC)))
-        #expect(bench.frames == [Bench.frame(to: Bench.phoneMAC, from: Bench.mac, 0x86dd, packet)])
+        #expect(bench.frames == [Bench.frame(to: Bench.phoneMAC, from: Bench.mac, kind: 0x86dd, packet)])
     }
 
     @Test("RFC 4861 7.1, 8: from beyond a router, checksum wrong, options broken, redirects: dropped and counted")
@@ -87,11 +87,11 @@ struct DiscoveryTests {
         var bench = Bench()
         let routers = try #require(IPv6Address("ff02::2"))
         let packet = Bench.udp(from: .v6(phone), to: .v6(routers))
-        bench.receive(.frame(Bench.frame(to: MACAddress("33:33:00:00:00:02")!, 0x86dd, packet)))
+        bench.receive(.frame(Bench.frame(to: MACAddress("33:33:00:00:00:02")!, kind: 0x86dd, packet)))
         #expect(bench.packets == [packet])
         let other = try #require(IPv6Address("ff02::fb"))
         bench.receive(
-            .frame(Bench.frame(to: MACAddress("33:33:00:00:00:fb")!, 0x86dd, Bench.udp(from: .v6(phone), to: .v6(other)))))
+            .frame(Bench.frame(to: MACAddress("33:33:00:00:00:fb")!, kind: 0x86dd, Bench.udp(from: .v6(phone), to: .v6(other)))))
         #expect(bench.dropped(.group) == 1)
     }
 

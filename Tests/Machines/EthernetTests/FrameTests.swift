@@ -43,7 +43,7 @@ struct FrameTests {
         let to = try #require(IPAddress(to))
         let packet = Bench.udp(from: to.isIPv6 ? .v6(Bench.router6) : .v4(Bench.router), to: to)
         bench.receive(.packet(packet))
-        #expect(bench.frames == [Bench.frame(to: MACAddress(mac)!, from: Bench.mac, to.isIPv6 ? 0x86dd : 0x0800, packet)])
+        #expect(bench.frames == [Bench.frame(to: MACAddress(mac)!, from: Bench.mac, kind: to.isIPv6 ? 0x86dd : 0x0800, packet)])
     }
 
     @Test("what is not on the link goes to the gateway of its family; without one it comes back")
@@ -65,16 +65,17 @@ struct FrameTests {
         let group = MACAddress("01:00:5e:01:02:03")!
         let cases: [(EthernetDropReason, [UInt8])] = [
             (.truncated, [1, 2, 3]), (.truncated, []), (.truncated, Bench.frame(Array(good.dropLast()))),
-            (.truncated, Bench.frame(Array(good.prefix(19)))), (.truncated, Bench.frame(0x86dd, [0x60])),
-            (.truncated, Bench.frame(to: .broadcast, 0x0806, [0, 1])),
+            (.truncated, Bench.frame(Array(good.prefix(19)))), (.truncated, Bench.frame(kind: 0x86dd, [0x60])),
+            (.truncated, Bench.frame(to: .broadcast, kind: 0x0806, [0, 1])),
             (.foreign, Bench.frame(to: Bench.phoneMAC, good)),
             (.badSource, Bench.frame(from: .broadcast, good)), (.badSource, Bench.frame(from: MACAddress(bits: 0), good)),
             (.ownMAC, Bench.frame(from: Bench.mac, good)),
             (.ownAddress, Bench.frame(Bench.udp(from: .v4(Bench.router), to: .v4(Bench.router)))),
-            (.ownAddress, Bench.frame(0x86dd, Bench.udp(from: .v6(Bench.router6), to: .v6(Bench.router6)))),
-            (.tagged, Bench.frame(0x8100, [0, 1, 8, 0] + good)), (.tagged, Bench.frame(0x88a8, good)),
-            (.length, Bench.frame(0x0026, good)), (.kind, Bench.frame(0x88cc, good)), (.kind, Bench.frame(0x0600, good)),
-            (.kind, Bench.frame(0x0800, [0x60] + good.dropFirst())),
+            (.ownAddress, Bench.frame(kind: 0x86dd, Bench.udp(from: .v6(Bench.router6), to: .v6(Bench.router6)))),
+            (.tagged, Bench.frame(kind: 0x8100, [0, 1, 8, 0] + good)), (.tagged, Bench.frame(kind: 0x88a8, good)),
+            (.length, Bench.frame(kind: 0x0026, good)), (.kind, Bench.frame(kind: 0x88cc, good)),
+            (.kind, Bench.frame(kind: 0x0600, good)),
+            (.kind, Bench.frame(kind: 0x0800, [0x60] + good.dropFirst())),
             (.group, Bench.frame(to: group, Bench.udp(from: .v4(Bench.phone), to: .v4(IPv4Address(239, 129, 2, 3))))),
             (.mismatched, Bench.frame(to: .broadcast, good)), (.mismatched, Bench.frame(to: group, good)),
             (.mismatched, Bench.frame(Bench.udp(from: .v4(IPv4Address(224, 0, 0, 1)), to: .v4(Bench.router)))),

@@ -71,7 +71,7 @@ struct PortBench {
     }
 
     static func frame(
-        to destination: MACAddress = mac, from source: MACAddress = phoneMAC, _ kind: UInt16 = 0x0800, _ payload: [UInt8]
+        to destination: MACAddress = mac, from source: MACAddress = phoneMAC, kind: UInt16 = 0x0800, _ payload: [UInt8]
     ) -> [UInt8] {
         destination.octets + source.octets + [UInt8(kind >> 8), UInt8(kind & 255)] + payload
     }
@@ -84,7 +84,7 @@ struct PortBench {
         bytes.append(bigEndian: sender.bits)
         bytes += targetMAC.octets
         bytes.append(bigEndian: target.bits)
-        return frame(to: destination, from: mac, 0x0806, bytes)
+        return frame(to: destination, from: mac, kind: 0x0806, bytes)
     }
 
     static func udp(from: IPAddress, to: IPAddress, _ payload: [UInt8] = [1, 2, 3]) -> [UInt8] {
@@ -106,6 +106,6 @@ struct PortBench {
         body.replace(at: 2, bigEndian: spoilsChecksum ? sum.value ^ 1 : sum.value)
         let packet = try! IPPacket.bytes(
             from: .v6(from), to: .v6(to), .icmpv6, body, IPOptions(timeToLive: hopLimit))
-        return frame(to: mac, 0x86dd, packet)
+        return frame(to: mac, kind: 0x86dd, packet)
     }
 }
