@@ -17,7 +17,7 @@ public struct RouterNode: Machine {
         case down(until: Instant)
     }
 
-    public let settings: RouterSettings
+    public internal(set) var settings: RouterSettings
     var state: State = .up
     /// What the command line sets, as it runs and as `saveall` keeps it over a reboot.
     var running: RouterConfiguration
@@ -30,6 +30,8 @@ public struct RouterNode: Machine {
     var shifts: StreamShifts
     var expected = PinholeExpectations()
     var errorBudget: ICMPErrorBudget
+    var services: RouterServices
+    var serviceEntropy: Entropy
     var outputs = Outbox<RouterOutput>()
     var traces = TraceBox<RouterTrace>()
 
@@ -37,6 +39,10 @@ public struct RouterNode: Machine {
         self.settings = settings
         running = RouterConfiguration(settings)
         saved = running
+        var entropy = entropy
+        // Only where it is needed: without services a seed's run stays what it was.
+        serviceEntropy = settings.services.isOn ? entropy.fork() : entropy
+        services = RouterServices(settings, entropy: settings.services.isOn ? serviceEntropy.fork() : entropy)
         translator = settings.nat.map { AddressTranslator(settings: $0, entropy: entropy) }
         gateway = ApplicationGateway(profile: settings.alg)
         shifts = StreamShifts(cap: settings.limits.shiftedStreams)
@@ -50,6 +56,7 @@ public struct RouterNode: Machine {
             traces.isOn = newValue
             translator?.isTracing = newValue
             gateway.isTracing = newValue
+            services.isTracing = newValue
         }
     }
 
@@ -102,8 +109,11 @@ public struct RouterNode: Machine {
         switch state {
         case .down(let until): until
         case .up:
-            [held.nextDeadline, translator?.nextDeadline, gateway.nextDeadline, shifts.nextDeadline, reassembler.nextDeadline]
-                .compactMap { $0 }.min()
+            [
+                held.nextDeadline, translator?.nextDeadline, gateway.nextDeadline, shifts.nextDeadline, reassembler.nextDeadline,
+                services.nextDeadline,
+            ]
+            .compactMap { $0 }.min()
         }
     }
 
@@ -123,6 +133,10 @@ public struct RouterNode: Machine {
             translator?.advance(to: now)
             shifts.advance(to: now)
             while reassembler.expire(at: now) != nil {}
+            if settings.services.isOn {
+                services.advance(to: now)
+                collectServices(now)
+            }
             collect(now)
         }
     }
@@ -141,6 +155,10 @@ public struct RouterNode: Machine {
         held = HeldPackets()
         shifts = StreamShifts(cap: settings.limits.shiftedStreams)
         reassembler = Reassembler()
+        if settings.services.isOn {
+            services = RouterServices(settings, entropy: serviceEntropy.fork())
+            services.isTracing = traces.isOn
+        }
         running = saved
         commandLine = RouterCommandLine()
         state = .down(until: until)

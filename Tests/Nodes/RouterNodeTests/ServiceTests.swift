@@ -1,0 +1,183 @@
+import Base
+import DHCP
+import DNS
+import DNSForwarder
+import Ethernet
+import NAT
+import Packet
+import PortControl
+import RouterNode
+import Testing
+
+@Suite("a router's services")
+struct ServiceTests {
+    static let lan = IPv4Address(192, 168, 1, 1)
+    static let mac = MACAddress("00:0e:08:aa:bb:cc")!
+    static let resolver = Endpoint("203.0.113.53:53")!
+    static let everybody = Endpoint(.v4(IPv4Address(bits: .max)), 67)
+    static let nobody = Endpoint(.v4(.any), 68)
+
+    private func bench(_ change: (inout RouterSettings) -> Void = { _ in }) -> RouterBench {
+        var settings = RouterSettings.generic(
+            wan: RouterBench.wan, mapping: .endpointIndependent, filtering: .endpointIndependent)
+        settings.services = .home(lan: Self.lan, upstreams: [Self.resolver])
+        change(&settings)
+        return RouterBench(settings)
+    }
+
+    /// DISCOVER and REQUEST; the address.
+    private func boot(_ bench: inout RouterBench, name: String) throws -> IPv4Address {
+        var discover = DHCPMessage(.discover, isReply: false, transaction: 1, mac: Self.mac)
+        discover.add(DHCPOption.hostName, Array(name.utf8))
+        try bench.send(.lan, Self.nobody, Self.everybody, discover.bytes)
+        let offer = try DHCPMessage(try #require(try bench.datagrams(.lan).first).payload)
+        var request = DHCPMessage(.request, isReply: false, transaction: 2, mac: Self.mac)
+        request.add(DHCPOption.hostName, Array(name.utf8))
+        request.add(DHCPOption.requestedAddress, [offer.yourAddress])
+        request.add(DHCPOption.server, try [#require(offer.address(DHCPOption.server))])
+        try bench.send(.lan, Self.nobody, Self.everybody, request.bytes)
+        let ack = try DHCPMessage(try #require(try bench.datagrams(.lan).first).payload)
+        #expect(ack.type == .ack && ack.addresses(DHCPOption.nameServers) == [Self.lan])
+        return ack.yourAddress
+    }
+
+    private func query(_ name: String) throws -> [UInt8] {
+        DNSMessage.query(id: 9, DNSQuestion(try #require(DNSName(name)), .a)).bytes()
+    }
+
+    @Test("a phone plugged in just works: an address by DHCP, a name looked up through the router, and by its own name found")
+    func phone() throws {
+        var bench = bench()
+        let address = try boot(&bench, name: "desk")
+        #expect(bench.neighbours.first?.address == .v4(address) && bench.neighbours.first?.mac == Self.mac)
+        #expect(bench.router.serviceStatus.leases.map(\.name) == ["desk"])
+        let phone = Endpoint(.v4(address), 40_000)
+        try bench.send(.lan, phone, Endpoint(.v4(Self.lan), 53), try query("sip.example.org"))
+        let asked = try #require(try bench.datagrams(.wan).first)
+        #expect(asked.destination == Self.resolver && asked.source.address == .v4(RouterBench.wan))
+        var answer = try DNSMessage(asked.payload)
+        answer.isResponse = true
+        answer.answers = [DNSRecord(answer.questions[0].name, .a(IPv4Address(203, 0, 113, 20)))]
+        try bench.send(.wan, asked.destination, asked.source, answer.bytes())
+        let back = try #require(try bench.datagrams(.lan).first)
+        #expect(back.source == Endpoint(.v4(Self.lan), 53) && back.destination == phone)
+        answer.id = 9
+        #expect(back.payload == answer.bytes())
+        // No mapping of the NAT's was needed, and none is left.
+        #expect(bench.router.mappings.isEmpty)
+        try bench.send(.lan, phone, Endpoint(.v4(Self.lan), 53), try query("desk.home.arpa"))
+        let own = try DNSMessage(try #require(try bench.datagrams(.lan).first).payload)
+        #expect(own.answers.map(\.data) == [.a(address)])
+    }
+
+    @Test("the outside gets neither addresses nor names; a name's answer from a stranger is the NAT's to drop")
+    func insideOnly() throws {
+        var bench = bench()
+        let stranger = Endpoint("203.0.113.66:68")!
+        let discover = DHCPMessage(.discover, isReply: false, transaction: 1, mac: Self.mac)
+        try bench.send(.wan, stranger, Endpoint(.v4(RouterBench.wan), 67), discover.bytes)
+        try bench.send(.wan, Self.nobody, Self.everybody, discover.bytes)
+        try bench.send(.wan, stranger, Endpoint(.v4(RouterBench.wan), 53), try query("router.home.arpa"))
+        try bench.send(.wan, stranger, Endpoint(.v4(Self.lan), 53), try query("router.home.arpa"))
+        #expect(bench.sent.isEmpty)
+        // Nor does who sits inside and says that he is outside.
+        try bench.send(.lan, stranger, Endpoint(.v4(Self.lan), 53), try query("router.home.arpa"))
+        #expect(try bench.datagrams(.wan).isEmpty)
+        #expect(bench.router.serviceStatus.dns?.questions == 0)
+        #expect(bench.router.serviceStatus.leases.isEmpty)
+    }
+
+    @Test("without services their ports are closed, as before")
+    func off() throws {
+        var bench = bench { $0.services = RouterServiceSettings() }
+        try bench.send(.lan, RouterBench.phone, Endpoint(.v4(Self.lan), 53), try query("router.home.arpa"))
+        #expect(bench.traces.contains(.dropped(.notSpoken, .lan)))
+    }
+
+    @Test("the outside address by DHCP: nothing goes out before; then it is translated to, live, and resolvers are the outside's")
+    func outside() throws {
+        let provider = Endpoint(.v4(IPv4Address(198, 51, 100, 1)), 67)
+        var bench = bench {
+            $0.wanAddress = .any
+            $0.nat?.externalAddresses = [.any]
+            $0.services = .home(lan: Self.lan)
+            $0.services.outsideDHCP = RouterServiceSettings.OutsideDHCP(mac: MACAddress("02:00:00:00:00:02")!)
+        }
+        bench.run(to: 0)
+        let discover = try #require(try bench.datagrams(.wan).first)
+        #expect(discover.source == Self.nobody && discover.destination == Self.everybody)
+        try bench.send(.lan, RouterBench.phone, RouterBench.server, [1])
+        #expect(try bench.datagrams(.wan).isEmpty)
+        #expect(bench.traces.contains(.dropped(.noRoute, .lan)))
+        bench.sent = []
+        var server = DHCPServer(
+            DHCPServerSettings(
+                address: IPv4Address(198, 51, 100, 1), prefixLength: 24,
+                pool: IPv4Address(198, 51, 100, 33)...IPv4Address(198, 51, 100, 33)))
+        var message = discover
+        for _ in 0..<2 {
+            server.receive(.datagram(message), at: bench.now)
+            while let output = server.nextOutput() {
+                guard case .send(let answer, _) = output else { continue }
+                try bench.send(.wan, provider, answer.destination, answer.payload)
+            }
+            if let next = try bench.datagrams(.wan).first { message = next }
+        }
+        let address = IPv4Address(198, 51, 100, 33)
+        #expect(bench.router.settings.wanAddress == address)
+        #expect(bench.outside.count == 1 && bench.outside[0]?.gateway == IPv4Address(198, 51, 100, 1))
+        bench.sent = []
+        try bench.send(.lan, RouterBench.phone, RouterBench.server, [1])
+        #expect(try bench.datagrams(.wan).map(\.source.address) == [.v4(address)])
+        bench.sent = []
+        try bench.send(.lan, RouterBench.phone, Endpoint(.v4(Self.lan), 53), try query("sip.example.org"))
+        let asked = try #require(try bench.datagrams(.wan).first)
+        #expect(asked.destination == Endpoint(.v4(IPv4Address(198, 51, 100, 1)), 53) && asked.source.address == .v4(address))
+    }
+
+    @Test("a reboot forgets leases; the only server of its link lets clients keep what they had")
+    func reboot() throws {
+        var bench = bench()
+        let address = try boot(&bench, name: "desk")
+        bench.feed(.reboot)
+        bench.run(to: 40_000)
+        #expect(bench.router.serviceStatus.leases.isEmpty)
+        var request = DHCPMessage(.request, isReply: false, transaction: 3, mac: Self.mac)
+        request.add(DHCPOption.requestedAddress, [address])
+        bench.sent = []
+        try bench.send(.lan, Self.nobody, Self.everybody, request.bytes)
+        #expect(bench.router.serviceStatus.leases.map(\.address) == [address])
+    }
+
+    @Test("RFC 768: a query with a wrong checksum is dropped and counted by its reason")
+    func checksum() throws {
+        var bench = bench()
+        var bytes = try IPPacket.bytes(
+            of: Datagram(from: RouterBench.phone, to: Endpoint(.v4(Self.lan), 53), try query("router")))
+        bytes[bytes.count - 1] ^= 1
+        bench.feed(.packet(.lan, bytes))
+        #expect(bench.sent.isEmpty)
+        #expect(bench.traces == [.dropped(.malformed(offset: 26), .lan)])
+    }
+
+    @Test("RFC 6886: a host opens a port for itself, strangers reach it there until its time is over; off unless switched on")
+    func portControl() throws {
+        var bench = bench { $0.services.portControl = PortControl.Limits() }
+        let host = Endpoint("192.168.1.2:5350")!
+        try bench.send(.lan, host, Endpoint(.v4(Self.lan), 5351), [0, 1, 0, 0, 0x13, 0xc4, 0x13, 0xc4, 0, 0, 0, 120])
+        let answer = try #require(try bench.datagrams(.lan).first)
+        #expect(answer.destination == host)
+        #expect(answer.payload == [0, 129, 0, 0, 0, 0, 0, 0, 0x13, 0xc4, 0x13, 0xc4, 0, 0, 0, 120])
+        #expect(bench.router.serviceStatus.openPorts == 1)
+        try bench.send(.wan, Endpoint("203.0.113.66:7")!, Endpoint(.v4(RouterBench.wan), 5060), [1])
+        #expect(try bench.datagrams(.lan).map(\.destination) == [Endpoint("192.168.1.2:5060")!])
+        bench.run(to: 120_000)
+        #expect(bench.router.serviceStatus.openPorts == 0)
+        // From outside, and where it is off: nothing.
+        try bench.send(.wan, Endpoint("203.0.113.66:7")!, Endpoint(.v4(RouterBench.wan), 5351), [0, 0])
+        #expect(try bench.datagrams(.wan).isEmpty)
+        bench = self.bench()
+        try bench.send(.lan, host, Endpoint(.v4(Self.lan), 5351), [0, 0])
+        #expect(bench.traces.contains(.dropped(.notSpoken, .lan)))
+    }
+}
