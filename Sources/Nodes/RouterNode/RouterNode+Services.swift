@@ -21,6 +21,7 @@ extension RouterNode {
     /// DHCP is served and names are looked up for the inside alone. Outside, only the DHCP server's replies and the resolvers' answers to
     /// questions that are open come in.
     mutating func takeForServices(_ bytes: [UInt8], _ packet: IPPacket, _ interface: RouterInterface, _ now: Instant) -> Bool {
+        if case .tcp(let tcp) = packet.transport { return resetNameQuestion(packet, tcp, interface) }
         guard case .udp(let udp) = packet.transport, packet.fragment == nil else { return false }
         let local = Endpoint(packet.destination, udp.destination)
         let service: RouterService
@@ -55,6 +56,24 @@ extension RouterNode {
         case .dnsAnswer: services.dns?.receive(.answer(datagram), at: now)
         }
         collectServices(now)
+        return true
+    }
+
+    /// Names are not looked up over TCP: who tries hears so at once (RFC 9293 3.10.7.1) and need not wait.
+    private mutating func resetNameQuestion(_ packet: IPPacket, _ tcp: TCPHeader, _ interface: RouterInterface) -> Bool {
+        guard interface == .lan, tcp.destination == 53, services.dns != nil, packet.fragment == nil,
+            isInsideOwn(packet.destination), route(packet.source) == .lan
+        else { return false }
+        traces.note(.dropped(.notSpoken, interface))
+        guard !tcp.flags.contains(.rst) else { return true }
+        let isAcknowledging = tcp.flags.contains(.ack)
+        let length = tcp.payload.count + (tcp.flags.contains(.syn) ? 1 : 0) + (tcp.flags.contains(.fin) ? 1 : 0)
+        let reset = TCPSegment(
+            from: Endpoint(packet.destination, 53), to: Endpoint(packet.source, tcp.source),
+            sequence: isAcknowledging ? tcp.acknowledgment : 0,
+            acknowledgment: isAcknowledging ? 0 : tcp.sequence &+ UInt32(truncatingIfNeeded: length),
+            flags: isAcknowledging ? .rst : [.rst, .ack], window: 0)
+        if let bytes = try? reset.packet() { sendError(bytes, on: .lan) }
         return true
     }
 

@@ -180,4 +180,74 @@ struct ServiceTests {
         try bench.send(.lan, host, Endpoint(.v4(Self.lan), 5351), [0, 0])
         #expect(bench.traces.contains(.dropped(.notSpoken, .lan)))
     }
+
+    @Test("RFC 9293 3.10.7.1: names over TCP are refused by a RST at once; from outside there is nothing")
+    func nameOverTCP() throws {
+        var bench = bench()
+        let syn = TCPSegment(
+            from: RouterBench.phone, to: Endpoint(.v4(Self.lan), 53), sequence: 1000, flags: .syn, maximumSegmentSize: 1460)
+        bench.feed(.packet(.lan, try syn.packet()))
+        let bytes = try #require(bench.sent.first).bytes
+        let packet = try IPPacket(bytes)
+        try packet.verifyChecksums(bytes)
+        guard case .tcp(let tcp) = packet.transport else {
+            Issue.record("no TCP")
+            return
+        }
+        #expect(tcp.flags == [.rst, .ack] && tcp.acknowledgment == 1001 && tcp.source == 53)
+        bench.sent = []
+        let outside = TCPSegment(
+            from: RouterBench.server, to: Endpoint(.v4(RouterBench.wan), 53), sequence: 1000, flags: .syn)
+        bench.feed(.packet(.wan, try outside.packet()))
+        #expect(bench.sent.isEmpty)
+    }
+
+    @Test(
+        "frame by frame: a phone's DISCOVER in, the offer straight to its MAC without a question; later it is asked for as anybody"
+    )
+    func frames() throws {
+        let routerMAC = try #require(MACAddress("02:00:00:00:00:01"))
+        var bench = bench()
+        var port = EthernetPort(
+            .init(mac: routerMAC, addresses: [InterfaceAddress(address: .v4(Self.lan), prefixLength: 24)]), at: bench.now)
+        var frames: [[UInt8]] = []
+        /// As an edge does it: outputs of one are inputs of the other, in their order.
+        func exchange(_ input: EthernetPort.Input) {
+            frames = []
+            port.receive(input, at: bench.now)
+            while let output = port.nextOutput() {
+                switch output {
+                case .frame(let bytes): frames.append(bytes)
+                case .unreachable: Issue.record("unreachable")
+                case .packet(let bytes):
+                    bench.router.receive(.packet(.lan, bytes), at: bench.now)
+                    while let answer = bench.router.nextOutput() {
+                        switch answer {
+                        case .packet(.lan, let bytes): port.receive(.packet(bytes), at: bench.now)
+                        case .neighbour(.lan, let address, let mac?): port.receive(.neighbour(address, mac), at: bench.now)
+                        case .neighbour(.lan, let address, nil): port.receive(.forget(address), at: bench.now)
+                        case .packet, .neighbour, .text, .outside: break
+                        }
+                    }
+                }
+            }
+        }
+        func frame(_ packet: [UInt8], to mac: MACAddress) -> [UInt8] { mac.octets + Self.mac.octets + [8, 0] + packet }
+        exchange(.forget(.v4(.any)))
+        let discover = DHCPMessage(.discover, isReply: false, transaction: 1, mac: Self.mac)
+        let packet = try IPPacket.bytes(of: Datagram(from: Self.nobody, to: Self.everybody, discover.bytes))
+        exchange(.frame(frame(packet, to: .broadcast)))
+        #expect(frames.count == 1)
+        let offered = try #require(frames.first)
+        #expect(Array(offered.prefix(14)) == Self.mac.octets + routerMAC.octets + [8, 0])
+        let offer = try DHCPMessage(try #require(try datagram(Array(offered.dropFirst(14)))).payload)
+        #expect(offer.type == .offer)
+        #expect(port.neighbours.isEmpty)
+        // A question for a name from the address: the answer waits for ARP.
+        let question = Datagram(
+            from: Endpoint(.v4(offer.yourAddress), 40_000), to: Endpoint(.v4(Self.lan), 53), try query("router.home.arpa"))
+        exchange(.frame(frame(try IPPacket.bytes(of: question), to: routerMAC)))
+        #expect(frames.count == 1 && frames[0][12...13] == [8, 6])
+        #expect(port.waitingCount == 1)
+    }
 }
