@@ -16,6 +16,8 @@ public enum RouterInterface: UInt8, Hashable, Sendable, CaseIterable {
 public enum RouterInput: Hashable, Sendable {
     /// A whole IP packet came in.
     case packet(RouterInterface, [UInt8])
+    /// A packet that it had sent out on that side, and whose next hop does not answer.
+    case unreachable(RouterInterface, [UInt8])
     /// A line typed at the command line; the answer is a `.text`.
     case command(String)
     /// Power off and on again: it forgets mappings and ALG state and is down for `RouterSettings.rebootTime`.

@@ -94,6 +94,8 @@ public struct RouterNode: Machine {
             case .down: traces.note(.dropped(.down, interface))
             case .up: receive(bytes, on: interface, now)
             }
+        case .unreachable(let interface, let bytes):
+            if isUp { undeliverable(bytes, interface, now) }
         case .command(let line):
             switch state {
             case .down: outputs.append(.text("the router is starting; try again in a moment\n"))

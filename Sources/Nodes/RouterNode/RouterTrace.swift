@@ -35,6 +35,8 @@ public enum RouterDropReason: Hashable, Sendable {
     /// Larger than the way out allows, and not to be fragmented.
     case tooBig(mtu: Int)
     case noRoute
+    /// The next hop does not answer ARP or neighbour solicitations.
+    case nextHopSilent
     /// For the router itself, which does not speak that.
     case notSpoken
     /// An address that may not cross a router: link-local, multicast, broadcast, loopback.

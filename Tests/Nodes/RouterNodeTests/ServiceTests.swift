@@ -250,4 +250,44 @@ struct ServiceTests {
         #expect(frames.count == 1 && frames[0][12...13] == [8, 6])
         #expect(port.waitingCount == 1)
     }
+
+    @Test("RFC 1812 5.2.7.1: who sent what its link cannot deliver hears Host Unreachable, through the NAT, about his own packet")
+    func undeliverable() throws {
+        var bench = bench()
+        func quoted(_ bytes: [UInt8]) throws -> (destination: IPAddress, source: Endpoint, remote: Endpoint) {
+            let packet = try IPPacket(bytes)
+            try packet.verifyChecksums(bytes)
+            guard case .icmp(let icmp) = packet.transport, icmp.meaning == .unreachable else {
+                Issue.record("no ICMP error")
+                return (packet.destination, RouterBench.phone, RouterBench.phone)
+            }
+            let quote = try IPPacket(quotedIn: bytes, icmp.payload)
+            let ports = try #require(quote.ports(bytes))
+            return (packet.destination, Endpoint(quote.source, ports.source), Endpoint(quote.destination, ports.destination))
+        }
+        try bench.send(.lan, RouterBench.phone, RouterBench.server, [1])
+        let out = try #require(bench.sent.first).bytes
+        let mapped = try #require(try datagram(out)).source
+        bench.sent = []
+        bench.feed(.unreachable(.wan, out))
+        #expect(bench.sent.map(\.interface) == [.lan])
+        var heard = try quoted(try #require(bench.sent.first).bytes)
+        #expect(
+            heard.destination == RouterBench.phone.address && heard.source == RouterBench.phone
+                && heard.remote == RouterBench.server)
+        bench.sent = []
+        try bench.send(.wan, RouterBench.server, mapped, [2])
+        let delivered = try #require(bench.sent.first).bytes
+        bench.sent = []
+        bench.feed(.unreachable(.lan, delivered))
+        #expect(bench.sent.map(\.interface) == [.wan])
+        heard = try quoted(try #require(bench.sent.first).bytes)
+        #expect(heard.destination == RouterBench.server.address && heard.source == RouterBench.server && heard.remote == mapped)
+        // Its own packets, and what is none, draw nothing.
+        bench.sent = []
+        bench.feed(
+            .unreachable(.lan, try IPPacket.bytes(of: Datagram(from: Endpoint(.v4(Self.lan), 53), to: RouterBench.phone, [1]))))
+        bench.feed(.unreachable(.wan, [1, 2, 3]))
+        #expect(bench.sent.isEmpty)
+    }
 }
