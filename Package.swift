@@ -81,6 +81,10 @@ let package = Package(
         room("ICE", "Machines/ICE", ["Base", "RTP", "SDP", "STUN", "STUNStack", "MediaControl"]),
         room("NAT", "Machines/NAT", ["Base", "Packet"]),
         room("TCP", "Machines/TCP", ["Base", "Packet"]),
+        room("Ethernet", "Machines/Ethernet", ["Base", "Packet"]),
+        room("DHCP", "Machines/DHCP", ["Base", "DNS", "Ethernet"]),
+        room("DNSForwarder", "Machines/DNSForwarder", ["Base", "DNS"]),
+        room("PortControl", "Machines/PortControl", ["Base"]),
         room("ALG", "Machines/ALG", ["Base"]),
         room("Codecs", "Machines/Codecs", ["Base", "RTP"]),
         room("MediaControl", "Machines/MediaControl", ["Base", "RTP"]),
@@ -105,7 +109,9 @@ let package = Package(
                 "Base", "SIP", "SIPStack", "STUN", "STUNStack", "RTP", "SDP", "RegistrationClient", "ICE", "Codecs",
                 "MediaControl", "Relay",
             ]),
-        room("RouterNode", "Nodes/RouterNode", ["Base", "Packet", "NAT", "ALG"]),
+        room(
+            "RouterNode", "Nodes/RouterNode",
+            ["Base", "DNS", "Packet", "NAT", "ALG", "Ethernet", "DHCP", "DNSForwarder", "PortControl"]),
 
         room(
             "Lab", "Lab",
@@ -284,6 +290,10 @@ let package = Package(
         tests("ICE", "Machines/ICE", ["Base", "RTP", "SDP", "STUN", "STUNStack", "ICE"]),
         tests("NAT", "Machines/NAT", ["Base", "Packet", "NAT"]),
         tests("TCP", "Machines/TCP", ["Base", "Packet", "TCP"]),
+        tests("Ethernet", "Machines/Ethernet", ["Base", "Packet", "Ethernet"]),
+        tests("DHCP", "Machines/DHCP", ["Base", "DNS", "Ethernet", "DHCP"]),
+        tests("DNSForwarder", "Machines/DNSForwarder", ["Base", "DNS", "DNSForwarder"]),
+        tests("PortControl", "Machines/PortControl", ["Base", "PortControl"]),
         tests("Relay", "Machines/Relay", ["Base", "RTP", "STUN", "STUNStack", "MediaControl", "Relay"]),
         tests(
             "MediaPlane", "Machines/MediaPlane", ["Base", "RTP", "MediaControl", "Codecs", "Conference", "Relay", "MediaPlane"]),
@@ -300,7 +310,13 @@ let package = Package(
                 "Base", "SIP", "SIPStack", "STUN", "STUNStack", "DNS", "DNSClient", "RTP", "SDP", "MediaControl", "Codecs",
                 "RegistrationClient", "PhoneNode",
             ]),
-        tests("RouterNode", "Nodes/RouterNode", ["Base", "Packet", "Capture", "SIP", "NAT", "ALG", "RouterNode", "Fixtures"]),
+        tests(
+            "RouterNode", "Nodes/RouterNode",
+            [
+                "Base", "DNS", "Packet", "Capture", "SIP", "NAT", "ALG", "Ethernet", "DHCP", "DNSForwarder", "PortControl",
+                "RouterNode",
+                "Fixtures",
+            ]),
         tests(
             "Lab", "Lab",
             [

@@ -74,7 +74,13 @@ if let sanitizers {
                 "Base", "SIP", "SIPStack", "STUN", "STUNStack", "RTP", "SDP", "RegistrationClient", "ICE", "Codecs",
                 "MediaControl", "Relay",
             ]),
-        room("RouterNode", "Pinhole/Nodes/RouterNode", ["Base", "Packet", "NAT", "ALG"]),
+        room("Ethernet", "Pinhole/Machines/Ethernet", ["Base", "Packet"]),
+        room("DHCP", "Pinhole/Machines/DHCP", ["Base", "DNS", "Ethernet"]),
+        room("DNSForwarder", "Pinhole/Machines/DNSForwarder", ["Base", "DNS"]),
+        room("PortControl", "Pinhole/Machines/PortControl", ["Base"]),
+        room(
+            "RouterNode", "Pinhole/Nodes/RouterNode",
+            ["Base", "DNS", "Packet", "NAT", "ALG", "Ethernet", "DHCP", "DNSForwarder", "PortControl"]),
         room(
             "Lab", "Pinhole/Lab",
             [

@@ -190,6 +190,8 @@ extension LabWorld {
             case .packet(let side, let packet):
                 put(packet, from: side == .lan ? routers[index].lan : routers[index].wan, nextHop: nil)
             case .text(let text): note(.text(text), box: box)
+            // The lab's links know who is where, and its hosts are given their addresses.
+            case .neighbour, .outside: break
             }
         }
         setDeadline(box, routers[index].node.nextDeadline)

@@ -7,7 +7,7 @@ extension AddressTranslator {
     public mutating func setTimers(_ timers: NATTimers, at now: Instant) {
         advance(to: now)
         let old = policy
-        let live = table.records.indices.filter { table.records[$0] != nil }
+        let live = table.records.indices.filter { table.records[$0].serial != 0 }
         let idleBefore = live.map { idle($0, table[$0].remote) }
         settings.timers = timers
         policy = FlowPolicy(settings)

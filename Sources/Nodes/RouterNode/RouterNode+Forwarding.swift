@@ -20,6 +20,7 @@ extension RouterNode {
         }
         // Without what the link may have padded it with.
         if bytes.count > packet.range.count { bytes.removeLast(bytes.count - packet.range.count) }
+        if settings.services.isOn, takeForServices(bytes, packet, interface, now) { return }
         switch packet.header {
         case .v4(let header): receiveV4(&bytes, &packet, header, interface, now)
         case .v6: receiveV6(&bytes, &packet, interface)
@@ -94,6 +95,8 @@ extension RouterNode {
         if settings.lanPrefix.contains(destination) || settings.lanRoutes.contains(where: { $0.contains(destination) }) {
             return .lan
         }
+        // Not yet: it is asked for.
+        if settings.wanAddress == .any, !destination.isIPv6 { return nil }
         return .wan
     }
 

@@ -17,14 +17,14 @@ public struct RouterNode: Machine {
         case down(until: Instant)
     }
 
-    public let settings: RouterSettings
+    public internal(set) var settings: RouterSettings
     var state: State = .up
     /// What the command line sets, as it runs and as `saveall` keeps it over a reboot.
     var running: RouterConfiguration
     var saved: RouterConfiguration
     var translator: AddressTranslator?
     /// The translator's, to look at for each packet without it; empty without a NAT.
-    let externalAddresses: [IPv4Address]
+    var externalAddresses: [IPv4Address]
     var gateway: ApplicationGateway
     var commandLine = RouterCommandLine()
     var reassembler = Reassembler()
@@ -32,6 +32,8 @@ public struct RouterNode: Machine {
     var shifts: StreamShifts
     var expected = PinholeExpectations()
     var errorBudget: ICMPErrorBudget
+    var services: RouterServices
+    var serviceEntropy: Entropy
     var outputs = Outbox<RouterOutput>()
     var traces = RouterNotes()
     var keepers = MappingKeepers()
@@ -40,6 +42,10 @@ public struct RouterNode: Machine {
         self.settings = settings
         running = RouterConfiguration(settings)
         saved = running
+        var entropy = entropy
+        // Only where it is needed: without services a seed's run stays what it was.
+        serviceEntropy = settings.services.isOn ? entropy.fork() : entropy
+        services = RouterServices(settings, entropy: settings.services.isOn ? serviceEntropy.fork() : entropy)
         translator = settings.nat.map { AddressTranslator(settings: $0, entropy: entropy) }
         externalAddresses = settings.nat?.externalAddresses ?? []
         gateway = ApplicationGateway(profile: settings.alg)
@@ -54,6 +60,7 @@ public struct RouterNode: Machine {
             traces.isOn = newValue
             translator?.isTracing = newValue
             gateway.isTracing = newValue
+            services.isTracing = newValue
         }
     }
 
@@ -100,6 +107,8 @@ public struct RouterNode: Machine {
             case .down: traces.note(.dropped(.down, interface))
             case .up: receive(&bytes, on: interface, now)
             }
+        case .unreachable(let interface, let bytes):
+            if isUp { undeliverable(bytes, interface, now) }
         case .command(let line):
             switch state {
             case .down: outputs.append(.text("the router is starting; try again in a moment\n"))
@@ -115,8 +124,11 @@ public struct RouterNode: Machine {
         switch state {
         case .down(let until): until
         case .up:
-            [held.nextDeadline, translator?.nextDeadline, gateway.nextDeadline, shifts.nextDeadline, reassembler.nextDeadline]
-                .compactMap { $0 }.min()
+            [
+                held.nextDeadline, translator?.nextDeadline, gateway.nextDeadline, shifts.nextDeadline, reassembler.nextDeadline,
+                services.nextDeadline,
+            ]
+            .compactMap { $0 }.min()
         }
     }
 
@@ -137,6 +149,10 @@ public struct RouterNode: Machine {
             translator?.advance(to: now)
             shifts.advance(to: now)
             while reassembler.expire(at: now) != nil {}
+            if settings.services.isOn {
+                services.advance(to: now)
+                collectServices(now)
+            }
             collect(now)
         }
     }
@@ -163,6 +179,10 @@ public struct RouterNode: Machine {
         shifts = StreamShifts(cap: settings.limits.shiftedStreams)
         reassembler = Reassembler()
         keepers.removeAll()
+        if settings.services.isOn {
+            services = RouterServices(settings, entropy: serviceEntropy.fork())
+            services.isTracing = traces.isOn
+        }
         running = saved
         if let timers = running.timers { translator?.setTimers(timers, at: now) }
         openStaticMappings(now)

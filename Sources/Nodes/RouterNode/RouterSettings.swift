@@ -30,6 +30,7 @@ public struct RouterSettings: Hashable, Sendable {
     /// Whether it answers ICMP echo requests on the WAN side; on the LAN side it always does.
     public var answersWANPing = true
     public var limits = RouterLimits()
+    public var services = RouterServiceSettings()
 
     public init(name: String = "router", lan: IPv4Address, prefixLength: Int = 24, wan: IPv4Address, nat: NATSettings? = nil) {
         self.name = name

@@ -1,5 +1,8 @@
 public import ALG
+public import DHCP
+public import DNSForwarder
 public import NAT
+public import PortControl
 import Base
 
 /// What a router noticed: its own doings, its NAT's and its SIP helper's.
@@ -16,6 +19,11 @@ public enum RouterTrace: Hashable, Sendable {
     case up
     case algSwitched(isOn: Bool)
     case command(String)
+    case dhcp(DHCPServerTrace)
+    case dns(DNSForwarderTrace)
+    case portControl(PortControlTrace)
+    /// The outside address's.
+    case outsideDHCP(DHCPClientTrace)
 }
 
 /// Why a router itself did not forward a packet.
@@ -27,6 +35,8 @@ public enum RouterDropReason: Hashable, Sendable {
     /// Larger than the way out allows, and not to be fragmented.
     case tooBig(mtu: Int)
     case noRoute
+    /// The next hop does not answer ARP or neighbour solicitations.
+    case nextHopSilent
     /// For the router itself, which does not speak that.
     case notSpoken
     /// An address that may not cross a router: link-local, multicast, broadcast, loopback.

@@ -320,7 +320,7 @@ public struct LabLadder: Sendable {
         case .up: note(at, .mark(at: column), "the router is up again", .good)
         case .algSwitched(let isOn):
             note(at, .mark(at: column), "the SIP ALG is \(isOn ? "on" : "off") now", isOn ? .warning : .good)
-        case .nat, .alg, .dropped, .errorWithheld, .released, .command: break
+        case .nat, .alg, .dropped, .errorWithheld, .released, .command, .dhcp, .dns, .portControl, .outsideDHCP: break
         }
     }
 

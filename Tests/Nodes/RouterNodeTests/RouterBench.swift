@@ -1,5 +1,7 @@
 import ALG
 import Base
+import DHCP
+import Ethernet
 import NAT
 import Packet
 import RouterNode
@@ -16,6 +18,8 @@ struct RouterBench {
     var router: RouterNode
     var sent: [Sent] = []
     var texts: [String] = []
+    var neighbours: [(address: IPAddress, mac: MACAddress?)] = []
+    var outside: [DHCPConfiguration?] = []
     var traces: [RouterTrace] = []
     var now = Instant(seconds: 1_000)
 
@@ -34,6 +38,8 @@ struct RouterBench {
             switch output {
             case .packet(let interface, let bytes): sent.append(Sent(at: now, interface: interface, bytes: bytes))
             case .text(let text): texts.append(text)
+            case .neighbour(_, let address, let mac): neighbours.append((address, mac))
+            case .outside(let configuration): outside.append(configuration)
             }
         }
         while let trace = router.nextTrace() { traces.append(trace) }
