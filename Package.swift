@@ -215,13 +215,17 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]),
 
+        room(
+            "RouterEdge", "Edges/Router",
+            ["Base", "Packet", "Ethernet", "DHCP", "RouterNode", "LinuxEdge", "CLinux"]),
+
         .executableTarget(
             name: "pinhole",
             dependencies: [
                 "Base", "SIP", "SIPStack", "DNSClient", "ServerNode", "PhoneNode", "Configuration", "LinuxEdge",
                 "Storage", "Serve", "PhoneEdge", "SoundEdge", "Streams", "SRTP", "AudioCodecs", "Codecs", "MediaControl",
                 "Analysis", "ShowText", "ShowLab", "LabAnalysis", "ShowExplain", "TerminalEdge", "LabCommand", "ExplainCommand",
-                "LogEdge", "ServeDaemon", logging, arguments,
+                "LogEdge", "ServeDaemon", "RouterNode", "RouterEdge", logging, arguments,
             ],
             path: "Sources/pinhole", swiftSettings: settings),
         // Captures and logs alone: no server, no database.
@@ -341,6 +345,7 @@ let package = Package(
         tests("Configuration", "Edges/Configuration", ["Base", "Configuration"]),
         tests("Terminal", "Edges/Terminal", ["TerminalEdge"]),
         tests("Log", "Edges/Log", ["Base", "TerminalEdge", "LogEdge", logging]),
+        tests("Router", "Edges/Router", ["Base", "Packet", "RouterEdge"]),
         tests("SRTP", "Edges/SRTP", ["Base", "RTP", "MediaControl", "Relay", "SRTP"]),
         tests(
             "Media", "Edges/Media",

@@ -12,6 +12,7 @@ struct Pinhole: AsyncParsableCommand {
         version: "pinhole \(programVersion)",
         subcommands: [
             ServeCommand.self, StatusCommand.self, ReloadCommand.self, CheckConfigCommand.self, AccountCommand.self,
-            BindingsCommand.self, CallsCommand.self, PhoneCommand.self, LabCommand.self, ExplainCommand.self,
+            BindingsCommand.self, CallsCommand.self, PhoneCommand.self, RouterCommand.self, LabCommand.self,
+            ExplainCommand.self,
         ])
 }

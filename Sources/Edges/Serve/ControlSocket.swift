@@ -18,25 +18,20 @@ package final class ControlSocket: Sendable {
         self.path = path
         self.answer = answer
         do throws(SystemError) { wake = try WakeSignal() } catch { throw ServeError(description: "control: \(error)") }
-        guard path.utf8.count < 108 else {
+        guard path.utf8.count <= UnixSocket.longestPath else {
             throw ServeError(
                 description: "control: \(path) is too long for a socket's name (107 bytes); name another with --set control=PATH")
         }
-        if let connected = Self.connect(path) {
+        if let connected = UnixSocket.connect(path) {
             close(connected)
             throw ServeError(
                 description: "control: another server answers at \(path); name another place for this one with --set control=PATH"
             )
         }
-        var status = stat()
-        if lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK { unlink(path) }
-        listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        let mask = umask(0o177)
-        defer { umask(mask) }
-        guard listener >= 0, Self.named(path, { bind(listener, $0, $1) }) == 0, listen(listener, 8) == 0 else {
-            let why = String(cString: strerror(errno))
-            if listener >= 0 { close(listener) }
-            throw ServeError(description: "control: \(path): \(why); name another place with --set control=PATH, or control=off")
+        switch UnixSocket.listen(path) {
+        case .success(let descriptor): listener = descriptor
+        case .failure(let error):
+            throw ServeError(description: "control: \(error); name another place with --set control=PATH, or control=off")
         }
     }
 
@@ -77,45 +72,19 @@ package final class ControlSocket: Sendable {
 
     private func serve(_ asker: Int32) {
         Self.limit(asker, seconds: 2)
-        guard Self.isOurs(asker), let request = Self.readLine(asker, atMost: Self.longestRequest) else { return }
+        guard UnixSocket.isOurs(asker), let request = Self.readLine(asker, atMost: Self.longestRequest) else { return }
         Self.writeLine(answer(request), to: asker)
-    }
-
-    /// Whether root or our own user is at the other end.
-    private static func isOurs(_ asker: Int32) -> Bool {
-        let user = pl_peer_user(asker)
-        return user == 0 || user == Int64(geteuid())
     }
 
     // MARK: The other side
 
     /// Asks the server at `path`; nil: nobody is there. `seconds`: how long its answer may take.
     package static func ask(_ request: String, at path: String, seconds: Int = 30) -> String? {
-        guard let connected = connect(path) else { return nil }
+        guard let connected = UnixSocket.connect(path) else { return nil }
         defer { close(connected) }
         limit(connected, seconds: seconds)
         writeLine(request, to: connected)
         return readLine(connected, atMost: 1 << 20)
-    }
-
-    private static func connect(_ path: String) -> Int32? {
-        guard path.utf8.count < 108 else { return nil }
-        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { return nil }
-        guard named(path, { Glibc.connect(descriptor, $0, $1) }) == 0 else {
-            close(descriptor)
-            return nil
-        }
-        return descriptor
-    }
-
-    private static func named(_ path: String, _ use: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-        return withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { use($0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
-        }
     }
 
     private static func limit(_ descriptor: Int32, seconds: Int) {

@@ -70,5 +70,6 @@ void pl_error_text(int error, char *buffer, size_t capacity);
 int pl_route_source(const pl_address *destination, pl_address *source);
 
 #include "MediaIO.h"
+#include "PacketIO.h"
 
 #endif
