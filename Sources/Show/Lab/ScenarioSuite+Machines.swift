@@ -108,30 +108,38 @@ extension ScenarioSuite {
     /// The Test Anything Protocol, version 14: a point an expectation; what was seen follows one that was not met.
     public var tap: String {
         var points: [String] = []
-        for file in files {
-            switch file.outcome {
-            case .unreadable(let why, let line):
-                points.append(
-                    point(false, points.count, "\(file.path): is a scenario") + block([("error", why)], file.path, line, []))
-            case .ran(_, _, _, let outcomes):
-                if outcomes.isEmpty {
-                    points.append(point(true, points.count, "\(file.path): expects something") + " # SKIP nothing is expected\n")
-                }
-                for outcome in outcomes {
-                    let place = "\(outcome.file ?? file.path)\(outcome.line.map { ":\($0)" } ?? "")"
-                    var text = point(outcome.isMet, points.count, "\(place): \(outcome.expectation)") + "\n"
-                    if !outcome.isMet {
-                        text.removeLast()
-                        text += block(
-                            [("expected", "\(outcome.expectation)"), ("seen", outcome.seen)], outcome.file ?? file.path,
-                            outcome.line,
-                            file.captures)
-                    }
-                    points.append(text)
-                }
-            }
-        }
+        for file in files { append(file, to: &points) }
         return "TAP version 14\n1..\(points.count)\n" + points.joined()
+    }
+
+    private func append(_ file: File, to points: inout [String]) {
+        if case .unreadable(let why, let line) = file.outcome {
+            points.append(unreadable(why, line, file.path, points.count))
+            return
+        }
+        let outcomes = file.outcomes
+        if outcomes.isEmpty {
+            points.append(point(true, points.count, file.path + ": expects something") + " # SKIP nothing is expected\n")
+        }
+        for outcome in outcomes { points.append(point(of: outcome, file, points.count)) }
+    }
+
+    private func unreadable(_ why: String, _ line: Int?, _ path: String, _ before: Int) -> String {
+        let text = "  error: " + JSONValue.string(why).text + "\n"
+        return point(false, before, path + ": is a scenario") + block(text, path, line, [])
+    }
+
+    private func point(of outcome: ScenarioResult.Outcome, _ file: File, _ before: Int) -> String {
+        let path = outcome.file ?? file.path
+        let place = outcome.line.map { path + ":" + String($0) } ?? path
+        let head = point(outcome.isMet, before, place + ": " + outcome.expectation.description)
+        return head + (outcome.isMet ? "\n" : missed(outcome, path, file.captures))
+    }
+
+    private func missed(_ outcome: ScenarioResult.Outcome, _ path: String, _ captures: [String]) -> String {
+        let expected = JSONValue.string("\(outcome.expectation)").text
+        let seen = JSONValue.string(outcome.seen).text
+        return block("  expected: \(expected)\n  seen: \(seen)\n", path, outcome.line, captures)
     }
 
     private func point(_ isMet: Bool, _ before: Int, _ text: String) -> String {
@@ -140,9 +148,8 @@ extension ScenarioSuite {
     }
 
     /// A YAML block, its texts quoted as JSON quotes them.
-    private func block(_ texts: [(String, String)], _ file: String, _ line: Int?, _ captures: [String]) -> String {
-        var text = "\n  ---\n"
-        for (key, value) in texts { text += "  \(key): \(JSONValue.string(value).text)\n" }
+    private func block(_ what: String, _ file: String, _ line: Int?, _ captures: [String]) -> String {
+        var text = "\n  ---\n" + what
         text += "  file: \(JSONValue.string(file).text)\n"
         if let line { text += "  line: \(line)\n" }
         if !captures.isEmpty { text += "  captures: \(JSONValue.array(captures.map { .string($0) }).text)\n" }
