@@ -217,7 +217,7 @@ let package = Package(
 
         room(
             "RouterEdge", "Edges/Router",
-            ["Base", "Packet", "Ethernet", "DHCP", "RouterNode", "LinuxEdge", "CLinux"]),
+            ["Base", "Packet", "TCP", "Ethernet", "DHCP", "DNSForwarder", "RouterNode", "LinuxEdge", "CLinux"]),
 
         .executableTarget(
             name: "pinhole",

@@ -4,6 +4,7 @@ import Foundation
 import LinuxEdge
 import RouterEdge
 import RouterNode
+import ShowText
 import TerminalEdge
 
 struct RouterCommand: ParsableCommand {
@@ -14,9 +15,8 @@ struct RouterCommand: ParsableCommand {
             Real devices and programs behind one interface reach what lies before the other, through the same NAT and ALG as in the lab. See the \
             documentation of the router, docs/router.md, for its command line and what it offers its inside.
             """,
-        subcommands: [RunRouterCommand.self, RouterCLICommand.self], defaultSubcommand: RunRouterCommand.self)
-
-    static let control = "/run/pinhole-router.sock"
+        subcommands: [RunRouterCommand.self, TryRouterCommand.self, ShellRouterCommand.self, RouterCLICommand.self],
+        defaultSubcommand: RunRouterCommand.self)
 }
 
 struct RunRouterCommand: ParsableCommand {
@@ -33,14 +33,7 @@ struct RunRouterCommand: ParsableCommand {
     @Option(help: "The interface towards the server.")
     var outside: String
 
-    @Option(help: "Whose NAT and ALG it has: \(RunRouterCommand.profiles.joined(separator: ", ")).")
-    var profile = "speedtouch780"
-
-    @Flag(inversion: .prefixedNo, help: "Begin with the SIP ALG on.")
-    var alg = true
-
-    @Option(help: ArgumentHelp("Its address inside, and how many bits name the inside.", valueName: "address/bits"))
-    var insideAddress = "192.168.1.254/24"
+    @OptionGroup var router: RouterOptions
 
     @Option(help: ArgumentHelp("Its address outside. Without: by DHCP.", valueName: "address/bits"))
     var outsideAddress: String?
@@ -59,64 +52,56 @@ struct RunRouterCommand: ParsableCommand {
     @Flag(help: "Use interfaces that have addresses in the kernel, too.")
     var shareInterfaces = false
 
-    @Option(help: ArgumentHelp("Where its command line is reached, or off.", valueName: "path"))
-    var control = RouterCommand.control
-
-    private static let profiles = ["speedtouch780", "linux", "generic"]
-
     func run() throws {
         let loop: RouterLoop
         let style = Terminal.style()
         let setup = try setup()
-        let tell = { @Sendable (now: Instant, text: String) in OutputPort.standard.write(text + "\n") }
+        let clock = RealTime()
+        let tell = { @Sendable (now: Instant, text: String) in
+            OutputPort.standard.write("\(CalendarTime(clock.shown(now))) \(text)\n")
+        }
         do {
-            loop = try RouterLoop(setup, sharesInterfaces: shareInterfaces, log: tell)
+            loop = try RouterLoop(setup, sharesInterfaces: shareInterfaces, clock: clock, log: tell)
         } catch let error as RouterEdgeError {
             throw CommandFailure(error.description)
         }
         let outside = setup.router.wanAddress == .any ? "an address by DHCP" : outsideAddress ?? ""
         OutputPort.standard.write(
-            "\(style.paint(setup.router.name, .strong)): inside \(inside), \(insideAddress); outside \(self.outside), \(outside). SIP ALG "
+            "\(style.paint(setup.router.name, .strong)): inside \(inside), \(router.insideAddress); outside \(self.outside), \(outside). SIP ALG "
                 + (setup.router.isALGEnabled ? style.paint("on", .warning) : style.paint("off", .good))
-                + (setup.control.map {
-                    ". Its command line: pinhole router cli" + ($0 == RouterCommand.control ? "" : " --control \($0)")
-                } ?? "")
-                + ".\n")
-        let router = Unchecked(loop)
-        let signals = Interrupts { router.value.stop() }
+                + ".\(router.controlHint)\n")
+        signal(SIGPIPE, SIG_IGN)
+        let signals = Interrupts(loop.stop)
         defer { signals.cancel() }
-        try loop.run()
-    }
-
-    private struct Unchecked: @unchecked Sendable {
-        let value: RouterLoop
-
-        init(_ value: RouterLoop) { self.value = value }
+        do {
+            try loop.run()
+        } catch let error as RouterEdgeError {
+            throw CommandFailure(error.description)
+        }
     }
 
     private func setup() throws -> RouterSetup {
-        let (lan, bits) = try address(insideAddress, "--inside-address")
-        let wan = try outsideAddress.map { try address($0, "--outside-address") }
-        guard (1...30).contains(bits) else {
-            throw ValidationError("--inside-address \(insideAddress): 1 to 30 bits leave room for phones.")
+        let wan = try outsideAddress.map { try hostAddress($0, "--outside-address") }
+        var settings = try router.settings(wan: wan?.0)
+        let prefix = settings.lanPrefix
+        if let (wan, bits) = wan, prefix.contains(.v4(wan)) || IPPrefix(.v4(wan), length: bits).contains(.v4(settings.lanAddress))
+        {
+            throw ValidationError(
+                "--outside-address \(wan)/\(bits) and --inside-address \(router.insideAddress): one network cannot lie on both sides."
+            )
         }
-        var settings: RouterSettings
-        switch profile {
-        case "speedtouch780": settings = .speedtouch780(lan: lan, wan: wan?.0 ?? .any)
-        case "linux": settings = .linux(lan: lan, wan: wan?.0 ?? .any)
-        case "generic":
-            settings = .generic(lan: lan, wan: wan?.0 ?? .any, mapping: .endpointIndependent, filtering: .addressDependent)
-        default:
-            throw ValidationError("--profile \(profile): there are \(Self.profiles.joined(separator: ", ")).")
+        if wan == nil, gateway != nil {
+            throw ValidationError("--gateway: without --outside-address the DHCP server outside names it; give both or neither.")
         }
-        settings.lanPrefix = IPPrefix(.v4(lan), length: bits)
-        settings.isALGEnabled = alg
+        if noServices, !dns.isEmpty {
+            throw ValidationError("--dns: with --no-services nobody is asked for names; give one of them.")
+        }
         let resolvers = try dns.map { text in
             guard let address = IPAddress(text) else { throw ValidationError("--dns \(text): an IP address is wanted.") }
             return Endpoint(address, 53)
         }
-        if !noServices { settings.services = .home(lan: lan, prefixLength: bits, upstreams: resolvers) }
-        var setup = RouterSetup(inside: inside, outside: outside, router: settings)
+        if !noServices { settings.services = .home(lan: settings.lanAddress, prefixLength: prefix.length, upstreams: resolvers) }
+        var setup = RouterSetup(inside: .interface(inside), outside: .interface(outside), router: settings)
         setup.outsidePrefixLength = wan?.1 ?? 24
         if let gateway {
             guard let address = IPv4Address(gateway) else {
@@ -124,16 +109,8 @@ struct RunRouterCommand: ParsableCommand {
             }
             setup.gateway = address
         }
-        setup.control = control == "off" ? nil : control
+        setup.control = router.controlPath
         return setup
-    }
-
-    private func address(_ text: String, _ flag: String) throws -> (IPv4Address, Int) {
-        guard text.contains("/"), let prefix = IPPrefix(text), case .v4(let address)? = IPAddress(text.prefix { $0 != "/" })
-        else {
-            throw ValidationError("\(flag) \(text): an IPv4 address with its bits is wanted, such as 192.168.1.254/24.")
-        }
-        return (address, prefix.length)
     }
 }
 
@@ -144,13 +121,14 @@ struct RouterCLICommand: ParsableCommand {
             "Type help there. Lines can be piped into it as well: echo 'connection appinfo application=SIP' | pinhole router cli")
 
     @Option(help: ArgumentHelp("Where the router's command line is reached.", valueName: "path"))
-    var control = RouterCommand.control
+    var control = RouterOptions.control
 
     func run() throws {
         guard let socket = RouterTerminal(control) else {
             throw CommandFailure(
                 "No router answers at \(control). Is it running, and by this user? Another place is named with --control PATH.")
         }
+        signal(SIGPIPE, SIG_IGN)
         socket.run()
     }
 }

@@ -37,6 +37,16 @@ peer.close()
 print("from", who[0], len(data), flush=True)
 """
 
+QUESTION = """
+import socket, struct, sys
+peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+peer.settimeout(10)
+name = b"".join(bytes([len(part)]) + part.encode() for part in sys.argv[2].split(".")) + bytes(1)
+peer.sendto(struct.pack(">HHHHHH", 4711, 0x100, 1, 0, 0, 0) + name + struct.pack(">HH", 1, 1), (sys.argv[1], 53))
+answer = peer.recv(512)
+print(socket.inet_ntoa(answer[-4:]), "of", struct.unpack(">H", answer[6:8])[0])
+"""
+
 LEASE = """#!/bin/sh
 [ "$1" = bound ] || exit 0
 ip address add $ip/$mask dev $interface
@@ -48,7 +58,7 @@ echo "bound $ip/$mask router $router dns $dns domain $domain serverid $serverid"
 class OurWorld(World):
     """The three namespaces of `World`, with `pinhole router` in the middle in place of the kernel's NAT."""
 
-    def __init__(self, shop, *arguments, profile="linux", hasAddress=True):
+    def __init__(self, shop, *arguments, profile="linux", hasAddress=True, outside=("--outside-address", f"{OUTSIDE}/24"), before=None):
         if not find("ip"):
             raise Skip("ip is not installed")
         self.shop = shop
@@ -67,14 +77,16 @@ class OurWorld(World):
         if hasAddress:
             self.ip(self.lan, "address", "add", f"{PHONE}/24", "dev", "eth0")
             self.ip(self.lan, "route", "add", "default", "via", INSIDE)
-        self.control = shop.path("router.sock")
+        self.control, self.outside = shop.path("router.sock"), outside
+        if before:
+            before(self)
         self.process = self.start(profile, *arguments)
         self.process.wait_for("SIP ALG (on|off)", what="the router to run")
 
     def start(self, profile, *arguments, name="router"):
         return self.shop.start(name, [
-            PINHOLE, "router", "--inside", "lan0", "--outside", "wan0", "--profile", profile, "--inside-address", f"{INSIDE}/24", "--outside-address",
-            f"{OUTSIDE}/24", "--control", self.control, *arguments], self.router)
+            PINHOLE, "router", "--inside", "lan0", "--outside", "wan0", "--profile", profile, "--inside-address", f"{INSIDE}/24",
+            *self.outside, "--control", self.control, *arguments], self.router)
 
     def told(self, *lines):
         """What the router's command line answers."""
@@ -165,6 +177,45 @@ def router_dhcp(shop):
     echo = shop.start("echo", ["python3", "-c", ECHO, SERVER, "8000"], world.server)
     echo.wait_for("listens")
     expect_equal(shop.start("sender", ["python3", "-c", SENDER, SERVER, "8000", "1000"], world.lan).wait(30), 0, "exit status of the sender")
+
+
+@check("router-outside-dhcp", [*NEEDS, "dnsmasq", "udhcpc"], root=True, timeout=60)
+def router_outside_dhcp(shop):
+    """dnsmasq outside gives the router its address, gateway and resolver; a host inside looks a name up through both."""
+    def dnsmasq(world):
+        shop.start("dnsmasq", [
+            "dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--user=root", "--no-hosts", "--no-resolv", "--log-dhcp", "--interface=eth0", "--bind-interfaces",
+            "--dhcp-range=203.0.113.50,203.0.113.60,1h", f"--dhcp-option=3,{SERVER}", "--address=/pbx.example/192.0.2.77",
+            f"--dhcp-leasefile={shop.path('leases')}", "--pid-file"], world.server).wait_for("DHCP, IP range", what="dnsmasq to serve")
+
+    world = OurWorld(shop, hasAddress=False, outside=(), before=dnsmasq)
+    world.process.wait_for(rf"outside: 203\.0\.113\.5\d/24 by {re.escape(SERVER)}, from the DHCP server {re.escape(SERVER)}")
+    script = shop.path("lease")
+    with open(script, "w") as file:
+        file.write(LEASE)
+    os.chmod(script, 0o755)
+    expect_equal(shop.start("udhcpc", ["udhcpc", "-i", "eth0", "-n", "-q", "-f", "-s", script], world.lan).wait(30), 0, "exit status of udhcpc")
+    asker = shop.start("asker", ["python3", "-c", QUESTION, INSIDE, "pbx.example"], world.lan)
+    expect_equal(asker.wait(20), 0, "exit status of the question")
+    expect("192.0.2.77" in asker.text(), "the name's address", asker.text())
+
+
+@check("router-scripts", NEEDS, root=True, timeout=60)
+def router_scripts(shop):
+    """Five thousand lines piped into the command line are all answered, also where the answers are read late; what cannot be is refused with the cure."""
+    world = OurWorld(shop)
+    lines = "connection applist\n" * 5_000
+    done = subprocess.run(
+        ["sh", "-c", f"'{PINHOLE}' router cli --control '{world.control}' | (sleep 1; cat)"], input=lines, capture_output=True, text=True, timeout=60)
+    expect_equal((done.returncode, len(re.findall(r"^SIP +udp/tcp", done.stdout, re.M))), (0, 5_000), "exit status and answers")
+    for arguments, why in [
+        (("--outside-address", f"{INSIDE}/24"), "one network cannot lie on both sides"), (("--gateway", SERVER), "give both or neither"),
+        (("--outside-address", "203.0.113.255/24"), "nobody's"), (("--outside-address", "203.0.113.2"), "with its bits"),
+        (("--profile", "nonesuch"), "speedtouch780"),
+    ]:
+        done = subprocess.run(
+            [PINHOLE, "router", "--inside", "lan0", "--outside", "wan0", "--inside-address", f"{INSIDE}/24", *arguments], capture_output=True, text=True, timeout=60)
+        expect(done.returncode == 64 and why in done.stderr, f"{arguments} to be refused: {why}", (done.returncode, done.stderr))
 
 
 @check("router-leaves-nothing", NEEDS, root=True, timeout=40)

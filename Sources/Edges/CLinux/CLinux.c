@@ -268,6 +268,16 @@ int pl_epoll_add(int epoll, int fd, uint64_t tag) {
     return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
+int pl_epoll_set(int epoll, int fd, uint64_t tag, int interest) {
+    struct epoll_event event;
+    memset(&event, 0, sizeof event);
+    event.events = interest == 2 ? EPOLLOUT : EPOLLIN;
+    event.data.u64 = tag;
+    if (interest == 0) return epoll_ctl(epoll, EPOLL_CTL_DEL, fd, &event) < 0 && errno != ENOENT ? -errno : 0;
+    if (epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event) == 0) return 0;
+    return errno == ENOENT && epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -errno;
+}
+
 int pl_epoll_wait(int epoll, uint64_t *tags, int capacity, int64_t nanoseconds) {
     struct epoll_event events[256];
     if (capacity > 256) capacity = 256;

@@ -107,7 +107,7 @@ void pl_frames_destroy(pl_frames *frames) {
 int pl_frames_receive(pl_frames *frames, int fd) {
     for (unsigned slot = 0; slot < frames->slots; slot++) frames->vectors[2 * slot + 1].iov_len = FRAME_SIZE;
     int count = recvmmsg(fd, frames->messages, frames->slots, MSG_DONTWAIT, NULL);
-    if (count < 0) return errno == EAGAIN || errno == EINTR || errno == ENETDOWN ? 0 : -errno;
+    if (count < 0) return errno == EAGAIN || errno == EINTR ? 0 : -errno;
     return count;
 }
 

@@ -11,6 +11,8 @@ final class PacketPort {
     let name: String
     let descriptor: Int32
     let mtu: Int
+    /// nil: the interface is not this process's to look at.
+    private let index: UInt32?
     /// Frames that the kernel did not take.
     private(set) var unsent: UInt64 = 0
     /// Frames too long for any packet, or that could not be cut into packets.
@@ -20,9 +22,25 @@ final class PacketPort {
     private static let slots: UInt32 = 32
     private static let headerLength = 14
 
+    /// nil: not at an interface.
+    convenience init?(_ place: RouterPlace) throws(RouterEdgeError) {
+        switch place {
+        case .interface(let name): try self.init(name)
+        case .socket(let descriptor): try self.init(descriptor, "\(place)", mtu: 1500, index: nil)
+        case .thisMachine: return nil
+        }
+    }
+
+    private init(_ descriptor: Int32, _ name: String, mtu: Int, index: UInt32?) throws(RouterEdgeError) {
+        guard let incoming = pl_frames_create(Self.slots), let outgoing = pl_frames_create(Self.slots) else {
+            throw RouterEdgeError("\(name): no memory is left for frames")
+        }
+        (self.incoming, self.outgoing) = (incoming, outgoing)
+        (self.descriptor, self.name, self.mtu, self.index) = (descriptor, name, mtu, index)
+    }
+
     /// Throws what keeps the interface from being used, with what to do.
-    init(_ name: String) throws(RouterEdgeError) {
-        self.name = name
+    private convenience init(_ name: String) throws(RouterEdgeError) {
         var found = pl_interface()
         let result = pl_interface_find(name, &found)
         guard result == 0 else {
@@ -36,16 +54,12 @@ final class PacketPort {
                 "\(name) carries no Ethernet frames; the router needs a port that does, such as eth1 or one end of a veth pair")
         }
         guard found.isUp else { throw RouterEdgeError("\(name) is down; switch it on with: ip link set \(name) up") }
-        guard let incoming = pl_frames_create(Self.slots), let outgoing = pl_frames_create(Self.slots) else {
-            throw RouterEdgeError("\(name): no memory is left for frames")
-        }
-        (self.incoming, self.outgoing) = (incoming, outgoing)
-        mtu = Int(found.mtu)
-        descriptor = pl_packet_open(found.index, 4 << 20)
+        let descriptor = pl_packet_open(found.index, 4 << 20)
         guard descriptor >= 0 else {
             let cure = descriptor == -1 ? "; it takes root, or the right CAP_NET_RAW" : ""
             throw RouterEdgeError("\(name): \(SystemError(code: -descriptor, doing: "opening a packet socket"))\(cure)")
         }
+        try self.init(descriptor, name, mtu: Int(found.mtu), index: found.index)
     }
 
     /// Throws where the kernel has an address of its own there, a link-local one aside: it would answer beside the router.
@@ -66,24 +80,33 @@ final class PacketPort {
     }
 
     deinit {
-        if descriptor >= 0 { pl_close(descriptor) }
+        pl_close(descriptor)
         pl_frames_destroy(incoming)
         pl_frames_destroy(outgoing)
     }
 
-    /// Hands over the frames that wait, a batch at most; returns whether there may be more.
-    func receive(_ take: ([UInt8]) -> Void) throws(SystemError) -> Bool {
+    /// Hands over the frames that wait, a batch at most. False: the interface went down, and is heard again when it is up. Throws where it is gone.
+    func receive(_ take: ([UInt8]) -> Void) throws -> Bool {
         let count = pl_frames_receive(incoming, descriptor)
-        guard count >= 0 else { throw SystemError(code: -count, doing: "receiving on \(name)") }
+        guard count >= 0 else {
+            guard count == -ENETDOWN else { throw SystemError(code: -count, doing: "receiving on \(name)") }
+            // One that others opened ends with them.
+            guard let index else { return false }
+            var found = pl_interface()
+            guard pl_interface_find(name, &found) == 0, found.index == index else {
+                throw RouterEdgeError("\(name) is gone, and the router with it")
+            }
+            return false
+        }
         for slot in 0..<UInt32(count) {
             var length = 0
             var size: UInt32 = 0
             guard let bytes = pl_frames_get(incoming, slot, &length, &size) else { continue }
-            let frame = [UInt8](UnsafeBufferPointer(start: bytes, count: length))
             guard length > Self.headerLength else {
                 unfit &+= 1
                 continue
             }
+            let frame = [UInt8](UnsafeBufferPointer(start: bytes, count: length))
             guard size > 0 else {
                 take(frame)
                 continue
@@ -92,7 +115,7 @@ final class PacketPort {
             if pieces.isEmpty { unfit &+= 1 }
             for piece in pieces { take(frame[..<Self.headerLength] + piece) }
         }
-        return count == Int32(Self.slots)
+        return true
     }
 
     private var queued = 0

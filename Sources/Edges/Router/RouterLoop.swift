@@ -6,20 +6,31 @@ public import LinuxEdge
 import RouterNode
 import Synchronization
 
-/// The router on two interfaces of this machine: the lab's `RouterNode` between two `EthernetPort`s, one thread, real time.
+/// The router on this machine: the lab's `RouterNode` between an interface and another one, or the machine's own sockets; one thread, real time.
 public final class RouterLoop {
-    private let setup: RouterSetup
     private let clock: RealTime
     private let log: @Sendable (Instant, String) -> Void
-    private let ports: (lan: PacketPort, wan: PacketPort)
-    private var links: (lan: EthernetPort, wan: EthernetPort)
+    private let poll: EpollSet
+    private let inside: Wire
+    private let outside: Outside
     private var router: RouterNode
     private let sessions: RouterSessions?
-    private let wake: WakeSignal
-    private let isStopping = Atomic(false)
-    private let epoll: Int32
+    private let end: End
 
-    /// Opens both interfaces and the command line's socket. `log` hears in words what happens; it is called on the thread of `run`.
+    private enum Outside {
+        case wire(Wire)
+        case host(HostUplink)
+    }
+
+    /// What `stop` may touch from any thread.
+    private final class End: Sendable {
+        let wake: WakeSignal
+        let isWanted = Atomic(false)
+
+        init() throws(SystemError) { wake = try WakeSignal() }
+    }
+
+    /// Opens both sides and the command line's socket. `log` hears in words what happens; it is called on the thread of `run`.
     /// `sharesInterfaces`: interfaces with addresses in the kernel are taken too.
     public init(
         _ setup: RouterSetup, sharesInterfaces: Bool = false, clock: RealTime = RealTime(),
@@ -27,159 +38,177 @@ public final class RouterLoop {
     ) throws {
         self.clock = clock
         self.log = log
-        var entropy = Entropy.system()
         guard setup.inside != setup.outside else {
             throw RouterEdgeError("\(setup.inside) is both inside and outside; the router needs two interfaces")
         }
         if !sharesInterfaces {
-            for name in [setup.inside, setup.outside] { try PacketPort.requireNoAddress(name) }
+            for case .interface(let name) in [setup.inside, setup.outside] { try PacketPort.requireNoAddress(name) }
         }
-        ports = (try PacketPort(setup.inside), try PacketPort(setup.outside))
-        let macs = (MACAddress.locallyAdministered(&entropy), MACAddress.locallyAdministered(&entropy))
+        var entropy = Entropy.system()
         var setup = setup
-        setup.router.lanMTU = min(setup.router.lanMTU, ports.lan.mtu)
-        setup.router.wanMTU = min(setup.router.wanMTU, ports.wan.mtu)
+        let macs = (MACAddress.locallyAdministered(&entropy), MACAddress.locallyAdministered(&entropy))
+        guard let port = try PacketPort(setup.inside) else { throw RouterEdgeError("the inside needs an interface") }
+        setup.router.lanMTU = min(setup.router.lanMTU, port.mtu)
+        let outsidePort = try PacketPort(setup.outside)
+        setup.router.wanMTU = min(setup.router.wanMTU, outsidePort?.mtu ?? setup.router.wanMTU)
         if setup.router.wanAddress == .any { setup.router.services.outsideDHCP = .init(mac: macs.1) }
-        self.setup = setup
         let now = clock.now
-        links = (
-            EthernetPort(setup.port(.lan, macs.0, mtu: ports.lan.mtu), at: now),
-            EthernetPort(setup.port(.wan, macs.1, mtu: ports.wan.mtu), at: now)
-        )
+        poll = try EpollSet()
+        inside = Wire(port, EthernetPort(setup.port(.lan, macs.0, mtu: port.mtu), at: now))
+        if let outsidePort {
+            outside = .wire(Wire(outsidePort, EthernetPort(setup.port(.wan, macs.1, mtu: outsidePort.mtu), at: now)))
+        } else {
+            outside = .host(
+                HostUplink(address: setup.router.wanAddress, mtu: setup.router.wanMTU, poll: poll, entropy: entropy.fork()))
+        }
         router = RouterNode(settings: setup.router, entropy: entropy.fork())
         router.isTracing = true
-        sessions = try setup.control.map { path throws(RouterEdgeError) in
-            try RouterSessions(path, product: setup.router.name)
+        end = try End()
+        sessions = try setup.control.map { [poll] path throws(RouterEdgeError) in
+            try RouterSessions(path, product: setup.router.name, poll: poll)
         }
-        wake = try WakeSignal()
-        epoll = pl_epoll_create()
-        guard epoll >= 0 else { throw SystemError(code: -epoll, doing: "creating an epoll") }
-        for (tag, descriptor) in [
-            (Tag.lan, ports.lan.descriptor), (Tag.wan, ports.wan.descriptor), (Tag.wake, wake.descriptor),
-        ] { pl_epoll_add(epoll, descriptor, tag) }
-        if let sessions { pl_epoll_add(epoll, sessions.listener, Tag.listener) }
-    }
-
-    deinit { if epoll >= 0 { pl_close(epoll) } }
-
-    private enum Tag {
-        static let lan: UInt64 = 0
-        static let wan: UInt64 = 1
-        static let wake: UInt64 = 2
-        static let listener: UInt64 = 3
-        /// Sessions: this and their descriptor.
-        static let session: UInt64 = 16
+        for descriptor in [port.descriptor, outsidePort?.descriptor, end.wake.descriptor, sessions?.listener].compactMap({ $0 }) {
+            poll.watch(descriptor, for: .input)
+        }
+        if setup.router.services.dns?.upstreams.isEmpty == true, setup.router.services.outsideDHCP == nil {
+            log(now, "warning: no name can be looked up inside, as no resolver is known; name one with --dns ADDRESS")
+        }
     }
 
     /// Ends `run`; from any thread.
-    public func stop() {
-        isStopping.store(true, ordering: .releasing)
-        wake.signal()
+    public var stop: @Sendable () -> Void {
+        { [end] in
+            end.isWanted.store(true, ordering: .releasing)
+            end.wake.signal()
+        }
     }
 
-    /// Forwards until `stop`. Once only.
-    public func run() throws(SystemError) {
-        var ready = [UInt64](repeating: 0, count: 64)
+    /// Forwards until `stop`. Once only. Throws where an interface is gone.
+    public func run() throws {
+        defer { sessions?.end() }
         settle(clock.now)
-        while !isStopping.load(ordering: .acquiring) {
-            var wait: Int64 = -1
-            if let deadline = nextDeadline { wait = max(0, (deadline - clock.now).wholeNanoseconds) }
-            let count = pl_epoll_wait(epoll, &ready, Int32(ready.count), wait)
-            guard count >= 0 else { throw SystemError(code: -count, doing: "waiting for frames") }
+        while !end.isWanted.load(ordering: .acquiring) {
+            let ready = try poll.wait(nextDeadline.map { max(0, ($0 - clock.now).wholeNanoseconds) } ?? -1)
             let now = clock.now
-            for tag in ready[..<Int(count)] {
-                switch tag {
-                case Tag.lan: try receive(.lan, now)
-                case Tag.wan: try receive(.wan, now)
-                case Tag.wake: wake.drain()
-                case Tag.listener:
-                    if let descriptor = sessions?.accept(at: now) {
-                        pl_epoll_add(epoll, descriptor, Tag.session + UInt64(descriptor))
-                    }
-                default: sessions?.read(Int32(tag - Tag.session), at: now)
-                }
-            }
+            for descriptor in ready { try receive(descriptor, now) }
             advance(now)
             settle(now)
         }
-        ports.lan.flush()
-        ports.wan.flush()
-        sessions?.end()
     }
 
     private var nextDeadline: Instant? {
-        [router.nextDeadline, links.lan.nextDeadline, links.wan.nextDeadline, sessions?.nextDeadline].compactMap { $0 }.min()
+        let outsideDeadline =
+            switch outside {
+            case .wire(let wire): wire.link.nextDeadline
+            case .host(let uplink): uplink.nextDeadline
+            }
+        return [router.nextDeadline, inside.link.nextDeadline, outsideDeadline, sessions?.nextDeadline].compactMap { $0 }.min()
     }
 
     private func advance(_ now: Instant) {
-        links.lan.advance(to: now)
-        links.wan.advance(to: now)
+        inside.link.advance(to: now)
+        switch outside {
+        case .wire(let wire): wire.link.advance(to: now)
+        case .host(let uplink): uplink.advance(to: now)
+        }
         router.advance(to: now)
         sessions?.advance(to: now)
     }
 
-    private func receive(_ side: RouterInterface, _ now: Instant) throws(SystemError) {
-        let port = side == .lan ? ports.lan : ports.wan
-        // A batch, then the other side's: neither can keep the other waiting.
-        _ = try port.receive { frame in
-            switch side {
-            case .lan: links.lan.receive(.frame(frame), at: now)
-            case .wan: links.wan.receive(.frame(frame), at: now)
+    private func receive(_ descriptor: Int32, _ now: Instant) throws {
+        switch descriptor {
+        case inside.port.descriptor: try receive(inside, now)
+        case end.wake.descriptor: end.wake.drain()
+        case sessions?.listener: sessions?.accept(at: now)
+        default:
+            if sessions?.ready(descriptor, at: now) == true { return }
+            switch outside {
+            case .wire(let wire): if wire.port.descriptor == descriptor { try receive(wire, now) }
+            case .host(let uplink): uplink.ready(descriptor, at: now)
             }
-            settle(now)
         }
     }
 
-    /// Carries everything on until nothing is left to be carried.
+    /// A batch, then the other side's: neither can keep the other waiting.
+    private func receive(_ wire: Wire, _ now: Instant) throws {
+        let isUp = try wire.port.receive { frame in
+            wire.link.receive(.frame(frame), at: now)
+            carryOn(now)
+        }
+        if !isUp { log(now, "warning: \(wire.port.name) is down; nothing comes or goes there until it is up again") }
+    }
+
+    /// Frames, packets and what somebody typed, until nothing is left to be carried; then what is to be sent is sent.
     private func settle(_ now: Instant) {
+        carryOn(now)
+        while let command = sessions?.nextCommand(at: now) {
+            router.receive(.command(command), at: now)
+            carryOn(now)
+        }
+        while let trace = router.nextTrace() { tell(trace, now) }
+        inside.port.flush()
+        if case .wire(let wire) = outside { wire.port.flush() }
+    }
+
+    private func carryOn(_ now: Instant) {
         var isBusy = true
         while isBusy {
-            isBusy = false
-            while let output = links.lan.nextOutput() {
-                isBusy = true
-                take(output, .lan, now)
-            }
-            while let output = links.wan.nextOutput() {
-                isBusy = true
-                take(output, .wan, now)
+            isBusy = carry(inside, .lan, now)
+            switch outside {
+            case .wire(let wire): if carry(wire, .wan, now) { isBusy = true }
+            case .host(let uplink):
+                while let packet = uplink.nextPacket() {
+                    isBusy = true
+                    router.receive(.packet(.wan, packet), at: now)
+                }
             }
             while let output = router.nextOutput() {
                 isBusy = true
                 take(output, now)
             }
-            while let command = sessions?.nextCommand() {
-                isBusy = true
-                router.receive(.command(command), at: now)
-                while let output = router.nextOutput() { take(output, now) }
-            }
         }
-        while let trace = router.nextTrace() { tell(trace, now) }
-        ports.lan.flush()
-        ports.wan.flush()
     }
 
-    private func take(_ output: EthernetPort.Output, _ side: RouterInterface, _ now: Instant) {
-        switch output {
-        case .frame(let frame): (side == .lan ? ports.lan : ports.wan).send(frame)
-        case .packet(let packet): router.receive(.packet(side, packet), at: now)
-        case .unreachable(let packet): router.receive(.unreachable(side, packet), at: now)
+    /// Whether there was anything.
+    private func carry(_ wire: Wire, _ side: RouterInterface, _ now: Instant) -> Bool {
+        var isBusy = false
+        while let output = wire.link.nextOutput() {
+            isBusy = true
+            switch output {
+            case .frame(let frame): wire.port.send(frame)
+            case .packet(let packet): router.receive(.packet(side, packet), at: now)
+            case .unreachable(let packet): router.receive(.unreachable(side, packet), at: now)
+            }
         }
+        return isBusy
     }
 
     private func take(_ output: RouterOutput, _ now: Instant) {
         switch output {
-        case .packet(.lan, let packet): links.lan.receive(.packet(packet), at: now)
-        case .packet(.wan, let packet): links.wan.receive(.packet(packet), at: now)
+        case .packet(.lan, let packet): inside.link.receive(.packet(packet), at: now)
+        case .packet(.wan, let packet):
+            switch outside {
+            case .wire(let wire): wire.link.receive(.packet(packet), at: now)
+            case .host(let uplink): uplink.send(packet, at: now)
+            }
         case .text(let text): sessions?.reply(text, at: now)
         case .neighbour(let side, let address, let mac):
-            let input = mac.map { EthernetPort.Input.neighbour(address, $0) } ?? .forget(address)
-            if side == .lan { links.lan.receive(input, at: now) } else { links.wan.receive(input, at: now) }
+            wire(side)?.link.receive(mac.map { .neighbour(address, $0) } ?? .forget(address), at: now)
         case .outside(let configuration): setOutside(configuration, now)
         }
     }
 
+    private func wire(_ side: RouterInterface) -> Wire? {
+        switch (side, outside) {
+        case (.lan, _): inside
+        case (.wan, .wire(let wire)): wire
+        case (.wan, .host): nil
+        }
+    }
+
     private func setOutside(_ configuration: DHCPConfiguration?, _ now: Instant) {
-        var settings = links.wan.settings
+        guard let wire = wire(.wan) else { return }
+        var settings = wire.link.settings
         settings.addresses = settings.addresses.filter(\.address.isIPv6)
         if let configuration {
             settings.addresses.append(
@@ -193,7 +222,7 @@ public final class RouterLoop {
             log(now, "outside: no address any more; asking for one by DHCP")
         }
         settings.gatewayV4 = configuration?.gateway
-        links.wan.receive(.settings(settings), at: now)
+        wire.link.receive(.settings(settings), at: now)
     }
 
     private func tell(_ trace: RouterTrace, _ now: Instant) {
@@ -204,5 +233,16 @@ public final class RouterLoop {
         case .command(let line): log(now, "command: \(line)")
         default: break
         }
+    }
+}
+
+/// An interface, and the Ethernet spoken there.
+private final class Wire {
+    let port: PacketPort
+    var link: EthernetPort
+
+    init(_ port: PacketPort, _ link: EthernetPort) {
+        self.port = port
+        self.link = link
     }
 }

@@ -28,7 +28,10 @@ public final class RouterTerminal {
             pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
         ]
         while true {
-            guard poll(&waited, 2, -1) >= 0 || errno == EINTR else { return }
+            guard poll(&waited, 2, -1) >= 0 else {
+                if errno == EINTR { continue }
+                return
+            }
             if waited[1].revents != 0, !pass(descriptor, to: STDOUT_FILENO) { return }
             if waited[0].revents != 0, !pass(STDIN_FILENO, to: descriptor) {
                 // Nothing more will be typed: out, once what was typed is answered.

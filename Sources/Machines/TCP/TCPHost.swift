@@ -52,6 +52,8 @@ public struct TCPHost: Machine {
     /// Connections there are, those still closing included.
     public var count: Int { connections.count }
     public func state(of id: TCPConnectionID) -> TCPState? { connections[id]?.name }
+    /// Octets that wait to be sent or acknowledged.
+    public func unsent(of id: TCPConnectionID) -> Int { connections[id]?.unsent.count ?? 0 }
 
     // MARK: Machine
 

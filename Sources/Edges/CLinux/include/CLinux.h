@@ -44,6 +44,8 @@ int pl_udp_send(int fd, pl_batch *batch, unsigned from, unsigned to);
 int pl_epoll_create(void);
 /// Watches `fd` for input under `tag`. 0 or -errno.
 int pl_epoll_add(int epoll, int fd, uint64_t tag);
+/// Watches `fd` under `tag` for input (1), for room to write (2) or for nothing (0), whatever it was watched for. 0 or -errno.
+int pl_epoll_set(int epoll, int fd, uint64_t tag, int interest);
 /// Waits at most `nanoseconds` (negative: for ever). Writes ready tags; returns how many or -errno (0 also after a signal).
 int pl_epoll_wait(int epoll, uint64_t *tags, int capacity, int64_t nanoseconds);
 
@@ -71,5 +73,6 @@ int pl_route_source(const pl_address *destination, pl_address *source);
 
 #include "MediaIO.h"
 #include "PacketIO.h"
+#include "Trial.h"
 
 #endif

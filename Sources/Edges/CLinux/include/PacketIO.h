@@ -26,7 +26,7 @@ typedef struct pl_frames pl_frames;
 
 pl_frames *pl_frames_create(unsigned slots);
 void pl_frames_destroy(pl_frames *frames);
-/// Receives up to all slots. Returns how many, 0 when none waits, or -errno.
+/// Receives up to all slots. Returns how many, 0 when none waits, or -errno (ENETDOWN: the interface went down, or is gone).
 int pl_frames_receive(pl_frames *frames, int fd);
 /// The frame in a slot, its checksum completed where that was left to the hardware. `length`: 0 where it did not fit. `segment`: how many octets
 /// of payload each packet is to have that it must be cut into; 0: it is one.
