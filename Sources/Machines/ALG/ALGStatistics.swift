@@ -129,6 +129,7 @@ extension ALGDropReason {
         switch self {
         case .rule(let rule, _): .rule(rule, offset: 0)
         case .noFreePort(let wanted): .noFreePort(Endpoint(wanted.address.isIPv6 ? .v6(.any) : .v4(.any), 0))
+        case .alreadyExpected(let wanted): .alreadyExpected(Endpoint(wanted.address.isIPv6 ? .v6(.any) : .v4(.any), 0))
         default: self
         }
     }

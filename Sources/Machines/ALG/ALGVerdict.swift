@@ -46,6 +46,8 @@ public enum ALGDropReason: Hashable, Sendable {
     case nothingToRewrite(ALGField)
     /// Every port from the wanted one up is taken.
     case noFreePort(Endpoint)
+    /// Another flow's media, or other media of this one, are expected there already.
+    case alreadyExpected(Endpoint)
 
     public var text: String {
         switch self {
@@ -56,6 +58,7 @@ public enum ALGDropReason: Hashable, Sendable {
         case .rule(.lowContactPort, _): "a Contact with a port below 1024"
         case .nothingToRewrite(let field): "no \(field.title) to write to"
         case .noFreePort(let wanted): "no free port from \(wanted) up"
+        case .alreadyExpected(let wanted): "other media are expected at \(wanted) already"
         }
     }
 }

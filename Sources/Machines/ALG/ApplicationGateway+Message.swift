@@ -6,7 +6,6 @@ extension ApplicationGateway {
     enum Followed: CaseIterable, Sendable {
         case invite, update, ack, prack, bye, register
 
-        /// The helper compares as many letters as the method has, so that `BYEBYE` is a BYE to it.
         var name: [UInt8] {
             switch self {
             case .invite: "invite".utf8Bytes
@@ -18,7 +17,17 @@ extension ApplicationGateway {
             }
         }
 
-        static func at(_ offset: Int, in text: SIPText) -> Followed? { allCases.first { text.has($0.name, at: offset) } }
+        /// A request's, with the Request-URI after it.
+        static func request(_ text: SIPText) -> Followed? {
+            allCases.first { method in
+                let end = method.name.count
+                return text.has(method.name, at: 0) && end + 1 < text.end && text.bytes[end] == 0x20
+                    && isLetter(text.bytes[end + 1])
+            }
+        }
+
+        /// The one that a response's CSeq names. The helper compares as many letters as the method has, so that `BYEBYE` is a BYE to it.
+        static func named(_ text: SIPText, at offset: Int) -> Followed? { allCases.first { text.has($0.name, at: offset) } }
     }
 
     /// Follows and rewrites the message; the reason if it has to vanish.
@@ -42,7 +51,7 @@ extension ApplicationGateway {
         {
             flows[message.flow]?.forcedPort = via.endpoint.port
         }
-        guard let method = Followed.at(0, in: message.text) else { return nil }
+        guard let method = Followed.request(message.text) else { return nil }
         guard let cseq = sequence(message.text) else { return broken(.unreadableCSeq, at: 0) }
         switch method {
         case .invite:
@@ -64,9 +73,9 @@ extension ApplicationGateway {
         _ message: inout ALGMessage, _ now: Instant, _ isTaken: (SIPTransport, Endpoint, Endpoint) -> Bool
     ) -> ALGDropReason? {
         let code = message.text.number(at: 8)
-        guard code > 0 else { return broken(.unreadableStatus, at: 8) }
+        guard (1...UInt64(UInt32.max)).contains(code) else { return broken(.unreadableStatus, at: 8) }
         guard let cseq = sequence(message.text) else { return broken(.unreadableCSeq, at: 0) }
-        switch Followed.at(cseq.end + 1, in: message.text) {
+        switch Followed.named(message.text, at: cseq.end + 1) {
         case .invite, .update, .prack:
             if (100...299).contains(code) { return followSession(&message, now, isTaken) }
             if flows[message.flow]?.inviteCSeq == cseq.number { flushMedia(message.flow) }
@@ -78,9 +87,11 @@ extension ApplicationGateway {
         }
     }
 
-    /// The CSeq number and where it ends; nil without one, or for 0.
+    /// The CSeq number and where it ends; nil without one, or for one of more than 32 bits.
     private func sequence(_ text: SIPText) -> (number: UInt64, end: Int)? {
-        guard case .found(let digits) = text.header(.cseq, from: 0), text.number(at: digits.lowerBound) > 0 else { return nil }
+        guard case .found(let digits) = text.header(.cseq, from: 0), text.number(at: digits.lowerBound) <= UInt32.max else {
+            return nil
+        }
         return (text.number(at: digits.lowerBound), digits.upperBound)
     }
 

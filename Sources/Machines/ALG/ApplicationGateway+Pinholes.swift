@@ -51,6 +51,13 @@ extension ApplicationGateway {
         return external.address != inside.address && isTaken(transport, external, inside)
     }
 
+    /// Whether other media, of another flow or of another kind, are expected from the same peer at this port or at the one after it.
+    func isExpecting(_ purpose: ALGPinhole.Purpose, _ flow: ALGFlow, from peer: IPAddress, at external: Endpoint) -> Bool {
+        [external, external.next].contains { place in
+            pinholes.at(.udp, place).contains { $0.from == peer && ($0.flow != flow || $0.purpose != purpose) }
+        }
+    }
+
     private mutating func add(
         _ purpose: ALGPinhole.Purpose, _ flow: ALGFlow, _ peer: IPAddress?, _ external: Endpoint, _ inside: Endpoint,
         _ until: Instant, _ isActive: Bool, _ cap: Int, _ asks: Bool

@@ -105,6 +105,10 @@ extension ApplicationGateway {
         let even = media.port & ~1
         let wanted = Endpoint(shown, even)
         let flow = message.flow
+        // The helper looks for another port only where openings overlap; one that is there already makes it give up.
+        if let peer, isExpecting(media.purpose, flow, from: peer, at: wanted) {
+            return .failure(Refusal(reason: .alreadyExpected(wanted)))
+        }
         let cap = media.purpose == .image ? max(rule.pinholesAFlow / 2, 2) : rule.pinholesAFlow
         guard
             let external = open(

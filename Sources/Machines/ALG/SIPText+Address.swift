@@ -58,10 +58,14 @@ extension SIPText {
         return at < end && bytes[at] == 0x5d ? (.v6(v6), at + 1) : nil
     }
 
-    /// The range of an address and what follows it of `:port`; empty without an address.
+    /// The range of an address and what follows it of `:port`; empty without an address, or with a port of more than five digits,
+    /// below 1024 or above 65535.
     func addressAndPort(at: Int) -> Range<Int> {
-        guard let (_, stop) = address(at: at) else { return min(at, end)..<min(at, end) }
-        return at..<(stop < end && bytes[stop] == 0x3a ? digitsEnd(stop + 1) : stop)
+        let nothing = min(at, end)..<min(at, end)
+        guard let (_, stop) = address(at: at) else { return nothing }
+        guard stop < end, bytes[stop] == 0x3a else { return at..<stop }
+        let last = digitsEnd(stop + 1)
+        return last - stop <= 6 && (1024...65_535).contains(number(at: stop + 1)) ? at..<last : nothing
     }
 
     private func endpoint(_ range: Range<Int>) -> URILookup {

@@ -50,7 +50,8 @@ extension SIPText {
             var at = start
             while at < end - lead.count, !isLineEnd(at), !bytes[at...].starts(with: lead) { at += 1 }
             guard at < end - lead.count, !isLineEnd(at) else { return .malformed(start) }
-            range = addressAndPort(at: at + lead.count)
+            at += lead.count
+            range = at..<(address(at: at)?.end ?? at)
         }
         return range.isEmpty ? .malformed(start) : .found(range)
     }

@@ -147,8 +147,8 @@ extension AddressTranslator {
             let address = ports.addresses.firstIndex(of: outside.address)
         else { throw .notOurAddress }
         let key = SideKey(outside, expectation.proto)
-        if let present = table.outside(key) {
-            guard table[present.newest].inside == inside else { throw .portTaken }
+        if let present = table.outside(key), table[present.newest].inside != inside, !settings.ports.overloads {
+            throw .portTaken
         }
         guard expectationTable.allows(expectation.internal, at: key) else { throw .portTaken }
         let inserted = expectationTable.insert(expectation, outside: key, inside: SideKey(inside, expectation.proto))

@@ -101,6 +101,7 @@ extension AddressTranslator {
             extend(index, until: until)
         }
         pin(remote, to: index)
+        metExpectation = id
         traces.note(.expectationMet(id, by: remote.endpoint, table.id(of: index)))
         if !expectation.isPermanent { endExpectation(id, .met) }
         return index

@@ -23,6 +23,9 @@ public struct AddressTranslator: Sendable {
         set { traces.isOn = newValue }
     }
 
+    /// The expectation that the last packet from outside met; nil: none.
+    public internal(set) var metExpectation: ExpectationID?
+
     var policy: FlowPolicy
     var ports: PortAllocator
     var table = MappingTable()
@@ -61,6 +64,7 @@ public struct AddressTranslator: Sendable {
     /// A packet from outside, parsed, at the start of `bytes`.
     public mutating func inbound(_ bytes: inout [UInt8], _ packet: inout IPPacket, at now: Instant) -> NATVerdict {
         counters.inbound &+= 1
+        metExpectation = nil
         advance(to: now)
         return translate(&bytes, &packet, .inbound, nil, now)
     }

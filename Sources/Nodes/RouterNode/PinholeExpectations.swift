@@ -5,8 +5,6 @@ struct PinholeExpectations: Sendable {
     private var byPinhole: [UInt64: ExpectationID] = [:]
     private var byExpectation: [ExpectationID: UInt64] = [:]
 
-    var isEmpty: Bool { byPinhole.isEmpty }
-
     var all: some Collection<ExpectationID> { byPinhole.values }
 
     subscript(pinhole: UInt64) -> ExpectationID? { byPinhole[pinhole] }

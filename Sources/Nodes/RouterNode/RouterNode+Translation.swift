@@ -15,7 +15,7 @@ extension RouterNode {
         collectTraces()
         switch verdict {
         case .forward(let id):
-            pass(&bytes, &packet, before, original, .outbound, id, now)
+            pass(&bytes, &packet, before, original, .outbound, id, nil, now)
         case .hairpin:
             forward(&bytes, &packet, on: .lan, quoting: original)
         case .dropped(let reason):
@@ -87,11 +87,12 @@ extension RouterNode {
         collectTraces()
         switch verdict {
         case .forward(let id):
+            let met = translator?.metExpectation
             if packet.timeToLive <= 1, let original {
                 refuse(.timeToLive, .timeExceeded(quoting: original), original, packet, .wan)
                 return
             }
-            pass(&bytes, &packet, before, original, .inbound, id, now)
+            pass(&bytes, &packet, before, original, .inbound, id, met, now)
         case .hairpin:
             break
         case .dropped(let reason):
@@ -109,14 +110,14 @@ extension RouterNode {
     /// A translated packet: through the helper, if it is SIP, and on.
     private mutating func pass(
         _ bytes: inout [UInt8], _ packet: inout IPPacket, _ before: Ends?, _ original: [UInt8]?, _ direction: ALGDirection,
-        _ id: MappingID, _ now: Instant
+        _ id: MappingID, _ met: ExpectationID?, _ now: Instant
     ) {
         let out: RouterInterface = direction == .outbound ? .wan : .lan
         guard isALGOn, packet.fragment == nil, let flow = flow(before, Ends(packet, bytes), direction) else {
             forward(&bytes, &packet, on: out, quoting: original)
             return
         }
-        noteExpected(flow, id, now)
+        if let met { noteExpected(flow, met, now) }
         guard running.isSIP(flow.remote.port) || gateway.isFollowing(flow) else {
             forward(&bytes, &packet, on: out, quoting: original)
             return
@@ -157,12 +158,10 @@ extension RouterNode {
     }
 
     /// The first packet through a pinhole: the helper learns that it was used, and follows signalling that came through it.
-    private mutating func noteExpected(_ flow: ALGFlow, _ id: MappingID, _ now: Instant) {
-        guard !expected.isEmpty, case .expectation(let expectation) = translator?.mapping(id)?.origin,
-            let number = expected.pinhole(of: expectation), let pinhole = gateway.pinhole(number)
-        else { return }
+    private mutating func noteExpected(_ flow: ALGFlow, _ met: ExpectationID, _ now: Instant) {
+        guard let number = expected.pinhole(of: met), let pinhole = gateway.pinhole(number) else { return }
         if pinhole.purpose == .signalling {
-            if !gateway.isFollowing(flow) { gateway.expected(flow, at: now) }
+            gateway.expected(flow, at: now)
         } else {
             _ = expected.remove(number)
             gateway.used(pinhole)
@@ -198,6 +197,8 @@ extension RouterNode {
         // A copy to look things up in while the helper changes; it shares its storage.
         let nat = translator
         return gateway.process(payload, direction, on: flow, at: now) { transport, external, inside in
+            // Where hosts share ports, none is ever taken.
+            if nat?.settings.ports.overloads == true { return false }
             guard let taken = nat?.mapping(atExternal: external, transport == .udp ? .udp : .tcp) else { return false }
             // Another port of the same host is no obstacle: its own packets find their mapping first.
             return taken.internal.address != inside.address

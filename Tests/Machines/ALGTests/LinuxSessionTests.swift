@@ -49,9 +49,11 @@ struct LinuxSessionTests {
         #expect(bench.gateway.openPinholes.map(\.external.port) == [6000, 6001])
     }
 
-    @Test("two flows with the same port outside: the second one's moves")
+    @Test("two flows with the same port outside, where media may come from anyone: the second one's moves")
     func twoFlows() {
-        var bench = GatewayBench()
+        var profile = ALGProfile.linux
+        profile.sessionDescription?.peers = .anyone
+        var bench = GatewayBench(profile)
         _ = bench.pass(message(head, offer(["m=audio 6000 RTP/AVP 0"])))
         bench.flow.inside = Endpoint("192.168.1.101:5060")!
         bench.flow.mapped = Endpoint("203.0.113.2:5062")!
@@ -114,6 +116,30 @@ struct LinuxSessionTests {
         _ = bench.pass(text, direction)
         #expect(bench.gateway.openPinholes.count == left)
         #expect(bench.requests().count == 2 - left)
+    }
+
+    @Test("a port at which the same peer's media are expected already: dropped; offered again on the same flow it is not")
+    func expectedAlready() {
+        var bench = GatewayBench()
+        let one = message(head, offer(["m=audio 6000 RTP/AVP 0"]))
+        #expect(bench.pass(one) != nil)
+        #expect(bench.pass(one) != nil)
+        var other = GatewayBench()
+        other.gateway = bench.gateway
+        other.flow.inside = Endpoint("192.168.1.101:5060")!
+        other.flow.mapped = Endpoint("203.0.113.2:61000")!
+        let wanted = ALGDropReason.alreadyExpected(Endpoint("203.0.113.2:6000")!)
+        #expect(other.verdict(one.replacing("192.168.1.100", with: "192.168.1.101")) == .drop(wanted))
+        // Another peer's are no obstacle.
+        other.flow.remote = Endpoint("203.0.113.21:5060")!
+        #expect(other.pass(one.replacing("192.168.1.100", with: "192.168.1.101")) != nil)
+    }
+
+    @Test("one port for audio and for video, or for the control port of the other: dropped", arguments: [6000, 6001])
+    func expectedTwice(port: Int) {
+        var bench = GatewayBench()
+        let text = message(head, offer(["m=audio 6000 RTP/AVP 0", "m=video \(port) RTP/AVP 31"]))
+        #expect(bench.verdict(text) == .drop(.alreadyExpected(Endpoint("203.0.113.2:6000")!)))
     }
 
     @Test("an unused pinhole closes after 180 s")

@@ -92,6 +92,55 @@ struct HelperTests {
         #expect(seen[0].text.contains("OPTIONS sip:snom@192.168.1.2:5070"))
     }
 
+    @Test("a flow the registrar begins is followed, also where the phone's mapping lets it in; one that the phone began is not")
+    func registrarsFlow() throws {
+        var bench = linux()
+        try bench.send(.lan, phone, server, Script.register(1, contact: "192.168.1.2:5060"))
+        try bench.send(
+            .wan, server, Endpoint(wan, 5060),
+            Script.lines([
+                "SIP/2.0 200 OK", "Via: SIP/2.0/UDP 198.51.100.7:5060", "CSeq: 1 REGISTER",
+                "Contact: <sip:snom@198.51.100.7:5060>;expires=3600",
+            ]))
+        _ = try bench.datagrams(.lan)
+        let probe = Script.lines(["OPTIONS sip:snom@198.51.100.7:5060 SIP/2.0", "CSeq: 1 OPTIONS"])
+        let own = Endpoint(server.address, 5067)
+        try bench.send(.lan, phone, own, "keepalive of its own")
+        for (from, uri) in [(Endpoint(server.address, 5066), "192.168.1.2"), (own, "198.51.100.7")] {
+            try bench.send(.wan, from, Endpoint(wan, 5060), probe)
+            #expect(try bench.datagrams(.lan).map(\.text) == [probe.replacing("198.51.100.7", with: uri)])
+        }
+    }
+
+    @Test("two phones with one media port, the second's announced once the first's was used: their senders tell them apart")
+    func sharedMediaPort() throws {
+        var bench = linux()
+        let other = Endpoint("192.168.1.3:5062")!
+        func invite(_ from: Endpoint) throws {
+            let host = from.address.description
+            let body = "v=0\r\no=- 1 1 IN IP4 \(host)\r\ns=-\r\nc=IN IP4 \(host)\r\nt=0 0\r\nm=audio 6000 RTP/AVP 0\r\n"
+            let head = [
+                "INVITE sip:600@203.0.113.20 SIP/2.0", "Via: SIP/2.0/UDP \(from)", "CSeq: 1 INVITE", "Call-ID: \(host)",
+                "Content-Type: application/sdp", "Content-Length: \(body.utf8.count)",
+            ]
+            try bench.send(.lan, from, server, Script.lines(head) + body)
+        }
+        let media = [UInt8](repeating: 0x80, count: 20)
+        try invite(phone)
+        for port in [6000, 6001] as [UInt16] {
+            try bench.send(.wan, Endpoint(server.address, 7000), Endpoint(wan, port), media)
+        }
+        #expect(bench.router.pinholes.isEmpty)
+        _ = try bench.datagrams(.wan)
+        try invite(other)
+        #expect(try bench.datagrams(.wan)[0].text.contains("m=audio 6000 "))
+        _ = try bench.datagrams(.lan)
+        for (far, near) in [(7000, phone), (7002, other), (7000, phone), (7002, other)] as [(UInt16, Endpoint)] {
+            try bench.send(.wan, Endpoint(server.address, far), Endpoint(wan, 6000), media)
+            #expect(try bench.datagrams(.lan).map(\.destination) == [Endpoint(near.address, 6000)])
+        }
+    }
+
     @Test("media: admitted from the signalling peer, refused from elsewhere")
     func media() throws {
         var bench = linux()
