@@ -54,7 +54,7 @@ lint:
 	@scripts/lint
 
 interop: build
-	@scripts/require sip-tester sipsak baresip linphone-cli kamailio tshark nftables coturn twinkle-console janus gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good iproute2 python3 python3-venv chromium espeak-ng libopus0 libspandsp2 fail2ban openssl strace systemd prometheus sngrep udhcpc dnsmasq-base pip:pyVoIP
+	@scripts/require sip-tester sipsak baresip linphone-cli kamailio tshark nftables coturn twinkle-console janus gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good iproute2 python3 python3-venv chromium espeak-ng libopus0 libspandsp2 fail2ban openssl strace systemd prometheus sngrep udhcpc dnsmasq-base stun-client pip:pyVoIP pip:pystun3=stun
 	@scripts/interop $(INTEROP)
 
 bench: build

@@ -11,6 +11,8 @@ struct RouterOptions: ParsableArguments {
     @Flag(inversion: .prefixedNo, help: "Begin with the SIP ALG on.")
     var alg = true
 
+    @OptionGroup(title: "NAT") var behaviour: RouterNATOptions
+
     @Option(help: ArgumentHelp("Its address inside, and how many bits name the inside.", valueName: "address/bits"))
     var insideAddress = "192.168.1.254/24"
 
@@ -48,6 +50,7 @@ struct RouterOptions: ParsableArguments {
         }
         settings.lanPrefix = IPPrefix(.v4(lan), length: bits)
         settings.isALGEnabled = alg
+        if settings.nat != nil { try behaviour.apply(to: &settings.nat!) }
         return settings
     }
 }

@@ -26,7 +26,7 @@ def sdp(port):
 class Twinkle:
     """twinkle-console, steered by its standard input; it has no file for a microphone, so its sound is ALSA's nothing."""
 
-    def __init__(self, shop, user, server):
+    def __init__(self, shop, user, server, ns=None):
         self.folder = shop.path("twinkle")
         os.makedirs(os.path.join(self.folder, ".twinkle/tmp"), exist_ok=True)
         with open(os.path.join(self.folder, ".twinkle/twinkle.sys"), "w") as file:
@@ -37,7 +37,7 @@ class Twinkle:
             file.write(
                 f"user_name={user}\nuser_domain={server.place}\nuser_display={user}\nauth_name={user}\nauth_pass={PASSWORD}\nauth_realm=\n"
                 "register_at_startup=yes\nregistration_time=60\nsip_transport=udp\ncodecs=g711a,g711u\n")
-        self.process = shop.start("twinkle", ["twinkle-console", f"{user}.cfg"], pipe=True, HOME=self.folder, TERM="vt100")
+        self.process = shop.start("twinkle", ["twinkle-console", f"{user}.cfg"], ns, pipe=True, HOME=self.folder, TERM="vt100")
         self.server = server
 
     def say(self, line):
