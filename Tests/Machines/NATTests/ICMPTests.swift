@@ -118,6 +118,63 @@ struct ICMPTests {
         #expect(rig.receive(quoting) == .dropped(.badChecksum))
     }
 
+    /// Length and checksums made right after an edit.
+    private static func sealed(_ packet: [UInt8]) -> [UInt8] {
+        var packet = packet
+        let header = Int(packet[0] & 15) * 4
+        packet.replace(at: 2, bigEndian: UInt16(packet.count))
+        packet.replace(at: 10, bigEndian: 0)
+        packet.replace(at: 10, bigEndian: InternetChecksum.of(packet, in: 0..<header))
+        if packet[9] == 1 {
+            packet.replace(at: header + 2, bigEndian: 0)
+            packet.replace(at: header + 2, bigEndian: InternetChecksum.of(packet, in: header..<packet.count))
+        }
+        return packet
+    }
+
+    @Test("REQ-3b: IP options of the quoted packet are passed over")
+    func quotedOptions() throws {
+        let rig = Rig { $0.ports.preservesPort = false }
+        var packet = udp("\(Self.a):5060", "\(Self.server):5060")
+        packet.insert(contentsOf: [1, 1, 1, 0], at: 20)
+        packet[0] = 0x46
+        packet = Self.sealed(packet)
+        let sent = try #require(rig.sent(packet))
+        let error = try ICMPMessage.portUnreachable(quoting: sent).packet(from: IPAddress(Self.server)!, to: .v4(external))
+        let plain = try ICMPMessage.portUnreachable(quoting: packet).packet(from: IPAddress(Self.server)!, to: IPAddress(Self.a)!)
+        #expect(rig.received(error) == plain)
+    }
+
+    @Test("REQ-3d: what RFC 4884 appends to the quotation passes as it is")
+    func extensions() throws {
+        let rig = Rig { $0.ports.preservesPort = false }
+        let packet = udp("\(Self.a):5060", "\(Self.server):5060")
+        let sent = try #require(rig.sent(packet))
+        func extended(_ quoted: [UInt8], to: IPAddress) throws -> [UInt8] {
+            var error = try ICMPMessage.timeExceeded(quoting: quoted).packet(from: IPAddress(Self.server)!, to: to)
+            // Its length in words, zeros up to it, and an extension of no objects but one.
+            error[25] = 32
+            error += [UInt8](repeating: 0, count: 128 - quoted.count) + [0x20, 0, 0, 0, 0, 8, 1, 1, 0, 1, 0x40, 1]
+            return Self.sealed(error)
+        }
+        #expect(rig.received(try extended(sent, to: .v4(external))) == (try extended(packet, to: IPAddress(Self.a)!)))
+    }
+
+    @Test("RFC 7857 7.1: an error from inside about what came in refreshes nothing")
+    func outboundErrorRefreshesNothing() throws {
+        let rig = Rig()
+        let outside = try #require(rig.outside("\(Self.a):5060", "\(Self.server):5060"))
+        rig.wait(200)
+        let received = try #require(rig.received(udp("\(Self.server):5060", "\(outside)")))
+        let before = rig.nat.mappings.map(\.expires)
+        let error = try ICMPMessage.portUnreachable(quoting: received).packet(
+            from: IPAddress(Self.a)!, to: IPAddress(Self.server)!)
+        #expect(rig.sent(error) != nil)
+        #expect(rig.nat.mappings.map(\.expires) == before)
+        rig.wait(100)
+        #expect(rig.back("\(Self.server):5060", "\(outside)") == .dropped(.noMapping))
+    }
+
     @Test("errors about nothing of ours are dropped: no mapping, or a remote the mapping never dealt with")
     func foreignErrors() throws {
         let rig = Rig(.endpointIndependent, .addressAndPortDependent)

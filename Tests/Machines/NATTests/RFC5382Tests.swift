@@ -122,7 +122,7 @@ struct RFC5382Tests {
         #expect(Array(bytes[icmp.payload]) == syn)
     }
 
-    @Test("REQ-4a: an outbound SYN for the connection in the meantime makes the NAT forget the held one")
+    @Test("REQ-4: an outbound SYN for the connection in the meantime makes the NAT forget the held one")
     func heldSYNMet() {
         let rig = Rig(.endpointIndependent, .addressAndPortDependent)
         #expect(rig.tcpBack(Self.server, Self.outside, .syn) == .held(.unsolicitedSYN))
@@ -132,6 +132,38 @@ struct RFC5382Tests {
         rig.wait(10)
         rig.nat.advance(to: rig.now)
         #expect(rig.outputs().isEmpty)
+    }
+
+    @Test("REQ-4a: where the policy is silence an unsolicited SYN is dropped at once, and nothing is ever sent")
+    func silentSYN() {
+        let rig = Rig { $0.timers.heldSYN = nil }
+        #expect(rig.tcpBack(Self.server, Self.outside, .syn) == .dropped(.noMapping))
+        rig.wait(10)
+        rig.nat.advance(to: rig.now)
+        #expect(rig.outputs().isEmpty)
+        #expect(rig.nat.nextDeadline == nil)
+    }
+
+    @Test("REQ-3b: a rule filters TCP apart from UDP")
+    func filteringApart() {
+        let rig = Rig(.endpointIndependent, .addressAndPortDependent) {
+            $0.rules = [PortRule(.tcp, remotePorts: 0...65_535, filtering: .endpointIndependent)]
+        }
+        _ = rig.tcpOut(Self.a, Self.server, .syn)
+        _ = rig.out(Self.a, Self.server)
+        let other = "198.51.100.7:80"
+        #expect(rig.tcpBack(other, Self.outside, .syn) == .through(other, Self.a))
+        #expect(rig.back(other, Self.outside) == .dropped(.filtered))
+    }
+
+    @Test("REQ-5a and RFC 7857 7.1: a RST from inside prolongs nothing, whatever the time set")
+    func outboundRST() {
+        let rig = Self.connected { $0.timers.tcpTransitory = .seconds(100) }
+        #expect(rig.tcpOut(Self.a, Self.server, .rst) == .through(Self.outside, Self.server))
+        rig.wait(80)
+        #expect(rig.tcpOut(Self.a, Self.server, .rst) == .through(Self.outside, Self.server))
+        rig.wait(20)
+        #expect(rig.tcpBack(Self.server, Self.outside, .ack) == .dropped(.noMapping))
     }
 
     @Test("REQ-4: held SYNs are bounded")
