@@ -8,7 +8,9 @@ from checks_router import NEEDS, OurWorld
 from harness import ROOT, Skip, check, expect_equal
 from world import SERVER, SERVER2
 
-KINDS = {"endpoint-independent": "Endpoint Independent", "address-dependent": "Address Dependent", "address-and-port-dependent": "Address and Port Dependent"}
+KINDS = {
+    "endpoint-independent": "Endpoint Independent", "address-dependent": "Address Dependent",
+    "address-and-port-dependent": "Address and Port Dependent"}
 
 
 def pystun3():

@@ -1,4 +1,4 @@
-"""`pinhole router` killed in the middle of calls and registrations and started again: phones come back by themselves, and how long each was away is told."""
+"""`pinhole router` killed under calls and registrations and started again: phones come back by themselves, and how long each was away is told."""
 
 import calendar
 import re
@@ -29,7 +29,8 @@ def outage(profile):
             extra=(), settings=["registrar.shortest=10s", "keepalive.interval=1s", "keepalive.answer-within=1s", "keepalive.failures=100"])
         baresip(shop, "100", SERVER, local=f"{PHONE}:5061", ns=world.lan, regint=10)
         # Only a question that is answered tells a phone that its mapping is another: after a restart ports may be others' than before.
-        phone(shop, f"200@{SERVER}", "--local", f"{PHONE}:5062", "--stun", SERVER, "--stun-interval", "5s", "--keepalive-interval", "5s", ns=world.lan)
+        phone(
+            shop, f"200@{SERVER}", "--local", f"{PHONE}:5062", "--stun", SERVER, "--stun-interval", "5s", "--keepalive-interval", "5s", ns=world.lan)
         names = {"100": "baresip, registers every 9 s", "200": "pinhole phone, asks STUN every 5 s"}
         far = Baresip(shop, "400", PLACE, local=f"{SERVER2}:5060", tone=HIGH, ns=world.server).registered()
         near = Baresip(shop, "300", PLACE, local=f"{PHONE}:5064", tone=LOW, ns=world.lan, dial=f"sip:400@{SERVER}").established()

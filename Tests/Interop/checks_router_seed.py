@@ -1,4 +1,4 @@
-"""The report of 2007 with real programs: a phone with its settings behind `pinhole router` as a SpeedTouch 780, a server that behaves as chan_sip does."""
+"""The report of 2007 with real programs: a phone with its settings, `pinhole router` as a SpeedTouch 780, a server that behaves as chan_sip does."""
 
 import os
 import re
@@ -14,7 +14,8 @@ BEGIN, END = "<!-- scripts/router-transcript writes from here -->\n```\n", "```\
 
 
 CURE = [
-    "connection", "appinfo application=SIP", "appconfig application=SIP SIP_ALG=disabled", "timerconfig timer=udpidle value=60", "appinfo application=SIP"]
+    "connection", "appinfo application=SIP", "appconfig application=SIP SIP_ALG=disabled", "timerconfig timer=udpidle value=60",
+    "appinfo application=SIP"]
 
 
 def registers(server, letters):
@@ -52,7 +53,8 @@ def transcript(shop):
     # Time passes faster than it did: eight seconds for five minutes, and what STUN saw is gone by its next question.
     world.told("connection timerconfig timer=udpidle value=5")
     server = Server(
-        shop, address=SERVER, port=5060, ns=world.server, settings=["profile=chan_sip"], extra=("--stun-alternate", f"{SERVER2}:3479", "--stun-address", SERVER))
+        shop, address=SERVER, port=5060, ns=world.server, settings=["profile=chan_sip"],
+        extra=("--stun-alternate", f"{SERVER2}:3479", "--stun-address", SERVER))
     client = phone(shop, f"100@{SERVER}", "--behaviour", "seed", "--stun", f"{SERVER2}:3479", "--stun-interval", "8s", ns=world.lan)
     letters, lines = {}, []
 

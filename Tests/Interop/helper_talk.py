@@ -192,8 +192,10 @@ class Talk:
             cseq = f"{self.cseq} {method}"
         contact = f"<sip:100@{self.me}>" if contact is None else contact
         lines = [
-            f"{method} {uri} SIP/2.0", *([f"Via: SIP/2.0/{self.transport} {self.me};rport;branch=z9hG4bK-{self.number}-{self.cseq}"] if via is None else via),
-            "Max-Forwards: 70", f"From: <{source}>;tag=f{self.number}", f"To: <{target or source}>", f"Call-ID: {call or f'call-{self.number}@{self.host}'}",
+            f"{method} {uri} SIP/2.0",
+            *([f"Via: SIP/2.0/{self.transport} {self.me};rport;branch=z9hG4bK-{self.number}-{self.cseq}"] if via is None else via),
+            "Max-Forwards: 70", f"From: <{source}>;tag=f{self.number}", f"To: <{target or source}>",
+            f"Call-ID: {call or f'call-{self.number}@{self.host}'}",
             f"CSeq: {cseq}", *([f"Contact: {contact}"] if contact else []), *headers]
         return ended(lines, body, kind, length)
 
@@ -219,6 +221,10 @@ class Talk:
             first, *rest = [each] if isinstance(each, str) else each
             lines += [f"m={first}", *rest]
         return "".join(f"{line}\r\n" for line in lines)
+
+    def their_sdp(self):
+        """The server's, with one audio stream at the case's own port."""
+        return self.sdp(f"audio {self.far} RTP/AVP 0", host=SERVER)
 
 
 class StreamTalk(Talk):
