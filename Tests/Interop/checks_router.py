@@ -2,8 +2,10 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
+import tempfile
 
 from checks_calls import USERS, two_baresips
 from checks_nat import expect_arrived, served
@@ -216,6 +218,29 @@ def router_scripts(shop):
         done = subprocess.run(
             [PINHOLE, "router", "--inside", "lan0", "--outside", "wan0", "--inside-address", f"{INSIDE}/24", *arguments], capture_output=True, text=True, timeout=60)
         expect(done.returncode == 64 and why in done.stderr, f"{arguments} to be refused: {why}", (done.returncode, done.stderr))
+
+
+@check("router-try", [*NEEDS, "sipsak"], root=True, timeout=90)
+def router_try(shop):
+    """An ordinary user puts a program behind the router, before which a server lies: it stays who it is, and has the program's exit status."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        program = shutil.copy(PINHOLE, f"{folder}/pinhole")
+        home = f"{folder}/home"
+        os.mkdir(home)
+        os.chown(home, 65534, 65534)
+        control = f"{home}/router.sock"
+        switch = "connection appconfig application=SIP SIP_ALG=disabled"
+        script = f"id -u; getent hosts server; sipsak -v -s sip:100@server; echo '{switch}' | {program} router cli --control {control}; exit 7"
+        done = subprocess.run(
+            [program, "router", "try", "--server", "--control", control, "--", "sh", "-c", script], capture_output=True, text=True, timeout=80,
+            user=65534, group=65534, extra_groups=[], cwd="/tmp", env={**os.environ, "HOME": home, "TMPDIR": home})
+        if "does not let an ordinary user make namespaces" in done.stderr:
+            raise Skip("this kernel lets no ordinary user make namespaces")
+        expect_equal(done.returncode, 7, f"exit status after {done.stdout} {done.stderr}")
+        for wanted in ["65534", "203.0.113.10", "SIP/2.0 200 OK", "received=203.0.113.1;rport=52899", "disabled"]:
+            expect(wanted in done.stdout, wanted, done.stdout + done.stderr)
+        expect(not os.path.exists(control), "no socket left", control)
 
 
 @check("router-leaves-nothing", NEEDS, root=True, timeout=40)
